@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every bound there is, with its reason. AWS's quotas carry their AWS value; ours say why. */
+#ifndef STEPFLEET_BASE_LIMITS_H
+#define STEPFLEET_BASE_LIMITS_H
+
+enum limits {
+    /* AWS quotas: the strict mode. */
+    LIMIT_PAYLOAD_BYTES = 262144,       /* input, output, result of a state, task or execution */
+    LIMIT_DEFINITION_BYTES = 1048576,   /* text of a definition */
+    LIMIT_HISTORY_EVENTS = 25000,       /* of a Standard execution */
+    LIMIT_NAME_CHARS = 80,              /* machine, execution, state */
+    LIMIT_ERROR_BYTES = 256,            /* a failure's error name */
+    LIMIT_CAUSE_BYTES = 32768,          /* a failure's cause */
+    LIMIT_EXPRESS_MS = 5 * 60 * 1000,   /* an Express execution's life */
+    LIMIT_PAGE_DEFAULT = 100,           /* maxResults 0 */
+    LIMIT_PAGE_MAX = 1000,              /* maxResults */
+    LIMIT_LIST_MACHINES = 200,          /* lanes that one list merges, each an iterator */
+    LIMIT_LIST_ROWS = 100000,           /* lines one page looks at for a prefix */
+    LIMIT_PAGE_BYTES = 4 * 1024 * 1024, /* a page's text: below the frame, above any one event */
+    LIMIT_OPEN_EXECUTIONS = 1000000,    /* ExecutionLimitExceeded past it */
+    LIMIT_MACHINES = 100000,            /* StateMachineLimitExceeded past it */
+    LIMIT_ROLE_BYTES = 256,             /* a role's ARN */
+    LIMIT_LOGGING_BYTES = 16384,        /* loggingConfiguration: kept in memory with each machine */
+    LIMIT_REDRIVE_DAYS = 14,            /* a closed execution may be redriven that long */
+    LIMIT_TIMEOUT_SECONDS = 99999999,   /* TimeoutSeconds and Wait Seconds */
+    LIMIT_MAX_DELAY_SECONDS = 31622400, /* MaxDelaySeconds */
+    LIMIT_WAIT_DAYS = 24856,            /* "Wait state delay is too long." from there */
+    LIMIT_INTRINSIC_TEXT_BYTES = 10000, /* Base64 and Hash arguments */
+
+    /* The language. */
+    LIMIT_JSON_DEPTH = 512,               /* containers in containers: the parser's own stack */
+    LIMIT_JSON_BYTES = 256 * 1024 * 1024, /* one text: its nodes are counted in 32 bits */
+    LIMIT_DEFINITION_DEPTH = 64,          /* scopes in scopes: recursion of parser and engine */
+    LIMIT_INTRINSIC_DEPTH = 10,           /* AWS: nested intrinsic calls */
+    LIMIT_PATH_STEPS = 128,               /* steps of one JSONPath: evaluation recurses over them */
+    LIMIT_PATH_VISITS = 1000000,          /* nodes one JSONPath looks at: "$..*..*" must end soon */
+    LIMIT_FILTER_DEPTH = 16,              /* filters in filters and parentheses of one JSONPath */
+    LIMIT_REGEX_STATES = 1000,   /* of one regular expression: a match costs that per character */
+    LIMIT_RETRIERS = 32,         /* of one state: counters live in the frame */
+    LIMIT_STEP_TRANSITIONS = 64, /* of one engine step: a Pass loop must not hold the writer */
+
+    /* The wire. */
+    LIMIT_FRAME_BYTES = 8 * 1024 * 1024, /* one message: a batch of 256 KiB results and leases */
+    LIMIT_WORKERS = 1000,                /* registered at once: each parks a poll in a context */
+    LIMIT_WORKER_SLOTS = 4096,           /* of one worker */
+    LIMIT_WORKER_FUNCTIONS = 1024,       /* one worker offers */
+    LIMIT_LABELS_BYTES = 4096,           /* of one worker: kept for LIMIT_WORKERS of them */
+    LIMIT_REPORTS = 512,                 /* results in one report message */
+    LIMIT_POLL_MS = 20000,               /* a parked poll is answered by then */
+    LIMIT_RESEND_MS = 2000,              /* a grant not among those held is sent again after that */
+    LIMIT_CONTEXTS = 2048,   /* requests in hand at once: twice the polls that may be parked */
+    LIMIT_AUTH_BYTES = 4096, /* credentials in the envelope */
+
+    /* Outputs. */
+    LIMIT_PART_BYTES_MIN = 5 * 1024 * 1024, /* S3: parts but the last */
+    LIMIT_PARTS = 10000,                    /* S3: of one upload */
+    LIMIT_KEY_BYTES = 1024,                 /* S3: an object's key */
+    LIMIT_UPLOAD_ID_BYTES = 1024,           /* as stores give them */
+    LIMIT_MARK_BYTES = 255,                 /* metadata value, well below S3's 2 KB */
+    LIMIT_COMMIT_MS = 60000,                /* a report waits so long for its outputs' completion */
+    LIMIT_BUCKETS = 256,                    /* the sweeper looks after: one META row */
+    LIMIT_SETTLED = 16384,                  /* completions remembered for the sweeper: 128 KiB */
+    LIMIT_DOUBTFUL = 1024,                  /* of them on disk: one META row of 8 KiB */
+
+    /* The coordinator's memory. */
+    LIMIT_HOT_BYTES = 64 * 1024 * 1024,   /* idle executions are parked sooner past it */
+    LIMIT_PARK_AFTER_MS = 200,            /* idle for so long: looked at for parking */
+    LIMIT_PARK_IDLE_MS = 5000,            /* and waiting at least that long yet: parked */
+    LIMIT_TIMER_WINDOW_MS = 60000,        /* parked timers due within it are loaded */
+    LIMIT_EXPRESS_KEPT = 1000,            /* finished Express executions that can still be shown */
+    LIMIT_BATCH_BYTES = 16 * 1024 * 1024, /* of one commit: past it requests wait for the next */
+};
+
+#endif
