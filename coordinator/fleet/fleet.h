@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who does what, and until when: workers, ready tasks, leases, and all near timers. Pure: time
+ * comes in as arguments, and nothing leaves but return values. All of it can be rebuilt from the
+ * executions' frames, so nothing here is on disk.
+ *
+ * Two clocks: `mono` (does the worker still speak? it never jumps) for keep-alive, `wall` (never
+ * backwards, given so by the caller) for what the definition says: timeouts, heartbeats, waits.
+ *
+ * A worker can be handed a task only where there is something to carry it: a parked poll, or a
+ * report that is being answered. fleet_worker_carries() says so.
+ *
+ *            ready            grant              end
+ *   (none) ----------> READY -------> LEASED ----------> (none)
+ *              ^          ^              |
+ *              |          '---returned---'
+ *   An end is a report, a timeout, a missed heartbeat, a lost worker or a cancel: the caller
+ * decides what follows; here the lease and the slot are free again. Source: PROTOCOL.md, leases. */
+#ifndef STEPFLEET_FLEET_FLEET_H
+#define STEPFLEET_FLEET_FLEET_H
+
+#include "coordinator/engine/engine.h"
+#include "proto/base/hash.h"
+#include "proto/base/heap.h"
+#include "proto/base/list.h"
+
+struct fleet_now {
+    int64_t wall_ms;
+    int64_t mono_ms;
+};
+
+struct fleet_config {
+    int64_t lease_ms; /* a worker not heard of for so long is lost (default 15 s) */
+    int64_t
+        no_function_ms; /* a function no worker offers fails after that (default 60 s; 0: never) */
+};
+
+struct fleet;
+struct fleet *fleet_new(const struct fleet_config *config, uint64_t epoch);
+void fleet_free(struct fleet *f); /* tasks and timers are the callers' */
+
+/* ---- Timers of executions: waits, backoffs, deadlines. Caller's storage. ---- */
+
+struct fleet_timer {
+    struct heap_node heap; /* zeroed: not set */
+    uint64_t execution;
+    uint32_t frame; /* ASL_NONE: the execution's deadline */
+};
+void fleet_timer_set(struct fleet *f, struct fleet_timer *t, int64_t due_wall_ms);
+void fleet_timer_clear(struct fleet *f, struct fleet_timer *t);
+
+/* ---- Tasks. Caller's storage, zeroed before the first use. ---- */
+
+struct fleet_function;
+struct fleet_worker;
+struct fleet_offered;
+struct fleet_absent;
+
+struct fleet_task {
+    uint64_t execution;
+    uint32_t frame;
+    uint32_t attempt;
+    int64_t timeout_ms;   /* from the grant; 0: none */
+    int64_t heartbeat_ms; /* 0: none */
+    /* The fleet's own: */
+    enum { FLEET_TASK_NONE, FLEET_TASK_READY, FLEET_TASK_LEASED } status;
+    struct token token; /* FLEET_TASK_LEASED */
+    struct fleet_function *function;
+    struct fleet_worker *worker;   /* LEASED; NULL: lost, or restored and not back yet */
+    struct fleet_offered *offered; /* whose slot it takes; NULL: the worker does not offer it */
+    struct fleet_absent *absent;   /* restored, and its worker is not back yet */
+    struct list link;              /* in the function's queue or the holder's leases */
+    struct hash_node by_token;
+    uint64_t order;   /* when it first became ready: the least goes first */
+    int64_t ready_ms; /* when it last did, by the running wall clock (due.c) */
+    uint64_t held;    /* round of fleet_worker_holds() that last saw its token */
+    struct heap_node timeout;
+    struct heap_node heartbeat;
+    struct heap_node orphan; /* absent: when its worker counts as lost */
+    int64_t sent_mono_ms;    /* when its grant was last handed to a reply; long ago: restored */
+    bool cancel;             /* the worker has yet to be told to drop it */
+};
+
+/**
+ * A task is ready. Where a worker that offers the function has a free slot and can carry it, it is
+ * granted at once: the token is new, and the worker is returned. Else it waits in the function's
+ * queue.
+ *
+ * @param prefer  the worker whose report led here: taken on a tie; may be NULL
+ * @return the worker, or NULL (queued)
+ * Fair: a queue that is not empty goes first; else the worker with the largest free share of slots.
+ */
+struct fleet_worker *fleet_task_ready(struct fleet *f,
+                                      struct fleet_task *t,
+                                      struct slice function,
+                                      struct fleet_worker *prefer,
+                                      struct fleet_now now);
+/* The next queued task this worker can take (oldest first over its functions), granted; or NULL.
+ * Call until NULL whenever the worker can carry. */
+struct fleet_task *fleet_task_next(struct fleet *f, struct fleet_worker *w, struct fleet_now now);
+/* A lease of before a restart: it is held under its old token by a worker of that name, which gets
+ * one full interval to say hello again; then it is lost. */
+void fleet_task_restore(struct fleet *f,
+                        struct fleet_task *t,
+                        struct slice function,
+                        struct slice worker_name,
+                        struct token token,
+                        int64_t granted_wall_ms,
+                        struct fleet_now now);
+/* Whatever it was, it is over: lease and slot or place in the queue are free, timers cleared. */
+void fleet_task_end(struct fleet *f, struct fleet_task *t);
+/* A leased task is handed back unbegun: READY again at the head of its queue. */
+void fleet_task_return(struct fleet *f, struct fleet_task *t, struct fleet_now now);
+/* By token; NULL: no such lease. */
+struct fleet_task *fleet_task_find(struct fleet *f, struct token token);
+/* The handler made progress: its heartbeat deadline moves. */
+void fleet_task_heartbeat(struct fleet *f, struct fleet_task *t, struct fleet_now now);
+
+/* ---- Workers ---- */
+
+struct fleet_offer {
+    struct slice function;
+    uint32_t slots; /* of this function at once */
+};
+
+struct fleet_hello {
+    struct slice name; /* unique: a second hello under it replaces the first */
+    uint64_t
+        instance; /* of the worker's process: the same one says hello again after a lost link */
+    struct slice version;
+    uint32_t slots; /* in all */
+    const struct fleet_offer *offers;
+    size_t offer_count;
+    struct slice labels; /* JSON object text, for people */
+};
+
+struct fleet_worker {
+    uint64_t id;       /* given at hello, never reused */
+    struct slice name; /* the fleet's copy */
+    uint64_t instance;
+    struct slice version;
+    struct slice labels;
+    uint32_t slots;
+    uint32_t leased;   /* tasks it holds */
+    uint64_t granted;  /* counter of its last grant's token: on a tie the least goes first */
+    bool draining;     /* takes no more */
+    unsigned carriers; /* parked polls and reports being answered */
+    int64_t seen_mono_ms;
+    int64_t hello_wall_ms;
+    struct list leases; /* fleet_task.link */
+    struct fleet_offered *offers;
+    size_t offer_count;
+    struct heap_node lost; /* when it counts as lost */
+    struct hash_node by_id;
+    struct hash_node by_name;
+    void *user; /* the caller's: its parked poll */
+};
+
+struct fleet_offered {
+    struct fleet_function *function;
+    struct fleet_worker *worker;
+    struct list of_function;
+    uint32_t slots;
+    uint32_t leased;
+};
+
+/* Register. Another instance under the same name ends the old one: its leases are moved to `*lost`
+ * (linked by fleet_task.link, still LEASED under their tokens, their worker NULL): the caller fails
+ * each. ERR_BUSY past LIMIT_WORKERS; ERR_VALIDATION for bad names, slots, offers. */
+enum err_code fleet_worker_hello(struct fleet *f,
+                                 const struct fleet_hello *h,
+                                 struct fleet_now now,
+                                 struct fleet_worker **out,
+                                 struct list *lost,
+                                 struct err *err);
+struct slice fleet_offered_function(const struct fleet_offered *o); /* its name */
+struct fleet_worker *fleet_worker_find(struct fleet *f, uint64_t id);
+struct fleet_worker *fleet_worker_find_name(struct fleet *f, struct slice name);
+void fleet_worker_seen(struct fleet *f, struct fleet_worker *w, struct fleet_now now);
+/* +1 when a poll is parked or a report comes in, -1 when it is answered or gone. */
+void fleet_worker_carries(struct fleet *f, struct fleet_worker *w, int change);
+void fleet_worker_drain(struct fleet *f, struct fleet_worker *w);
+/* It is gone (bye, or lost): its leases go to `*lost` as above, and `w` is freed. */
+void fleet_worker_remove(struct fleet *f, struct fleet_worker *w, struct list *lost);
+/* Every registered worker, in no order: pass NULL first. */
+struct fleet_worker *fleet_worker_each(struct fleet *f, size_t *bucket, struct fleet_worker *w);
+
+/* The worker says which tokens it holds. Calls resend(t) for each lease of its that is not among
+ * them and whose grant was last sent over resend_after_ms ago (its reply was lost), and
+ * unknown(token) for each token that is no lease of its (to be dropped by the worker). */
+void fleet_worker_holds(struct fleet *f,
+                        struct fleet_worker *w,
+                        const struct token *tokens,
+                        size_t count,
+                        int64_t resend_after_ms,
+                        struct fleet_now now,
+                        void (*resend)(void *arg, struct fleet_task *t),
+                        void (*unknown)(void *arg, struct token token),
+                        void *arg);
+
+/* How many ready tasks a function has and how many workers offer it. */
+void fleet_function_counts(struct fleet *f, struct slice function, size_t *ready, size_t *workers);
+size_t fleet_ready_count(const struct fleet *f);
+size_t fleet_leased_count(const struct fleet *f);
+
+/* ---- What is due ---- */
+
+enum fleet_due_kind {
+    FLEET_DUE_NONE,
+    FLEET_DUE_TIMER,       /* timer: taken out of the heap */
+    FLEET_DUE_TIMEOUT,     /* task: still leased; the caller ends it */
+    FLEET_DUE_HEARTBEAT,   /* likewise */
+    FLEET_DUE_NO_FUNCTION, /* task: still ready; the caller ends it */
+    FLEET_DUE_WORKER,      /* worker: not heard of; the caller removes it */
+    FLEET_DUE_ORPHAN,      /* task restored after a restart whose worker never came back */
+};
+struct fleet_due {
+    enum fleet_due_kind kind;
+    struct fleet_timer *timer;
+    struct fleet_task *task;
+    struct fleet_worker *worker;
+};
+/* The next thing that is due at `now`; call until FLEET_DUE_NONE. */
+struct fleet_due fleet_next_due(struct fleet *f, struct fleet_now now);
+/* Milliseconds until something is due, 0: now, -1: nothing will be. */
+int64_t fleet_wait_ms(struct fleet *f, struct fleet_now now);
+/* The caller's loop stood still for `ms`: every lease, heartbeat and timeout gets that much longer.
+ */
+void fleet_extend(struct fleet *f, int64_t ms);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A task's way: ready, granted, ended. What is granted when:
+ *
+ * A function's queue is first in, first out; what was handed back unbegun stands at its head. A
+ * task that becomes ready is granted at once only where nobody waits before it.
+ *
+ * A worker that takes the next task takes, of the queue heads of the functions it offers, the one
+ * that became ready first.
+ *
+ * Of several workers that could take a task the one with the largest free share of its slots does;
+ * on a tie the preferred one, then the one whose last grant is longest ago.
+ *
+ * No allocation here, but for a function that has neither worker nor task so far. Tokens are
+ * (epoch, counter): the epoch grows at every open, the counter at every grant. Source: PROTOCOL.md,
+ * leases. */
+#include "coordinator/fleet/internal.h"
+
+#include <assert.h>
+
+#include "proto/base/sm.h"
+
+static const struct sm_state task_states[] = {
+    [FLEET_TASK_NONE] = {"none", SM(FLEET_TASK_READY) | SM(FLEET_TASK_LEASED)},
+    [FLEET_TASK_READY] = {"ready", SM(FLEET_TASK_LEASED) | SM(FLEET_TASK_NONE)},
+    [FLEET_TASK_LEASED] = {"leased", SM(FLEET_TASK_READY) | SM(FLEET_TASK_NONE)},
+};
+
+static uint64_t token_hash(struct token token)
+{
+    return hash_u64(token.counter ^ (token.epoch << 40));
+}
+
+struct fleet_task *fleet_task_find(struct fleet *f, struct token token)
+{
+    HASH_EACH_MATCH(n, &f->tokens, token_hash(token))
+    {
+        struct fleet_task *t = container_of(n, struct fleet_task, by_token);
+
+        if (token_eq(t->token, token)) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+/* It is leased from now on, under `token`. `from_ms`: when the grant was, `now_ms`: the present. */
+static void task_lease_begin(struct fleet *f,
+                             struct fleet_task *t,
+                             struct token token,
+                             int64_t from_ms,
+                             int64_t now_ms)
+{
+    t->status = sm_move(task_states, t->status, FLEET_TASK_LEASED);
+    t->token = token;
+    t->function->leased++;
+    f->leased++;
+    hash_insert(&f->tokens, &t->by_token, token_hash(token));
+    if (t->timeout_ms > 0) {
+        heap_set(&f->due[FLEET_DUE_TIMEOUT], &t->timeout, fleet_deadline(from_ms, t->timeout_ms));
+    }
+    if (t->heartbeat_ms > 0) {
+        heap_set(&f->due[FLEET_DUE_HEARTBEAT], &t->heartbeat,
+                 fleet_deadline(now_ms, t->heartbeat_ms));
+    }
+}
+
+/* Its lease is over; the caller moves it on. */
+static void task_lease_end(struct fleet *f, struct fleet_task *t)
+{
+    assert(t->status == FLEET_TASK_LEASED && t->function->leased != 0 && f->leased != 0);
+    fleet_lease_detach(f, t);
+    hash_remove(&f->tokens, &t->by_token);
+    heap_remove(&f->due[FLEET_DUE_TIMEOUT], &t->timeout);
+    heap_remove(&f->due[FLEET_DUE_HEARTBEAT], &t->heartbeat);
+    t->function->leased--;
+    f->leased--;
+    t->token = (struct token){0, 0};
+    t->cancel = false;
+}
+
+static void
+task_grant(struct fleet *f, struct fleet_task *t, struct fleet_offered *o, struct fleet_now now)
+{
+    struct token token = {f->epoch, ++f->last_counter};
+    int64_t now_ms = fleet_clock_wall(f, now);
+
+    task_lease_begin(f, t, token, now_ms, now_ms);
+    fleet_lease_attach(o->worker, o, t);
+    o->worker->granted = token.counter;
+    t->sent_mono_ms = now.mono_ms;
+}
+
+/* Has `a` more right to the next task than `b`? Both have room. */
+static bool offered_before(const struct fleet_worker *a,
+                           const struct fleet_worker *b,
+                           const struct fleet_worker *prefer)
+{
+    uint64_t share_a = (uint64_t)fleet_worker_room(a) * b->slots;
+    uint64_t share_b = (uint64_t)fleet_worker_room(b) * a->slots;
+
+    if (share_a != share_b) {
+        return share_a > share_b;
+    }
+    if (a == prefer || b == prefer) {
+        return a == prefer;
+    }
+    return a->granted < b->granted;
+}
+
+static struct fleet_offered *offered_best(const struct fleet_function *fn,
+                                          const struct fleet_worker *prefer)
+{
+    struct fleet_offered *best = NULL;
+
+    LIST_EACH(node, &fn->offers)
+    {
+        struct fleet_offered *o = container_of(node, struct fleet_offered, of_function);
+
+        if (o->leased < o->slots && fleet_worker_room(o->worker) != 0 &&
+            (best == NULL || offered_before(o->worker, best->worker, prefer))) {
+            best = o;
+        }
+    }
+    return best;
+}
+
+struct fleet_worker *fleet_task_ready(struct fleet *f,
+                                      struct fleet_task *t,
+                                      struct slice function,
+                                      struct fleet_worker *prefer,
+                                      struct fleet_now now)
+{
+    struct fleet_offered *o = NULL;
+
+    assert(t->status == FLEET_TASK_NONE);
+    t->status = sm_move(task_states, t->status, FLEET_TASK_READY);
+    t->function = fleet_function_get(f, function);
+    t->order = ++f->last_order;
+    t->ready_ms = fleet_clock_wall(f, now);
+    t->cancel = false;
+    if (t->function->ready == 0) {
+        o = offered_best(t->function, prefer);
+    }
+    if (o == NULL) {
+        fleet_function_push(f, t);
+        return NULL;
+    }
+    task_grant(f, t, o, now);
+    return o->worker;
+}
+
+struct fleet_task *fleet_task_next(struct fleet *f, struct fleet_worker *w, struct fleet_now now)
+{
+    struct fleet_task *best = NULL;
+    struct fleet_offered *from = NULL;
+
+    if (f->ready == 0 || fleet_worker_room(w) == 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < w->offer_count; i++) {
+        struct fleet_offered *o = &w->offers[i];
+        struct fleet_task *t = fleet_function_head(o->function);
+
+        if (t != NULL && o->leased < o->slots && (best == NULL || t->order < best->order)) {
+            best = t;
+            from = o;
+        }
+    }
+    if (best != NULL) {
+        fleet_function_take(f, best);
+        task_grant(f, best, from, now);
+    }
+    return best;
+}
+
+void fleet_task_restore(struct fleet *f,
+                        struct fleet_task *t,
+                        struct slice function,
+                        struct slice worker_name,
+                        struct token token,
+                        int64_t granted_wall_ms,
+                        struct fleet_now now)
+{
+    int64_t now_ms = fleet_clock_wall(f, now);
+    int64_t ago_ms = now.wall_ms - granted_wall_ms;
+    struct fleet_worker *w = fleet_worker_find_name(f, worker_name);
+
+    assert(t->status == FLEET_TASK_NONE && fleet_task_find(f, token) == NULL);
+    assert(token.epoch <= f->epoch);
+    if (token.epoch == f->epoch && token.counter > f->last_counter) {
+        f->last_counter = token.counter; /* the same open read again: its tokens stay unique */
+    }
+    t->function = fleet_function_get(f, function);
+    t->order = ++f->last_order;
+    t->cancel = false;
+    t->sent_mono_ms = INT64_MIN / 2; /* no reply of this life carried it */
+    task_lease_begin(f, t, token, now_ms - ago_ms, now_ms);
+    if (w != NULL) {
+        fleet_lease_attach(w, fleet_worker_offered(w, t->function), t);
+    } else {
+        fleet_lease_await(f, worker_name, t, fleet_clock_mono(f, now));
+    }
+}
+
+void fleet_task_end(struct fleet *f, struct fleet_task *t)
+{
+    switch (t->status) {
+    case FLEET_TASK_NONE: return;
+    case FLEET_TASK_READY: fleet_function_take(f, t); break;
+    case FLEET_TASK_LEASED: task_lease_end(f, t); break;
+    }
+    t->status = sm_move(task_states, t->status, FLEET_TASK_NONE);
+    fleet_function_release(f, t->function);
+    t->function = NULL;
+}
+
+void fleet_task_return(struct fleet *f, struct fleet_task *t, struct fleet_now now)
+{
+    task_lease_end(f, t);
+    t->status = sm_move(task_states, t->status, FLEET_TASK_READY);
+    t->ready_ms = fleet_clock_wall(f, now);
+    fleet_function_push_front(f, t);
+}
+
+void fleet_task_heartbeat(struct fleet *f, struct fleet_task *t, struct fleet_now now)
+{
+    assert(t->status == FLEET_TASK_LEASED);
+    if (t->heartbeat_ms > 0) {
+        heap_set(&f->due[FLEET_DUE_HEARTBEAT], &t->heartbeat,
+                 fleet_deadline(fleet_clock_wall(f, now), t->heartbeat_ms));
+    }
+}
