@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of every column family: with codec.h the only description of the format on disk.
+ * All numbers big-endian, so that rows sort by value; names are at the end or length-prefixed.
+ *
+ *   META       "format" | "epoch" | "batch" | "buckets" | "settled"
+ *   MACHINE    account u64, 'n', name                      -> machine row (current)
+ *              account u64, 'r', machine u64, revision u32 -> revision row (definition)
+ *              account u64, 'c'                            -> last machine number given
+ *   NAME       account u64, machine u64, name              -> execution id, start
+ *   INDEX      account u64, status u8, machine u64, ~start_ms u64, ~execution u64 -> index row
+ *   EXECUTION  account u64, execution u64, sequence u64    -> transition record
+ *   TIMER      account u64, due_ms u64, execution u64      -> empty */
+#ifndef STEPFLEET_STORE_KEYS_H
+#define STEPFLEET_STORE_KEYS_H
+
+#include "coordinator/engine/engine.h"
+#include "proto/base/buf.h"
+
+enum { KEY_BYTES_MAX = 512 }; /* a name is at most 80 characters of at most 4 bytes */
+
+struct key {
+    size_t len;
+    char bytes[KEY_BYTES_MAX];
+};
+static inline struct slice key_slice(const struct key *k)
+{
+    return slice_make(k->bytes, k->len);
+}
+
+struct key key_meta(const char *what);
+struct key key_machine(uint64_t account, struct slice name);
+struct key key_machines(uint64_t account); /* prefix of all machine rows */
+struct key key_machine_counter(uint64_t account);
+struct key key_revision(uint64_t account, uint64_t machine, uint32_t revision);
+struct key key_name(uint64_t account, uint64_t machine, struct slice name);
+struct key key_index(uint64_t account,
+                     enum execution_status status,
+                     uint64_t machine,
+                     int64_t start_ms,
+                     uint64_t execution);
+struct key key_index_status(uint64_t account, enum execution_status status); /* prefix */
+struct key key_index_machine(uint64_t account, enum execution_status status, uint64_t machine);
+bool key_index_parse(struct slice key,
+                     uint64_t *account,
+                     enum execution_status *status,
+                     uint64_t *machine,
+                     int64_t *start_ms,
+                     uint64_t *execution);
+struct key key_execution(uint64_t account, uint64_t execution, uint64_t sequence);
+struct key key_execution_prefix(uint64_t account, uint64_t execution);
+bool key_execution_parse(struct slice key,
+                         uint64_t *account,
+                         uint64_t *execution,
+                         uint64_t *sequence);
+struct key key_timer(uint64_t account, int64_t due_ms, uint64_t execution);
+bool key_timer_parse(struct slice key, uint64_t *account, int64_t *due_ms, uint64_t *execution);
+/* The least key above all that begin with `prefix`; empty where there is none. */
+struct key key_after(const struct key *prefix);
+
+#endif

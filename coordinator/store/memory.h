@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store in memory can do beside store.h, for tests and the simulator. */
+#ifndef STEPFLEET_STORE_MEMORY_H
+#define STEPFLEET_STORE_MEMORY_H
+
+#include "coordinator/store/store.h"
+
+/* The write that would get this number fails with `code` and leaves nothing. 0: none does. */
+void store_memory_fail(struct store *s, uint64_t number, enum err_code code);
+
+#endif

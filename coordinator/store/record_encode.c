@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A step's outcome to the bytes of a transition record. What it asserts are the engine's promises:
+ * ids of events in a row, documents numbered by their slot, no reference ahead of its record. */
+#include "coordinator/store/record_format.h"
+
+#include <assert.h>
+
+struct writer {
+    struct buf *out;
+    uint64_t sequence;
+    uint64_t next_event;
+    int64_t base_ms;
+    struct slice last; /* text */
+};
+
+static void put_diff(struct writer *w, uint64_t value, uint64_t base)
+{
+    buf_put_svarint(w->out, (int64_t)(value - base));
+}
+
+static void put_ms(struct writer *w, int64_t ms)
+{
+    put_diff(w, (uint64_t)ms, (uint64_t)w->base_ms);
+}
+
+/* A number of a state, scope or frame, which may be ASL_NONE. */
+static void put_number(struct writer *w, uint32_t v)
+{
+    buf_put_varint(w->out, (uint32_t)(v + 1));
+}
+
+/* 0: absent, 1: the one before again, else length + 2 and the bytes. */
+static void put_text(struct writer *w, struct slice s)
+{
+    if (s.ptr == NULL) {
+        buf_put_varint(w->out, 0);
+    } else if (s.len != 0 && slice_eq(s, w->last)) {
+        buf_put_varint(w->out, 1);
+    } else {
+        buf_put_varint(w->out, s.len + 2);
+        buf_put_slice(w->out, s);
+        w->last = s.len != 0 ? s : w->last;
+    }
+}
+
+static void put_ref(struct writer *w, uint64_t ref)
+{
+    uint64_t back;
+    unsigned slot;
+
+    if (ref == 0) {
+        buf_put_varint(w->out, 0);
+        return;
+    }
+    assert(DOC_SEQUENCE(ref) <= w->sequence);
+    back = w->sequence - DOC_SEQUENCE(ref);
+    slot = DOC_SLOT(ref);
+    buf_put_varint(w->out, (back << 3 | (slot < SLOT_ESCAPE ? slot : SLOT_ESCAPE)) + 1);
+    if (slot >= SLOT_ESCAPE) {
+        buf_put_varint(w->out, slot - SLOT_ESCAPE);
+    }
+}
+
+static void put_docs(struct writer *w, const struct step *s)
+{
+    assert(s->doc_count <= RECORD_DOCS_MAX);
+    buf_put_varint(w->out, s->doc_count);
+    for (size_t i = 0; i < s->doc_count; i++) {
+        assert(s->docs[i].ref == DOC_REF(w->sequence, i));
+        buf_put_bytes(w->out, s->docs[i].text);
+    }
+}
+
+static unsigned header_flags(const struct execution_header *h, size_t doc_count)
+{
+    bool frames = h->next_frame != 1 || h->open_frames != 1;
+    bool closed = h->status != EXECUTION_RUNNING || h->stop_ms != 0;
+    bool redriven = h->redrive_count != 0 || h->redrive_ms != 0 || h->redrive_token != 0;
+    bool failure = h->error.ptr != NULL || h->cause.ptr != NULL;
+
+    return (h->deadline_ms != 0 ? HEADER_DEADLINE : 0u) | (frames ? HEADER_FRAMES : 0u) |
+           (h->sequence == 0 ? HEADER_WHOLE : 0u) | (closed ? HEADER_CLOSED : 0u) |
+           (h->output.ref != 0 ? HEADER_OUTPUT : 0u) | (redriven ? HEADER_REDRIVE : 0u) |
+           (failure ? HEADER_FAILURE : 0u) | (h->record_docs != doc_count ? HEADER_DOCS : 0u);
+}
+
+/* What never changes after the start. */
+static void put_fixed(struct writer *w, const struct execution_header *h)
+{
+    buf_put_varint(w->out, h->account);
+    buf_put_varint(w->out, h->id);
+    buf_put_varint(w->out, h->machine);
+    buf_put_varint(w->out, h->revision);
+    buf_put_u8(w->out, (uint8_t)((h->express ? 1 : 0) | (h->synchronous ? 2 : 0)));
+    put_text(w, h->name);
+    put_text(w, h->arn);
+    put_text(w, h->machine_arn);
+    put_text(w, h->machine_name);
+    put_text(w, h->role_arn);
+    buf_put_u64le(w->out, h->seed);
+    put_ms(w, h->start_ms);
+    buf_put_varint(w->out, h->parent);
+    buf_put_varint(w->out, h->map_run);
+    put_ref(w, h->input.ref);
+}
+
+static void
+put_header(struct writer *w, const struct execution_header *h, uint64_t lowest, size_t doc_count)
+{
+    unsigned flags = header_flags(h, doc_count);
+
+    assert(lowest <= h->sequence && h->sequence <= SEQUENCE_MAX);
+    buf_put_varint(w->out, flags);
+    buf_put_varint(w->out, h->sequence);
+    buf_put_varint(w->out, h->sequence - lowest);
+    buf_put_svarint(w->out, w->base_ms);
+    buf_put_varint(w->out, h->next_event);
+    if (flags & HEADER_DEADLINE) {
+        put_ms(w, h->deadline_ms);
+    }
+    if (flags & HEADER_FRAMES) {
+        buf_put_varint(w->out, h->next_frame);
+        buf_put_varint(w->out, h->open_frames);
+    }
+    if (flags & HEADER_CLOSED) {
+        buf_put_u8(w->out, (uint8_t)h->status);
+        put_ms(w, h->stop_ms);
+    }
+    if (flags & HEADER_OUTPUT) {
+        put_ref(w, h->output.ref);
+    }
+    if (flags & HEADER_REDRIVE) {
+        buf_put_varint(w->out, h->redrive_count);
+        put_ms(w, h->redrive_ms);
+        buf_put_u64le(w->out, h->redrive_token);
+    }
+    if (flags & HEADER_FAILURE) {
+        put_text(w, h->error);
+        put_text(w, h->cause);
+    }
+    if (flags & HEADER_DOCS) {
+        buf_put_varint(w->out, h->record_docs);
+    }
+    if (flags & HEADER_WHOLE) {
+        put_fixed(w, h);
+    }
+}
+
+static unsigned more_flags(const struct history_event *e)
+{
+    return (e->wrapped ? MORE_WRAPPED : 0u) | (e->retry_count != 0 ? MORE_RETRY : 0u) |
+           (e->error.ptr != NULL || e->cause.ptr != NULL ? MORE_FAILURE : 0u) |
+           (e->timeout_s != 0 || e->heartbeat_s != 0 ? MORE_TIMEOUTS : 0u) |
+           (e->seed != 0 ? MORE_SEED : 0u) | (e->index != 0 ? MORE_INDEX : 0u);
+}
+
+static void put_event_more(struct writer *w, const struct history_event *e, unsigned more)
+{
+    buf_put_varint(w->out, more);
+    if (more & MORE_RETRY) {
+        buf_put_varint(w->out, e->retry_count);
+    }
+    if (more & MORE_FAILURE) {
+        put_text(w, e->error);
+        put_text(w, e->cause);
+    }
+    if (more & MORE_TIMEOUTS) {
+        buf_put_svarint(w->out, e->timeout_s);
+        buf_put_svarint(w->out, e->heartbeat_s);
+    }
+    if (more & MORE_SEED) {
+        buf_put_u64le(w->out, e->seed);
+    }
+    if (more & MORE_INDEX) {
+        buf_put_varint(w->out, e->index);
+    }
+}
+
+/* `before`: the event before, or of the first what stands for it. */
+static void
+put_event(struct writer *w, const struct history_event *e, const struct history_event *before)
+{
+    unsigned more = more_flags(e);
+    unsigned flags = (e->previous != e->id - 1 ? EVENT_PREVIOUS : 0u) |
+                     (e->time_ms != before->time_ms ? EVENT_TIME : 0u) |
+                     (e->state != before->state ? EVENT_STATE : 0u) |
+                     (e->doc.ref != 0 ? EVENT_DOC : 0u) |
+                     (e->worker.ptr != NULL ? EVENT_WORKER : 0u) |
+                     (e->entered_ms != 0 ? EVENT_ENTERED : 0u) | (more != 0 ? EVENT_MORE : 0u);
+
+    buf_put_varint(w->out, (uint64_t)e->type);
+    buf_put_u8(w->out, (uint8_t)flags);
+    if (flags & EVENT_PREVIOUS) {
+        put_diff(w, e->previous, e->id);
+    }
+    if (flags & EVENT_TIME) {
+        put_diff(w, (uint64_t)e->time_ms, (uint64_t)before->time_ms);
+    }
+    if (flags & EVENT_STATE) {
+        put_number(w, e->state);
+    }
+    if (flags & EVENT_DOC) {
+        put_ref(w, e->doc.ref);
+    }
+    if (flags & EVENT_WORKER) {
+        put_text(w, e->worker);
+    }
+    if (flags & EVENT_ENTERED) {
+        put_ms(w, e->entered_ms);
+    }
+    if (flags & EVENT_MORE) {
+        put_event_more(w, e, more);
+    }
+}
+
+static void put_events(struct writer *w, const struct step *s)
+{
+    struct history_event before = {.state = ASL_NONE, .time_ms = w->base_ms};
+
+    buf_put_varint(w->out, s->event_count);
+    if (s->event_count != 0) {
+        put_diff(w, s->events[0].id, w->next_event - s->event_count);
+    }
+    for (size_t i = 0; i < s->event_count; i++) {
+        assert(i == 0 || s->events[i].id == before.id + 1);
+        put_event(w, &s->events[i], &before);
+        before = s->events[i];
+    }
+}
+
+static bool output_is_set(const struct task_output *o)
+{
+    return o->bucket.ptr != NULL || o->key.ptr != NULL || o->upload_id.ptr != NULL ||
+           o->mark.ptr != NULL || o->parts.ptr != NULL || o->result.ptr != NULL;
+}
+
+static unsigned frame_flags(const struct frame *f)
+{
+    bool place = f->id != 0 || f->parent != ASL_NONE || f->scope != 0 || f->index != 0;
+    bool lease =
+        f->granted_ms != 0 || f->token.epoch != 0 || f->token.counter != 0 || f->worker.ptr != NULL;
+    bool retry = f->retry_count != 0 || f->retries != NULL;
+
+    return (place ? FRAME_HAS_PLACE : 0u) | (f->started ? FRAME_HAS_STARTED : 0u) |
+           (lease ? FRAME_HAS_LEASE : 0u) | (f->due_ms != 0 ? FRAME_HAS_DUE : 0u) |
+           (f->attempt != 1 ? FRAME_HAS_ATTEMPT : 0u) | (retry ? FRAME_HAS_RETRY : 0u) |
+           (f->timeout_ms != 0 || f->heartbeat_ms != 0 ? FRAME_HAS_TIMEOUTS : 0u) |
+           (output_is_set(&f->output) ? FRAME_HAS_OUTPUT : 0u) |
+           (f->join_open != 0 ? FRAME_HAS_JOIN : 0u) |
+           (f->variables.ref != 0 ? FRAME_HAS_VARIABLES : 0u);
+}
+
+static void put_retries(struct writer *w, const struct frame *f)
+{
+    assert(f->retries != NULL || f->retrier_count == 0);
+    buf_put_varint(w->out, f->retry_count);
+    buf_put_u8(w->out, f->retries != NULL ? 1 : 0);
+    if (f->retries != NULL) {
+        buf_put_varint(w->out, f->retrier_count);
+    }
+    for (uint32_t i = 0; i < f->retrier_count; i++) {
+        buf_put_varint(w->out, f->retries[i]);
+    }
+}
+
+static void put_lease(struct writer *w, const struct frame *f)
+{
+    put_ms(w, f->granted_ms);
+    buf_put_varint(w->out, f->token.epoch);
+    buf_put_varint(w->out, f->token.counter);
+    put_text(w, f->worker);
+}
+
+static void put_output(struct writer *w, const struct task_output *o)
+{
+    put_text(w, o->bucket);
+    put_text(w, o->key);
+    put_text(w, o->upload_id);
+    put_text(w, o->mark);
+    put_text(w, o->parts);
+    put_text(w, o->result);
+}
+
+static void put_frame_parts(struct writer *w, const struct frame *f, unsigned flags)
+{
+    if (flags & FRAME_HAS_PLACE) {
+        buf_put_varint(w->out, f->id);
+        put_number(w, f->parent);
+        put_number(w, f->scope);
+        buf_put_varint(w->out, f->index);
+    }
+    if (flags & FRAME_HAS_LEASE) {
+        put_lease(w, f);
+    }
+    if (flags & FRAME_HAS_DUE) {
+        put_ms(w, f->due_ms);
+    }
+    if (flags & FRAME_HAS_ATTEMPT) {
+        buf_put_varint(w->out, f->attempt);
+    }
+    if (flags & FRAME_HAS_RETRY) {
+        put_retries(w, f);
+    }
+    if (flags & FRAME_HAS_TIMEOUTS) {
+        buf_put_svarint(w->out, f->timeout_ms);
+        buf_put_svarint(w->out, f->heartbeat_ms);
+    }
+    if (flags & FRAME_HAS_OUTPUT) {
+        put_output(w, &f->output);
+    }
+    if (flags & FRAME_HAS_JOIN) {
+        buf_put_varint(w->out, f->join_open);
+    }
+    if (flags & FRAME_HAS_VARIABLES) {
+        put_ref(w, f->variables.ref);
+    }
+}
+
+static void put_frame(struct writer *w, const struct frame *f)
+{
+    unsigned flags = frame_flags(f);
+
+    buf_put_varint(w->out, flags | (unsigned)f->status);
+    put_number(w, f->state);
+    put_diff(w, f->entered_event, w->next_event);
+    put_ms(w, f->entered_ms);
+    put_diff(w, f->last_event, w->next_event - 1);
+    put_ref(w, f->input.ref);
+    put_frame_parts(w, f, flags);
+}
+
+void record_encode(const struct step *s, uint64_t lowest, struct buf *out)
+{
+    struct writer w = {
+        .out = out,
+        .sequence = s->header.sequence,
+        .next_event = s->header.next_event,
+        .base_ms = s->event_count != 0   ? s->events[0].time_ms
+                   : s->frame_count != 0 ? s->frames[0].entered_ms
+                                         : 0,
+    };
+
+    buf_put_u8(out, RECORD_VERSION);
+    put_docs(&w, s);
+    put_header(&w, &s->header, lowest, s->doc_count);
+    put_events(&w, s);
+    buf_put_varint(out, s->frame_count);
+    for (size_t i = 0; i < s->frame_count; i++) {
+        put_frame(&w, &s->frames[i]);
+    }
+}

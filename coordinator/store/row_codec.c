@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The small rows of codec.h: machines, revisions, names, index lines. A version byte, then the
+ * members in a fixed order. A later version is refused by number; bytes left over are malformed. */
+#include "coordinator/store/codec.h"
+
+enum { ROW_VERSION = 1 };
+
+/* Flags of a machine row. */
+enum { MACHINE_EXPRESS = 1, MACHINE_DELETING = 2 };
+
+static enum err_code row_begin(struct cursor *c, const char *what, struct err *err)
+{
+    uint8_t version = cursor_u8(c);
+
+    if (c->bad || version == 0) {
+        return err_set(err, ERR_CORRUPT, "a %s row has no format version", what);
+    }
+    if (version > ROW_VERSION) {
+        return err_set(err, ERR_VERSION,
+                       "a %s row has format version %u, this program knows up to %u", what,
+                       (unsigned)version, (unsigned)ROW_VERSION);
+    }
+    return OK;
+}
+
+static enum err_code row_end(const struct cursor *c, const char *what, struct err *err)
+{
+    if (c->bad || !cursor_done(c)) {
+        return err_set(err, ERR_CORRUPT, "a %s row is malformed: %s", what,
+                       c->bad ? "it ends too early" : "bytes are left over");
+    }
+    return OK;
+}
+
+static uint32_t row_u32(struct cursor *c)
+{
+    uint64_t v = cursor_varint(c);
+
+    c->bad = c->bad || v > UINT32_MAX;
+    return (uint32_t)v;
+}
+
+void machine_row_encode(const struct machine_row *r, struct buf *out)
+{
+    buf_put_u8(out, ROW_VERSION);
+    buf_put_u8(
+        out, (uint8_t)((r->express ? MACHINE_EXPRESS : 0) | (r->deleting ? MACHINE_DELETING : 0)));
+    buf_put_varint(out, r->machine);
+    buf_put_varint(out, r->revision);
+    buf_put_svarint(out, r->created_ms);
+    buf_put_svarint(out, r->updated_ms);
+    buf_put_bytes(out, r->name);
+    buf_put_bytes(out, r->role_arn);
+    buf_put_bytes(out, r->logging);
+}
+
+enum err_code machine_row_decode(struct slice bytes, struct machine_row *out, struct err *err)
+{
+    struct cursor c = cursor_make(bytes);
+    struct machine_row r = {0};
+    enum err_code rc = row_begin(&c, "machine", err);
+    uint8_t flags;
+
+    if (rc != OK) {
+        return rc;
+    }
+    flags = cursor_u8(&c);
+    c.bad = c.bad || flags > (MACHINE_EXPRESS | MACHINE_DELETING);
+    r.express = (flags & MACHINE_EXPRESS) != 0;
+    r.deleting = (flags & MACHINE_DELETING) != 0;
+    r.machine = cursor_varint(&c);
+    r.revision = row_u32(&c);
+    r.created_ms = cursor_svarint(&c);
+    r.updated_ms = cursor_svarint(&c);
+    r.name = cursor_bytes(&c);
+    r.role_arn = cursor_bytes(&c);
+    r.logging = cursor_bytes(&c);
+    rc = row_end(&c, "machine", err);
+    if (rc == OK) {
+        *out = r;
+    }
+    return rc;
+}
+
+void revision_row_encode(const struct revision_row *r, struct buf *out)
+{
+    buf_put_u8(out, ROW_VERSION);
+    buf_put_svarint(out, r->created_ms);
+    buf_put_bytes(out, r->definition);
+    buf_put_bytes(out, r->role_arn);
+}
+
+enum err_code revision_row_decode(struct slice bytes, struct revision_row *out, struct err *err)
+{
+    struct cursor c = cursor_make(bytes);
+    struct revision_row r = {0};
+    enum err_code rc = row_begin(&c, "revision", err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    r.created_ms = cursor_svarint(&c);
+    r.definition = cursor_bytes(&c);
+    r.role_arn = cursor_bytes(&c);
+    rc = row_end(&c, "revision", err);
+    if (rc == OK) {
+        *out = r;
+    }
+    return rc;
+}
+
+void name_row_encode(const struct name_row *r, struct buf *out)
+{
+    buf_put_u8(out, ROW_VERSION);
+    buf_put_varint(out, r->execution);
+    buf_put_svarint(out, r->start_ms);
+}
+
+enum err_code name_row_decode(struct slice bytes, struct name_row *out, struct err *err)
+{
+    struct cursor c = cursor_make(bytes);
+    struct name_row r = {0};
+    enum err_code rc = row_begin(&c, "name", err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    r.execution = cursor_varint(&c);
+    r.start_ms = cursor_svarint(&c);
+    rc = row_end(&c, "name", err);
+    if (rc == OK) {
+        *out = r;
+    }
+    return rc;
+}
+
+void index_row_encode(const struct index_row *r, struct buf *out)
+{
+    buf_put_u8(out, ROW_VERSION);
+    buf_put_bytes(out, r->name);
+    buf_put_svarint(out, r->stop_ms);
+    buf_put_varint(out, r->redrive_count);
+    buf_put_svarint(out, r->redrive_ms);
+    buf_put_svarint(out, r->parked_ms);
+}
+
+enum err_code index_row_decode(struct slice bytes, struct index_row *out, struct err *err)
+{
+    struct cursor c = cursor_make(bytes);
+    struct index_row r = {0};
+    enum err_code rc = row_begin(&c, "index", err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    r.name = cursor_bytes(&c);
+    r.stop_ms = cursor_svarint(&c);
+    r.redrive_count = row_u32(&c);
+    r.redrive_ms = cursor_svarint(&c);
+    r.parked_ms = cursor_svarint(&c);
+    rc = row_end(&c, "index", err);
+    if (rc == OK) {
+        *out = r;
+    }
+    return rc;
+}

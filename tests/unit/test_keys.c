@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys: parsed as made, sorted as meant, and the bounds of prefixes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "coordinator/store/keys.h"
+
+static int key_compare(struct key a, struct key b)
+{
+    return slice_cmp(key_slice(&a), key_slice(&b));
+}
+
+static void key_bytes_are(struct key k, const char *bytes, size_t len)
+{
+    assert_int_equal(k.len, len);
+    assert_memory_equal(k.bytes, bytes, len);
+}
+
+static void test_keys__bytes_on_disk(void **state)
+{
+    (void)state;
+#define BYTES(s) s, sizeof(s) - 1
+    key_bytes_are(key_meta("batch"), BYTES("batch"));
+    key_bytes_are(key_machine(1, SLICE("m")), BYTES("\0\0\0\0\0\0\0\1nm"));
+    key_bytes_are(key_machines(1), BYTES("\0\0\0\0\0\0\0\1n"));
+    key_bytes_are(key_machine_counter(1), BYTES("\0\0\0\0\0\0\0\1c"));
+    key_bytes_are(key_revision(1, 0x0203, 4), BYTES("\0\0\0\0\0\0\0\1r\0\0\0\0\0\0\2\3\0\0\0\4"));
+    key_bytes_are(key_name(1, 2, SLICE("x")), BYTES("\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2x"));
+    key_bytes_are(key_execution(1, 2, 3),
+                  BYTES("\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\3"));
+    key_bytes_are(key_timer(1, 2, 3), BYTES("\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\3"));
+    key_bytes_are(key_index(1, EXECUTION_FAILED, 2, 3, 4),
+                  BYTES("\0\0\0\0\0\0\0\1\2\0\0\0\0\0\0\0\2\xff\xff\xff\xff\xff\xff\xff\xfc"
+                        "\xff\xff\xff\xff\xff\xff\xff\xfb"));
+#undef BYTES
+}
+
+static void test_keys__index_is_parsed_as_made(void **state)
+{
+    struct key k = key_index(123456789012, EXECUTION_PENDING_REDRIVE, 7, INT64_MAX, UINT64_MAX);
+    uint64_t account = 0;
+    enum execution_status status = EXECUTION_RUNNING;
+    uint64_t machine = 0;
+    int64_t start_ms = 0;
+    uint64_t execution = 0;
+    struct slice s = key_slice(&k);
+
+    (void)state;
+    assert_true(key_index_parse(s, &account, &status, &machine, &start_ms, &execution));
+    assert_true(account == 123456789012 && machine == 7);
+    assert_int_equal(status, EXECUTION_PENDING_REDRIVE);
+    assert_true(start_ms == INT64_MAX && execution == UINT64_MAX);
+    s.len--;
+    assert_false(key_index_parse(s, &account, &status, &machine, &start_ms, &execution));
+    s.len += 2;
+    k.len++;
+    assert_false(key_index_parse(s, &account, &status, &machine, &start_ms, &execution));
+    s.len--;
+    k.bytes[8] = EXECUTION_PENDING_REDRIVE + 1;
+    assert_false(key_index_parse(s, &account, &status, &machine, &start_ms, &execution));
+    k.bytes[8] = 0;
+    k.bytes[17] = 0; /* a start time past the greatest */
+    assert_false(key_index_parse(s, &account, &status, &machine, &start_ms, &execution));
+}
+
+static void test_keys__execution_is_parsed_as_made(void **state)
+{
+    struct key k = key_execution(1, UINT64_MAX, 3);
+    struct slice s = key_slice(&k);
+    uint64_t account = 0;
+    uint64_t execution = 0;
+    uint64_t sequence = 0;
+
+    (void)state;
+    assert_true(key_execution_parse(s, &account, &execution, &sequence));
+    assert_true(account == 1 && execution == UINT64_MAX && sequence == 3);
+    s.len--;
+    assert_false(key_execution_parse(s, &account, &execution, &sequence));
+    s.len += 2;
+    assert_false(key_execution_parse(s, &account, &execution, &sequence));
+}
+
+static void test_keys__timer_is_parsed_as_made(void **state)
+{
+    struct key k = key_timer(1, INT64_MAX, 3);
+    struct slice s = key_slice(&k);
+    uint64_t account = 0;
+    int64_t due_ms = 0;
+    uint64_t execution = 0;
+
+    (void)state;
+    assert_true(key_timer_parse(s, &account, &due_ms, &execution));
+    assert_true(account == 1 && due_ms == INT64_MAX && execution == 3);
+    s.len--;
+    assert_false(key_timer_parse(s, &account, &due_ms, &execution));
+    s.len++;
+    k.bytes[8] = (char)0x80;
+    assert_false(key_timer_parse(s, &account, &due_ms, &execution));
+}
+
+static void test_keys__rows_sort_by_value(void **state)
+{
+    (void)state;
+    assert_true(key_compare(key_execution(1, 2, 255), key_execution(1, 2, 256)) < 0);
+    assert_true(key_compare(key_execution(1, 2, UINT64_MAX), key_execution(1, 3, 0)) < 0);
+    assert_true(key_compare(key_timer(1, 255, 9), key_timer(1, 256, 1)) < 0);
+    /* The newest first, and of the same moment the one started last. */
+    assert_true(key_compare(key_index(1, EXECUTION_RUNNING, 1, 1001, 1),
+                            key_index(1, EXECUTION_RUNNING, 1, 1000, 2)) < 0);
+    assert_true(key_compare(key_index(1, EXECUTION_RUNNING, 1, 1000, 3),
+                            key_index(1, EXECUTION_RUNNING, 1, 1000, 2)) < 0);
+}
+
+static bool key_is_within(struct key k, struct key prefix)
+{
+    struct key end = key_after(&prefix);
+
+    return key_compare(k, prefix) >= 0 && key_compare(k, end) < 0;
+}
+
+static void test_keys__prefixes_hold_their_rows(void **state)
+{
+    struct key index = key_index(1, EXECUTION_FAILED, UINT64_MAX, 5, 6);
+
+    (void)state;
+    assert_true(key_is_within(index, key_index_status(1, EXECUTION_FAILED)));
+    assert_false(key_is_within(index, key_index_status(1, EXECUTION_TIMED_OUT)));
+    assert_true(key_is_within(index, key_index_machine(1, EXECUTION_FAILED, UINT64_MAX)));
+    assert_false(key_is_within(index, key_index_machine(1, EXECUTION_FAILED, 1)));
+    assert_true(key_is_within(key_execution(1, 2, UINT64_MAX), key_execution_prefix(1, 2)));
+    assert_false(key_is_within(key_execution(1, 3, 0), key_execution_prefix(1, 2)));
+    assert_true(key_is_within(key_machine(1, SLICE("\xff\xff")), key_machines(1)));
+    assert_false(key_is_within(key_revision(1, 0, 0), key_machines(1)));
+    assert_false(key_is_within(key_machine_counter(1), key_machines(1)));
+}
+
+static void test_keys__after_a_prefix(void **state)
+{
+    struct key k = key_meta("a\xff\xff");
+
+    (void)state;
+    key_bytes_are(key_after(&k), "b", 1);
+    k = key_meta("\xff\xff");
+    assert_int_equal(key_after(&k).len, 0);
+    k = key_meta("");
+    assert_int_equal(key_after(&k).len, 0);
+}
+
+static void test_keys__the_longest_name_fits(void **state)
+{
+    char name[80 * 4];
+    struct key k;
+
+    (void)state;
+    memset(name, 'x', sizeof(name));
+    k = key_name(UINT64_MAX, UINT64_MAX, slice_make(name, sizeof(name)));
+    assert_int_equal(k.len, 16 + sizeof(name));
+    assert_true(k.len <= KEY_BYTES_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keys__bytes_on_disk),
+        cmocka_unit_test(test_keys__index_is_parsed_as_made),
+        cmocka_unit_test(test_keys__execution_is_parsed_as_made),
+        cmocka_unit_test(test_keys__timer_is_parsed_as_made),
+        cmocka_unit_test(test_keys__rows_sort_by_value),
+        cmocka_unit_test(test_keys__prefixes_hold_their_rows),
+        cmocka_unit_test(test_keys__after_a_prefix),
+        cmocka_unit_test(test_keys__the_longest_name_fits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
