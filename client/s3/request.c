@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/s3/request.h"
+
+#include <assert.h>
+
+/* Printable and without what would end a host name or begin a user's part. */
+static bool request_is_host(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+
+        if (c <= ' ' || c >= 0x7f || c == '@' || c == '?' || c == '#' || c == '\\' || c == '"') {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+/* The Host header leaves out the scheme's own port, as HTTP clients do. */
+static struct slice request_host(struct slice host, bool tls)
+{
+    struct slice port = tls ? SLICE(":443") : SLICE(":80");
+
+    return slice_ends_with(host, port) ? slice_head(host, host.len - port.len) : host;
+}
+
+enum err_code request_site_parse(struct slice endpoint, struct request_site *out, struct err *err)
+{
+    bool tls = slice_starts_with(endpoint, SLICE("https://"));
+    size_t scheme = tls ? 8 : 7;
+    struct slice rest;
+    size_t host;
+
+    if (!tls && !slice_starts_with(endpoint, SLICE("http://"))) {
+        return err_set(err, ERR_CONFIG, "the S3 endpoint must begin with http:// or https://");
+    }
+    while (slice_ends_with(endpoint, SLICE("/")) && endpoint.len > scheme) {
+        endpoint.len--;
+    }
+    rest = slice_from(endpoint, scheme);
+    host = slice_find(rest, '/');
+    if (host == 0 || !request_is_host(rest)) {
+        return err_set(err, ERR_CONFIG,
+                       "the S3 endpoint must be http[s]://host[:port][/path], without credentials");
+    }
+    out->origin = slice_head(endpoint, scheme + host);
+    out->host = request_host(slice_head(rest, host), tls);
+    out->base = slice_from(rest, host);
+    return OK;
+}
+
+void request_add_query(struct request *r, struct slice name, struct slice value)
+{
+    assert(r->query_count < REQUEST_QUERY_MAX);
+    r->query[r->query_count++] = (struct sign_pair){name, value};
+}
+
+void request_add_header(struct request *r, struct slice name, struct slice value)
+{
+    assert(r->header_count < REQUEST_HEADERS_MAX);
+    assert(request_is_header_value(value));
+    r->headers[r->header_count++] = (struct sign_pair){name, value};
+}
+
+bool request_is_header_value(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+
+        if (c < ' ' || c >= 0x7f) {
+            return false;
+        }
+    }
+    return s.len == 0 || (s.ptr[0] != ' ' && s.ptr[s.len - 1] != ' ');
+}
+
+static struct slice
+request_path(const struct request_site *site, const struct request *r, struct arena *a)
+{
+    struct slice bucket = sign_encode(r->bucket, false, a);
+    struct slice key = sign_encode(r->key, true, a);
+
+    return arena_printf(a, "%.*s/%.*s%s%.*s", SLICE_FMT(site->base), SLICE_FMT(bucket),
+                        key.len != 0 ? "/" : "", SLICE_FMT(key));
+}
+
+enum { REQUEST_SIGNED_MAX = REQUEST_HEADERS_MAX + 4 };
+
+/* All headers that are signed: ours and the caller's. */
+static size_t request_headers(const struct request_site *site,
+                              const struct request *r,
+                              struct slice hash,
+                              struct slice time,
+                              struct sign_pair out[REQUEST_SIGNED_MAX])
+{
+    size_t n = 0;
+
+    out[n++] = (struct sign_pair){SLICE("host"), site->host};
+    out[n++] = (struct sign_pair){SLICE("x-amz-content-sha256"), hash};
+    out[n++] = (struct sign_pair){SLICE("x-amz-date"), time};
+    if (site->session_token.len != 0) {
+        out[n++] = (struct sign_pair){SLICE("x-amz-security-token"), site->session_token};
+    }
+    for (size_t i = 0; i < r->header_count; i++) {
+        out[n++] = r->headers[i];
+    }
+    return n;
+}
+
+static char *request_line(struct slice name, struct slice value, struct arena *a)
+{
+    struct slice line = arena_printf(a, "%.*s: %.*s", SLICE_FMT(name), SLICE_FMT(value));
+
+    return arena_str(a, line);
+}
+
+void request_build(const struct request_site *site,
+                   const struct request *r,
+                   int64_t now_ms,
+                   struct arena *a,
+                   struct request_wire *out)
+{
+    struct sign_pair headers[REQUEST_SIGNED_MAX];
+    struct sign_request s = {.method = slice_str(r->method)};
+    struct slice url;
+
+    s.path = request_path(site, r, a);
+    s.query = sign_query(r->query, r->query_count, a);
+    s.payload_hash = r->payload_hash.len != 0 ? r->payload_hash : sign_empty_hash;
+    sign_time(now_ms, s.time);
+    s.headers = headers;
+    s.header_count =
+        request_headers(site, r, s.payload_hash, slice_make(s.time, sizeof(s.time)), headers);
+    url = arena_printf(a, "%.*s%.*s%s%.*s", SLICE_FMT(site->origin), SLICE_FMT(s.path),
+                       s.query.len != 0 ? "?" : "", SLICE_FMT(s.query));
+    out->url = arena_str(a, url);
+    out->lines = ARENA_ARRAY(a, s.header_count + 1, char *);
+    for (size_t i = 0; i < s.header_count; i++) {
+        out->lines[i] = request_line(headers[i].name, headers[i].value, a);
+    }
+    out->lines[s.header_count] =
+        request_line(SLICE("authorization"), sign_authorization(&site->keys, &s, a), a);
+    out->line_count = s.header_count + 1;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where stage outputs are kept, as every program reads it: section [objects] of its configuration,
+ * then the environment (STEPFLEET_OBJECTS_ROOT, S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID,
+ * AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN). Secrets come from the environment or a credentials
+ * file, never from the configuration itself or a command line.
+ *
+ *     [objects]
+ *     root = /var/lib/stepfleet/objects      # a directory, or:
+ *     endpoint = http://127.0.0.1:9701
+ *     region = us-east-1
+ *     credentials = /etc/stepfleet/credentials   # aws_access_key_id = ..., aws_secret_access_key =
+ * ... */
+#ifndef STEPFLEET_S3_SETTINGS_H
+#define STEPFLEET_S3_SETTINGS_H
+
+#include "client/s3/s3.h"
+#include "proto/host/config.h"
+
+/* `file` may be NULL: environment only. Strings live in `a`. Neither root nor endpoint: both NULL.
+ */
+enum err_code
+s3_settings_load(struct config *file, struct arena *a, struct s3_config *out, struct err *err);
+
+#endif

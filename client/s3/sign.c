@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/s3/sign.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include "proto/base/text.h"
+
+enum { SIGN_DATE_BYTES = 8 };
+
+const struct slice sign_empty_hash =
+    SLICE_INIT("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+
+static bool sign_is_unreserved(unsigned char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '~';
+}
+
+struct slice sign_encode(struct slice s, bool keep_slash, struct arena *a)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *out = arena_alloc(a, s.len * 3);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+
+        if (sign_is_unreserved(c) || (c == '/' && keep_slash)) {
+            out[n++] = (char)c;
+        } else {
+            out[n++] = '%';
+            out[n++] = digits[c >> 4];
+            out[n++] = digits[c & 15];
+        }
+    }
+    return slice_make(out, n);
+}
+
+bool sign_decode(struct slice s, struct arena *a, struct slice *out)
+{
+    char *p = arena_alloc(a, s.len);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '%') {
+            if (s.len - i < 3 || !text_parse_hex(slice_make(s.ptr + i + 1, 2), p + n)) {
+                return false;
+            }
+            n++;
+            i += 2;
+        } else {
+            p[n++] = s.ptr[i] == '+' ? ' ' : s.ptr[i];
+        }
+    }
+    *out = slice_make(p, n);
+    return true;
+}
+
+static int sign_pair_compare(const void *left, const void *right)
+{
+    const struct sign_pair *l = left;
+    const struct sign_pair *r = right;
+    int c = slice_cmp(l->name, r->name);
+
+    return c != 0 ? c : slice_cmp(l->value, r->value);
+}
+
+/* Insertion sort: there are a handful, and qsort may allocate. */
+static void sign_sort(struct sign_pair *pairs, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct sign_pair moving = pairs[i];
+        size_t at = i;
+
+        while (at > 0 && sign_pair_compare(&pairs[at - 1], &moving) > 0) {
+            pairs[at] = pairs[at - 1];
+            at--;
+        }
+        pairs[at] = moving;
+    }
+}
+
+struct slice sign_query(const struct sign_pair *pairs, size_t count, struct arena *a)
+{
+    struct sign_pair *sorted = ARENA_ARRAY(a, count, struct sign_pair);
+    struct slice out = {"", 0};
+
+    for (size_t i = 0; i < count; i++) {
+        sorted[i].name = sign_encode(pairs[i].name, false, a);
+        sorted[i].value = sign_encode(pairs[i].value, false, a);
+    }
+    sign_sort(sorted, count);
+    for (size_t i = 0; i < count; i++) {
+        out = arena_printf(a, "%.*s%s%.*s=%.*s", SLICE_FMT(out), i == 0 ? "" : "&",
+                           SLICE_FMT(sorted[i].name), SLICE_FMT(sorted[i].value));
+    }
+    return out;
+}
+
+void sign_time(int64_t now_ms, char out[SIGN_TIME_BYTES])
+{
+    char full[TEXT_TIME_BYTES]; /* 2013-05-24T00:00:00.000Z */
+
+    (void)text_format_time(now_ms, full);
+    memcpy(out, full, 4);
+    memcpy(out + 4, full + 5, 2);
+    memcpy(out + 6, full + 8, 3);
+    memcpy(out + 9, full + 11, 2);
+    memcpy(out + 11, full + 14, 2);
+    memcpy(out + 13, full + 17, 2);
+    out[15] = 'Z';
+}
+
+void sign_hash(struct slice body, char out[SIGN_HEX_BYTES])
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    int ok = EVP_Digest(body.len != 0 ? body.ptr : "", body.len, digest, NULL, EVP_sha256(), NULL);
+
+    assert(ok == 1);
+    text_format_hex(digest, sizeof(digest), out);
+}
+
+/* Without blanks around, inner runs of blanks as one. */
+static struct slice sign_trim(struct slice value, struct arena *a)
+{
+    char *out = arena_alloc(a, value.len);
+    size_t n = 0;
+
+    for (size_t i = 0; i < value.len; i++) {
+        bool blank = value.ptr[i] == ' ' || value.ptr[i] == '\t';
+
+        if (!blank) {
+            out[n++] = value.ptr[i];
+        } else if (n > 0 && out[n - 1] != ' ') {
+            out[n++] = ' ';
+        }
+    }
+    return slice_make(out, n > 0 && out[n - 1] == ' ' ? n - 1 : n);
+}
+
+static const struct sign_pair *sign_headers_sorted(const struct sign_request *r, struct arena *a)
+{
+    struct sign_pair *sorted = ARENA_ARRAY(a, r->header_count, struct sign_pair);
+
+    for (size_t i = 0; i < r->header_count; i++) {
+        sorted[i] = (struct sign_pair){r->headers[i].name, sign_trim(r->headers[i].value, a)};
+    }
+    sign_sort(sorted, r->header_count);
+    return sorted;
+}
+
+static struct slice sign_header_names(const struct sign_pair *sorted, size_t count, struct arena *a)
+{
+    struct slice out = {"", 0};
+
+    for (size_t i = 0; i < count; i++) {
+        out = arena_printf(a, "%.*s%s%.*s", SLICE_FMT(out), i == 0 ? "" : ";",
+                           SLICE_FMT(sorted[i].name));
+    }
+    return out;
+}
+
+struct slice sign_canonical(const struct sign_request *r, struct arena *a)
+{
+    const struct sign_pair *sorted = sign_headers_sorted(r, a);
+    struct slice names = sign_header_names(sorted, r->header_count, a);
+    struct slice lines = {"", 0};
+
+    for (size_t i = 0; i < r->header_count; i++) {
+        lines = arena_printf(a, "%.*s%.*s:%.*s\n", SLICE_FMT(lines), SLICE_FMT(sorted[i].name),
+                             SLICE_FMT(sorted[i].value));
+    }
+    return arena_printf(a, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s", SLICE_FMT(r->method),
+                        SLICE_FMT(r->path), SLICE_FMT(r->query), SLICE_FMT(lines), SLICE_FMT(names),
+                        SLICE_FMT(r->payload_hash));
+}
+
+struct sign_mac {
+    unsigned char bytes[SHA256_DIGEST_LENGTH];
+};
+
+static struct sign_mac sign_hmac(struct slice key, struct slice text)
+{
+    struct sign_mac mac;
+    unsigned len = sizeof(mac.bytes);
+    const unsigned char *done = HMAC(EVP_sha256(), key.ptr, (int)key.len,
+                                     (const unsigned char *)text.ptr, text.len, mac.bytes, &len);
+
+    assert(done != NULL && len == sizeof(mac.bytes));
+    return mac;
+}
+
+static struct slice sign_mac_slice(const struct sign_mac *mac)
+{
+    return slice_make(mac->bytes, sizeof(mac->bytes));
+}
+
+static struct sign_mac
+sign_derive(const struct sign_keys *keys, struct slice date, struct slice text, struct arena *a)
+{
+    struct sign_mac k = sign_hmac(arena_printf(a, "AWS4%.*s", SLICE_FMT(keys->secret_key)), date);
+
+    k = sign_hmac(sign_mac_slice(&k), keys->region);
+    k = sign_hmac(sign_mac_slice(&k), SLICE("s3"));
+    k = sign_hmac(sign_mac_slice(&k), SLICE("aws4_request"));
+    return sign_hmac(sign_mac_slice(&k), text);
+}
+
+struct slice
+sign_authorization(const struct sign_keys *keys, const struct sign_request *r, struct arena *a)
+{
+    struct slice date = slice_make(r->time, SIGN_DATE_BYTES);
+    struct slice scope =
+        arena_printf(a, "%.*s/%.*s/s3/aws4_request", SLICE_FMT(date), SLICE_FMT(keys->region));
+    struct slice names = sign_header_names(sign_headers_sorted(r, a), r->header_count, a);
+    char hash[SIGN_HEX_BYTES];
+    char signature[SIGN_HEX_BYTES];
+    struct sign_mac mac;
+
+    sign_hash(sign_canonical(r, a), hash);
+    mac = sign_derive(keys, date,
+                      arena_printf(a, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", SIGN_TIME_BYTES,
+                                   r->time, SLICE_FMT(scope), SIGN_HEX_BYTES, hash),
+                      a);
+    text_format_hex(mac.bytes, sizeof(mac.bytes), signature);
+    return arena_printf(
+        a, "AWS4-HMAC-SHA256 Credential=%.*s/%.*s,SignedHeaders=%.*s,Signature=%.*s",
+        SLICE_FMT(keys->access_key), SLICE_FMT(scope), SLICE_FMT(names), SIGN_HEX_BYTES, signature);
+}

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The S3 client against a server that fails: what must be ridden out, what must be said, what was sent.
+
+Runs the program s3_check (S3_CHECK, or the newest build/*/bin/s3_check) against tests/lib/faulty_s3.py in
+this process, on loopback and a port the system chooses."""
+import glob
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
+import faulty_s3  # noqa: E402
+
+PART = 5 * 1024 * 1024
+RANGE = PART // 2
+LIMIT_S = 60
+
+
+def find_check():
+    built = glob.glob(str(ROOT / "build" / "*" / "bin" / "s3_check"))
+    return os.environ.get("S3_CHECK") or max(built, key=os.path.getmtime, default=None)
+
+
+@pytest.fixture
+def server():
+    made = faulty_s3.Server()
+    yield made
+    made.kill()
+
+
+class Result:
+    def __init__(self, done):
+        self.out = done.stdout
+        self.status = done.returncode
+        words = done.stderr.split()
+        self.retries = int(words[words.index("retries") + 1]) if "retries" in words else -1
+        self.stderr = done.stderr
+
+
+@pytest.fixture
+def check(server):
+    program = find_check()
+    if not program:
+        pytest.skip("s3_check is not built")
+
+    def run(*args, **settings):
+        env = {"PATH": os.environ["PATH"], "S3_ENDPOINT": server.endpoint, "S3_REGION": "us-east-1",
+               "AWS_ACCESS_KEY_ID": "AKIDFORTESTS", "AWS_SECRET_ACCESS_KEY": "verysecretindeed",
+               "S3_PART_BYTES": str(PART), "S3_STALL_MS": "1000"}
+        env.update({name: str(value) for name, value in settings.items()})
+        done = subprocess.run([program, *map(str, args)], env=env, capture_output=True, text=True,
+                              timeout=LIMIT_S)
+        result = Result(done)
+        assert "AddressSanitizer" not in result.stderr and "runtime error" not in result.stderr
+        assert "verysecretindeed" not in result.out + result.stderr
+        return result
+
+    return run
+
+
+def good(result):
+    assert result.status == 0, result.out + result.stderr
+    return result
+
+
+def bad(result, name):
+    assert result.status == 1 and f"error {name}:" in result.out, result.out + result.stderr
+    return result
+
+
+def test_whole_interface(check):
+    assert good(check("all", "b")).out.endswith("ok\n")
+
+
+def test_small_object_takes_one_get(check, server):
+    good(check("put", "b", "k", 1000))
+    before = len(server.store.requests("GET"))
+    good(check("verify", "b", "k", 1000))
+    gets = server.store.requests("GET")[before:]
+    assert [g["range"] for g in gets] == [f"bytes=0-{RANGE - 1}"]
+
+
+def test_empty_object_needs_no_retry(check, server):
+    server.store.put("b", "k", b"")
+    assert good(check("verify", "b", "k", 0, S3_ATTEMPTS=1)).retries == 0
+    assert [g["range"] is None for g in server.store.requests("GET")] == [False, True]
+
+
+def test_lists_follow_pages(check, server):
+    keys = [f"p/{n} +%.json" for n in range(8)]
+    for key in keys:
+        server.store.put("b", key, b"x")
+    listed = [line.split(" ", 1)[1] for line in good(check("list", "b", "p/")).out.splitlines()]
+    assert listed == keys
+    for n in range(7):
+        server.store.uploads[f"u{n}"] = {"bucket": "b", "key": "same", "parts": {}, "mark": ""}
+    assert good(check("uploads", "b")).out.count("same") == 7
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+def test_slow_down_is_ridden_out(check, server, method):
+    server.store.add_fault("status", method=method, contains="/k", count=3)
+    good(check("put", "b", "k", PART + 1))
+    result = good(check("verify", "b", "k", PART + 1))
+    assert server.store.faults[0]["count"] == 0
+    assert result.retries == (3 if method == "GET" else 0)
+
+
+def test_errors_without_end_are_said(check, server):
+    server.store.put("b", "k", b"abc")
+    server.store.add_fault("status", status=500, code="InternalError", count=1000)
+    bad(check("verify", "b", "k", 3, S3_ATTEMPTS=3), "ServiceUnavailable")
+    assert len(server.store.requests("GET")) == 3
+
+
+def test_denied_is_not_tried_again(check, server):
+    server.store.add_fault("status", status=403, code="AccessDenied", count=1000)
+    bad(check("verify", "b", "k", 3), "AccessDeniedException")
+    assert len(server.store.requests()) == 1
+
+
+@pytest.mark.parametrize("kind", ["reset", "short", "stall"])
+def test_broken_get_goes_on_at_its_offset(check, server, kind):
+    size = 3 * PART + 7
+    good(check("put", "b", "k", size))
+    before = len(server.store.requests("GET"))
+    server.store.add_fault(kind, method="GET", contains="/k")
+    assert good(check("verify", "b", "k", size)).retries == 1
+    gets = server.store.requests("GET")[before:]
+    resumed = [g for g in gets if g["range"].endswith(f"-{RANGE - 1}") and g != gets[0]]
+    assert len(resumed) == 1 and resumed[0]["if_match"]
+    first = int(resumed[0]["range"][6:].split("-")[0])
+    assert 0 < first <= RANGE // 2
+    assert all(g["if_match"] for g in gets[1:])
+
+
+@pytest.mark.parametrize("kind", ["reset", "drop", "stall"])
+def test_broken_put_is_sent_again(check, server, kind):
+    server.store.add_fault(kind, method="PUT", contains="partNumber=2")
+    assert good(check("put", "b", "k", 3 * PART)).retries == 1
+    assert len(server.store.requests("PUT", "partNumber=2")) == 2
+    good(check("verify", "b", "k", 3 * PART))
+
+
+def test_replaced_object_is_noticed(check, server):
+    size = 8 * PART
+    good(check("put", "b", "k", size))
+    server.store.add_fault("replace", method="GET", contains="/k")
+    bad(check("verify", "b", "k", size), "PreconditionFailed")
+
+
+def test_deleted_object_is_noticed(check, server):
+    size = 8 * PART
+    good(check("put", "b", "k", size))
+    server.store.add_fault("status", method="GET", contains="/k", status=404, code="NoSuchKey",
+                           skip=4)
+    bad(check("verify", "b", "k", size), "PreconditionFailed")
+
+
+def test_missing_object_is_said(check):
+    bad(check("verify", "b", "none", 1), "ResourceNotFound")
+
+
+def test_wrong_bytes_under_an_md5_are_noticed(check, server):
+    server.store.put("b", "k", b"abc", etag="d41d8cd98f00b204e9800998ecf8427e")
+    bad(check("cat", "b", "k", "k2"), "IntegrityError")
+    assert "k2" not in server.store.buckets["b"]
+
+
+@pytest.mark.parametrize("kind", ["drop", "error200", "stall", "reset"])
+def test_completion_in_doubt_is_settled(check, server, kind):
+    server.store.add_fault(kind, method="POST", contains="uploadId")
+    good(check("put", "b", "k", PART + 3))
+    good(check("verify", "b", "k", PART + 3))
+    assert not server.store.uploads
+
+
+def test_completion_of_another_is_not_ours(check, server):
+    """The upload is gone and the object is somebody else's: the completion did not happen."""
+    server.store.put("b", "k", b"another's", mark="another mark")
+    server.store.add_fault("status", method="POST", contains="uploadId", status=404, code="NoSuchUpload")
+    bad(check("put", "b", "k", 9), "ResourceNotFound")
+
+
+def test_completion_of_a_lost_upload_that_ceph_answers_500(check, server):
+    server.store.put("b", "k", b"another's", mark="another mark")
+    server.store.add_fault("status", method="POST", contains="uploadId", status=500,
+                           code="InternalError", count=100)
+    server.store.add_fault("status", method="GET", contains="uploadId", status=404,
+                           code="NoSuchUpload")
+    assert bad(check("put", "b", "k", 9), "ResourceNotFound").retries == 0
+
+
+def test_server_that_restarts_is_ridden_out(check, server):
+    """Killed in the middle of a stream and back after seconds, with the defaults for retries."""
+    size = 12 * PART
+    good(check("put", "b", "k", size))
+    before = len(server.store.requests())
+
+    def restart():
+        server.store.wait_requests(before + 6, LIMIT_S)
+        server.kill()
+        threading.Event().wait(6)
+        server.start()
+
+    helper = threading.Thread(target=restart)
+    helper.start()
+    result = good(check("cat", "b", "k", "k2"))
+    helper.join(LIMIT_S)
+    assert result.retries > 0
+    good(check("verify", "b", "k2", size))
+
+
+def test_nobody_there_is_said(check, server):
+    server.kill()
+    try:
+        bad(check("head", "b", "k", S3_ATTEMPTS=1), "ServiceUnavailable")
+    finally:
+        server.start()
