@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening, the turn, the batch on its way to disk, and the operations on executions. */
+#include "coordinator/ledger/ledger.h"
+
+#include <assert.h>
+
+#include "coordinator/ledger/internal.h"
+#include "coordinator/store/keys.h"
+#include "proto/host/log.h"
+
+enum {
+    STALL_MS = 3000,       /* a turn that comes so late was held up: leases are given that time */
+    TICK_MS = 100,         /* parking and other housekeeping */
+    CONTINUES_A_TURN = 16, /* executions that go on after a bounded step */
+};
+
+/* ---- opening ---- */
+
+/* A new epoch, above every one before and at least the wall clock's seconds, so that a restored
+ * backup repeats none; on disk before anything is granted under it. */
+static enum err_code take_epoch(struct ledger *l, struct err *err)
+{
+    struct key key = key_meta("epoch");
+    struct buf b = {0};
+    uint64_t last = 0;
+    uint64_t wall_s = (uint64_t)(l->now.wall_ms / 1000);
+    enum err_code rc = store_get(l->store, CF_META, key_slice(&key), &b, err);
+
+    if (rc == OK) {
+        struct cursor c = cursor_make(buf_slice(&b));
+
+        last = cursor_u64le(&c);
+        rc = c.bad ? err_set(err, ERR_CORRUPT, "the epoch cannot be read") : OK;
+    } else if (rc == ERR_NOT_FOUND) {
+        rc = OK;
+    }
+    if (rc == OK) {
+        l->epoch = last + 1 > wall_s ? last + 1 : wall_s;
+        buf_reset(&b);
+        buf_put_u64le(&b, l->epoch);
+        store_put(l->filling, CF_META, key_slice(&key), buf_slice(&b));
+        rc = store_write(l->store, l->filling, err);
+        store_batch_clear(l->filling);
+    }
+    buf_fini(&b);
+    return rc;
+}
+
+/* One META row, where there is one, to `take`. */
+static enum err_code load_row(struct ledger *l,
+                              const char *name,
+                              void (*take)(struct ledger *l, struct slice row),
+                              struct err *err)
+{
+    struct key key = key_meta(name);
+    struct buf b = {0};
+    enum err_code rc = store_get(l->store, CF_META, key_slice(&key), &b, err);
+
+    if (rc == OK) {
+        take(l, buf_slice(&b));
+    }
+    buf_fini(&b);
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
+static enum err_code load_meta(struct ledger *l, struct err *err)
+{
+    enum err_code rc = load_row(l, "buckets", buckets_load, err);
+
+    return rc == OK ? load_row(l, "settled", settled_load, err) : rc;
+}
+
+static void ledger_init(struct ledger *l)
+{
+    struct list *lists[] = {&l->filling_waits, &l->flying_waits, &l->ready_waits, &l->lru,
+                            &l->continuing,    &l->closed,       &l->kept,        &l->moved,
+                            &l->mail,          &l->objects,      &l->deleting};
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        list_init(lists[i]);
+    }
+    arena_init(&l->arena);
+    l->filling = store_batch_new(l->store);
+    l->spare = store_batch_new(l->store);
+    l->turn = 1;
+}
+
+enum err_code ledger_open(const struct ledger_config *config,
+                          struct store *store,
+                          const struct ledger_hooks *hooks,
+                          struct fleet_now now,
+                          struct ledger **out,
+                          struct err *err)
+{
+    struct ledger *l = mem_zalloc(1, sizeof(*l));
+    enum err_code rc;
+
+    l->config = *config;
+    l->hooks = *hooks;
+    l->store = store;
+    l->now = now;
+    l->seed = config->seed;
+    ledger_init(l);
+    rc = take_epoch(l, err);
+    if (rc == OK) {
+        rc = load_meta(l, err);
+    }
+    l->durable_number = store_batch_number(store);
+    l->filling_number = l->durable_number + 1;
+    l->fleet = fleet_new(&config->fleet, l->epoch);
+    if (rc == OK) {
+        rc = machines_load(l, err);
+    }
+    if (rc == OK) {
+        rc = ledger_recover(l, err);
+    }
+    if (rc == OK) {
+        rc = ledger_load_due(l, err);
+    }
+    if (rc != OK) {
+        err_wrap(err, "open the ledger");
+        ledger_close(l);
+        return rc;
+    }
+    *out = l;
+    return OK;
+}
+
+void ledger_abandon_flight(struct ledger *l)
+{
+    if (l->flying != NULL) {
+        l->spare = l->flying;
+        l->flying = NULL;
+    }
+}
+
+void ledger_close(struct ledger *l)
+{
+    struct hash_node *n;
+    size_t bucket = 0;
+    struct fleet_worker *w;
+
+    assert(l->flying == NULL);
+    while ((n = hash_iterate(&l->hot_by_id, &bucket, NULL)) != NULL) {
+        hot_free(l, container_of(n, struct hot, by_id));
+        bucket = 0;
+    }
+    bucket = 0;
+    while ((w = fleet_worker_each(l->fleet, &bucket, NULL)) != NULL) {
+        ledger_worker_remove(l, w, "left");
+        bucket = 0;
+    }
+    objects_free(l);
+    machines_free(l);
+    fleet_free(l->fleet);
+    store_batch_free(l->filling);
+    if (l->spare != NULL) {
+        store_batch_free(l->spare);
+    }
+    heap_fini(&l->object_retries);
+    hash_fini(&l->hot_by_id);
+    hash_fini(&l->hot_by_name);
+    hash_fini(&l->uploads);
+    buf_fini(&l->buckets);
+    buf_fini(&l->doubtful);
+    mem_free(l->settled);
+    buf_fini(&l->scratch);
+    arena_fini(&l->arena);
+    mem_free(l);
+}
+
+/* ---- the turn ---- */
+
+void ledger_turn_begin(struct ledger *l, struct fleet_now now)
+{
+    int64_t late = now.mono_ms - l->next_turn_ms;
+
+    if (l->next_turn_ms != 0 && late > STALL_MS) {
+        log_warn("the loop stood still for %lld ms: leases are extended", (long long)late);
+        fleet_extend(l->fleet, late);
+    }
+    l->now.mono_ms = now.mono_ms;
+    if (now.wall_ms > l->now.wall_ms) {
+        l->now.wall_ms = now.wall_ms; /* wall time never runs backwards in here */
+    }
+}
+
+static void run_continuing(struct ledger *l)
+{
+    struct list again;
+
+    list_init(&again);
+    list_splice(&again, &l->continuing);
+    for (unsigned i = 0; i < CONTINUES_A_TURN && ledger_accepts(l) && !list_empty(&again); i++) {
+        struct hot *h = container_of(list_pop_front(&again), struct hot, continuing);
+        struct engine_event ev = {.kind = ENGINE_CONTINUE};
+        struct err err;
+
+        if (ledger_step(l, h, &ev, NULL, &err) == STEP_FAILED) {
+            log_error("a step failed: execution=%.*s: %s", SLICE_FMT(h->h.arn), err.msg);
+        }
+    }
+    list_splice(&again, &l->continuing); /* those not reached go first next time */
+    list_splice(&l->continuing, &again);
+}
+
+static void tell_moved(struct ledger *l)
+{
+    struct list *n;
+
+    while ((n = list_pop_front(&l->moved)) != NULL) {
+        struct hot *h = container_of(n, struct hot, moved_link);
+
+        h->moved = false;
+        l->hooks.moved(l->hooks.arg, h->h.id);
+    }
+}
+
+/* Slots came free, or tasks were handed back, without a request of a worker that could take what
+ * waits: those with a parked poll can. */
+static void feed_parked(struct ledger *l)
+{
+    struct fleet_worker *w = NULL;
+    size_t bucket = 0;
+
+    if (!l->feed) {
+        return;
+    }
+    l->feed = false;
+    while (fleet_ready_count(l->fleet) != 0 &&
+           (w = fleet_worker_each(l->fleet, &bucket, w)) != NULL) {
+        ledger_worker_feed(l, w);
+    }
+}
+
+static void deliver_mail(struct ledger *l)
+{
+    struct list mail;
+    struct list *n;
+
+    list_init(&mail);
+    list_splice(&mail, &l->mail);
+    while ((n = list_pop_front(&mail)) != NULL) {
+        struct ledger_mail *m = container_of(n, struct ledger_mail, link);
+
+        if (ledger_has_mail(m->worker)) {
+            l->hooks.worker_mail(l->hooks.arg, m->worker);
+        }
+    }
+}
+
+static void let_go(struct list *waits)
+{
+    struct list *n;
+
+    while ((n = list_pop_front(waits)) != NULL) {
+        struct ledger_wait *w = container_of(n, struct ledger_wait, link);
+
+        w->durable(w);
+    }
+}
+
+static void send_batch(struct ledger *l)
+{
+    if (l->flying != NULL) {
+        return;
+    }
+    if (store_batch_count(l->filling) == 0) {
+        assert(list_empty(&l->filling_waits));
+        return;
+    }
+    l->flying = l->filling;
+    l->filling = l->spare;
+    l->spare = NULL;
+    l->filling_number++;
+    list_splice(&l->flying_waits, &l->filling_waits);
+    l->hooks.commit(l->hooks.arg, l->flying);
+}
+
+/* Ended and parked executions leave memory once that is on disk; of synchronous Express ones, once
+ * those that wait for them were told, the last few stay. */
+static void free_closed(struct ledger *l)
+{
+    while (l->kept_count > LIMIT_EXPRESS_KEPT) {
+        hot_free(l, container_of(l->kept.next, struct hot, lru));
+    }
+    while (!list_empty(&l->closed)) {
+        struct hot *h = container_of(l->closed.next, struct hot, lru);
+
+        if (!hot_is_durable(l, h)) {
+            return;
+        }
+        hot_free(l, h);
+    }
+}
+
+void ledger_turn_end(struct ledger *l)
+{
+    struct err err;
+
+    ledger_due(l);
+    run_continuing(l);
+    objects_retry(l);
+    machines_delete_some(l);
+    if (l->now.mono_ms >= l->tick_ms) {
+        l->tick_ms = l->now.mono_ms + TICK_MS;
+        ledger_park_idle(l);
+    }
+    if (ledger_load_due(l, &err) != OK) {
+        l->hooks.failed(l->hooks.arg, &err);
+        return;
+    }
+    feed_parked(l);
+    tell_moved(l);
+    deliver_mail(l);
+    send_batch(l);
+    let_go(&l->ready_waits);
+    free_closed(l);
+    arena_reset(&l->arena);
+    l->turn++;
+    {
+        int64_t wait = ledger_wait_ms(l, l->now);
+
+        l->next_turn_ms = l->now.mono_ms + (wait >= 0 ? wait : INT64_MAX / 2);
+    }
+}
+
+void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *err)
+{
+    struct list waits;
+
+    assert(l->flying != NULL);
+    if (rc != OK) {
+        l->hooks.failed(l->hooks.arg, err);
+        return;
+    }
+    store_batch_clear(l->flying);
+    l->spare = l->flying;
+    l->flying = NULL;
+    l->durable_number++;
+    list_init(&waits);
+    list_splice(&waits, &l->flying_waits);
+    send_batch(l);
+    let_go(&waits);
+}
+
+void ledger_wait_durable(struct ledger *l, struct ledger_wait *w)
+{
+    if (store_batch_count(l->filling) != 0) {
+        list_push_back(&l->filling_waits, &w->link);
+    } else if (l->flying != NULL) {
+        list_push_back(&l->flying_waits, &w->link);
+    } else {
+        list_push_back(&l->ready_waits, &w->link);
+    }
+}
+
+int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
+{
+    const struct heap_node *retry = heap_min(&l->object_retries);
+    int64_t wait;
+    int64_t others[3];
+
+    if (!ledger_accepts(l)) {
+        return -1; /* the commit that is under way */
+    }
+    if (!list_empty(&l->continuing) || !list_empty(&l->ready_waits) || !list_empty(&l->mail)) {
+        return 0;
+    }
+    if (now.wall_ms < l->now.wall_ms) {
+        now.wall_ms = l->now.wall_ms;
+    }
+    wait = fleet_wait_ms(l->fleet, now);
+    others[0] = l->window_next_ms - now.wall_ms;
+    others[1] =
+        !list_empty(&l->lru) || !list_empty(&l->deleting) ? l->tick_ms - now.mono_ms : INT64_MAX;
+    others[2] = retry != NULL && l->flying == NULL ? retry->key - now.mono_ms : INT64_MAX;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (wait < 0 || others[i] < wait) {
+            wait = others[i] > 0 ? others[i] : 0;
+        }
+    }
+    return wait;
+}
+
+bool ledger_accepts(const struct ledger *l)
+{
+    return store_batch_bytes(l->filling) < LIMIT_BATCH_BYTES;
+}
+
+bool ledger_is_quiet(const struct ledger *l)
+{
+    return l->flying == NULL && store_batch_count(l->filling) == 0 && list_empty(&l->ready_waits);
+}
+
+/* ---- what the shell may know ---- */
+
+struct arena *ledger_turn_arena(struct ledger *l)
+{
+    return &l->arena;
+}
+
+struct fleet_now ledger_now(const struct ledger *l)
+{
+    return l->now;
+}
+
+struct fleet *ledger_fleet(struct ledger *l)
+{
+    return l->fleet;
+}
+
+struct store *ledger_store(struct ledger *l)
+{
+    return l->store;
+}
+
+uint64_t ledger_epoch(const struct ledger *l)
+{
+    return l->epoch;
+}
+
+const struct ledger_config *ledger_configuration(const struct ledger *l)
+{
+    return &l->config;
+}
+
+uint64_t ledger_random(struct ledger *l)
+{
+    l->seed += 0x9e3779b97f4a7c15u;
+    return hash_u64(l->seed);
+}
+
+size_t ledger_hot_count(const struct ledger *l)
+{
+    return l->hot_by_id.count;
+}
+
+uint64_t ledger_transitions(const struct ledger *l)
+{
+    return l->transitions;
+}
+
+/* ---- operations on executions ---- */
+
+static struct execution_header
+start_header(struct ledger *l, const struct ledger_start *s, uint64_t id, uint32_t revision)
+{
+    return (struct execution_header){
+        .account = l->config.account,
+        .id = id,
+        .machine = s->machine->number,
+        .revision = revision,
+        .express = s->machine->express,
+        .synchronous = s->synchronous,
+        .name = s->name,
+        .arn = s->arn,
+        .machine_arn = s->machine->arn,
+        .machine_name = s->machine->name,
+        .role_arn = s->machine->role_arn,
+        .seed = ledger_random(l),
+        .status = EXECUTION_RUNNING,
+        .start_ms = l->now.wall_ms,
+        .next_event = 1,
+        .input = {.text = s->input},
+    };
+}
+
+enum err_code
+ledger_start(struct ledger *l, const struct ledger_start *s, uint64_t *id, struct err *err)
+{
+    struct engine_event ev = {.kind = ENGINE_START};
+    struct machine_revision *revision;
+    struct hot *h;
+    enum step_status status;
+    enum err_code rc;
+    uint32_t number;
+
+    if (l->open_count >= LIMIT_OPEN_EXECUTIONS) {
+        return err_set(err, ERR_EXECUTION_LIMIT, "%d executions are open", LIMIT_OPEN_EXECUTIONS);
+    }
+    number = s->revision != 0 ? s->revision : s->machine->revision;
+    rc = machine_revision_get(l, s->machine, number, &revision, err);
+    if (rc != OK) {
+        return rc;
+    }
+    h = hot_new(l, s->restart_of != 0 ? s->restart_of : l->next_execution++);
+    h->machine = s->machine;
+    h->revision = revision;
+    h->recorded = !s->synchronous;
+    h->h = start_header(l, s, h->h.id, number);
+    h->machine->open_executions++;
+    l->open_count++;
+    list_push_back(&l->lru, &h->lru);
+    *id = h->h.id;
+    status = ledger_step(l, h, &ev, NULL, err);
+    if (status != STEP_DONE && status != STEP_CONTINUE) {
+        h->machine->open_executions--;
+        l->open_count--;
+        hot_free(l, h);
+        return err->code;
+    }
+    return OK;
+}
+
+enum err_code ledger_execution_find(struct ledger *l,
+                                    const struct ledger_machine *m,
+                                    struct slice name,
+                                    uint64_t *id,
+                                    struct err *err)
+{
+    struct hot *h = hot_find_name(l, m->number, name);
+    struct key key = key_name(l->config.account, m->number, name);
+    struct name_row row;
+    struct buf b = {0};
+    enum err_code rc;
+
+    if (h != NULL) {
+        *id = h->h.id;
+        return OK;
+    }
+    rc = store_get(l->store, CF_NAME, key_slice(&key), &b, err);
+    if (rc == OK) {
+        rc = name_row_decode(buf_slice(&b), &row, err);
+    }
+    if (rc == OK) {
+        *id = row.execution;
+    }
+    buf_fini(&b);
+    return rc;
+}
+
+bool ledger_execution_view(struct ledger *l, uint64_t id, struct ledger_view *out)
+{
+    struct hot *h = hot_find(l, id);
+    struct ledger_frame *frames;
+
+    if (h == NULL) {
+        return false;
+    }
+    frames = ARENA_ARRAY(&l->arena, h->frame_count, struct ledger_frame);
+    for (size_t i = 0; i < h->frame_count; i++) {
+        const struct hot_frame *hf = h->frames[i];
+
+        frames[i] = (struct ledger_frame){
+            .frame = &hf->f,
+            .bytes_in = hf->bytes_in,
+            .bytes_out = hf->bytes_out,
+            .note = slice_make(hf->note, hf->note_len),
+            .held = hf->held,
+        };
+    }
+    *out = (struct ledger_view){
+        .header = &h->h,
+        .machine = h->revision->parsed,
+        .frames = frames,
+        .frame_count = h->frame_count,
+    };
+    return true;
+}
+
+enum err_code
+ledger_execution_event(struct ledger *l, uint64_t id, struct engine_event *ev, struct err *err)
+{
+    struct hot *h = hot_find(l, id);
+
+    if (h == NULL) {
+        return err_set(err, ERR_INTERNAL, "execution %llu is not loaded", (unsigned long long)id);
+    }
+    switch (ledger_step(l, h, ev, NULL, err)) {
+    case STEP_DONE:
+    case STEP_CONTINUE: return OK;
+    case STEP_STALE: return err_set(err, ERR_LEASE_LOST, "the execution has moved on");
+    case STEP_NEED_FRAME:
+    case STEP_FAILED: break;
+    }
+    return err->code;
+}
+
+bool ledger_express_records(struct ledger *l,
+                            uint64_t id,
+                            struct arena *a,
+                            struct slice **records,
+                            size_t *count)
+{
+    const struct hot *h = hot_find(l, id);
+
+    if (h == NULL || !h->h.express) {
+        return false;
+    }
+    *records = ARENA_ARRAY(a, h->record_count, struct slice);
+    for (size_t i = 0; i < h->record_count; i++) {
+        (*records)[i] = arena_copy(a, h->records[i]);
+    }
+    *count = h->record_count;
+    return true;
+}

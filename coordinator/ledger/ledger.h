@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the pure core and the world meet: load, step, commit, act. One thread (the writer) calls
+ * all of this; no clock, socket or loop in here, so that a simulator can hold all three.
+ *
+ * A turn:  ledger_turn_begin(now)   operations and reports, each stepping executions and adding to
+ * ONE ledger_turn_end()        batch; due timers; leases go into replies; the batch goes to disk
+ *          ledger_commit_done()     it is there: what waited for it leaves
+ * Nothing leaves before its cause is on disk: every reply is a `ledger_wait`, let go when the last
+ * batch it may have seen is durable. While one batch syncs the next fills. A failed write is for
+ * ever: the hook `failed` ends the program.
+ *
+ *   hot     in memory, being stepped             ---idle, long timer--->  parked (INDEX and TIMER
+ * rows) closed  hot until durable, then on disk only <--timer window, stop--  parked
+ *
+ * Express executions live in memory alone, but for an asynchronous one's first and last record. */
+#ifndef STEPFLEET_LEDGER_LEDGER_H
+#define STEPFLEET_LEDGER_LEDGER_H
+
+#include "coordinator/engine/engine.h"
+#include "coordinator/fleet/fleet.h"
+#include "coordinator/store/codec.h"
+#include "coordinator/store/store.h"
+
+struct ledger;
+
+/* Something that waits until all it may have seen is on disk. Caller's storage, alive until
+ * `durable` is called, exactly once, never inside ledger_wait_durable(). */
+struct ledger_wait {
+    struct list link;
+    void (*durable)(struct ledger_wait *w);
+};
+
+/* A request to the object store. Made by the ledger, carried out by the shell on any thread, given
+ * back on the writer's with ledger_object_done(). */
+struct object_request {
+    enum object_kind { OBJECT_COMPLETE, OBJECT_ABORT } kind;
+    struct slice bucket; /* owned by the request, like all below */
+    struct slice key;
+    struct slice upload_id;
+    struct slice mark;
+    struct slice parts; /* parts_encode() */
+    enum err_code rc;   /* set by the shell */
+    bool found;         /* COMPLETE: the object was there already; set by the shell */
+    struct err err;
+    void *work; /* the shell's */
+    /* The ledger's: */
+    uint64_t execution;
+    uint32_t frame;
+    unsigned tries;
+    uint64_t batch; /* that holds its cause: it waits until that is durable */
+    struct heap_node retry;
+    struct list link;
+    struct arena arena;
+};
+
+struct ledger_hooks {
+    void *arg;
+    /* Write the batch on some thread, then call ledger_commit_done() on the writer's. */
+    void (*commit)(void *arg, struct store_batch *b);
+    void (*object)(void *arg, struct object_request *r);
+    /* Leases or drops are to go to this worker and nothing carries them yet: put them into the
+     * reply of its parked poll with ledger_take_leases(). Called inside ledger_turn_end(). */
+    void (*worker_mail)(void *arg, struct fleet_worker *w);
+    /* An execution a client may be waiting on moved or closed. Called inside ledger_turn_end(). */
+    void (*moved)(void *arg, uint64_t execution);
+    /* A worker is no more: forget what the shell kept in w->user. */
+    void (*worker_gone)(void *arg, struct fleet_worker *w);
+    /* A durable write failed: say so and end the program. */
+    void (*failed)(void *arg, const struct err *err);
+};
+
+struct ledger_config {
+    uint64_t account; /* AWS account id of every ARN */
+    const char *region;
+    struct fleet_config fleet;
+    bool objects;  /* there is an object store for the outputs of stages */
+    uint64_t seed; /* chance of this run */
+};
+
+/**
+ * Open over a store: takes a new epoch, loads what runs, restores leases. The epoch is on disk when
+ * it returns. `now` as for a turn. Blocks.
+ */
+enum err_code ledger_open(const struct ledger_config *config,
+                          struct store *store,
+                          const struct ledger_hooks *hooks,
+                          struct fleet_now now,
+                          struct ledger **out,
+                          struct err *err);
+/* The last batch was written by a thread that has ended since: nobody will say so. */
+void ledger_abandon_flight(struct ledger *l);
+/* No batch may be in flight. */
+void ledger_close(struct ledger *l);
+
+void ledger_turn_begin(struct ledger *l, struct fleet_now now);
+void ledger_turn_end(struct ledger *l);
+/* The batch given to hooks.commit is on disk, or could not be written (rc, err). */
+void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *err);
+void ledger_object_done(struct ledger *l, struct object_request *r);
+/* Milliseconds until the next turn is needed; 0: now; -1: only when something comes. */
+int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now);
+/* False: the filling batch is full; take no more requests until the next commit is done. */
+bool ledger_accepts(const struct ledger *l);
+/* Nothing undurable and nothing to be said: a graceful stop may close. */
+bool ledger_is_quiet(const struct ledger *l);
+
+void ledger_wait_durable(struct ledger *l, struct ledger_wait *w);
+/* Memory that lives to the end of the turn. */
+struct arena *ledger_turn_arena(struct ledger *l);
+struct fleet_now ledger_now(const struct ledger *l);
+struct fleet *ledger_fleet(struct ledger *l);
+struct store *ledger_store(struct ledger *l);
+uint64_t ledger_epoch(const struct ledger *l);
+const struct ledger_config *ledger_configuration(const struct ledger *l);
+uint64_t ledger_random(struct ledger *l);
+
+/* ---- Machines ---- */
+
+struct ledger_machine {
+    uint64_t number;
+    uint32_t revision; /* current */
+    bool express;
+    bool deleting;
+    int64_t created_ms;
+    int64_t updated_ms;
+    struct slice name;
+    struct slice arn;
+    struct slice role_arn;
+    struct slice logging;
+    struct hash_node by_name;
+    struct hash_node by_number;
+    struct list revisions; /* parsed, cached */
+    struct list dying;     /* among those being deleted */
+    size_t open_executions;
+};
+
+struct ledger_machine *ledger_machine_find(struct ledger *l, struct slice name);
+struct ledger_machine *ledger_machine_number(struct ledger *l, uint64_t number);
+/* All of them, sorted by name; NULL-terminated array in the turn's arena. */
+struct ledger_machine **ledger_machines(struct ledger *l, size_t *count);
+size_t ledger_machine_count(const struct ledger *l);
+/* A new machine, or a new revision of `m`: `parsed` is consumed. */
+struct ledger_machine *ledger_machine_put(struct ledger *l,
+                                          struct ledger_machine *m,
+                                          struct slice name,
+                                          bool express,
+                                          struct slice role_arn,
+                                          struct slice logging,
+                                          struct asl_machine *parsed);
+/* Parsed current or given revision (0: current), borrowed for the turn. */
+enum err_code ledger_machine_parsed(struct ledger *l,
+                                    struct ledger_machine *m,
+                                    uint32_t revision,
+                                    const struct asl_machine **out,
+                                    struct err *err);
+/* Marks it deleting; its executions are stopped step by step, then it goes. */
+void ledger_machine_delete(struct ledger *l, struct ledger_machine *m);
+
+/* ---- Executions ---- */
+
+struct ledger_start {
+    struct ledger_machine *machine;
+    struct slice name;
+    struct slice arn;
+    struct slice input;  /* compact JSON */
+    bool synchronous;    /* Express */
+    uint64_t restart_of; /* an Express execution that starts over after a crash: its id; else 0 */
+    uint32_t revision;   /* 0: the current one */
+};
+/* A new execution; the caller has checked the name (ledger_execution_find). @return its id. */
+enum err_code
+ledger_start(struct ledger *l, const struct ledger_start *s, uint64_t *id, struct err *err);
+/* By machine and name (Express: "NAME:UUID"), hot or on disk. ERR_NOT_FOUND without a message. */
+enum err_code ledger_execution_find(struct ledger *l,
+                                    const struct ledger_machine *m,
+                                    struct slice name,
+                                    uint64_t *id,
+                                    struct err *err);
+/* In memory now? Borrowed for the turn; NULL: on disk, or nowhere. */
+struct ledger_view {
+    const struct execution_header *header;
+    const struct asl_machine *machine;
+    const struct ledger_frame *frames;
+    size_t frame_count;
+};
+struct ledger_frame {
+    const struct frame *frame;
+    uint64_t bytes_in; /* of the attempt, as the worker said last */
+    uint64_t bytes_out;
+    struct slice note;
+    bool held; /* READY, but the last attempt's upload is not settled */
+};
+bool ledger_execution_view(struct ledger *l, uint64_t id, struct ledger_view *out);
+/* Into memory, wherever it is. ERR_NOT_FOUND. */
+enum err_code ledger_execution_load(struct ledger *l, uint64_t id, struct err *err);
+/* One engine event from outside (ENGINE_STOP, ENGINE_REDRIVE, ENGINE_DEADLINE); it must be loaded.
+ * ERR_LEASE_LOST where the event is stale. */
+enum err_code
+ledger_execution_event(struct ledger *l, uint64_t id, struct engine_event *ev, struct err *err);
+/* The encoded records of an Express execution in memory (copied into `a`); false: not there. */
+bool ledger_express_records(struct ledger *l,
+                            uint64_t id,
+                            struct arena *a,
+                            struct slice **records,
+                            size_t *count);
+size_t ledger_hot_count(const struct ledger *l);
+uint64_t ledger_transitions(const struct ledger *l);
+
+/* ---- Workers and their reports ---- */
+
+/* What the ledger keeps beside a fleet's worker (fleet_worker.user). */
+struct ledger_mail {
+    struct list outbox;  /* granted and not yet sent */
+    struct token *drops; /* to be ended */
+    size_t drop_count;
+    size_t drop_cap;
+    struct list link; /* among the workers with mail */
+    struct fleet_worker *worker;
+    void *shell; /* the shell's own: its parked poll */
+};
+
+/* fleet_worker_hello(), and the leases of an instance that was replaced fail. */
+enum err_code ledger_worker_hello(struct ledger *l,
+                                  const struct fleet_hello *h,
+                                  struct fleet_worker **out,
+                                  struct err *err);
+/* It goes: its leases fail, hooks.worker_gone is called. */
+void ledger_worker_remove(struct ledger *l, struct fleet_worker *w, const char *why);
+/* It can carry leases now (a poll was parked, a report is being answered): ready tasks are granted.
+ */
+void ledger_worker_feed(struct ledger *l, struct fleet_worker *w);
+static inline struct ledger_mail *ledger_mail(const struct fleet_worker *w)
+{
+    return w->user;
+}
+
+/* ERR_LEASE_LOST where the token is not held by that worker. */
+enum err_code ledger_task_progress(struct ledger *l,
+                                   struct fleet_worker *w,
+                                   struct token token,
+                                   bool heartbeat,
+                                   uint64_t bytes_in,
+                                   uint64_t bytes_out,
+                                   struct slice note);
+enum err_code ledger_task_upload(struct ledger *l,
+                                 struct fleet_worker *w,
+                                 struct token token,
+                                 const struct task_output *output,
+                                 struct err *err);
+enum err_code ledger_task_return(struct ledger *l, struct fleet_worker *w, struct token token);
+enum err_code ledger_task_fail(struct ledger *l,
+                               struct fleet_worker *w,
+                               struct token token,
+                               const struct failure *failure,
+                               struct err *err);
+enum err_code ledger_task_succeed(struct ledger *l,
+                                  struct fleet_worker *w,
+                                  struct token token,
+                                  struct slice result,
+                                  struct err *err);
+/* A result with an output object: the trial, then the intent; the completion follows. `done` is
+ * called in a later turn with OK, or ERR_LEASE_LOST where the attempt came to nothing. Caller's
+ * storage. */
+struct ledger_commit {
+    struct list link;
+    struct token token;
+    void (*done)(struct ledger_commit *c, enum err_code rc);
+};
+enum err_code ledger_task_commit(struct ledger *l,
+                                 struct fleet_worker *w,
+                                 struct token token,
+                                 struct slice result,
+                                 struct slice parts,
+                                 struct ledger_commit *c,
+                                 struct err *err);
+void ledger_commit_forget(struct ledger_commit *c); /* its waiter is gone; done is not called */
+
+/* What is to be said to a worker: leases granted and not yet sent, tokens to drop; taken by the
+ * caller, into the turn's arena. A grant that is taken counts as sent. No more leases than fit a
+ * reply: the next one has the rest. */
+struct ledger_lease {
+    struct token token;
+    struct slice function;
+    struct slice payload;
+    struct slice execution_arn;
+    struct slice execution_name;
+    struct slice state;
+    uint64_t state_entry;
+    uint32_t attempt;
+    uint32_t retry_count;
+    int64_t timeout_ms;
+    int64_t heartbeat_ms;
+};
+void ledger_take_mail(struct ledger *l,
+                      struct fleet_worker *w,
+                      struct ledger_lease **leases,
+                      size_t *lease_count,
+                      struct token **drops,
+                      size_t *drop_count);
+bool ledger_has_mail(const struct fleet_worker *w);
+/* The worker is to end that one. */
+void ledger_worker_drop(struct ledger *l, struct fleet_worker *w, struct token token);
+/* The worker said what it holds: lost grants are put into its mail again, unknown tokens into its
+ * drops. */
+void ledger_worker_holds(struct ledger *l,
+                         struct fleet_worker *w,
+                         const struct token *tokens,
+                         size_t count);
+
+/* Encoded parts of an upload, as kept in frames: number, bytes, etag. */
+void parts_encode(struct buf *out, uint32_t number, uint64_t bytes, struct slice etag);
+
+/* Nobody's: in use by no execution here, and not of a completion that was made. The sweeper's. */
+bool ledger_upload_is_stray(struct ledger *l, struct slice upload_id);
+/* Abort one that the sweeper found. */
+void ledger_sweep_upload(struct ledger *l,
+                         struct slice bucket,
+                         struct slice key,
+                         struct slice upload_id);
+/* Buckets stage outputs went to, for the sweeper; in the turn's arena. */
+struct slice *ledger_buckets(struct ledger *l, size_t *count);
+
+#endif

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From disk to memory and back: recovery at start, executions loaded when something comes for them,
+ * idle ones parked.
+ *
+ * A load reads record 0 (what never changes), the last record, and those from its `lowest` on; of
+ * each frame the newest version counts. */
+#include <assert.h>
+
+#include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/read.h"
+#include "coordinator/store/keys.h"
+#include "proto/host/log.h"
+
+enum {
+    PARK_A_TURN = 256, /* bounded work: a turn must stay short */
+    LOAD_A_TURN = 2048,
+};
+
+/* ---- loading ---- */
+
+/* The index row says whether it is parked. */
+static int64_t load_parked(struct ledger *l, const struct execution_header *h, struct err *err)
+{
+    struct key key = key_index(h->account, h->status, h->machine, h->start_ms, h->id);
+    struct index_row row = {0};
+    struct buf b = {0};
+    int64_t parked = 0;
+
+    if (h->status == EXECUTION_RUNNING &&
+        store_get(l->store, CF_INDEX, key_slice(&key), &b, err) == OK &&
+        index_row_decode(buf_slice(&b), &row, err) == OK) {
+        parked = row.parked_ms;
+    }
+    buf_fini(&b);
+    return parked;
+}
+
+static struct record_source source_of(const struct ledger *l, uint64_t id)
+{
+    return (struct record_source){
+        .store = l->store,
+        .account = l->config.account,
+        .execution = id,
+    };
+}
+
+static enum err_code
+load_into(struct ledger *l, struct hot *h, const struct image *im, struct err *err)
+{
+    enum err_code rc;
+
+    h->machine = ledger_machine_number(l, im->header.machine);
+    if (h->machine == NULL) {
+        return err_set(err, ERR_MACHINE_DOES_NOT_EXIST, "the machine of %.*s is gone",
+                       SLICE_FMT(im->header.arn));
+    }
+    rc = machine_revision_get(l, h->machine, im->header.revision, &h->revision, err);
+    if (rc != OK) {
+        return rc;
+    }
+    hot_take_header(h, &im->header);
+    hot_name(l, h);
+    for (size_t i = 0; i < im->frame_count; i++) {
+        hot_take_frame(l, h, hot_frame_get(h, im->frames[i].id), &im->frames[i], im->sequences[i]);
+    }
+    h->h.sequence++;
+    h->h.record_docs = 0;
+    h->recorded = true;
+    h->parked_ms = load_parked(l, &im->header, err);
+    return OK;
+}
+
+enum err_code hot_load(struct ledger *l, uint64_t id, struct hot **out, struct err *err)
+{
+    struct hot *h = hot_find(l, id);
+    struct record_source source = source_of(l, id);
+    struct image im;
+    enum err_code rc;
+
+    if (h != NULL) {
+        *out = h;
+        return OK;
+    }
+    rc = image_read(&source, &l->arena, &im, err);
+    if (rc != OK) {
+        return rc;
+    }
+    h = hot_new(l, id);
+    rc = load_into(l, h, &im, err);
+    if (rc != OK) {
+        err_wrap(err, "load execution %llu", (unsigned long long)id);
+        hot_free(l, h);
+        return rc;
+    }
+    list_push_back(h->h.status == EXECUTION_RUNNING ? &l->lru : &l->closed, &h->lru);
+    *out = h;
+    return OK;
+}
+
+/* ---- going on ---- */
+
+static void resume_task(struct ledger *l, struct hot *h, struct hot_frame *hf)
+{
+    struct command c;
+    struct err err;
+    enum err_code rc = engine_task(h->revision->parsed, &h->h, &hf->f, &l->arena, &c, &err);
+
+    if (rc != OK) {
+        log_error("a task cannot be made again: execution=%.*s: %s", SLICE_FMT(h->h.arn), err.msg);
+        return;
+    }
+    hf->task.attempt = hf->f.attempt;
+    hf->task.timeout_ms = hf->f.timeout_ms;
+    hf->task.heartbeat_ms = hf->f.heartbeat_ms;
+    if (hf->f.status == FRAME_LEASED) {
+        fleet_task_restore(l->fleet, &hf->task, c.function, hf->f.worker, hf->f.token,
+                           hf->f.granted_ms, l->now);
+        return;
+    }
+    if (hf->f.output.bucket.ptr != NULL) {
+        hf->held = true;
+        object_abort(l, hf, &hf->f.output);
+        return;
+    }
+    /* Nothing can carry yet: it is queued. */
+    (void)fleet_task_ready(l->fleet, &hf->task, c.function, NULL, l->now);
+}
+
+static void resume_frame(struct ledger *l, struct hot *h, struct hot_frame *hf)
+{
+    switch (hf->f.status) {
+    case FRAME_READY:
+    case FRAME_LEASED: resume_task(l, h, hf); break;
+    case FRAME_COMMITTING: object_complete(l, hf); break;
+    case FRAME_TIMER: fleet_timer_set(l->fleet, &hf->timer, hf->f.due_ms); break;
+    case FRAME_RUN:
+        if (list_empty(&h->continuing)) {
+            list_push_back(&l->continuing, &h->continuing);
+        }
+        break;
+    case FRAME_JOIN:
+    case FRAME_DONE:
+    case FRAME_FAILED: break;
+    }
+    if (hf->f.status != FRAME_READY && hf->f.status != FRAME_LEASED &&
+        hf->f.status != FRAME_COMMITTING && hf->f.output.bucket.ptr != NULL) {
+        object_abort(l, hf, &hf->f.output);
+    }
+}
+
+void hot_resume(struct ledger *l, struct hot *h)
+{
+    if (h->h.status != EXECUTION_RUNNING) {
+        return;
+    }
+    for (size_t i = 0; i < h->frame_count; i++) {
+        resume_frame(l, h, h->frames[i]);
+    }
+    if (h->h.deadline_ms != 0) {
+        fleet_timer_set(l->fleet, &h->deadline, h->h.deadline_ms);
+    }
+}
+
+/* An Express start that was acknowledged and not ended: from the beginning again, under its name,
+ * with all of its time: else a long outage would end each by its deadline. */
+static enum err_code restart_express(struct ledger *l, uint64_t id, struct err *err)
+{
+    struct record_source source = source_of(l, id);
+    struct ledger_start s = {.restart_of = id};
+    struct image im;
+    struct key key;
+    uint64_t again;
+    enum err_code rc = image_read(&source, &l->arena, &im, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    s.machine = ledger_machine_number(l, im.header.machine);
+    if (s.machine == NULL) {
+        return OK; /* deleted meanwhile: nobody waits for it */
+    }
+    s.revision = im.header.revision;
+    s.name = im.header.name;
+    s.arn = im.header.arn;
+    s.input = im.header.input.text;
+    s.machine->open_executions--; /* counted when it was found, and again when it starts */
+    l->open_count--;
+    key =
+        key_index(im.header.account, EXECUTION_RUNNING, im.header.machine, im.header.start_ms, id);
+    store_delete(l->filling, CF_INDEX, key_slice(&key));
+    log_info("Express execution starts over: execution=%.*s", SLICE_FMT(s.arn));
+    return ledger_start(l, &s, &again, err);
+}
+
+static enum err_code
+recover_one(struct ledger *l, uint64_t id, struct ledger_machine *m, struct err *err)
+{
+    struct hot *h;
+    enum err_code rc;
+
+    if (m->express) {
+        return restart_express(l, id, err);
+    }
+    rc = hot_load(l, id, &h, err);
+    if (rc == OK) {
+        hot_resume(l, h);
+    }
+    return rc;
+}
+
+/* Ids of what runs and is not parked; the open executions are counted on the way. */
+static enum err_code running_ids(struct ledger *l, struct buf *ids, struct err *err)
+{
+    struct key from = key_index_status(l->config.account, EXECUTION_RUNNING);
+    struct key to = key_after(&from);
+    struct store_iterator *i =
+        store_iterate(l->store, CF_INDEX, key_slice(&from), key_slice(&to), false);
+    struct slice key;
+    struct slice value;
+    enum err_code rc = OK;
+
+    while (rc == OK && store_next(i, &key, &value)) {
+        struct index_row row;
+        struct ledger_machine *m;
+        enum execution_status status;
+        uint64_t account;
+        uint64_t machine;
+        uint64_t id;
+        int64_t start_ms;
+
+        if (!key_index_parse(key, &account, &status, &machine, &start_ms, &id)) {
+            rc = err_set(err, ERR_CORRUPT, "a key of the index cannot be read");
+            break;
+        }
+        rc = index_row_decode(value, &row, err);
+        m = ledger_machine_number(l, machine);
+        if (rc == OK && m != NULL) {
+            l->open_count++;
+            m->open_executions++;
+            if (row.parked_ms == 0) {
+                buf_put(ids, &id, sizeof(id));
+                buf_put(ids, &machine, sizeof(machine));
+            }
+        }
+    }
+    if (rc == OK) {
+        return store_iterator_end(i, err);
+    }
+    (void)store_iterator_end(i, NULL);
+    return rc;
+}
+
+static enum err_code last_execution(struct ledger *l, struct err *err)
+{
+    struct key from = key_execution_prefix(l->config.account, 0);
+    struct key to = key_execution_prefix(l->config.account + 1, 0);
+    struct store_iterator *i =
+        store_iterate(l->store, CF_EXECUTION, key_slice(&from), key_slice(&to), true);
+    struct slice key;
+    struct slice value;
+    uint64_t account;
+    uint64_t sequence;
+
+    l->next_execution = 1;
+    if (store_next(i, &key, &value) &&
+        key_execution_parse(key, &account, &l->next_execution, &sequence)) {
+        l->next_execution++;
+    }
+    return store_iterator_end(i, err);
+}
+
+enum err_code ledger_recover(struct ledger *l, struct err *err)
+{
+    struct buf ids = {0};
+    struct cursor c;
+    enum err_code rc = last_execution(l, err);
+
+    if (rc == OK) {
+        rc = running_ids(l, &ids, err);
+    }
+    c = cursor_make(buf_slice(&ids));
+    while (rc == OK && !cursor_done(&c)) {
+        uint64_t id;
+        uint64_t machine;
+
+        memcpy(&id, cursor_take(&c, sizeof(id)).ptr, sizeof(id));
+        memcpy(&machine, cursor_take(&c, sizeof(machine)).ptr, sizeof(machine));
+        rc = recover_one(l, id, ledger_machine_number(l, machine), err);
+        arena_reset(&l->arena);
+        l->turn++; /* payloads made in the arena are gone */
+    }
+    buf_fini(&ids);
+    return rc;
+}
+
+/* ---- parking ---- */
+
+/* The time the first of its timers is due, where all it does is wait for timers; else 0. */
+static int64_t parkable_until(const struct hot *h)
+{
+    int64_t due = h->h.deadline_ms;
+
+    if (h->h.express || h->h.status != EXECUTION_RUNNING || !list_empty(&h->continuing)) {
+        return 0;
+    }
+    for (size_t i = 0; i < h->frame_count; i++) {
+        const struct frame *f = &h->frames[i]->f;
+
+        if (f->status == FRAME_DONE) {
+            continue;
+        }
+        if (f->status != FRAME_TIMER || h->frames[i]->object_busy || f->output.bucket.ptr != NULL) {
+            return 0;
+        }
+        if (due == 0 || f->due_ms < due) {
+            due = f->due_ms;
+        }
+    }
+    return due;
+}
+
+static void park(struct ledger *l, struct hot *h, int64_t due)
+{
+    struct key timer = key_timer(h->h.account, due, h->h.id);
+    struct key index = key_index(h->h.account, h->h.status, h->h.machine, h->h.start_ms, h->h.id);
+    struct index_row row = {
+        .name = hot_key(&h->h),
+        .redrive_count = h->h.redrive_count,
+        .redrive_ms = h->h.redrive_ms,
+        .parked_ms = due,
+    };
+
+    if (h->parked_ms != 0 && h->parked_ms != due) {
+        struct key old = key_timer(h->h.account, h->parked_ms, h->h.id);
+
+        store_delete(l->filling, CF_TIMER, key_slice(&old));
+    }
+    if (h->parked_ms != due) {
+        buf_reset(&l->scratch);
+        index_row_encode(&row, &l->scratch);
+        store_put(l->filling, CF_INDEX, key_slice(&index), buf_slice(&l->scratch));
+        store_put(l->filling, CF_TIMER, key_slice(&timer), (struct slice){"", 0});
+        h->parked_ms = due;
+        h->batch = l->filling_number;
+    }
+    h->parking = true;
+    list_remove(&h->lru);
+    list_push_back(&l->closed, &h->lru);
+}
+
+void ledger_park_idle(struct ledger *l)
+{
+    for (unsigned n = 0; !list_empty(&l->lru); n++) {
+        struct hot *h = container_of(l->lru.next, struct hot, lru);
+        int64_t due;
+
+        if (l->now.mono_ms - h->active_ms < LIMIT_PARK_AFTER_MS) {
+            return;
+        }
+        if (n == PARK_A_TURN || !ledger_accepts(l)) {
+            l->tick_ms = l->now.mono_ms; /* the rest in the next turn */
+            return;
+        }
+        due = parkable_until(h);
+        if (due >= l->window_end_ms && due - l->now.wall_ms >= LIMIT_PARK_IDLE_MS) {
+            park(l, h, due); /* else the window would not bring it back in time */
+        } else {
+            h->active_ms = l->now.mono_ms; /* looked at again later */
+            list_remove(&h->lru);
+            list_push_back(&l->lru, &h->lru);
+        }
+    }
+}
+
+/* Load the executions whose TIMER rows are due before the window's end; at the end, move the
+ * window. */
+enum err_code ledger_load_due(struct ledger *l, struct err *err)
+{
+    struct key from;
+    struct key to;
+    struct store_iterator *i;
+    uint64_t ids[LOAD_A_TURN];
+    size_t count = 0;
+    bool all = true;
+    struct slice key;
+    struct slice value;
+    enum err_code rc;
+
+    if (l->now.wall_ms < l->window_next_ms) {
+        return OK;
+    }
+    l->window_end_ms = l->now.wall_ms + LIMIT_TIMER_WINDOW_MS;
+    from = key_timer(l->config.account, 0, 0);
+    to = key_timer(l->config.account, l->window_end_ms, 0);
+    i = store_iterate(l->store, CF_TIMER, key_slice(&from), key_slice(&to), false);
+    while (store_next(i, &key, &value)) {
+        uint64_t account;
+        int64_t due;
+
+        if (count == LOAD_A_TURN) {
+            all = false;
+            break;
+        }
+        if (key_timer_parse(key, &account, &due, &ids[count]) && hot_find(l, ids[count]) == NULL) {
+            count++;
+        }
+    }
+    rc = store_iterator_end(i, err);
+    for (size_t n = 0; n < count && rc == OK; n++) {
+        rc = ledger_execution_load(l, ids[n], err);
+    }
+    l->window_next_ms = all ? l->now.wall_ms + LIMIT_TIMER_WINDOW_MS / 2 : l->now.wall_ms;
+    return rc;
+}
+
+enum err_code ledger_execution_load(struct ledger *l, uint64_t id, struct err *err)
+{
+    struct hot *h = hot_find(l, id);
+    enum err_code rc;
+
+    if (h != NULL) {
+        if (h->parking) { /* not gone yet: it stays */
+            h->parking = false;
+            list_remove(&h->lru);
+            list_push_back(&l->lru, &h->lru);
+        }
+        return OK;
+    }
+    rc = hot_load(l, id, &h, err);
+    if (rc == OK) {
+        hot_resume(l, h);
+    }
+    return rc;
+}

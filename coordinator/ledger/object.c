@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The output objects of stages: completing an upload whose intent is on disk, aborting one whose
+ * attempt came to nothing. One request a frame at a time; a store that cannot be reached is asked
+ * again, for as long as it takes, because no next attempt may be granted before the last one's
+ * upload is settled.
+ *
+ *   COMPLETE  ok -> ENGINE_TASK_SUCCEEDED; upload gone and the object not ours ->
+ * ENGINE_TASK_FAILED ABORT     ok -> ENGINE_UPLOAD_GONE -> the frame's task may be ready */
+#include <assert.h>
+
+#include "coordinator/ledger/internal.h"
+#include "coordinator/store/keys.h"
+#include "proto/host/log.h"
+
+enum {
+    OBJECT_RETRY_MS = 500, /* doubled each time */
+    OBJECT_RETRY_MS_MAX = 30000,
+};
+
+void parts_encode(struct buf *out, uint32_t number, uint64_t bytes, struct slice etag)
+{
+    buf_put_varint(out, number);
+    buf_put_varint(out, bytes);
+    buf_put_bytes(out, etag);
+}
+
+static void object_begin(struct ledger *l,
+                         uint64_t execution,
+                         uint32_t frame,
+                         enum object_kind kind,
+                         const struct task_output *o)
+{
+    struct object_request *r = mem_zalloc(1, sizeof(*r));
+
+    r->kind = kind;
+    r->bucket = arena_copy(&r->arena, o->bucket);
+    r->key = arena_copy(&r->arena, o->key);
+    r->upload_id = arena_copy(&r->arena, o->upload_id);
+    r->mark = arena_copy(&r->arena, o->mark);
+    r->parts = arena_copy(&r->arena, o->parts);
+    r->execution = execution;
+    r->frame = frame;
+    list_push_back(&l->objects, &r->link);
+    l->object_count++;
+    r->batch = l->filling_number; /* the step that asks is put into it, where it is put at all */
+    heap_set(&l->object_retries, &r->retry, l->now.mono_ms);
+}
+
+static void object_of_frame(struct ledger *l,
+                            struct hot_frame *hf,
+                            enum object_kind kind,
+                            const struct task_output *o)
+{
+    if (!hf->object_busy) { /* else it follows what is on its way */
+        hf->object_busy = true;
+        object_begin(l, hf->hot->h.id, hf->f.id, kind, o);
+    }
+}
+
+void object_abort(struct ledger *l, struct hot_frame *hf, const struct task_output *o)
+{
+    object_of_frame(l, hf, OBJECT_ABORT, o);
+}
+
+void object_complete(struct ledger *l, struct hot_frame *hf)
+{
+    object_of_frame(l, hf, OBJECT_COMPLETE, &hf->f.output);
+}
+
+void ledger_sweep_upload(struct ledger *l,
+                         struct slice bucket,
+                         struct slice key,
+                         struct slice upload_id)
+{
+    struct task_output o = {.bucket = bucket, .key = key, .upload_id = upload_id};
+
+    object_begin(l, 0, 0, OBJECT_ABORT, &o); /* no execution has the number 0 */
+}
+
+static void object_free(struct ledger *l, struct object_request *r)
+{
+    heap_remove(&l->object_retries, &r->retry);
+    list_remove(&r->link);
+    l->object_count--;
+    arena_fini(&r->arena);
+    mem_free(r);
+}
+
+void objects_free(struct ledger *l)
+{
+    while (!list_empty(&l->objects)) {
+        object_free(l, container_of(l->objects.next, struct object_request, link));
+    }
+}
+
+/* Is what led to it on disk? All is where nothing waits to be: a request made on loading an
+ * execution, or for an Express one, has no batch of its own. */
+static bool cause_is_durable(const struct ledger *l, const struct object_request *r)
+{
+    return r->batch <= l->durable_number ||
+           (l->flying == NULL && store_batch_count(l->filling) == 0);
+}
+
+/* Hand out those whose cause is on disk and whose time has come. */
+void objects_retry(struct ledger *l)
+{
+    struct heap_node *n;
+
+    while ((n = heap_min(&l->object_retries)) != NULL && n->key <= l->now.mono_ms) {
+        struct object_request *r = container_of(n, struct object_request, retry);
+
+        if (!cause_is_durable(l, r)) {
+            return; /* the next in line are no older: asked again when the commit is done */
+        }
+        heap_remove(&l->object_retries, n);
+        r->tries++;
+        l->hooks.object(l->hooks.arg, r);
+    }
+}
+
+static void wake_commits(struct hot_frame *hf, enum err_code rc)
+{
+    LIST_EACH_SAFE(n, after, &hf->commits)
+    {
+        struct ledger_commit *c = container_of(n, struct ledger_commit, link);
+
+        list_remove(n);
+        c->done(c, rc);
+    }
+}
+
+static void step_logged(struct ledger *l, struct hot_frame *hf, struct engine_event *ev)
+{
+    struct err err;
+    enum step_status status;
+
+    ev->frame = hf->f.id;
+    ev->token = hf->f.token;
+    status = ledger_step(l, hf->hot, ev, NULL, &err);
+    if (status == STEP_FAILED) {
+        log_error("a step after an object request failed: execution=%.*s: %s",
+                  SLICE_FMT(hf->hot->h.arn), err.msg);
+    }
+}
+
+/* A frame whose upload is gone: what was held back can be scheduled. */
+static void upload_gone(struct ledger *l, struct hot_frame *hf)
+{
+    struct engine_event ev = {.kind = ENGINE_UPLOAD_GONE};
+    struct txn t;
+    struct command c;
+    struct err err;
+
+    ev.frame = hf->f.id;
+    ev.token = hf->f.token;
+    txn_begin(&t, l, hf->hot, NULL);
+    if (txn_step(&t, &ev, &err) != STEP_DONE) {
+        return;
+    }
+    if (hf->held) {
+        hf->held = false;
+        if (engine_task(hf->hot->revision->parsed, &hf->hot->h, &hf->f, &l->arena, &c, &err) ==
+            OK) {
+            task_schedule(&t, hf, &c);
+        } else {
+            log_error("a held task cannot be made again: %s", err.msg);
+        }
+    }
+    txn_commit(&t);
+}
+
+/* ---- completions that were made ---- */
+
+static void settled_add(struct ledger *l, uint64_t upload)
+{
+    if (l->settled == NULL) {
+        l->settled = mem_zalloc(LIMIT_SETTLED, sizeof(*l->settled));
+    }
+    l->settled[l->settled_count++ % LIMIT_SETTLED] = upload;
+}
+
+/* An upload whose completion was made must never be aborted, should the store list it still (s3.h
+ * says why). Where it was found made, so that it may well be listed, that is remembered on disk. */
+static void settled_note(struct ledger *l, const struct object_request *r)
+{
+    uint64_t upload = hash_bytes(r->upload_id, 0);
+    struct key key = key_meta("settled");
+
+    settled_add(l, upload);
+    if (!r->found) {
+        return;
+    }
+    log_info("an output was found completed; its upload is let be: %.*s/%.*s upload=%.*s",
+             SLICE_FMT(r->bucket), SLICE_FMT(r->key), SLICE_FMT(r->upload_id));
+    if (l->doubtful.len >= LIMIT_DOUBTFUL * sizeof(upload)) { /* the oldest goes */
+        l->doubtful.len -= sizeof(upload);
+        memmove(l->doubtful.ptr, l->doubtful.ptr + sizeof(upload), l->doubtful.len);
+    }
+    buf_put_u64le(&l->doubtful, upload);
+    store_put(l->filling, CF_META, key_slice(&key), buf_slice(&l->doubtful));
+}
+
+void settled_load(struct ledger *l, struct slice row)
+{
+    struct cursor c = cursor_make(row);
+
+    buf_put_slice(&l->doubtful, row);
+    while (!cursor_done(&c) && !c.bad) {
+        settled_add(l, cursor_u64le(&c));
+    }
+}
+
+static bool is_settled(const struct ledger *l, uint64_t upload)
+{
+    size_t count = l->settled_count < LIMIT_SETTLED ? l->settled_count : LIMIT_SETTLED;
+
+    for (size_t i = 0; i < count; i++) {
+        if (l->settled[i] == upload) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void completed(struct ledger *l, struct hot_frame *hf, const struct object_request *r)
+{
+    struct engine_event ev = {.kind = ENGINE_TASK_SUCCEEDED};
+
+    if (r->rc == OK) {
+        settled_note(l, r);
+    }
+    if (hf->f.status != FRAME_COMMITTING) {
+        upload_gone(l, hf); /* stopped meanwhile: the object is there, and stays */
+        wake_commits(hf, ERR_LEASE_LOST);
+        return;
+    }
+    /* The step's documents may lie in it, and taking the step frees the frame's own. */
+    ev.result = arena_copy(&l->arena, hf->f.output.result);
+    if (r->rc != OK) {
+        log_warn("an output could not be completed: execution=%.*s: %s", SLICE_FMT(hf->hot->h.arn),
+                 r->err.msg);
+        ev = (struct engine_event){
+            .kind = ENGINE_TASK_FAILED,
+            .failure = {SLICE("Lambda.ServiceException"),
+                        arena_printf(&l->arena, "The stage's output could not be committed: %s",
+                                     r->err.msg)},
+        };
+    }
+    step_logged(l, hf, &ev);
+    wake_commits(hf, r->rc == OK ? OK : ERR_LEASE_LOST);
+}
+
+static void ask_again(struct ledger *l, struct object_request *r)
+{
+    unsigned doublings = r->tries < 7 ? r->tries : 7;
+    int64_t wait = OBJECT_RETRY_MS << doublings;
+
+    log_warn("object store: %s of %.*s/%.*s: %s; trying again",
+             r->kind == OBJECT_ABORT ? "abort" : "commit", SLICE_FMT(r->bucket), SLICE_FMT(r->key),
+             r->err.msg);
+    heap_set(&l->object_retries, &r->retry,
+             l->now.mono_ms + (wait < OBJECT_RETRY_MS_MAX ? wait : OBJECT_RETRY_MS_MAX));
+}
+
+/* Does the answer leave the upload's fate open? Then nothing but asking again will do. */
+static bool is_open(const struct object_request *r)
+{
+    if (r->rc == OK || r->rc == ERR_NOT_FOUND) {
+        return false;
+    }
+    return r->kind == OBJECT_ABORT || err_retryable(r->rc) || r->rc == ERR_NO_SPACE ||
+           r->rc == ERR_DENIED || r->rc == ERR_CONFIG;
+}
+
+void ledger_object_done(struct ledger *l, struct object_request *r)
+{
+    struct hot *h = hot_find(l, r->execution);
+    struct hot_frame *hf = h != NULL ? hot_frame_find(h, r->frame) : NULL;
+
+    if (is_open(r) && r->execution != 0) {
+        ask_again(l, r);
+        return;
+    }
+    if (r->execution == 0 && r->rc != OK) {
+        /* The next sweep finds it again. */
+        log_warn("sweep of %.*s/%.*s: %s", SLICE_FMT(r->bucket), SLICE_FMT(r->key), r->err.msg);
+    }
+    /* An answer about an upload of before (the execution left memory and came back) says nothing
+     * about the one there is now. */
+    if (hf != NULL && hf->object_busy && slice_eq(hf->f.output.upload_id, r->upload_id)) {
+        hf->object_busy = false;
+        if (r->kind == OBJECT_COMPLETE) {
+            completed(l, hf, r);
+        } else {
+            upload_gone(l, hf);
+        }
+    }
+    object_free(l, r);
+}
+
+/* ---- for the sweeper ---- */
+
+void bucket_note(struct ledger *l, struct slice bucket)
+{
+    struct cursor c = cursor_make(buf_slice(&l->buckets));
+    struct key key = key_meta("buckets");
+
+    while (!cursor_done(&c) && !c.bad) {
+        if (slice_eq(cursor_bytes(&c), bucket)) {
+            return;
+        }
+    }
+    if (l->bucket_count >= LIMIT_BUCKETS) {
+        return;
+    }
+    buf_put_bytes(&l->buckets, bucket);
+    l->bucket_count++;
+    store_put(l->filling, CF_META, key_slice(&key), buf_slice(&l->buckets));
+}
+
+void buckets_load(struct ledger *l, struct slice text)
+{
+    struct cursor c = cursor_make(text);
+
+    while (!cursor_done(&c) && !c.bad && l->bucket_count < LIMIT_BUCKETS) {
+        struct slice name = cursor_bytes(&c);
+
+        if (!c.bad) {
+            buf_put_bytes(&l->buckets, name);
+            l->bucket_count++;
+        }
+    }
+}
+
+struct slice *ledger_buckets(struct ledger *l, size_t *count)
+{
+    struct slice *names = arena_alloc(&l->arena, l->bucket_count * sizeof(*names));
+    struct cursor c = cursor_make(buf_slice(&l->buckets));
+
+    for (size_t i = 0; i < l->bucket_count; i++) {
+        names[i] = cursor_bytes(&c);
+    }
+    *count = l->bucket_count;
+    return names;
+}
+
+bool ledger_upload_is_stray(struct ledger *l, struct slice upload_id)
+{
+    HASH_EACH_MATCH(n, &l->uploads, hash_bytes(upload_id, 0))
+    {
+        const struct hot_frame *hf = container_of(n, struct hot_frame, by_upload);
+
+        if (slice_eq(hf->f.output.upload_id, upload_id)) {
+            return false;
+        }
+    }
+    return !is_settled(l, hash_bytes(upload_id, 0));
+}

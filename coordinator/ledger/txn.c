@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stepping an execution and recording the step: one put a transition, with the grants that follow
+ * from it in the same record, and the rows that change at start, close and redrive alone.
+ *
+ *   txn_begin -> txn_step (the event) -> txn_commit: commands -> grants stepped in -> record ->
+ * memory */
+#include <assert.h>
+
+#include "coordinator/ledger/internal.h"
+#include "coordinator/store/keys.h"
+#include "proto/host/log.h"
+
+void txn_begin(struct txn *t, struct ledger *l, struct hot *h, struct fleet_worker *prefer)
+{
+    *t = (struct txn){.l = l, .h = h, .prefer = prefer};
+}
+
+enum step_status txn_step(struct txn *t, struct engine_event *ev, struct err *err)
+{
+    struct ledger *l = t->l;
+    bool begun = t->s.frame_count != 0 || t->s.event_count != 0;
+    struct frame_set frames = hot_frames(t->h, &t->s, &l->arena);
+    struct execution_header header = begun ? t->s.header : t->h->h;
+    enum step_status status;
+
+    ev->now_ms = l->now.wall_ms;
+    ev->seed = ledger_random(l);
+    status = engine_step(t->h->revision->parsed, &header, &frames, ev, &l->arena, &t->s, err);
+    if (status == STEP_CONTINUE) {
+        t->more = true;
+    }
+    return status;
+}
+
+/* ---- rows ---- */
+
+static void put_index(struct ledger *l, const struct hot *h, const struct execution_header *header)
+{
+    struct index_row row = {
+        .name = hot_key(&h->h),
+        .stop_ms = header->stop_ms,
+        .redrive_count = header->redrive_count,
+        .redrive_ms = header->redrive_ms,
+    };
+    struct key key =
+        key_index(header->account, header->status, header->machine, header->start_ms, header->id);
+
+    buf_reset(&l->scratch);
+    index_row_encode(&row, &l->scratch);
+    store_put(l->filling, CF_INDEX, key_slice(&key), buf_slice(&l->scratch));
+}
+
+static void
+delete_index(struct ledger *l, const struct execution_header *header, enum execution_status status)
+{
+    struct key key =
+        key_index(header->account, status, header->machine, header->start_ms, header->id);
+
+    store_delete(l->filling, CF_INDEX, key_slice(&key));
+}
+
+static void put_name(struct ledger *l, const struct hot *h)
+{
+    struct name_row row = {.execution = h->h.id, .start_ms = h->h.start_ms};
+    struct key key = key_name(h->h.account, h->h.machine, hot_key(&h->h));
+
+    buf_reset(&l->scratch);
+    name_row_encode(&row, &l->scratch);
+    store_put(l->filling, CF_NAME, key_slice(&key), buf_slice(&l->scratch));
+}
+
+/* It was parked and moves again: its TIMER row goes, and its line in the index says so. */
+static void unpark_rows(struct ledger *l, struct hot *h, const struct execution_header *header)
+{
+    struct key key = key_timer(header->account, h->parked_ms, header->id);
+
+    store_delete(l->filling, CF_TIMER, key_slice(&key));
+    h->parked_ms = 0;
+    if (header->status == EXECUTION_RUNNING && h->h.status == EXECUTION_RUNNING) {
+        put_index(l, h, header);
+    }
+}
+
+/* ---- records ---- */
+
+static uint64_t lowest_sequence(const struct txn *t, uint64_t sequence)
+{
+    const struct frame_set stepped = {t->s.frames, t->s.frame_count};
+    uint64_t lowest = sequence;
+
+    for (size_t i = 0; i < t->h->frame_count; i++) {
+        const struct hot_frame *hf = t->h->frames[i];
+
+        if (hf->sequence < lowest && frame_set_find(&stepped, hf->f.id) == NULL) {
+            lowest = hf->sequence;
+        }
+    }
+    return lowest;
+}
+
+static void put_record(struct ledger *l,
+                       const struct execution_header *h,
+                       uint64_t sequence,
+                       struct slice record)
+{
+    struct key key = key_execution(h->account, h->id, sequence);
+
+    store_put(l->filling, CF_EXECUTION, key_slice(&key), record);
+}
+
+/* Express: records gather in memory; an asynchronous one's first goes to disk at once (the start is
+ * acknowledged), the others when it closes. */
+static void keep_express(struct txn *t, struct slice record)
+{
+    struct hot *h = t->h;
+
+    if (h->record_count == h->record_cap) {
+        h->record_cap = h->record_cap != 0 ? h->record_cap * 2 : 8;
+        h->records = mem_realloc(h->records, h->record_cap * sizeof(struct slice));
+    }
+    h->records[h->record_count++] = slice_make(mem_strdup(record), record.len);
+    if (!h->recorded) {
+        return;
+    }
+    if (h->record_count == 1) {
+        put_record(t->l, &t->s.header, 0, record);
+    } else if (t->s.header.status != EXECUTION_RUNNING) {
+        for (size_t i = 1; i < h->record_count; i++) {
+            put_record(t->l, &t->s.header, i, h->records[i]);
+        }
+    }
+}
+
+static void put_rows(struct txn *t, bool first)
+{
+    struct ledger *l = t->l;
+    struct hot *h = t->h;
+    const struct execution_header *now = &t->s.header;
+
+    if (h->parked_ms != 0) {
+        unpark_rows(l, h, now);
+    }
+    if (first) {
+        put_name(l, h);
+        if (now->status == EXECUTION_RUNNING) {
+            put_index(l, h, now);
+        }
+    }
+    if (now->status != h->h.status) {
+        if (!first) {
+            delete_index(l, now, h->h.status);
+        }
+        put_index(l, h, now);
+    } else if (now->redrive_count != h->h.redrive_count) {
+        put_index(l, h, now); /* redriven, and ended the same way in one step */
+    }
+}
+
+static void put_step(struct txn *t)
+{
+    struct ledger *l = t->l;
+    uint64_t sequence = t->s.header.sequence;
+    bool first = sequence == 0;
+    struct buf record = {0};
+
+    if (first) {
+        /* Rows are named after the header: it must be there before them. */
+        enum execution_status status = t->s.header.status;
+
+        hot_take_header(t->h, &t->s.header);
+        t->h->h.status = EXECUTION_RUNNING;
+        t->s.header.status = status;
+        if (!t->h->named) {
+            hot_name(l, t->h);
+        }
+    }
+    record_encode(&t->s, lowest_sequence(t, sequence), &record);
+    if (t->s.header.express) {
+        keep_express(t, buf_slice(&record));
+    } else {
+        put_record(l, &t->s.header, sequence, buf_slice(&record));
+    }
+    buf_fini(&record);
+    if (t->h->recorded) {
+        put_rows(t, first);
+    }
+}
+
+/* Closed, or redriven; or both in one step, which counts for nothing. */
+static void count_open(const struct txn *t)
+{
+    bool was = t->h->h.status == EXECUTION_RUNNING;
+    bool is = t->s.header.status == EXECUTION_RUNNING;
+
+    if (was && !is) {
+        t->h->machine->open_executions--;
+        t->l->open_count--;
+    } else if (!was && is) {
+        t->h->machine->open_executions++;
+        t->l->open_count++;
+    }
+}
+
+/* What was stepped becomes what there is. */
+static void take_step(struct txn *t)
+{
+    struct hot *h = t->h;
+    uint64_t sequence = t->s.header.sequence;
+
+    count_open(t);
+    t->s.header.sequence++;
+    t->s.header.record_docs = 0;
+    for (size_t i = 0; i < t->s.frame_count; i++) {
+        struct hot_frame *hf = hot_frame_get(h, t->s.frames[i].id);
+
+        hot_take_frame(t->l, h, hf, &t->s.frames[i], sequence);
+        if (hf->f.status != FRAME_TIMER) {
+            fleet_timer_clear(t->l->fleet, &hf->timer);
+        }
+    }
+    hot_take_header(h, &t->s.header);
+    t->l->transitions++;
+}
+
+/* ---- commands ---- */
+
+static void cancel_task(struct txn *t, const struct command *c)
+{
+    struct hot_frame *hf = hot_frame_get(t->h, c->frame);
+
+    if (hf->task.status == FLEET_TASK_LEASED && hf->task.worker != NULL) {
+        ledger_worker_drop(t->l, hf->task.worker, hf->task.token);
+        t->l->feed = true;
+    }
+    fleet_task_end(t->l->fleet, &hf->task);
+    list_remove(&hf->mail);
+    hf->held = false;
+}
+
+static void run_commands(struct txn *t)
+{
+    for (; t->commands_done < t->s.command_count; t->commands_done++) {
+        /* A grant stepped in below may move the array. */
+        struct command c = t->s.commands[t->commands_done];
+        struct hot_frame *hf;
+
+        switch (c.kind) {
+        case COMMAND_SCHEDULE_TASK: task_schedule(t, hot_frame_get(t->h, c.frame), &c); break;
+        case COMMAND_CANCEL_TASK: cancel_task(t, &c); break;
+        case COMMAND_ABORT_UPLOAD:
+            object_abort(t->l, hot_frame_get(t->h, c.frame), &c.output);
+            break;
+        case COMMAND_SET_TIMER:
+            hf = hot_frame_get(t->h, c.frame);
+            fleet_timer_set(t->l->fleet, &hf->timer, c.due_ms);
+            break;
+        case COMMAND_CLOSED: fleet_timer_clear(t->l->fleet, &t->h->deadline); break;
+        }
+    }
+}
+
+static void set_deadline(struct txn *t)
+{
+    const struct execution_header *h = &t->h->h;
+
+    if (h->status == EXECUTION_RUNNING && h->deadline_ms != 0 && !heap_has(&t->h->deadline.heap)) {
+        fleet_timer_set(t->l->fleet, &t->h->deadline, h->deadline_ms);
+    }
+}
+
+/* An ended execution leaves memory when that is durable; a synchronous Express is kept to be shown.
+ */
+static void retire(struct ledger *l, struct hot *h)
+{
+    list_remove(&h->lru);
+    if (h->recorded) {
+        list_push_back(&l->closed, &h->lru);
+        return;
+    }
+    list_push_back(&l->kept, &h->lru);
+    l->kept_count += (size_t)!h->kept;
+    h->kept = true;
+}
+
+void txn_commit(struct txn *t)
+{
+    struct ledger *l = t->l;
+    struct hot *h = t->h;
+
+    run_commands(t);
+    if (t->s.frame_count == 0 && t->s.event_count == 0) {
+        return;
+    }
+    put_step(t);
+    take_step(t);
+    set_deadline(t);
+    hot_touch(l, h);
+    hot_moved(l, h);
+    if (t->more && list_empty(&h->continuing)) {
+        list_push_back(&l->continuing, &h->continuing);
+    }
+    if (h->h.status != EXECUTION_RUNNING) {
+        list_remove(&h->continuing);
+        retire(l, h);
+    }
+    execution_check(&h->h,
+                    &(struct frame_set){hot_frames(h, NULL, &l->arena).items, h->frame_count});
+}
+
+enum step_status ledger_step(struct ledger *l,
+                             struct hot *h,
+                             struct engine_event *ev,
+                             struct fleet_worker *prefer,
+                             struct err *err)
+{
+    struct txn t;
+    enum step_status status;
+
+    txn_begin(&t, l, h, prefer);
+    status = txn_step(&t, ev, err);
+    if (status == STEP_DONE || status == STEP_CONTINUE) {
+        txn_commit(&t);
+    }
+    assert(status != STEP_NEED_FRAME); /* all frames are in memory */
+    return status;
+}

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Crashes. A run of stages is crashed at every point there is, one after the other: before each
+ * batch is written, after it is written and before anybody knows, after each completed output and
+ * before its answer. And random work with random crashes, from a seed. Whatever was acknowledged
+ * ends, each output is written once, histories are whole. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/lib/ledger_world.h"
+
+static const char *const functions[] = {"f", "s1", "s2", NULL};
+
+static int setup(void **state)
+{
+    struct ledger_world *w = mem_alloc(sizeof(*w));
+
+    world_open(w);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_close(*state);
+    mem_free(*state);
+    return 0;
+}
+
+/* Where the next crash is, counted down; below 0: nowhere. */
+struct crash {
+    struct ledger_world *w;
+    int left;
+    bool happened;
+};
+
+static bool crash_now(struct crash *c)
+{
+    if (c->left < 0 || c->left-- != 0) {
+        return false;
+    }
+    c->happened = true;
+    world_crash(c->w);
+    return true;
+}
+
+static void write_unheard(struct ledger_world *w)
+{
+    struct err err;
+
+    assert_int_equal(store_write(w->store, w->flying, &err), OK);
+}
+
+/* One commit, with the points around it. */
+static bool commit_or_crash(struct crash *c)
+{
+    struct ledger_world *w = c->w;
+
+    if (w->flying == NULL) {
+        return false;
+    }
+    if (crash_now(c)) { /* before it is written */
+        return true;
+    }
+    if (c->left == 0) {
+        write_unheard(w);
+        return crash_now(c); /* after, and nobody was told */
+    }
+    c->left -= c->left > 0;
+    return world_commit(w);
+}
+
+static bool objects_or_crash(struct crash *c)
+{
+    struct ledger_world *w = c->w;
+
+    if (w->request_count == 0) {
+        return false;
+    }
+    if (c->left == 0) {
+        w->lose_answers = true; /* it is done, and the answer comes to nobody */
+        (void)world_objects(w);
+        w->lose_answers = false;
+        return crash_now(c);
+    }
+    c->left -= c->left > 0;
+    return world_objects(w);
+}
+
+/* A worker does the next thing about its first lease. */
+static bool work(struct ledger_world *w, unsigned worker, struct world_report *report)
+{
+    struct world_worker *k = &w->workers[worker];
+
+    if (k->w == NULL) {
+        world_hello(w, worker, functions);
+        return true;
+    }
+    if (!k->parked) {
+        world_poll(w, worker);
+        return true;
+    }
+    if (k->lease_count == 0 || (report->worker != NULL && !report->answered)) {
+        return false;
+    }
+    if (k->leases[0].function[0] == 'f') {
+        (void)world_succeed(w, worker, 0, "{\"done\":true}");
+    } else if (k->leases[0].upload == 0) {
+        (void)world_upload(w, worker, 0);
+    } else if (world_upload(w, worker, 0) == OK) { /* said again: the first time may be lost */
+        (void)world_output(w, worker, 0, "{}", report);
+    } else { /* refused: an attempt has one upload */
+        (void)world_fail(w, worker, 0, "Lambda.ServiceException");
+    }
+    return true;
+}
+
+/* Until nothing moves; time goes on where that is what is waited for. */
+static void run(struct crash *c, uint64_t id)
+{
+    struct world_report report = {.answered = true};
+    struct ledger_world *w = c->w;
+
+    for (unsigned i = 0; i < 3000; i++) {
+        bool crashed = c->happened;
+        bool moved = commit_or_crash(c) || objects_or_crash(c);
+
+        if (!crashed && c->happened) {
+            report = (struct world_report){.answered = true};
+        }
+        moved = work(w, 0, &report) || moved;
+        if (moved) {
+            continue;
+        }
+        if (ledger_hot_count(w->l) == 0 && w->flying == NULL) {
+            assert_true(world_status(w, id, NULL) != EXECUTION_RUNNING);
+            return;
+        }
+        world_advance(w, 500);
+    }
+    fail_msg("the run does not end");
+}
+
+static void test_ledger_crash__two_stages_at_every_point(void **state)
+{
+    unsigned points = 0;
+
+    for (bool happened = true; happened; points++) {
+        struct ledger_world w;
+        struct crash c = {.left = (int)points};
+        uint64_t id;
+
+        world_open(&w);
+        c.w = &w;
+        world_machine(&w, "m", false, world_two_stages);
+        world_settle(&w);
+        id = world_started(&w, "m", "e");
+        (void)world_commit(&w); /* acknowledged */
+        run(&c, id);
+        assert_int_equal(world_status(&w, id, NULL), EXECUTION_SUCCEEDED);
+        world_check_history(&w, id);
+        assert_int_equal(w.object_count, 2);
+        assert_int_equal(w.objects[0].writes, 1);
+        assert_int_equal(w.objects[1].writes, 1);
+        world_check_end(&w);
+        happened = c.happened;
+        world_close(&w);
+    }
+    assert_true(points > 15);
+    (void)state;
+}
+
+static void test_ledger_crash__a_start_not_written_never_was(void **state)
+{
+    struct ledger_world *w = *state;
+    uint64_t id;
+
+    world_machine(w, "m", false, world_two_stages);
+    world_settle(w);
+    id = world_started(w, "m", "e");
+    world_crash(w);
+    assert_int_equal(ledger_hot_count(w->l), 0);
+    assert_int_equal(w->l->open_count, 0);
+    assert_int_equal(world_started(w, "m", "e"), id); /* the number may be used again */
+    world_settle(w);
+    assert_int_equal(w->l->open_count, 1);
+}
+
+static void test_ledger_crash__leases_have_one_interval_to_be_claimed(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_worker *k = &w->workers[0];
+    uint64_t id;
+    struct token token;
+
+    world_machine(w, "m", false, world_two_stages);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    token = k->leases[0].token;
+    world_crash(w);
+    world_advance(w, 14000);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    world_advance(w, 10000);
+    assert_int_equal(k->lease_count, 1);
+    assert_true(token_eq(k->leases[0].token, token));
+    world_crash(w);
+    world_advance(w, 15500); /* and now it does not come */
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    world_settle(w);
+    assert_int_equal(k->dropped, 1);
+    world_poll(w, 0);
+    world_advance(w, 2000);
+    assert_int_equal(k->lease_count, 1);
+    assert_int_equal(k->leases[0].attempt, 2);
+    assert_true(k->leases[0].token.epoch > token.epoch);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_RUNNING);
+}
+
+/* With nothing else to write: what is asked of the object store on loading has no batch to wait
+ * for. */
+static void test_ledger_crash__an_intent_is_completed_without_other_work(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_report report;
+    uint64_t id;
+
+    world_machine(w, "m", false, world_one_stage);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    assert_int_equal(world_upload(w, 0, 0), OK);
+    assert_int_equal(world_output(w, 0, 0, "{}", &report), OK);
+    while (world_commit(w)) {
+    }
+    assert_int_equal(w->request_count, 1);
+    world_crash(w);
+    world_turn(w);
+    assert_null(w->flying);
+    assert_int_equal(w->request_count, 1);
+    assert_true(ledger_wait_ms(w->l, w->now) > 0); /* nor does it spin */
+    world_settle(w);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+    assert_int_equal(w->objects[0].writes, 1);
+}
+
+static void test_ledger_crash__a_lost_completion_answer_is_asked_again(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_report report;
+    uint64_t id;
+
+    world_machine(w, "m", false, world_one_stage);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    assert_int_equal(world_upload(w, 0, 0), OK);
+    assert_int_equal(world_output(w, 0, 0, "{}", &report), OK);
+    w->lose_answers = true;
+    world_advance(w, 40000);
+    assert_false(report.answered);
+    w->lose_answers = false;
+    world_advance(w, 31000);
+    assert_true(report.answered);
+    assert_int_equal(report.rc, OK);
+    assert_int_equal(w->objects[0].writes, 1);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+}
+
+static void test_ledger_crash__redrive_after_a_restart(void **state)
+{
+    struct ledger_world *w = *state;
+    struct engine_event redrive = {.kind = ENGINE_REDRIVE};
+    struct crash c = {.w = w, .left = -1};
+    struct err err;
+    uint64_t id;
+
+    world_machine(w, "m", false, world_two_stages);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    assert_int_equal(world_upload(w, 0, 0), OK);
+    assert_int_equal(world_fail(w, 0, 0, "Boom"), OK);
+    while (world_commit(w)) {
+    } /* the upload is not aborted yet */
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_FAILED);
+    world_crash(w);
+    assert_int_equal(ledger_hot_count(w->l), 0);
+    world_begin(w);
+    assert_int_equal(ledger_execution_load(w->l, id, &err), OK);
+    assert_int_equal(ledger_execution_event(w->l, id, &redrive, &err), OK);
+    assert_int_equal(w->l->open_count, 1);
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(w->uploads[0].state, UPLOAD_GONE);
+    run(&c, id);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+    world_check_history(w, id);
+    world_check_end(w);
+}
+
+/* ---- random work ---- */
+
+enum { RANDOM_EXECUTIONS = 24, RANDOM_OPERATIONS = 400, RANDOM_SEEDS = 50 };
+
+struct random_execution {
+    char name[16];
+    const char *machine;
+    struct world_wait *acknowledged;
+};
+
+struct random_run {
+    struct ledger_world w;
+    struct random_execution all[RANDOM_EXECUTIONS];
+    size_t count;
+    struct world_report reports[WORLD_WORKERS];
+};
+
+static const char *const waiting =
+    "{\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\",\"Seconds\":70,\"Next\":\"A\"},"
+    "\"A\":{\"Type\":\"Task\",\"Resource\":\"arn:aws:lambda:eu-x-1:000000000042:function:f\","
+    "\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"],\"IntervalSeconds\":2,\"MaxAttempts\":9}],"
+    "\"TimeoutSeconds\":300,\"End\":true}}}";
+
+static void random_start(struct random_run *r)
+{
+    static const char *const machines[] = {"stages", "waiting"};
+    struct random_execution *e = &r->all[r->count];
+    uint64_t id;
+
+    if (r->count == RANDOM_EXECUTIONS) {
+        return;
+    }
+    (void)snprintf(e->name, sizeof(e->name), "e%zu", r->count++);
+    e->machine = machines[world_random(&r->w, 2)];
+    world_begin(&r->w);
+    assert_int_equal(world_start(&r->w, e->machine, e->name, "{}", false, &id), OK);
+    e->acknowledged = world_wait(&r->w);
+    world_end(&r->w);
+}
+
+static void random_event(struct random_run *r, enum engine_event_kind kind)
+{
+    const struct random_execution *e;
+    struct engine_event ev = {.kind = kind};
+    struct ledger_machine *m;
+    struct err err;
+    uint64_t id;
+
+    if (r->count == 0) {
+        return;
+    }
+    e = &r->all[world_random(&r->w, r->count)];
+    world_begin(&r->w);
+    m = ledger_machine_find(r->w.l, slice_str(e->machine));
+    if (ledger_execution_find(r->w.l, m, slice_str(e->name), &id, &err) == OK) {
+        assert_int_equal(ledger_execution_load(r->w.l, id, &err), OK);
+        (void)ledger_execution_event(r->w.l, id, &ev, &err);
+    }
+    world_end(&r->w);
+}
+
+static void random_worker(struct random_run *r)
+{
+    unsigned n = (unsigned)world_random(&r->w, WORLD_WORKERS);
+    struct world_worker *k = &r->w.workers[n];
+    bool idle = k->w == NULL || k->lease_count == 0 ||
+                (r->reports[n].worker != NULL && !r->reports[n].answered);
+
+    switch (world_random(&r->w, 12)) {
+    case 0:
+        if (!idle) {
+            (void)world_fail(&r->w, n, 0, "Lambda.ServiceException");
+        }
+        break;
+    case 1:
+        if (!idle) {
+            (void)world_return(&r->w, n, 0);
+        }
+        break;
+    case 2:
+        if (k->w != NULL) {
+            k->instance += 10; /* started anew: it knows of nothing */
+            while (k->lease_count > 0) {
+                world_forget(k, 0);
+            }
+            if (r->reports[n].worker != NULL && !r->reports[n].answered) {
+                ledger_commit_forget(&r->reports[n].commit);
+            }
+            r->reports[n].worker = NULL;
+            world_hello(&r->w, n, functions);
+        }
+        break;
+    default: (void)work(&r->w, n, &r->reports[n]); break;
+    }
+}
+
+static void random_crash(struct random_run *r)
+{
+    if (r->w.flying != NULL && world_random(&r->w, 2) == 0) {
+        write_unheard(&r->w);
+    }
+    world_crash(&r->w);
+    memset(r->reports, 0, sizeof(r->reports));
+}
+
+static void random_operation(struct random_run *r)
+{
+    switch (world_random(&r->w, 16)) {
+    case 0:
+    case 1: random_start(r); break;
+    case 2:
+        if (world_random(&r->w, 4) == 0) {
+            random_crash(r);
+        }
+        break;
+    case 3: random_event(r, world_random(&r->w, 3) == 0 ? ENGINE_STOP : ENGINE_REDRIVE); break;
+    case 4: world_advance(&r->w, (int64_t)world_random(&r->w, 40000)); break;
+    case 5: (void)world_objects(&r->w); break;
+    case 6: r->w.store_down = world_random(&r->w, 3) == 0; break;
+    case 7: r->w.lose_replies = world_random(&r->w, 3) == 0; break;
+    case 8:
+    case 9:
+    case 10: (void)world_commit(&r->w); break;
+    default: random_worker(r); break;
+    }
+}
+
+static void random_end(struct random_run *r)
+{
+    r->w.store_down = r->w.lose_replies = false;
+    for (unsigned i = 0; i < 4000 && r->w.l->open_count != 0; i++) {
+        bool moved = false;
+
+        world_settle(&r->w);
+        for (unsigned n = 0; n < WORLD_WORKERS; n++) {
+            moved = work(&r->w, n, &r->reports[n]) || moved;
+        }
+        if (!moved) {
+            world_advance(&r->w, 5000);
+        }
+    }
+    world_settle(&r->w);
+    world_advance(&r->w, 60000);
+    world_sweep(&r->w);
+}
+
+static void random_check(struct random_run *r)
+{
+    struct err err;
+    uint64_t id;
+
+    assert_int_equal(r->w.l->open_count, 0);
+    assert_int_equal(ledger_hot_count(r->w.l), 0);
+    assert_int_equal(world_rows(&r->w, CF_TIMER), 0);
+    assert_int_equal(world_index(&r->w, EXECUTION_RUNNING), 0);
+    assert_int_equal(world_rows(&r->w, CF_INDEX), world_rows(&r->w, CF_NAME));
+    assert_int_equal(fleet_leased_count(r->w.l->fleet), 0);
+    assert_int_equal(fleet_ready_count(r->w.l->fleet), 0);
+    for (size_t i = 0; i < r->count; i++) {
+        const struct random_execution *e = &r->all[i];
+        enum err_code rc =
+            ledger_execution_find(r->w.l, ledger_machine_find(r->w.l, slice_str(e->machine)),
+                                  slice_str(e->name), &id, &err);
+
+        assert_true(rc == OK || !e->acknowledged->gone);
+        if (rc == OK) {
+            assert_true(world_status(&r->w, id, NULL) != EXECUTION_RUNNING);
+            world_check_history(&r->w, id);
+        }
+    }
+    world_check_end(&r->w);
+}
+
+static void test_ledger_crash__random_work(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= RANDOM_SEEDS; seed++) {
+        struct random_run r;
+
+        memset(&r, 0, sizeof(r));
+        world_open(&r.w);
+        r.w.random = seed;
+        world_machine(&r.w, "stages", false, world_two_stages);
+        world_machine(&r.w, "waiting", false, waiting);
+        world_settle(&r.w);
+        print_message("seed %llu\n", (unsigned long long)seed);
+        for (unsigned i = 0; i < RANDOM_OPERATIONS; i++) {
+            random_operation(&r);
+        }
+        random_end(&r);
+        random_check(&r);
+        world_close(&r.w);
+    }
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(test_ledger_crash__##name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ledger_crash__two_stages_at_every_point),
+        T(a_start_not_written_never_was),
+        T(leases_have_one_interval_to_be_claimed),
+        T(an_intent_is_completed_without_other_work),
+        T(a_lost_completion_answer_is_asked_again),
+        T(redrive_after_a_restart),
+        cmocka_unit_test(test_ledger_crash__random_work),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
