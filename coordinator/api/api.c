@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/api/api.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "proto/base/limits.h"
+
+/* Calls that wait for news of one execution. */
+struct wait_queue {
+    struct hash_node node;
+    uint64_t execution;
+    struct list calls;
+};
+
+void api_init(struct api *a, struct ledger *l, const struct api_hooks *hooks)
+{
+    *a = (struct api){.ledger = l, .hooks = *hooks, .started_mono_ms = ledger_now(l).mono_ms};
+}
+
+void api_stop(struct api *a)
+{
+    struct heap_node *n;
+
+    a->stopping = true;
+    while ((n = heap_min(&a->deadlines)) != NULL) {
+        struct call *c = container_of(n, struct call, deadline);
+
+        c->gone(c);
+    }
+}
+
+void api_fini(struct api *a)
+{
+    heap_fini(&a->deadlines);
+    hash_fini(&a->waits);
+}
+
+struct operation {
+    unsigned method;
+    void (*run)(struct call *c);
+};
+
+static const struct operation operations[] = {
+#define RPC(method, number, request, reply, repeat) {number, operation_##method},
+#include "proto/rpc.def"
+#undef RPC
+};
+
+void api_dispatch(struct api *a, struct call *c)
+{
+    c->api = a;
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        if (operations[i].method == c->method) {
+            operations[i].run(c);
+            return;
+        }
+    }
+    call_fail(c, ERR_UNKNOWN_METHOD, "no operation has the number %u", c->method);
+}
+
+void call_fail(struct call *c, enum err_code code, const char *fmt, ...)
+{
+    struct err err;
+    va_list ap;
+
+    err.code = code;
+    va_start(ap, fmt);
+    (void)vsnprintf(err.msg, sizeof(err.msg), fmt, ap);
+    va_end(ap);
+    c->fail(c, code, &err);
+}
+
+/* ---- parked calls ---- */
+
+void call_park(struct call *c,
+               int64_t for_ms,
+               void (*expired)(struct call *c),
+               void (*gone)(struct call *c))
+{
+    c->expired = expired;
+    c->gone = gone;
+    heap_set(&c->api->deadlines, &c->deadline, ledger_now(c->api->ledger).mono_ms + for_ms);
+}
+
+void call_unpark(struct call *c)
+{
+    heap_remove(&c->api->deadlines, &c->deadline);
+    c->expired = NULL;
+    c->gone = NULL;
+}
+
+void api_expire(struct api *a)
+{
+    struct heap_node *n;
+
+    while ((n = heap_min(&a->deadlines)) != NULL && n->key <= ledger_now(a->ledger).mono_ms) {
+        struct call *c = container_of(n, struct call, deadline);
+
+        c->expired(c);
+    }
+}
+
+int64_t api_wait_ms(const struct api *a)
+{
+    const struct heap_node *n = heap_min(&a->deadlines);
+    int64_t wait;
+
+    if (n == NULL) {
+        return -1;
+    }
+    wait = n->key - ledger_now(a->ledger).mono_ms;
+    return wait > 0 ? wait : 0;
+}
+
+/* ---- waiting for news of an execution ---- */
+
+static struct wait_queue *queue_find(const struct api *a, uint64_t execution)
+{
+    HASH_EACH_MATCH(n, &a->waits, hash_u64(execution))
+    {
+        struct wait_queue *q = container_of(n, struct wait_queue, node);
+
+        if (q->execution == execution) {
+            return q;
+        }
+    }
+    return NULL;
+}
+
+bool api_can_wait(const struct api *a)
+{
+    return a->waiting < LIMIT_CONTEXTS / 4;
+}
+
+static void queue_leave(struct call *c)
+{
+    struct wait_queue *q = queue_find(c->api, c->execution);
+
+    list_remove(&c->link);
+    c->api->waiting--;
+    if (q != NULL && list_empty(&q->calls)) {
+        hash_remove(&c->api->waits, &q->node);
+        mem_free(q);
+    }
+    call_unpark(c);
+}
+
+static void wait_gone(struct call *c)
+{
+    queue_leave(c);
+    call_fail(c, ERR_UNAVAILABLE, "the coordinator is stopping");
+}
+
+/* Answer with what there is. The execution may have left memory meanwhile: describe it from disk.
+ */
+static void wait_answer(struct call *c)
+{
+    struct ledger_view v;
+    Stepfleet__ExecutionDetail d = STEPFLEET__EXECUTION_DETAIL__INIT;
+
+    queue_leave(c);
+    if (ledger_execution_view(c->api->ledger, c->execution, &v)) {
+        describe_view(c->api, &v, &d);
+        c->reply(c, &d.base);
+    } else {
+        describe_stored(c, c->execution);
+    }
+}
+
+void wait_for(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout_ms)
+{
+    struct wait_queue *q = queue_find(c->api, execution);
+
+    if (q == NULL) {
+        q = mem_zalloc(1, sizeof(*q));
+        q->execution = execution;
+        list_init(&q->calls);
+        hash_insert(&c->api->waits, &q->node, hash_u64(execution));
+    }
+    c->execution = execution;
+    c->seen = seen;
+    list_push_back(&q->calls, &c->link);
+    c->api->waiting++;
+    call_park(c, timeout_ms, wait_answer, wait_gone);
+    if (c->api->stopping) {
+        wait_gone(c); /* its read was under way when the others were let go */
+    }
+}
+
+void api_moved(struct api *a, uint64_t execution)
+{
+    struct wait_queue *q = queue_find(a, execution);
+    struct ledger_view v;
+
+    if (q == NULL || !ledger_execution_view(a->ledger, execution, &v)) {
+        return;
+    }
+    LIST_EACH_SAFE(n, after, &q->calls)
+    {
+        struct call *c = container_of(n, struct call, link);
+        bool last = after == &q->calls; /* the queue goes with its last call */
+
+        if (v.header->status != EXECUTION_RUNNING || v.header->next_event - 1 > c->seen) {
+            wait_answer(c);
+        }
+        if (last) {
+            return;
+        }
+    }
+}

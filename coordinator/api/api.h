@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operations: what clients and workers can ask of a coordinator, once, for every face. A face
+ * (nng RPC; later AWS's HTTP protocols and the console) turns its bytes into a `call` with a
+ * request message, and the reply message or error back into bytes. Requests and replies are the
+ * messages of stepfleet.proto, taken as plain structs.
+ *
+ *   OPEN ---reply or failure formed---> ANSWERED ---durable---> sent (the face's send())
+ *     |  ^
+ *     |  '--- PARKED: a poll, a wait, a synchronous run; until news, a deadline, or its client is
+ * gone
+ *     '-----> READING: on another thread, over the store
+ *
+ * All calls are on the writer's thread but for what reading.h runs on the loop's pool. */
+#ifndef STEPFLEET_API_API_H
+#define STEPFLEET_API_API_H
+
+#include "coordinator/ledger/ledger.h"
+#include "proto/wire.h"
+
+struct api;
+
+/* One request until it is answered. The face embeds it and owns its memory. */
+struct call {
+    struct api *api;
+    unsigned method;                 /* enum rpc */
+    const ProtobufCMessage *request; /* lives for the turn it came in */
+    /* Form the reply's bytes now (message and err live for the turn only); they leave when `wait`
+     * is durable. Exactly one of the two, once. */
+    void (*reply)(struct call *c, const ProtobufCMessage *message);
+    void (*fail)(struct call *c, enum err_code code, const struct err *err);
+    struct ledger_wait wait; /* the face's */
+    /* The operation's, while it is parked: */
+    struct heap_node deadline;
+    void (*expired)(struct call *c);
+    void (*gone)(struct call *c); /* its client is gone: forget it, and fail it */
+    struct list link;
+    uint64_t execution; /* waits for its news */
+    uint64_t seen;
+    struct fleet_worker *worker; /* whose poll it is */
+    struct held_report *held;    /* a report whose outputs are being committed */
+};
+
+struct api_hooks {
+    void *arg;
+    /* Run `work` on another thread, then `done` on the writer's, within a turn. */
+    void (*background)(void *arg, void (*work)(void *task), void (*done)(void *task), void *task);
+    const char *objects_root; /* told to clients, so that they can fetch outputs; NULL: none */
+    const char *objects_endpoint;
+    const char *objects_region;
+    const char *region;
+};
+
+struct api {
+    struct ledger *ledger;
+    struct api_hooks hooks;
+    struct heap deadlines; /* of parked calls, mono */
+    struct hash waits;     /* by execution: struct wait_queue */
+    size_t waiting;        /* calls in them */
+    int64_t started_mono_ms;
+    size_t reading; /* background reads under way */
+    bool stopping;  /* nothing is parked any more */
+};
+
+void api_init(struct api *a, struct ledger *l, const struct api_hooks *hooks);
+/* All parked calls fail with ERR_UNAVAILABLE. */
+void api_stop(struct api *a);
+void api_fini(struct api *a);
+
+/* Carry out a call, within a turn. */
+void api_dispatch(struct api *a, struct call *c);
+/* Parked calls whose time is over, within a turn. */
+void api_expire(struct api *a);
+int64_t api_wait_ms(const struct api *a); /* as ledger_wait_ms */
+
+/* The ledger's hooks that concern parked calls. */
+void api_worker_mail(struct api *a, struct fleet_worker *w);
+void api_worker_gone(struct api *a, struct fleet_worker *w);
+void api_moved(struct api *a, uint64_t execution);
+
+/* ---- for the operations ---- */
+
+void call_park(struct call *c,
+               int64_t for_ms,
+               void (*expired)(struct call *c),
+               void (*gone)(struct call *c));
+void call_unpark(struct call *c);
+void call_fail(struct call *c, enum err_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* One row of rpc.def each; api.c has the table. */
+#define RPC(method, number, request, reply, repeat) void operation_##method(struct call *c);
+#include "proto/rpc.def"
+#undef RPC
+
+/* ---- ARNs ---- */
+
+enum arn_kind { ARN_MACHINE, ARN_EXECUTION, ARN_EXPRESS };
+struct arn {
+    enum arn_kind kind;
+    struct slice machine; /* name */
+    struct slice name;    /* of the execution; Express: NAME:UUID */
+};
+/* ERR_INVALID_ARN in AWS's words. A region or account that is not this coordinator's:
+ * ERR_NOT_FOUND. */
+enum err_code
+arn_parse(const struct ledger_config *c, struct slice text, struct arn *out, struct err *err);
+/* The machine an ARN or a bare name means. */
+enum err_code
+find_machine(struct api *a, const char *text, struct ledger_machine **out, struct err *err);
+/* Its id, wherever it is; *machine may be NULL. */
+enum err_code find_execution(struct api *a,
+                             const char *arn,
+                             uint64_t *id,
+                             struct ledger_machine **machine,
+                             struct err *err);
+
+/* Everything about an execution in memory, for a reply in this turn. */
+void describe_view(struct api *a, const struct ledger_view *v, Stepfleet__ExecutionDetail *out);
+/* From header and frames, in `a`: for describe_view and for reads off the store. */
+void describe_header(const struct execution_header *h,
+                     struct arena *a,
+                     Stepfleet__ExecutionDetail *out);
+void describe_frame(const struct asl_machine *m,
+                    const struct frame *f,
+                    struct arena *a,
+                    Stepfleet__Frame *out);
+/* Reply with an execution that is on disk, read on another thread. */
+void describe_stored(struct call *c, uint64_t execution);
+/* The same where it has ended or has more than `seen` events; else wait for news of it. */
+void describe_stored_or_wait(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout_ms);
+/* Why it cannot be redriven, in AWS's words; NULL: it can. */
+const char *redrive_refusal(const struct execution_header *h, int64_t now_ms);
+/* Calls that wait hold a face's contexts: some are left for workers, whose reports end the waits.
+ */
+bool api_can_wait(const struct api *a);
+/* Wait for news of an execution: operation_EXECUTION_WAIT and the synchronous start. */
+void wait_for(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout_ms);
+
+#endif

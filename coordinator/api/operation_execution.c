@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Executions: start, synchronous start, stop, redrive, wait. Idempotent by name, by state and by
+ * token, as AWS's are. Source: AWS Step Functions API Reference. */
+#include <string.h>
+
+#include "coordinator/api/api.h"
+#include "proto/base/limits.h"
+#include "proto/base/text.h"
+
+/* ---- start ---- */
+
+static struct slice random_uuid(struct ledger *l)
+{
+    uint64_t bytes[2] = {ledger_random(l), ledger_random(l)};
+    char *text = arena_alloc(ledger_turn_arena(l), TEXT_UUID_BYTES);
+
+    text_format_uuid((const uint8_t *)bytes, text);
+    return slice_make(text, TEXT_UUID_BYTES);
+}
+
+/* The input as compact JSON. */
+static enum err_code
+start_input(struct call *c, const Stepfleet__StartRequest *q, struct slice *out, struct err *err)
+{
+    struct arena *a = ledger_turn_arena(c->api->ledger);
+    struct slice text = q->has_input ? message_slice(q->input) : SLICE("{}");
+    const struct json_node *v;
+
+    if (text.len > LIMIT_PAYLOAD_BYTES) {
+        return err_set(
+            err, ERR_VALIDATION,
+            "1 validation error detected: Value at 'input' failed to satisfy constraint: "
+            "Member must have length less than or equal to %d",
+            LIMIT_PAYLOAD_BYTES);
+    }
+    if (text.len == 0) {
+        return err_set(err, ERR_INVALID_EXECUTION_INPUT, "Invalid execution input.");
+    }
+    if (json_parse(text, a, &v, err) != OK) {
+        err_wrap(err, "Invalid State Machine Execution Input");
+        return err->code = ERR_INVALID_EXECUTION_INPUT;
+    }
+    *out = json_is_compact(text) ? text : json_print(v, a);
+    return OK;
+}
+
+static enum err_code start_prepare(struct call *c,
+                                   const Stepfleet__StartRequest *q,
+                                   struct ledger_start *s,
+                                   struct err *err)
+{
+    struct ledger *l = c->api->ledger;
+    enum err_code rc = find_machine(c->api, q->machine, &s->machine, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    if (s->machine->deleting) {
+        return err_set(err, ERR_MACHINE_DELETING, "State Machine is being deleted: '%.*s'",
+                       SLICE_FMT(s->machine->arn));
+    }
+    s->name = q->name[0] != '\0' ? slice_str(q->name) : random_uuid(l);
+    if (!text_is_name(s->name)) {
+        return err_set(err, ERR_INVALID_NAME, "Invalid Name: '%.*s'",
+                       SLICE_FMT(slice_head(s->name, 300)));
+    }
+    return start_input(c, q, &s->input, err);
+}
+
+static struct slice execution_arn(struct ledger *l, const struct ledger_start *s)
+{
+    const struct ledger_config *config = ledger_configuration(l);
+    struct arena *a = ledger_turn_arena(l);
+
+    if (s->machine->express) {
+        return arena_printf(a, "arn:aws:states:%s:%012llu:express:%.*s:%.*s:%.*s", config->region,
+                            (unsigned long long)config->account, SLICE_FMT(s->machine->name),
+                            SLICE_FMT(s->name), SLICE_FMT(random_uuid(l)));
+    }
+    return arena_printf(a, "arn:aws:states:%s:%012llu:execution:%.*s:%.*s", config->region,
+                        (unsigned long long)config->account, SLICE_FMT(s->machine->name),
+                        SLICE_FMT(s->name));
+}
+
+static void reply_start(struct call *c, struct slice arn, int64_t start_ms)
+{
+    Stepfleet__StartReply r = STEPFLEET__START_REPLY__INIT;
+
+    r.execution_arn = arena_str(ledger_turn_arena(c->api->ledger), arn);
+    r.start_ms = start_ms;
+    c->reply(c, &r.base);
+}
+
+/* A name that was used: the same start while it runs is the same execution, anything else is
+ * refused. */
+static void start_again(struct call *c, const struct ledger_start *s, uint64_t id)
+{
+    struct ledger_view v;
+    struct err err;
+    enum err_code rc = ledger_execution_load(c->api->ledger, id, &err);
+
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+    } else if (ledger_execution_view(c->api->ledger, id, &v) &&
+               v.header->status == EXECUTION_RUNNING && slice_eq(v.header->input.text, s->input)) {
+        reply_start(c, v.header->arn, v.header->start_ms);
+    } else {
+        call_fail(c, ERR_EXECUTION_EXISTS, "Execution Already Exists: '%.*s'", SLICE_FMT(s->arn));
+    }
+}
+
+void operation_EXECUTION_START(struct call *c)
+{
+    const Stepfleet__StartRequest *q = (const void *)c->request;
+    struct ledger *l = c->api->ledger;
+    struct ledger_start s = {0};
+    struct err err;
+    uint64_t id;
+    enum err_code rc = start_prepare(c, q, &s, &err);
+
+    if (rc == OK) {
+        s.arn = execution_arn(l, &s);
+    }
+    if (rc == OK && !s.machine->express) {
+        rc = ledger_execution_find(l, s.machine, s.name, &id, &err);
+        if (rc == OK) {
+            start_again(c, &s, id);
+            return;
+        }
+        rc = rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    if (rc == OK) {
+        rc = ledger_start(l, &s, &id, &err);
+    }
+    if (rc == OK) {
+        reply_start(c, s.arn, ledger_now(l).wall_ms);
+    } else {
+        c->fail(c, rc, &err);
+    }
+}
+
+void operation_EXECUTION_START_SYNC(struct call *c)
+{
+    const Stepfleet__StartRequest *q = (const void *)c->request;
+    struct ledger *l = c->api->ledger;
+    struct ledger_start s = {.synchronous = true};
+    struct err err;
+    uint64_t id;
+    enum err_code rc = start_prepare(c, q, &s, &err);
+
+    if (rc == OK && !s.machine->express) {
+        rc = err_set(&err, ERR_MACHINE_TYPE,
+                     "This operation is not supported by this type of state machine");
+    }
+    if (rc == OK && !api_can_wait(c->api)) {
+        rc = err_set(&err, ERR_BUSY, "too many synchronous runs and waits at once");
+    }
+    if (rc == OK) {
+        s.arn = execution_arn(l, &s);
+        rc = ledger_start(l, &s, &id, &err);
+    }
+    if (rc == OK) {
+        wait_for(c, id, UINT64_MAX, LIMIT_EXPRESS_MS + 10000);
+    } else {
+        c->fail(c, rc, &err);
+    }
+}
+
+/* ---- stop, redrive ---- */
+
+static void reply_time(struct call *c, int64_t time_ms)
+{
+    Stepfleet__TimeReply r = STEPFLEET__TIME_REPLY__INIT;
+
+    r.time_ms = time_ms;
+    c->reply(c, &r.base);
+}
+
+/* Found and in memory. */
+static enum err_code open_execution(struct call *c,
+                                    const char *arn,
+                                    uint64_t *id,
+                                    struct ledger_view *v,
+                                    struct err *err)
+{
+    enum err_code rc = find_execution(c->api, arn, id, NULL, err);
+
+    if (rc == OK) {
+        rc = ledger_execution_load(c->api->ledger, *id, err);
+    }
+    if (rc == OK && !ledger_execution_view(c->api->ledger, *id, v)) {
+        rc = err_set(err, ERR_INTERNAL, "a loaded execution is not there");
+    }
+    return rc;
+}
+
+void operation_EXECUTION_STOP(struct call *c)
+{
+    const Stepfleet__StopRequest *q = (const void *)c->request;
+    struct engine_event ev = {.kind = ENGINE_STOP};
+    struct ledger_view v;
+    struct err err;
+    uint64_t id;
+    enum err_code rc = open_execution(c, q->execution, &id, &v, &err);
+
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+        return;
+    }
+    if (v.header->status != EXECUTION_RUNNING) {
+        reply_time(c, v.header->stop_ms); /* an ended execution stays as it ended */
+        return;
+    }
+    if (q->has_error) {
+        ev.failure.error = slice_head(slice_str(q->error), LIMIT_ERROR_BYTES);
+    }
+    if (q->has_cause) {
+        ev.failure.cause = slice_head(message_slice(q->cause), LIMIT_CAUSE_BYTES);
+    }
+    rc = ledger_execution_event(c->api->ledger, id, &ev, &err);
+    if (rc == OK) {
+        reply_time(c, ledger_now(c->api->ledger).wall_ms);
+    } else {
+        c->fail(c, rc, &err);
+    }
+}
+
+const char *redrive_refusal(const struct execution_header *h, int64_t now_ms)
+{
+    int64_t period_ms = (int64_t)LIMIT_REDRIVE_DAYS * 24 * 3600 * 1000;
+
+    if (h->express) {
+        return "Execution is EXPRESS and cannot be redriven";
+    }
+    if (h->status == EXECUTION_RUNNING) {
+        return "Execution is RUNNING and cannot be redriven";
+    }
+    if (h->status == EXECUTION_SUCCEEDED) {
+        return "Execution is SUCCEEDED and cannot be redriven";
+    }
+    if (h->next_event - 1 >= LIMIT_HISTORY_EVENTS - 1) {
+        return "Execution history event limit exceeded";
+    }
+    if (now_ms - h->stop_ms > period_ms) {
+        return "Execution redrivable period exceeded";
+    }
+    return NULL;
+}
+
+/* What a client token is remembered by, beside the redrive it made. */
+static uint64_t token_hash(const char *client_token)
+{
+    uint64_t h = hash_bytes(slice_str(client_token), 0);
+
+    return client_token[0] == '\0' ? 0 : h | 1;
+}
+
+void operation_EXECUTION_REDRIVE(struct call *c)
+{
+    const Stepfleet__RedriveRequest *q = (const void *)c->request;
+    struct ledger *l = c->api->ledger;
+    struct engine_event ev = {
+        .kind = ENGINE_REDRIVE,
+        .redrive_token = token_hash(q->client_token),
+    };
+    struct ledger_view v;
+    const char *refusal;
+    struct err err;
+    uint64_t id;
+    enum err_code rc = open_execution(c, q->execution, &id, &v, &err);
+
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+        return;
+    }
+    if (v.header->redrive_count > 0 && ev.redrive_token != 0 &&
+        v.header->redrive_token == ev.redrive_token) {
+        reply_time(c, v.header->redrive_ms);
+        return;
+    }
+    refusal = redrive_refusal(v.header, ledger_now(l).wall_ms);
+    if (refusal != NULL) {
+        call_fail(c, ERR_NOT_REDRIVABLE, "Execution is not redrivable: %s. Execution Arn: '%s'",
+                  refusal, q->execution);
+        return;
+    }
+    rc = ledger_execution_event(l, id, &ev, &err);
+    if (rc == OK) {
+        reply_time(c, ledger_now(l).wall_ms);
+    } else {
+        c->fail(c, rc, &err);
+    }
+}
+
+/* ---- wait ---- */
+
+void operation_EXECUTION_WAIT(struct call *c)
+{
+    const Stepfleet__WaitRequest *q = (const void *)c->request;
+    Stepfleet__ExecutionDetail d = STEPFLEET__EXECUTION_DETAIL__INIT;
+    int64_t timeout = q->timeout_ms < LIMIT_POLL_MS ? q->timeout_ms : LIMIT_POLL_MS;
+    struct ledger_view v;
+    struct err err;
+    uint64_t id;
+    enum err_code rc = find_execution(c->api, q->execution, &id, NULL, &err);
+
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+    } else if (!ledger_execution_view(c->api->ledger, id, &v)) {
+        describe_stored_or_wait(c, id, q->seen, timeout);
+    } else if (v.header->status != EXECUTION_RUNNING || v.header->next_event - 1 > q->seen) {
+        describe_view(c->api, &v, &d);
+        c->reply(c, &d.base);
+    } else if (!api_can_wait(c->api)) {
+        call_fail(c, ERR_BUSY, "too many synchronous runs and waits at once");
+    } else {
+        wait_for(c, id, q->seen, timeout);
+    }
+}

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker service: hello, a parked poll, reports, bye. Whatever arrives twice has the effect of
+ * one: a lease's token settles it. Source: PROTOCOL.md. */
+#include <string.h>
+
+#include "coordinator/api/api.h"
+#include "proto/base/limits.h"
+#include "proto/host/log.h"
+#include "proto/stage.h"
+
+static struct token token_of(const Stepfleet__Token *t)
+{
+    return t != NULL ? (struct token){t->epoch, t->counter} : (struct token){0, 0};
+}
+
+static Stepfleet__Token *token_message(struct arena *a, struct token t)
+{
+    Stepfleet__Token *m = arena_alloc(a, sizeof(*m));
+
+    stepfleet__token__init(m);
+    m->epoch = t.epoch;
+    m->counter = t.counter;
+    return m;
+}
+
+/* ---- leases and drops into a reply ---- */
+
+static Stepfleet__Lease *lease_message(struct arena *a, const struct ledger_lease *l)
+{
+    Stepfleet__Lease *m = arena_alloc(a, sizeof(*m));
+
+    stepfleet__lease__init(m);
+    m->token = token_message(a, l->token);
+    m->function = message_bytes(l->function);
+    m->payload = message_bytes(l->payload);
+    m->execution_arn = message_bytes(l->execution_arn);
+    m->execution_name = message_bytes(l->execution_name);
+    m->state = message_bytes(l->state);
+    m->state_entry = l->state_entry;
+    m->attempt = l->attempt;
+    m->retry_count = l->retry_count;
+    m->timeout_ms = (uint64_t)l->timeout_ms;
+    m->heartbeat_ms = (uint64_t)l->heartbeat_ms;
+    return m;
+}
+
+static void take_mail(struct api *api,
+                      struct fleet_worker *w,
+                      Stepfleet__Lease ***leases,
+                      size_t *lease_count,
+                      Stepfleet__Token ***drops,
+                      size_t *drop_count)
+{
+    struct arena *a = ledger_turn_arena(api->ledger);
+    struct ledger_lease *mail;
+    struct token *tokens;
+
+    ledger_take_mail(api->ledger, w, &mail, lease_count, &tokens, drop_count);
+    *leases = ARENA_ARRAY(a, *lease_count, Stepfleet__Lease *);
+    for (size_t i = 0; i < *lease_count; i++) {
+        (*leases)[i] = lease_message(a, &mail[i]);
+    }
+    *drops = ARENA_ARRAY(a, *drop_count, Stepfleet__Token *);
+    for (size_t i = 0; i < *drop_count; i++) {
+        (*drops)[i] = token_message(a, tokens[i]);
+    }
+}
+
+/* ---- hello ---- */
+
+static bool negotiate(struct call *c, const Stepfleet__WorkerHelloRequest *q, uint32_t *version)
+{
+    if (q->version_min > WIRE_VERSION_MAX || q->version_max < WIRE_VERSION_MIN) {
+        call_fail(
+            c, ERR_VERSION,
+            "worker %.100s (%.60s) speaks versions %u to %u of the protocol, this coordinator "
+            "%d to %d: upgrade the older one",
+            q->name, q->software, q->version_min, q->version_max, WIRE_VERSION_MIN,
+            WIRE_VERSION_MAX);
+        return false;
+    }
+    *version = q->version_max < WIRE_VERSION_MAX ? q->version_max : WIRE_VERSION_MAX;
+    return true;
+}
+
+void operation_WORKER_HELLO(struct call *c)
+{
+    const Stepfleet__WorkerHelloRequest *q = (const void *)c->request;
+    struct ledger *l = c->api->ledger;
+    struct arena *a = ledger_turn_arena(l);
+    Stepfleet__WorkerHelloReply r = STEPFLEET__WORKER_HELLO_REPLY__INIT;
+    int64_t lease_ms = ledger_configuration(l)->fleet.lease_ms;
+    struct fleet_offer *offers = ARENA_ARRAY(a, q->n_offers, struct fleet_offer);
+    struct fleet_hello hello = {
+        .name = slice_str(q->name),
+        .instance = q->instance,
+        .version = slice_str(q->software),
+        .slots = q->slots,
+        .offers = offers,
+        .offer_count = q->n_offers,
+        .labels = slice_str(q->labels),
+    };
+    struct fleet_worker *w;
+    struct err err;
+    enum err_code rc;
+
+    if (!negotiate(c, q, &r.version)) {
+        return;
+    }
+    for (size_t i = 0; i < q->n_offers; i++) {
+        offers[i] = (struct fleet_offer){slice_str(q->offers[i]->function), q->offers[i]->slots};
+    }
+    rc = ledger_worker_hello(l, &hello, &w, &err);
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+        return;
+    }
+    log_info("worker registered: worker=%.*s slots=%u functions=%zu", SLICE_FMT(w->name), w->slots,
+             q->n_offers);
+    r.worker = w->id;
+    r.lease_ms = (uint32_t)lease_ms;
+    r.keep_alive_ms = (uint32_t)(lease_ms / 3);
+    r.epoch = ledger_epoch(l);
+    r.software = "stepfleet " STEPFLEET_VERSION;
+    c->reply(c, &r.base);
+}
+
+static struct fleet_worker *known_worker(struct call *c, uint64_t id)
+{
+    struct fleet_worker *w = fleet_worker_find(ledger_fleet(c->api->ledger), id);
+
+    if (w == NULL) {
+        call_fail(c, ERR_WORKER_UNKNOWN, "no worker is registered under %llu: say hello",
+                  (unsigned long long)id);
+        return NULL;
+    }
+    fleet_worker_seen(ledger_fleet(c->api->ledger), w, ledger_now(c->api->ledger));
+    return w;
+}
+
+static void
+take_holds(struct call *c, struct fleet_worker *w, Stepfleet__Token **tokens, size_t count)
+{
+    struct arena *a = ledger_turn_arena(c->api->ledger);
+    struct token *held = ARENA_ARRAY(a, count, struct token);
+
+    for (size_t i = 0; i < count; i++) {
+        held[i] = token_of(tokens[i]);
+    }
+    ledger_worker_holds(c->api->ledger, w, held, count);
+}
+
+/* ---- poll ---- */
+
+static void poll_answer(struct call *c)
+{
+    struct fleet_worker *w = c->worker;
+    Stepfleet__PollReply r = STEPFLEET__POLL_REPLY__INIT;
+
+    call_unpark(c);
+    ledger_mail(w)->shell = NULL;
+    fleet_worker_carries(ledger_fleet(c->api->ledger), w, -1);
+    take_mail(c->api, w, &r.leases, &r.n_leases, &r.drop, &r.n_drop);
+    c->worker = NULL;
+    c->reply(c, &r.base);
+}
+
+static void poll_gone(struct call *c)
+{
+    call_unpark(c);
+    ledger_mail(c->worker)->shell = NULL;
+    fleet_worker_carries(ledger_fleet(c->api->ledger), c->worker, -1);
+    c->worker = NULL;
+    call_fail(c, ERR_UNAVAILABLE, "the poll was given up");
+}
+
+void operation_WORKER_POLL(struct call *c)
+{
+    const Stepfleet__PollRequest *q = (const void *)c->request;
+    struct fleet_worker *w = known_worker(c, q->worker);
+
+    if (w == NULL) {
+        return;
+    }
+    if (ledger_mail(w)->shell != NULL) {
+        poll_gone(ledger_mail(w)->shell); /* the one before: its client asks anew */
+    }
+    take_holds(c, w, q->holds, q->n_holds);
+    c->worker = w;
+    ledger_mail(w)->shell = c;
+    fleet_worker_carries(ledger_fleet(c->api->ledger), w, 1);
+    call_park(c, LIMIT_POLL_MS, poll_answer, poll_gone);
+    ledger_worker_feed(c->api->ledger, w);
+    if (ledger_has_mail(w)) {
+        poll_answer(c);
+    }
+}
+
+void api_worker_mail(struct api *api, struct fleet_worker *w)
+{
+    (void)api;
+    if (ledger_mail(w)->shell != NULL) {
+        poll_answer(ledger_mail(w)->shell);
+    }
+}
+
+void api_worker_gone(struct api *api, struct fleet_worker *w)
+{
+    (void)api;
+    if (ledger_mail(w)->shell != NULL) {
+        poll_gone(ledger_mail(w)->shell);
+    }
+}
+
+/* ---- report ---- */
+
+/* A report some of whose outputs are being completed: answered when all are settled. */
+struct held_report {
+    struct call *call; /* NULL: its client is gone */
+    uint64_t worker;
+    size_t open;
+    size_t outcome_count;
+    struct report_outcome {
+        struct ledger_commit commit;
+        struct held_report *report;
+        struct token token;
+        uint32_t status;
+    } outcomes[];
+};
+
+static enum err_code
+report_upload(struct call *c, struct fleet_worker *w, const Stepfleet__Upload *u)
+{
+    struct ledger *l = c->api->ledger;
+    struct task_output o = {
+        .bucket = message_slice(u->bucket),
+        .key = message_slice(u->key),
+        .upload_id = message_slice(u->upload_id),
+        .mark = message_slice(u->mark),
+    };
+    struct err err;
+    enum err_code rc;
+
+    if (o.bucket.len == 0 || o.key.len == 0 || o.key.len > LIMIT_KEY_BYTES ||
+        o.upload_id.len == 0 || o.upload_id.len > LIMIT_UPLOAD_ID_BYTES ||
+        o.mark.len > LIMIT_MARK_BYTES) {
+        return ERR_VALIDATION;
+    }
+    rc = ledger_task_upload(l, w, token_of(u->token), &o, &err);
+    if (rc != OK && rc != ERR_LEASE_LOST) {
+        log_warn("an upload was refused: worker=%.*s: %s", SLICE_FMT(w->name), err.msg);
+    }
+    return rc;
+}
+
+static void report_send(struct held_report *r)
+{
+    struct call *c = r->call;
+    struct arena *a = ledger_turn_arena(c->api->ledger);
+    struct fleet_worker *w = fleet_worker_find(ledger_fleet(c->api->ledger), r->worker);
+    Stepfleet__ReportReply reply = STEPFLEET__REPORT_REPLY__INIT;
+
+    reply.outcomes = ARENA_ARRAY(a, r->outcome_count, Stepfleet__Outcome *);
+    for (size_t i = 0; i < r->outcome_count; i++) {
+        Stepfleet__Outcome *o = arena_alloc(a, sizeof(*o));
+
+        stepfleet__outcome__init(o);
+        o->token = token_message(a, r->outcomes[i].token);
+        o->status = r->outcomes[i].status;
+        reply.outcomes[reply.n_outcomes++] = o;
+    }
+    if (w != NULL) {
+        take_mail(c->api, w, &reply.leases, &reply.n_leases, &reply.drop, &reply.n_drop);
+    }
+    c->held = NULL;
+    c->reply(c, &reply.base);
+}
+
+static void commit_done(struct ledger_commit *commit, enum err_code rc)
+{
+    struct report_outcome *o = container_of(commit, struct report_outcome, commit);
+    struct held_report *r = o->report;
+
+    o->status = (uint32_t)rc;
+    if (--r->open > 0) {
+        return;
+    }
+    if (r->call != NULL) {
+        call_unpark(r->call);
+        report_send(r);
+    }
+    mem_free(r);
+}
+
+/* Its client is gone, or it took too long: the commits go on without it. */
+static void report_gone(struct call *c)
+{
+    struct held_report *r = c->held;
+
+    call_unpark(c);
+    c->held = NULL;
+    r->call = NULL;
+    call_fail(c, ERR_UNAVAILABLE, "the outputs are still being completed");
+}
+
+static enum err_code report_result(struct call *c,
+                                   struct fleet_worker *w,
+                                   const Stepfleet__Result *q,
+                                   struct report_outcome *o)
+{
+    struct ledger *l = c->api->ledger;
+    struct buf parts = {0};
+    struct err err = {.code = OK};
+    enum err_code rc;
+
+    if (q->failed) {
+        struct failure f = {message_slice(q->error), message_slice(q->cause)};
+
+        rc = ledger_task_fail(l, w, o->token, &f, &err);
+    } else if (q->has_output && q->n_parts > LIMIT_PARTS) {
+        rc = err_set(&err, ERR_VALIDATION, "an output has at most %d parts", LIMIT_PARTS);
+    } else if (q->has_output) {
+        for (size_t i = 0; i < q->n_parts; i++) {
+            parts_encode(&parts, q->parts[i]->number, q->parts[i]->bytes,
+                         message_slice(q->parts[i]->etag));
+        }
+        o->commit.done = commit_done;
+        list_init(&o->commit.link);
+        rc = ledger_task_commit(l, w, o->token, message_slice(q->result), buf_slice(&parts),
+                                &o->commit, &err);
+        o->report->open += (size_t)(rc == OK);
+    } else {
+        rc = ledger_task_succeed(l, w, o->token, message_slice(q->result), &err);
+    }
+    if (rc != OK && rc != ERR_LEASE_LOST) {
+        log_warn("a result was refused: worker=%.*s: %s", SLICE_FMT(w->name), err.msg);
+    }
+    buf_fini(&parts);
+    return rc;
+}
+
+static void
+report_progress(struct call *c, struct fleet_worker *w, const Stepfleet__ReportRequest *q)
+{
+    for (size_t i = 0; i < q->n_progress; i++) {
+        const Stepfleet__Progress *p = q->progress[i];
+
+        if (ledger_task_progress(c->api->ledger, w, token_of(p->token), p->heartbeat, p->bytes_in,
+                                 p->bytes_out, slice_str(p->note)) != OK) {
+            ledger_worker_drop(c->api->ledger, w, token_of(p->token));
+        }
+    }
+}
+
+void operation_WORKER_REPORT(struct call *c)
+{
+    const Stepfleet__ReportRequest *q = (const void *)c->request;
+    struct ledger *l = c->api->ledger;
+    struct fleet_worker *w = known_worker(c, q->worker);
+    size_t count = q->n_uploads + q->n_results;
+    struct held_report *r;
+
+    if (w == NULL) {
+        return;
+    }
+    if (q->n_uploads > LIMIT_REPORTS || q->n_results > LIMIT_REPORTS) {
+        call_fail(c, ERR_TOO_LARGE, "a report has at most %d uploads and %d results", LIMIT_REPORTS,
+                  LIMIT_REPORTS);
+        return;
+    }
+    r = mem_zalloc(1, sizeof(*r) + count * sizeof(r->outcomes[0]));
+    r->call = c;
+    r->worker = w->id;
+    r->outcome_count = count;
+    r->open = 1; /* this call itself: no commit may free it under our hands */
+    fleet_worker_carries(ledger_fleet(l), w, 1);
+    for (size_t i = 0; i < count; i++) {
+        struct report_outcome *o = &r->outcomes[i];
+
+        o->report = r;
+        if (i < q->n_uploads) {
+            o->token = token_of(q->uploads[i]->token);
+            o->status = (uint32_t)report_upload(c, w, q->uploads[i]);
+        } else {
+            o->token = token_of(q->results[i - q->n_uploads]->token);
+            o->status = (uint32_t)report_result(c, w, q->results[i - q->n_uploads], o);
+        }
+    }
+    report_progress(c, w, q);
+    for (size_t i = 0; i < q->n_returned; i++) {
+        (void)ledger_task_return(l, w, token_of(q->returned[i]));
+    }
+    if (q->draining) {
+        fleet_worker_drain(ledger_fleet(l), w);
+    }
+    if (q->with_holds) {
+        take_holds(c, w, q->holds, q->n_holds);
+    }
+    ledger_worker_feed(l, w);
+    fleet_worker_carries(ledger_fleet(l), w, -1);
+    if (--r->open == 0) {
+        report_send(r);
+        mem_free(r);
+        return;
+    }
+    /* Leases granted meanwhile go by the poll. */
+    c->held = r;
+    call_park(c, LIMIT_COMMIT_MS, report_gone, report_gone);
+}
+
+/* ---- bye ---- */
+
+void operation_WORKER_BYE(struct call *c)
+{
+    const Stepfleet__ByeRequest *q = (const void *)c->request;
+    struct ledger *l = c->api->ledger;
+    struct fleet_worker *w = fleet_worker_find(ledger_fleet(l), q->worker);
+    Stepfleet__Empty r = STEPFLEET__EMPTY__INIT;
+
+    if (w != NULL) {
+        for (size_t i = 0; i < q->n_returned; i++) {
+            (void)ledger_task_return(l, w, token_of(q->returned[i]));
+        }
+        log_info("worker left: worker=%.*s", SLICE_FMT(w->name));
+        ledger_worker_remove(l, w, "left");
+    }
+    c->reply(c, &r.base);
+}
+
+/* ---- the fleet as seen by people ---- */
+
+static Stepfleet__WorkerView *worker_view(struct api *api, const struct fleet_worker *w)
+{
+    struct arena *a = ledger_turn_arena(api->ledger);
+    Stepfleet__WorkerView *v = arena_alloc(a, sizeof(*v));
+
+    stepfleet__worker_view__init(v);
+    v->name = arena_str(a, w->name);
+    v->software = arena_str(a, w->version);
+    v->labels = arena_str(a, w->labels);
+    v->slots = w->slots;
+    v->leased = w->leased;
+    v->draining = w->draining;
+    v->seen_ago_ms = ledger_now(api->ledger).mono_ms - w->seen_mono_ms;
+    v->hello_ms = w->hello_wall_ms;
+    v->offers = ARENA_ARRAY(a, w->offer_count, Stepfleet__Offer *);
+    for (size_t i = 0; i < w->offer_count; i++) {
+        Stepfleet__Offer *o = arena_alloc(a, sizeof(*o));
+
+        stepfleet__offer__init(o);
+        o->function = arena_str(a, fleet_offered_function(&w->offers[i]));
+        o->slots = w->offers[i].slots;
+        v->offers[v->n_offers++] = o;
+    }
+    return v;
+}
+
+void operation_WORKERS(struct call *c)
+{
+    struct fleet *f = ledger_fleet(c->api->ledger);
+    struct arena *a = ledger_turn_arena(c->api->ledger);
+    Stepfleet__WorkersReply r = STEPFLEET__WORKERS_REPLY__INIT;
+    struct fleet_worker *w = NULL;
+    size_t bucket = 0;
+    size_t bytes = 0; /* what does not fit a frame is left out */
+    size_t cap = 0;
+
+    while (bytes < LIMIT_PAGE_BYTES && (w = fleet_worker_each(f, &bucket, w)) != NULL) {
+        if (r.n_workers == cap) {
+            size_t more = cap != 0 ? cap * 2 : 16;
+
+            r.workers = arena_grow(a, r.workers, cap * sizeof(Stepfleet__WorkerView *),
+                                   more * sizeof(Stepfleet__WorkerView *));
+            cap = more;
+        }
+        r.workers[r.n_workers] = worker_view(c->api, w);
+        bytes += protobuf_c_message_get_packed_size(&r.workers[r.n_workers++]->base);
+    }
+    c->reply(c, &r.base);
+}
+
+void operation_HEALTH(struct call *c)
+{
+    struct api *api = c->api;
+    struct ledger *l = api->ledger;
+    struct arena *a = ledger_turn_arena(l);
+    Stepfleet__HealthReply r = STEPFLEET__HEALTH_REPLY__INIT;
+    struct buf stats = {0};
+
+    store_stats(ledger_store(l), &stats);
+    r.software = "stepfleet " STEPFLEET_VERSION;
+    r.epoch = ledger_epoch(l);
+    r.version_min = WIRE_VERSION_MIN;
+    r.version_max = WIRE_VERSION_MAX;
+    r.up_ms = ledger_now(l).mono_ms - api->started_mono_ms;
+    r.ready_tasks = fleet_ready_count(ledger_fleet(l));
+    r.leased_tasks = fleet_leased_count(ledger_fleet(l));
+    r.hot_executions = ledger_hot_count(l);
+    r.batches = store_batch_number(ledger_store(l));
+    r.transitions = ledger_transitions(l);
+    r.store = message_bytes(arena_copy(a, buf_slice(&stats)));
+    r.objects_root =
+        api->hooks.objects_root != NULL ? (char *)(uintptr_t)api->hooks.objects_root : "";
+    r.objects_endpoint =
+        api->hooks.objects_endpoint != NULL ? (char *)(uintptr_t)api->hooks.objects_endpoint : "";
+    r.objects_region =
+        api->hooks.objects_region != NULL ? (char *)(uintptr_t)api->hooks.objects_region : "";
+    r.account = arena_str(
+        a, arena_printf(a, "%012llu", (unsigned long long)ledger_configuration(l)->account));
+    r.region = (char *)(uintptr_t)ledger_configuration(l)->region;
+    buf_fini(&stats);
+    c->reply(c, &r.base);
+}

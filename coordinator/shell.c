@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads: the loop (the writer of everything in memory), one that commits batches, a few that talk
+ * to the object store, libuv's pool for reads, nng's own. They meet in locked lists and uv_async.
+ */
+#include "coordinator/shell.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "coordinator/api/api.h"
+#include "coordinator/api/rpc/server.h"
+#include "proto/base/limits.h"
+#include "proto/host/clock.h"
+#include "proto/host/log.h"
+
+enum { TRIM_MS = 2000, OBJECT_THREADS = 4, SWEEP_UPLOADS_MAX = 1024, STOP_POLL_MS = 50 };
+
+/* Work for a thread of the object store: a ledger's request, or a bucket to sweep. */
+struct object_task {
+    struct list link;
+    struct object_request *request; /* NULL: sweep `bucket` */
+    struct slice bucket;
+    struct arena arena;
+    struct s3_entry *found; /* sweep: uploads old enough */
+    size_t found_count;
+    int64_t older_than_ms;
+};
+
+struct shell {
+    const struct shell_config *config;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    uv_timer_t sweep;
+    uv_timer_t trim;
+    size_t hot_peak; /* executions in memory at once, since memory was given back */
+    uv_signal_t signals[2];
+    uv_async_t wake;
+    struct store *store;
+    struct ledger *ledger;
+    struct api api;
+    struct rpc_server *server;
+    size_t sweeping; /* buckets being swept */
+    bool stopping;
+    bool ended;
+    int64_t stop_by_ms;
+    struct err *err;
+    enum err_code rc;
+
+    pthread_t committer;
+    bool committing; /* the thread runs */
+    pthread_t object_threads[OBJECT_THREADS];
+    unsigned object_thread_count;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work; /* for the committer */
+    pthread_cond_t object_work;
+    /* locked: */
+    struct store_batch *batch;
+    bool batch_done;
+    enum err_code batch_rc;
+    struct err batch_err;
+    struct list objects; /* object_task, to be done */
+    struct list objects_done;
+    bool quit;
+};
+
+static struct fleet_now now(void)
+{
+    return (struct fleet_now){clock_wall_ms(), clock_mono_ms()};
+}
+
+/* ---- the committer ---- */
+
+static void *commit_thread(void *arg)
+{
+    struct shell *s = arg;
+
+    (void)pthread_mutex_lock(&s->lock);
+    for (;;) {
+        struct store_batch *b;
+        struct err err;
+        enum err_code rc;
+
+        while (s->batch == NULL && !s->quit) {
+            (void)pthread_cond_wait(&s->work, &s->lock);
+        }
+        if (s->batch == NULL) {
+            break;
+        }
+        b = s->batch;
+        s->batch = NULL;
+        (void)pthread_mutex_unlock(&s->lock);
+        rc = store_write(s->store, b, &err);
+        (void)pthread_mutex_lock(&s->lock);
+        s->batch_done = true;
+        s->batch_rc = rc;
+        s->batch_err = err;
+        (void)uv_async_send(&s->wake);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+static void hook_commit(void *arg, struct store_batch *b)
+{
+    struct shell *s = arg;
+
+    (void)pthread_mutex_lock(&s->lock);
+    s->batch = b;
+    (void)pthread_cond_signal(&s->work);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static void hook_failed(void *arg, const struct err *err)
+{
+    struct shell *s = arg;
+
+    /* Nothing may leave any more: what is in memory is not what is on disk. */
+    log_error("cannot write the database %s: %s; ending at once: what was acknowledged is on disk",
+              s->config->data, err->msg);
+    _exit(EXIT_FAILURE);
+}
+
+/* ---- the object store's threads ---- */
+
+static size_t parts_decode(struct slice bytes, struct arena *a, struct s3_part **out)
+{
+    struct cursor c = cursor_make(bytes);
+    size_t count = 0;
+    size_t cap = 0;
+
+    *out = NULL;
+    while (!cursor_done(&c) && !c.bad) {
+        struct s3_part p = {.number = (uint32_t)cursor_varint(&c), .bytes = cursor_varint(&c)};
+        struct slice etag = cursor_bytes(&c);
+
+        if (etag.len >= sizeof(p.etag)) {
+            c.bad = true;
+            break;
+        }
+        if (etag.len != 0) {
+            memcpy(p.etag, etag.ptr, etag.len);
+        }
+        if (count == cap) {
+            size_t more = cap != 0 ? cap * 2 : 8;
+
+            *out = arena_grow(a, *out, cap * sizeof(p), more * sizeof(p));
+            cap = more;
+        }
+        (*out)[count++] = p;
+    }
+    return c.bad ? 0 : count;
+}
+
+static void object_do(struct s3_client *c, struct object_request *r)
+{
+    struct s3_object object;
+    struct s3_part *parts;
+    size_t count;
+
+    switch (r->kind) {
+    case OBJECT_ABORT: r->rc = s3_abort(c, r->bucket, r->key, r->upload_id, &r->err); break;
+    case OBJECT_COMPLETE:
+        count = parts_decode(r->parts, &r->arena, &parts);
+        r->rc = s3_complete(c, r->bucket, r->key, r->upload_id, r->mark, parts, count, &object,
+                            &r->err);
+        r->found = r->rc == OK && object.found;
+        break;
+    }
+}
+
+static bool sweep_each(void *arg, const struct s3_entry *e)
+{
+    struct object_task *t = arg;
+
+    if (e->time_ms < t->older_than_ms) {
+        t->found[t->found_count++] = (struct s3_entry){
+            .key = arena_copy(&t->arena, e->key),
+            .upload_id = arena_copy(&t->arena, e->upload_id),
+            .time_ms = e->time_ms,
+        };
+    }
+    return t->found_count < SWEEP_UPLOADS_MAX;
+}
+
+static void sweep_do(struct s3_client *c, struct object_task *t)
+{
+    struct err err;
+
+    t->found = ARENA_ARRAY(&t->arena, SWEEP_UPLOADS_MAX, struct s3_entry);
+    if (s3_list_uploads(c, t->bucket, SLICE(""), sweep_each, t, &err) != OK) {
+        log_warn("sweep of bucket %.*s: %s", SLICE_FMT(t->bucket), err.msg);
+    }
+}
+
+static void *object_thread(void *arg)
+{
+    struct shell *s = arg;
+    struct s3_client *client = NULL;
+    struct err err;
+    enum err_code rc = s3_client_new(&s->config->objects, &client, &err);
+
+    if (rc != OK) {
+        log_error("object store: %s", err.msg);
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&s->lock);
+    for (;;) {
+        struct object_task *t;
+
+        while (list_empty(&s->objects) && !s->quit) {
+            (void)pthread_cond_wait(&s->object_work, &s->lock);
+        }
+        if (s->quit) {
+            break;
+        }
+        t = container_of(list_pop_front(&s->objects), struct object_task, link);
+        (void)pthread_mutex_unlock(&s->lock);
+        if (t->request != NULL) {
+            object_do(client, t->request);
+        } else {
+            sweep_do(client, t);
+        }
+        (void)pthread_mutex_lock(&s->lock);
+        list_push_back(&s->objects_done, &t->link);
+        (void)uv_async_send(&s->wake);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    s3_client_free(client);
+    return NULL;
+}
+
+static void object_queue(struct shell *s, struct object_task *t)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    list_push_back(&s->objects, &t->link);
+    (void)pthread_cond_signal(&s->object_work);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static void task_free(struct object_task *t)
+{
+    arena_fini(&t->arena);
+    mem_free(t);
+}
+
+static void hook_object(void *arg, struct object_request *r)
+{
+    struct object_task *t = mem_zalloc(1, sizeof(*t));
+
+    t->request = r;
+    r->work = t;
+    object_queue(arg, t);
+}
+
+/* Abort what a sweep found and nobody owns. */
+static void swept(struct shell *s, const struct object_task *t)
+{
+    for (size_t i = 0; i < t->found_count; i++) {
+        if (ledger_upload_is_stray(s->ledger, t->found[i].upload_id)) {
+            log_info("sweep: aborting an upload nobody owns: %.*s/%.*s", SLICE_FMT(t->bucket),
+                     SLICE_FMT(t->found[i].key));
+            ledger_sweep_upload(s->ledger, t->bucket, t->found[i].key, t->found[i].upload_id);
+        }
+    }
+}
+
+static void end_turn(struct shell *s);
+
+static void shell_sweep(uv_timer_t *timer)
+{
+    struct shell *s = timer->data;
+    size_t count;
+    struct slice *buckets;
+
+    if (s->sweeping != 0) {
+        return; /* the last one has not ended: the store is slow, or away */
+    }
+    ledger_turn_begin(s->ledger, now());
+    buckets = ledger_buckets(s->ledger, &count);
+    s->sweeping = count;
+    for (size_t i = 0; i < count; i++) {
+        struct object_task *t = mem_zalloc(1, sizeof(*t));
+
+        t->bucket = arena_copy(&t->arena, buckets[i]);
+        t->older_than_ms = clock_wall_ms() - s->config->sweep_age_ms;
+        object_queue(s, t);
+    }
+    rpc_server_serve(s->server);
+    end_turn(s);
+}
+
+/* ---- memory ---- */
+
+/* A burst of executions leaves a heap of holes behind when they are parked or end: give it back. */
+static void shell_trim(uv_timer_t *timer)
+{
+    struct shell *s = timer->data;
+    size_t hot = ledger_hot_count(s->ledger);
+
+    if (hot < s->hot_peak / 2) {
+        (void)malloc_trim(0);
+        s->hot_peak = hot;
+    }
+}
+
+/* ---- turns ---- */
+
+static void shell_turn(void *arg);
+
+static void shell_timer(uv_timer_t *timer)
+{
+    shell_turn(timer->data);
+}
+
+static void shell_quit(struct shell *s);
+
+static void arm_timer(struct shell *s)
+{
+    struct fleet_now t = now();
+    int64_t wait = ledger_wait_ms(s->ledger, t);
+    int64_t parked = api_wait_ms(&s->api);
+
+    if (wait < 0 || (parked >= 0 && parked < wait)) {
+        wait = parked;
+    }
+    if (s->stopping) {
+        int64_t left = s->stop_by_ms - t.mono_ms + 1;
+
+        wait = wait < 0 || left < wait ? left : wait;
+        wait = wait < 0 ? STOP_POLL_MS : wait;
+    }
+    if (wait >= 0) {
+        (void)uv_timer_start(&s->timer, shell_timer, (uint64_t)wait, 0);
+    } else {
+        (void)uv_timer_stop(&s->timer);
+    }
+}
+
+static void end_turn(struct shell *s)
+{
+    api_expire(&s->api);
+    ledger_turn_end(s->ledger);
+    if (ledger_hot_count(s->ledger) > s->hot_peak) {
+        s->hot_peak = ledger_hot_count(s->ledger);
+    }
+    if (s->stopping && !s->ended) {
+        bool quiet =
+            rpc_server_is_quiet(s->server) && ledger_is_quiet(s->ledger) && s->api.reading == 0;
+
+        /* A read under way holds its call: it is waited for in any case. */
+        if (quiet || (clock_mono_ms() > s->stop_by_ms && s->api.reading == 0)) {
+            shell_quit(s);
+            return;
+        }
+    }
+    arm_timer(s);
+}
+
+static void shell_turn(void *arg)
+{
+    struct shell *s = arg;
+
+    if (s->ended) {
+        return;
+    }
+    ledger_turn_begin(s->ledger, now());
+    rpc_server_serve(s->server);
+    end_turn(s);
+}
+
+/* A commit is done, or an answer of the object store is there. */
+static void shell_woken(uv_async_t *handle)
+{
+    struct shell *s = handle->data;
+    struct list done;
+    struct list *n;
+    bool batch_done;
+
+    if (s->ended) {
+        return;
+    }
+    list_init(&done);
+    (void)pthread_mutex_lock(&s->lock);
+    batch_done = s->batch_done;
+    s->batch_done = false;
+    list_splice(&done, &s->objects_done);
+    (void)pthread_mutex_unlock(&s->lock);
+    ledger_turn_begin(s->ledger, now());
+    if (batch_done) {
+        ledger_commit_done(s->ledger, s->batch_rc, &s->batch_err);
+    }
+    while ((n = list_pop_front(&done)) != NULL) {
+        struct object_task *t = container_of(n, struct object_task, link);
+
+        if (t->request != NULL) {
+            ledger_object_done(s->ledger, t->request);
+        } else {
+            swept(s, t);
+            s->sweeping--;
+        }
+        task_free(t);
+    }
+    rpc_server_serve(s->server); /* those that had to wait for the batch */
+    end_turn(s);
+}
+
+/* ---- background reads ---- */
+
+struct background {
+    uv_work_t work;
+    struct shell *shell;
+    void (*run)(void *task);
+    void (*done)(void *task);
+    void *task;
+};
+
+static void background_run(uv_work_t *w)
+{
+    struct background *b = container_of(w, struct background, work);
+
+    b->run(b->task);
+}
+
+static void background_done(uv_work_t *w, int status)
+{
+    struct background *b = container_of(w, struct background, work);
+    struct shell *s = b->shell;
+
+    (void)status;
+    ledger_turn_begin(s->ledger, now());
+    b->done(b->task);
+    mem_free(b);
+    rpc_server_serve(s->server); /* what a late turn declares lost may have spoken meanwhile */
+    end_turn(s);
+}
+
+static void
+hook_background(void *arg, void (*work)(void *task), void (*done)(void *task), void *task)
+{
+    struct shell *s = arg;
+    struct background *b = mem_zalloc(1, sizeof(*b));
+
+    *b = (struct background){.shell = s, .run = work, .done = done, .task = task};
+    (void)uv_queue_work(&s->loop, &b->work, background_run, background_done);
+}
+
+/* ---- the ledger's other hooks ---- */
+
+static void hook_worker_mail(void *arg, struct fleet_worker *w)
+{
+    api_worker_mail(&((struct shell *)arg)->api, w);
+}
+
+static void hook_worker_gone(void *arg, struct fleet_worker *w)
+{
+    api_worker_gone(&((struct shell *)arg)->api, w);
+}
+
+static void hook_moved(void *arg, uint64_t execution)
+{
+    api_moved(&((struct shell *)arg)->api, execution);
+}
+
+/* ---- starting and stopping ---- */
+
+static void closed(void *arg)
+{
+    (void)arg;
+}
+
+static void join_threads(struct shell *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    s->quit = true;
+    (void)pthread_cond_broadcast(&s->work);
+    (void)pthread_cond_broadcast(&s->object_work);
+    (void)pthread_mutex_unlock(&s->lock);
+    if (s->committing) {
+        (void)pthread_join(s->committer, NULL);
+    }
+    for (unsigned i = 0; i < s->object_thread_count; i++) {
+        (void)pthread_join(s->object_threads[i], NULL);
+    }
+}
+
+static void shell_quit(struct shell *s)
+{
+    s->ended = true;
+    uv_close((uv_handle_t *)&s->timer, NULL);
+    uv_close((uv_handle_t *)&s->sweep, NULL);
+    uv_close((uv_handle_t *)&s->trim, NULL);
+    uv_close((uv_handle_t *)&s->signals[0], NULL);
+    uv_close((uv_handle_t *)&s->signals[1], NULL);
+    uv_close((uv_handle_t *)&s->wake, NULL);
+    if (s->server != NULL) {
+        rpc_server_close(s->server, closed, s);
+    }
+}
+
+static void shell_signal(uv_signal_t *handle, int number)
+{
+    struct shell *s = handle->data;
+
+    if (s->stopping) {
+        log_warn("second signal: ending at once");
+        _exit(EXIT_FAILURE);
+    }
+    log_info("signal %d: stopping; executions go on at the next start", number);
+    s->stopping = true;
+    s->stop_by_ms = clock_mono_ms() + s->config->stop_ms;
+    ledger_turn_begin(s->ledger, now());
+    rpc_server_stop(s->server);
+    api_stop(&s->api);
+    end_turn(s);
+}
+
+static enum err_code start_threads(struct shell *s, struct err *err)
+{
+    bool objects = s->config->objects.root != NULL || s->config->objects.endpoint != NULL;
+
+    if (pthread_create(&s->committer, NULL, commit_thread, s) != 0) {
+        return err_set(err, ERR_IO, "cannot start a thread");
+    }
+    s->committing = true;
+    for (unsigned i = 0; objects && i < OBJECT_THREADS; i++) {
+        if (pthread_create(&s->object_threads[i], NULL, object_thread, s) != 0) {
+            return err_set(err, ERR_IO, "cannot start a thread");
+        }
+        s->object_thread_count++;
+    }
+    return OK;
+}
+
+static void init_loop(struct shell *s)
+{
+    const int numbers[] = {SIGTERM, SIGINT};
+
+    (void)uv_loop_init(&s->loop);
+    (void)uv_timer_init(&s->loop, &s->timer);
+    (void)uv_timer_init(&s->loop, &s->sweep);
+    (void)uv_timer_init(&s->loop, &s->trim);
+    (void)uv_async_init(&s->loop, &s->wake, shell_woken);
+    s->timer.data = s->sweep.data = s->trim.data = s->wake.data = s;
+    for (unsigned i = 0; i < 2; i++) {
+        (void)uv_signal_init(&s->loop, &s->signals[i]);
+        s->signals[i].data = s;
+        (void)uv_signal_start(&s->signals[i], shell_signal, numbers[i]);
+    }
+    (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_cond_init(&s->work, NULL);
+    (void)pthread_cond_init(&s->object_work, NULL);
+    list_init(&s->objects);
+    list_init(&s->objects_done);
+}
+
+static enum err_code open_all(struct shell *s, struct err *err)
+{
+    const struct shell_config *c = s->config;
+    struct store_config store = {
+        .dir = c->data,
+        .verify = c->verify,
+        .accept_loss = c->accept_loss,
+    };
+    struct ledger_hooks hooks = {
+        .arg = s,
+        .commit = hook_commit,
+        .object = hook_object,
+        .worker_mail = hook_worker_mail,
+        .moved = hook_moved,
+        .worker_gone = hook_worker_gone,
+        .failed = hook_failed,
+    };
+    struct api_hooks api = {
+        .arg = s,
+        .background = hook_background,
+        .objects_root = c->objects.root,
+        .objects_endpoint = c->objects.endpoint,
+        .objects_region = c->objects.region,
+    };
+    enum err_code rc = store_open_rocks(&store, &s->store, err);
+
+    if (rc == OK) {
+        rc = ledger_open(&c->ledger, s->store, &hooks, now(), &s->ledger, err);
+    }
+    if (rc == OK) {
+        api_init(&s->api, s->ledger, &api);
+        rc = rpc_server_open(&s->loop, &s->api, c->listen, shell_turn, s, &s->server, err);
+    }
+    if (rc == OK) {
+        rc = start_threads(s, err);
+    }
+    return rc;
+}
+
+static void say_ready(const struct shell *s)
+{
+    log_info("ready: listen=%s data=%s epoch=%" PRIu64 " executions=%zu", s->config->listen,
+             s->config->data, ledger_epoch(s->ledger), ledger_hot_count(s->ledger));
+    if (s->config->ready_fd >= 0) {
+        (void)!write(s->config->ready_fd, "ready\n", 6);
+    }
+}
+
+static void drop_tasks(struct list *l)
+{
+    struct list *n;
+
+    while ((n = list_pop_front(l)) != NULL) {
+        task_free(container_of(n, struct object_task, link));
+    }
+}
+
+enum err_code shell_run(const struct shell_config *config, struct err *err)
+{
+    struct shell *s = mem_zalloc(1, sizeof(*s));
+    enum err_code rc;
+
+    s->config = config;
+    init_loop(s);
+    rc = open_all(s, err);
+    if (rc == OK) {
+        if (s->object_thread_count > 0 && config->sweep_interval_ms > 0) {
+            (void)uv_timer_start(&s->sweep, shell_sweep, (uint64_t)config->sweep_interval_ms,
+                                 (uint64_t)config->sweep_interval_ms);
+        }
+        (void)uv_timer_start(&s->trim, shell_trim, TRIM_MS, TRIM_MS);
+        say_ready(s);
+        shell_turn(s);
+    } else {
+        shell_quit(s);
+    }
+    (void)uv_run(&s->loop, UV_RUN_DEFAULT);
+    join_threads(s);
+    drop_tasks(&s->objects);
+    drop_tasks(&s->objects_done);
+    if (s->ledger != NULL) {
+        api_fini(&s->api);
+        ledger_abandon_flight(s->ledger);
+        ledger_close(s->ledger);
+    }
+    if (s->store != NULL) {
+        store_close(s->store);
+    }
+    (void)uv_loop_close(&s->loop);
+    mem_free(s);
+    if (rc == OK) {
+        log_info("stopped");
+    }
+    return rc;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thin shell around the ledger: a libuv loop that makes turns, a thread that writes batches,
+ * threads that ask the object store, and the sweeper. Nothing here decides. */
+#ifndef STEPFLEET_COORDINATOR_SHELL_H
+#define STEPFLEET_COORDINATOR_SHELL_H
+
+#include "client/s3/s3.h"
+#include "coordinator/ledger/ledger.h"
+
+struct shell_config {
+    const char *data;         /* directory of the database */
+    const char *listen;       /* nng URL */
+    struct s3_config objects; /* neither root nor endpoint: no object store */
+    struct ledger_config ledger;
+    bool verify;      /* read the whole database at start */
+    bool accept_loss; /* open a database that lost what was synced: an operator said so */
+    int64_t sweep_interval_ms;
+    int64_t sweep_age_ms; /* uploads nobody owns are aborted when so old */
+    int64_t stop_ms;      /* a graceful stop takes at most so long */
+    int ready_fd;         /* written to once it serves; -1: none */
+};
+
+/* Runs until SIGTERM or SIGINT. @return OK, or why it could not start or go on. */
+enum err_code shell_run(const struct shell_config *config, struct err *err);
+
+#endif
