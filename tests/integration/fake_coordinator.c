@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A coordinator that only does what it is told, to see what a worker does: commands on stdin, one a
+ * line, what the worker says on stdout.
+ *
+ *   lease N FUNCTION TIMEOUT_MS HEARTBEAT_MS PAYLOAD   grant token (7, N)
+ *   drop N      the next reply tells the worker to drop it
+ *   lost N      every report of it is answered LeaseLost
+ *   forget      the worker is unknown until it says hello again
+ *   bench FUNCTION LEASES COUNT   keep LEASES echoes going until COUNT results; prints the rate
+ *   quit
+ *
+ * Threads with an nng context each answer; a poll waits until there is something for it. */
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "proto/base/limits.h"
+#include "proto/base/list.h"
+#include "proto/host/clock.h"
+#include "proto/wire.h"
+
+enum { THREADS = 10, EPOCH = 7, KEEP_ALIVE_MS = 500, POLL_MS = 2000, TOKENS_MAX = 1024 };
+
+struct grant {
+    struct list link;
+    struct arena a;
+    Stepfleet__Lease lease;
+    Stepfleet__Token token;
+};
+
+static nng_socket service;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static struct list grants; /* not handed out yet */
+static uint64_t drops[TOKENS_MAX];
+static size_t drop_count;
+static uint64_t lost[TOKENS_MAX];
+static size_t lost_count;
+static uint64_t workers;               /* the last number given */
+static bool forgotten = true;          /* as after a restart */
+static bool quiet;                     /* bench: results are counted, not printed */
+static uint64_t bench_token = 1000000; /* the last one granted */
+static uint64_t bench_next;
+static uint64_t bench_left;
+static uint64_t bench_begun_us;
+static uint64_t bench_count;
+static char bench_function[128];
+
+static void add_grant(uint64_t n,
+                      const char *function,
+                      uint64_t timeout,
+                      uint64_t heartbeat,
+                      const char *payload)
+{
+    struct grant *g = mem_zalloc(1, sizeof(*g));
+    Stepfleet__Lease *l = &g->lease;
+
+    stepfleet__lease__init(l);
+    stepfleet__token__init(&g->token);
+    g->token.epoch = EPOCH;
+    g->token.counter = n;
+    l->token = &g->token;
+    l->function = message_bytes(arena_copy(&g->a, slice_str(function)));
+    l->payload = message_bytes(arena_copy(&g->a, slice_str(payload)));
+    l->execution_arn = message_bytes(SLICE("arn:aws:states:us-east-1:000000000000:execution:m:x"));
+    l->execution_name = message_bytes(SLICE("x"));
+    l->state = message_bytes(SLICE("S"));
+    l->state_entry = 2;
+    l->attempt = 1;
+    l->timeout_ms = timeout;
+    l->heartbeat_ms = heartbeat;
+    list_push_back(&grants, &g->link);
+    (void)pthread_cond_broadcast(&changed);
+}
+
+/* What a reply brings, in its arena. */
+static size_t take_grants(struct arena *a, Stepfleet__Lease ***out)
+{
+    size_t n = 0;
+
+    *out = ARENA_ARRAY(a, LIMIT_REPORTS, Stepfleet__Lease *);
+    while (n < LIMIT_REPORTS && !list_empty(&grants)) {
+        struct grant *g = container_of(list_pop_front(&grants), struct grant, link);
+        Stepfleet__Lease *l = ARENA_NEW(a, Stepfleet__Lease);
+        Stepfleet__Token *t = ARENA_NEW(a, Stepfleet__Token);
+
+        *l = g->lease;
+        *t = g->token;
+        l->token = t;
+        l->function = message_bytes(arena_copy(a, message_slice(l->function)));
+        l->payload = message_bytes(arena_copy(a, message_slice(l->payload)));
+        arena_fini(&g->a);
+        mem_free(g);
+        (*out)[n++] = l;
+    }
+    return n;
+}
+
+static size_t take_drops(struct arena *a, Stepfleet__Token ***out)
+{
+    size_t n = 0;
+
+    *out = ARENA_ARRAY(a, drop_count, Stepfleet__Token *);
+    while (drop_count > 0) {
+        Stepfleet__Token *t = ARENA_NEW(a, Stepfleet__Token);
+
+        stepfleet__token__init(t);
+        t->epoch = EPOCH;
+        t->counter = drops[--drop_count];
+        (*out)[n++] = t;
+    }
+    return n;
+}
+
+static enum err_code outcome_of(uint64_t n)
+{
+    for (size_t i = 0; i < lost_count; i++) {
+        if (lost[i] == n) {
+            return ERR_LEASE_LOST;
+        }
+    }
+    return OK;
+}
+
+static Stepfleet__Outcome *outcome(struct arena *a, Stepfleet__Token *token)
+{
+    Stepfleet__Outcome *o = ARENA_NEW(a, Stepfleet__Outcome);
+
+    stepfleet__outcome__init(o);
+    o->token = token;
+    o->status = outcome_of(token->counter);
+    return o;
+}
+
+static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *fmt, ...)
+{
+    va_list ap;
+
+    if (quiet) {
+        return;
+    }
+    va_start(ap, fmt);
+    (void)vprintf(fmt, ap);
+    va_end(ap);
+    (void)putchar('\n');
+    (void)fflush(stdout);
+}
+
+static void bench_result(void)
+{
+    if (bench_left > 0 && --bench_left == 0) {
+        uint64_t us = (uint64_t)clock_mono_us() - bench_begun_us;
+
+        quiet = false;
+        say("bench %llu results in %llu us: %llu a second", (unsigned long long)bench_count,
+            (unsigned long long)us, (unsigned long long)(bench_count * 1000000 / (us + 1)));
+    } else if (bench_left > 0 && bench_next <= bench_count) {
+        bench_next++;
+        add_grant(++bench_token, bench_function, 0, 0, "{\"benchmark\":\"a small event\"}");
+    }
+}
+
+static const ProtobufCMessage *on_hello(const Stepfleet__WorkerHelloRequest *m, struct arena *a)
+{
+    Stepfleet__WorkerHelloReply *r = ARENA_NEW(a, Stepfleet__WorkerHelloReply);
+
+    stepfleet__worker_hello_reply__init(r);
+    r->worker = ++workers;
+    r->version = WIRE_VERSION_MAX;
+    r->lease_ms = 3 * KEEP_ALIVE_MS;
+    r->keep_alive_ms = KEEP_ALIVE_MS;
+    r->epoch = EPOCH;
+    r->software = message_string(a, SLICE("fake"));
+    forgotten = false;
+    (void)pthread_cond_broadcast(&changed); /* a poll parked before is answered, to nobody */
+    say("hello %s slots=%u offers=%zu labels=%s", m->name, m->slots, m->n_offers, m->labels);
+    return &r->base;
+}
+
+static const ProtobufCMessage *on_poll(const Stepfleet__PollRequest *m, struct arena *a)
+{
+    Stepfleet__PollReply *r = ARENA_NEW(a, Stepfleet__PollReply);
+    struct timespec until;
+
+    say("poll holds=%zu", m->n_holds);
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += POLL_MS / 1000;
+    while (list_empty(&grants) && drop_count == 0 && !forgotten && m->worker == workers &&
+           pthread_cond_timedwait(&changed, &lock, &until) == 0) {
+    }
+    stepfleet__poll_reply__init(r);
+    if (m->worker == workers) {
+        r->n_leases = take_grants(a, &r->leases);
+        r->n_drop = take_drops(a, &r->drop);
+    }
+    return &r->base;
+}
+
+static void say_result(const Stepfleet__Result *m)
+{
+    if (m->failed) {
+        say("failed %llu %.*s %.*s", (unsigned long long)m->token->counter, (int)m->error.len,
+            (const char *)m->error.data, (int)m->cause.len, (const char *)m->cause.data);
+    } else {
+        say("result %llu parts=%zu in=%llu out=%llu %.*s", (unsigned long long)m->token->counter,
+            m->n_parts, (unsigned long long)m->bytes_in, (unsigned long long)m->bytes_out,
+            m->result.len < 2000 ? (int)m->result.len : 2000, (const char *)m->result.data);
+    }
+}
+
+static const ProtobufCMessage *on_report(const Stepfleet__ReportRequest *m, struct arena *a)
+{
+    Stepfleet__ReportReply *r = ARENA_NEW(a, Stepfleet__ReportReply);
+
+    stepfleet__report_reply__init(r);
+    r->outcomes = ARENA_ARRAY(a, m->n_uploads + m->n_results, Stepfleet__Outcome *);
+    for (size_t i = 0; i < m->n_uploads; i++) {
+        say("upload %llu %.*s", (unsigned long long)m->uploads[i]->token->counter,
+            (int)m->uploads[i]->key.len, (const char *)m->uploads[i]->key.data);
+        r->outcomes[r->n_outcomes++] = outcome(a, m->uploads[i]->token);
+    }
+    for (size_t i = 0; i < m->n_results; i++) {
+        say_result(m->results[i]);
+        bench_result();
+        r->outcomes[r->n_outcomes++] = outcome(a, m->results[i]->token);
+    }
+    for (size_t i = 0; i < m->n_progress; i++) {
+        say("progress %llu in=%llu out=%llu note=%s",
+            (unsigned long long)m->progress[i]->token->counter,
+            (unsigned long long)m->progress[i]->bytes_in,
+            (unsigned long long)m->progress[i]->bytes_out, m->progress[i]->note);
+    }
+    for (size_t i = 0; i < m->n_returned; i++) {
+        say("returned %llu", (unsigned long long)m->returned[i]->counter);
+    }
+    if (m->draining) {
+        say("draining");
+    }
+    if (m->with_holds) {
+        say("alive holds=%zu", m->n_holds);
+    }
+    r->n_leases = take_grants(a, &r->leases);
+    r->n_drop = take_drops(a, &r->drop);
+    return &r->base;
+}
+
+/* NULL: the worker is unknown. */
+static const ProtobufCMessage *answer(unsigned method, const void *m, struct arena *a)
+{
+    Stepfleet__Empty *empty = ARENA_NEW(a, Stepfleet__Empty);
+
+    if (method == RPC_WORKER_HELLO) {
+        return on_hello(m, a);
+    }
+    if (forgotten) {
+        return NULL;
+    }
+    switch (method) {
+    case RPC_WORKER_POLL: {
+        const ProtobufCMessage *r = on_poll(m, a);
+
+        return forgotten ? NULL : r;
+    }
+    case RPC_WORKER_REPORT: return on_report(m, a);
+    default:
+        say("bye");
+        stepfleet__empty__init(empty);
+        return &empty->base;
+    }
+}
+
+static void serve_one(nng_ctx ctx, nng_aio *aio, struct arena *a)
+{
+    Stepfleet__ErrorBody unknown = STEPFLEET__ERROR_BODY__INIT;
+    const ProtobufCMessage *r;
+    struct envelope e;
+    nng_msg *m = nng_aio_get_msg(aio);
+    struct slice frame = slice_make(nng_msg_body(m), nng_msg_len(m));
+    const void *request;
+
+    if (envelope_decode(frame, &e, NULL) != OK ||
+        (request = message_unpack(rpc_request(e.method), e.body, a, NULL)) == NULL) {
+        say("not understood");
+        exit(EXIT_FAILURE);
+    }
+    (void)pthread_mutex_lock(&lock);
+    r = answer(e.method, request, a);
+    (void)pthread_mutex_unlock(&lock);
+    e.status = r != NULL ? OK : ERR_WORKER_UNKNOWN;
+    r = r != NULL ? r : &unknown.base;
+    nng_msg_clear(m);
+    (void)nng_msg_realloc(m, WIRE_HEADER_BYTES + protobuf_c_message_get_packed_size(r));
+    e.auth = slice_make(NULL, 0);
+    envelope_encode(&e, nng_msg_body(m));
+    (void)protobuf_c_message_pack(r, (uint8_t *)nng_msg_body(m) + WIRE_HEADER_BYTES);
+    nng_aio_set_msg(aio, m);
+    nng_ctx_send(ctx, aio);
+    nng_aio_wait(aio);
+}
+
+static void *serve(void *arg)
+{
+    struct arena a = {0};
+    nng_aio *aio;
+    nng_ctx ctx;
+
+    (void)nng_ctx_open(&ctx, service);
+    (void)nng_aio_alloc(&aio, NULL, NULL);
+    for (;;) {
+        nng_ctx_recv(ctx, aio);
+        nng_aio_wait(aio);
+        if (nng_aio_result(aio) != 0) {
+            return arg;
+        }
+        serve_one(ctx, aio, &a);
+        arena_reset(&a);
+    }
+}
+
+static void bench(unsigned long long leases, unsigned long long count)
+{
+    quiet = true;
+    bench_left = bench_count = count;
+    bench_begun_us = (uint64_t)clock_mono_us();
+    for (bench_next = 1; bench_next <= leases; bench_next++) {
+        add_grant(++bench_token, bench_function, 0, 0, "{\"benchmark\":\"a small event\"}");
+    }
+}
+
+static void command(const char *line)
+{
+    unsigned long long n;
+    unsigned long long timeout;
+    unsigned long long heartbeat;
+    char function[128];
+    int at = 0;
+
+    (void)pthread_mutex_lock(&lock);
+    if (sscanf(line, "lease %llu %127s %llu %llu %n", &n, function, &timeout, &heartbeat, &at) ==
+        4) {
+        add_grant(n, function, timeout, heartbeat, line + at);
+    } else if (sscanf(line, "drop %llu", &n) == 1) {
+        drops[drop_count++ % TOKENS_MAX] = n;
+    } else if (sscanf(line, "lost %llu", &n) == 1) {
+        lost[lost_count++ % TOKENS_MAX] = n;
+    } else if (strcmp(line, "forget") == 0) {
+        forgotten = true;
+    } else if (sscanf(line, "bench %127s %llu %llu", bench_function, &timeout, &n) == 3) {
+        bench(timeout, n);
+    }
+    (void)pthread_cond_broadcast(&changed);
+    (void)pthread_mutex_unlock(&lock);
+}
+
+int main(int argc, char **argv)
+{
+    static char line[LIMIT_PAYLOAD_BYTES + 1024];
+    pthread_t threads[THREADS];
+
+    list_init(&grants);
+    if (argc != 2 || nng_rep0_open(&service) != 0 || nng_listen(service, argv[1], NULL, 0) != 0) {
+        (void)fprintf(stderr, "usage: fake_coordinator URL\n");
+        return 2;
+    }
+    for (int i = 0; i < THREADS; i++) {
+        (void)pthread_create(&threads[i], NULL, serve, NULL);
+    }
+    while (fgets(line, sizeof(line), stdin) != NULL && strcmp(line, "quit\n") != 0) {
+        line[strcspn(line, "\n")] = '\0';
+        command(line);
+    }
+    (void)nng_close(service);
+    for (int i = 0; i < THREADS; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    return 0;
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processes of handlers: their end, whatever they do, and command lines. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/base/buf.h"
+#include "proto/base/text.h"
+#include "proto/host/clock.h"
+#include "worker/process/command.h"
+#include "worker/process/process.h"
+#include "worker/process/supervisor.h"
+
+enum { PATIENCE_MS = 20000, SOON_MS = 10000 };
+
+/* A shell that runs `script`, its stdout read by us. */
+struct shell {
+    struct process process;
+    struct process_exit exit;
+    int out;
+    struct buf text;
+};
+
+static void
+shell_spawn(struct shell *s, const char *script, const struct process_limits *limits, int input)
+{
+    char *argv[] = {(char *)"sh", (char *)"-c", (char *)(uintptr_t)script, NULL};
+    char *envp[] = {(char *)"PATH=/usr/bin:/bin", NULL};
+    struct process_spec spec = {.path = "/bin/sh", .argv = argv, .envp = envp, .directory = "/"};
+    int ends[2];
+    struct err err;
+
+    *s = (struct shell){0};
+    assert_int_equal(process_pipe(0, ends, &err), OK);
+    for (int i = 0; i < PROCESS_SLOTS; i++) {
+        spec.fds[i] = -1;
+    }
+    spec.fds[PROCESS_STDIN] = input;
+    spec.fds[PROCESS_STDOUT] = ends[1];
+    if (limits != NULL) {
+        spec.limits = *limits;
+    }
+    assert_int_equal(process_spawn(&spec, &s->process, &err), OK);
+    s->out = ends[0];
+    (void)close(ends[1]);
+}
+
+static void shell_read(struct shell *s)
+{
+    char bytes[4096];
+    ssize_t n;
+
+    while ((n = read(s->out, bytes, sizeof(bytes))) > 0) {
+        buf_put(&s->text, bytes, (size_t)n);
+    }
+}
+
+/* Until the supervisor says that all is gone. */
+static void shell_end(struct shell *s)
+{
+    struct pollfd fd = {s->process.control, POLLIN, 0};
+
+    do {
+        assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1);
+    } while (!process_ended(&s->process, &s->exit));
+    shell_read(s);
+    (void)close(s->out);
+}
+
+/* Until it has written a whole line: it is where the test wants it. */
+static void shell_line(struct shell *s)
+{
+    while (slice_find(buf_slice(&s->text), '\n') == s->text.len) {
+        struct pollfd fd = {s->out, POLLIN, 0};
+
+        assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1);
+        shell_read(s);
+    }
+}
+
+static void run(const char *script, const struct process_limits *limits, struct shell *s)
+{
+    shell_spawn(s, script, limits, -1);
+    shell_end(s);
+}
+
+/* The process a line names is gone, or a zombie nobody has reaped yet. */
+static void assert_gone(const struct shell *s)
+{
+    struct slice text = buf_slice(&s->text);
+    uint64_t pid;
+
+    assert_true(text_parse_u64(slice_head(text, slice_find(text, '\n')), &pid) && pid > 1);
+    assert_int_equal(kill((pid_t)pid, 0), -1);
+    assert_int_equal(errno, ESRCH);
+}
+
+static void test_process__tells_exit_status(void **state)
+{
+    struct shell s;
+
+    (void)state;
+    run("echo out; exit 3", NULL, &s);
+    assert_int_equal(s.exit.cause, PROCESS_ENDED);
+    assert_true(WIFEXITED(s.exit.status));
+    assert_int_equal(WEXITSTATUS(s.exit.status), 3);
+    assert_true(slice_eq_str(buf_slice(&s.text), "out\n"));
+    buf_fini(&s.text);
+}
+
+static void test_process__tells_signal(void **state)
+{
+    struct shell s;
+
+    (void)state;
+    run("kill -SEGV $$", NULL, &s);
+    assert_int_equal(s.exit.cause, PROCESS_ENDED);
+    assert_true(WIFSIGNALED(s.exit.status));
+    assert_int_equal(WTERMSIG(s.exit.status), SIGSEGV);
+    assert_false(WCOREDUMP(s.exit.status));
+    buf_fini(&s.text);
+}
+
+static void test_process__tells_what_cannot_be_run(void **state)
+{
+    char *argv[] = {(char *)"none", NULL};
+    char *envp[] = {NULL};
+    struct process_spec spec = {
+        .path = "/no/such/program", .argv = argv, .envp = envp, .directory = "/"};
+    struct shell s = {.out = -1};
+    struct err err;
+
+    (void)state;
+    for (int i = 0; i < PROCESS_SLOTS; i++) {
+        spec.fds[i] = -1;
+    }
+    assert_int_equal(process_spawn(&spec, &s.process, &err), OK);
+    shell_end(&s);
+    assert_int_equal(s.exit.cause, PROCESS_NOT_RUN);
+    assert_int_equal(s.exit.error, ENOENT);
+}
+
+static void test_process__has_only_its_descriptors(void **state)
+{
+    struct shell s;
+
+    (void)state;
+    run("ls /proc/self/fd | tr '\\n' ' '", NULL, &s);
+    assert_true(slice_starts_with(buf_slice(&s.text), SLICE("0 1 2 3 "))); /* 3: ls's own */
+    assert_true(s.text.len == strlen("0 1 2 3 "));
+    buf_fini(&s.text);
+}
+
+static void test_process__default_signals(void **state)
+{
+    struct shell s;
+
+    (void)state;
+    (void)signal(SIGPIPE, SIG_IGN);
+    run("grep -E 'Sig(Ign|Blk)' /proc/self/status | tr -d '\\t\\n'", NULL, &s);
+    assert_true(slice_eq_str(buf_slice(&s.text), "SigBlk:0000000000000000SigIgn:0000000000000000"));
+    buf_fini(&s.text);
+}
+
+static void test_process__kills_forks_left_behind(void **state)
+{
+    struct shell s;
+
+    (void)state;
+    run("sleep 4711 & echo $!", NULL, &s);
+    assert_int_equal(s.exit.cause, PROCESS_ENDED);
+    assert_gone(&s);
+    buf_fini(&s.text);
+}
+
+static void test_process__kills_daemons(void **state)
+{
+    struct shell s;
+
+    (void)state; /* a session of its own, its parent gone: only the subreaper finds it */
+    run("setsid sh -c 'setsid sleep 4712 & echo $!'", NULL, &s);
+    assert_int_equal(s.exit.cause, PROCESS_ENDED);
+    assert_gone(&s);
+    buf_fini(&s.text);
+}
+
+static void test_process__stops_at_once(void **state)
+{
+    struct shell s;
+
+    (void)state;
+    shell_spawn(&s, "trap '' TERM; sleep 4713 & echo $!; wait", NULL, -1);
+    shell_line(&s);
+    process_stop(&s.process, true);
+    shell_end(&s);
+    assert_int_equal(s.exit.cause, PROCESS_STOPPED);
+    assert_int_equal(WTERMSIG(s.exit.status), SIGKILL);
+    assert_gone(&s);
+    buf_fini(&s.text);
+}
+
+static void test_process__stops_gently(void **state)
+{
+    struct shell s;
+
+    (void)state;
+    shell_spawn(&s, "trap 'exit 9' TERM; echo 1; while :; do sleep .05; done", NULL, -1);
+    shell_line(&s);
+    process_stop(&s.process, false);
+    shell_end(&s);
+    assert_int_equal(s.exit.cause, PROCESS_STOPPED);
+    assert_int_equal(WEXITSTATUS(s.exit.status), 9);
+    buf_fini(&s.text);
+}
+
+static void test_process__kills_after_grace(void **state)
+{
+    int64_t begun = clock_mono_ms();
+    struct shell s;
+
+    (void)state;
+    shell_spawn(&s, "trap '' TERM; echo 1; while :; do sleep .05; done", NULL, -1);
+    shell_line(&s);
+    process_stop(&s.process, false);
+    process_stop(&s.process, false); /* asked again: the grace does not begin again */
+    shell_end(&s);
+    assert_int_equal(WTERMSIG(s.exit.status), SIGKILL);
+    assert_in_range(clock_mono_ms() - begun, PROCESS_GRACE_MS, PROCESS_GRACE_MS + SOON_MS);
+    buf_fini(&s.text);
+}
+
+static void test_process__timeout_is_gentle(void **state)
+{
+    struct process_limits limits = {.timeout_ms = 100};
+    struct shell s;
+
+    (void)state;
+    run("trap 'exit 9' TERM; while :; do sleep .05; done", &limits, &s);
+    assert_int_equal(s.exit.cause, PROCESS_TIMED_OUT);
+    assert_int_equal(WEXITSTATUS(s.exit.status), 9);
+    buf_fini(&s.text);
+}
+
+static void test_process__deadline_is_not(void **state)
+{
+    struct process_limits limits = {.deadline_ms = 100, .timeout_ms = 60000};
+    struct shell s;
+
+    (void)state;
+    run("trap 'exit 9' TERM; while :; do sleep .05; done", &limits, &s);
+    assert_int_equal(s.exit.cause, PROCESS_TIMED_OUT);
+    assert_int_equal(WTERMSIG(s.exit.status), SIGKILL);
+    buf_fini(&s.text);
+}
+
+static void test_process__counts_processes(void **state)
+{
+    struct process_limits limits = {.processes = 3};
+    struct shell s;
+
+    (void)state; /* the shell and two: at the limit */
+    run("sleep .5 & sleep .5; wait; exit 5", &limits, &s);
+    assert_int_equal(s.exit.cause, PROCESS_ENDED);
+    assert_int_equal(WEXITSTATUS(s.exit.status), 5);
+    buf_fini(&s.text);
+    /* One more, in a session of its own. */
+    run("echo $$; sleep 60 & setsid sleep 60 & sleep 60", &limits, &s);
+    assert_int_equal(s.exit.cause, PROCESS_TOO_MANY);
+    assert_gone(&s);
+    buf_fini(&s.text);
+}
+
+static void test_process__limits_hold(void **state)
+{
+    struct process_limits limits = {
+        .memory_bytes = 64 << 20, .cpu_seconds = 7, .files = PROCESS_FILES_MIN};
+    struct rlimit core;
+    struct shell s;
+
+    (void)state;
+    (void)getrlimit(RLIMIT_CORE, &core);
+    core.rlim_cur = core.rlim_max; /* ours; the handler's is off all the same */
+    (void)setrlimit(RLIMIT_CORE, &core);
+    run("echo $(ulimit -v) $(ulimit -t) $(ulimit -n) $(ulimit -c)", &limits, &s);
+    assert_true(slice_eq_str(buf_slice(&s.text), "65536 7 8 0\n"));
+    buf_fini(&s.text);
+}
+
+/* A worker that dies takes all with it: its end of the control socket closes. */
+static void test_process__worker_gone(void **state)
+{
+    struct shell s;
+    struct pollfd fd;
+
+    (void)state;
+    shell_spawn(&s, "setsid sleep 4714 & echo $!; wait", NULL, -1);
+    shell_line(&s);
+    process_close(&s.process.control);
+    fd = (struct pollfd){s.out, POLLIN, 0};
+    assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1); /* the pipe's end: nobody holds it */
+    assert_int_equal(waitpid(s.process.supervisor, NULL, 0), s.process.supervisor);
+    assert_gone(&s);
+    (void)close(s.out);
+    buf_fini(&s.text);
+}
+
+static void test_process__supervisor_killed(void **state)
+{
+    struct shell s;
+    struct pollfd fd;
+
+    (void)state;
+    shell_spawn(&s, "echo $$; exec sleep 4715", NULL, -1);
+    shell_line(&s);
+    (void)kill(s.process.supervisor, SIGKILL);
+    fd = (struct pollfd){s.out, 0, 0};
+    assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1); /* hung up: the handler held the pipe's end */
+    shell_end(&s);
+    assert_int_equal(s.exit.cause, PROCESS_LOST);
+    buf_fini(&s.text);
+}
+
+static void test_process__early_close_of_stdin(void **state)
+{
+    char bytes[PROCESS_READ_BYTES] = {0};
+    int ends[2];
+    struct shell s;
+    struct err err;
+    ssize_t n;
+
+    (void)state;
+    (void)signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(process_pipe(1, ends, &err), OK);
+    shell_spawn(&s, "exec 0<&-; echo closed; sleep .1", NULL, ends[0]);
+    (void)close(ends[0]);
+    shell_line(&s);
+    do {
+        n = write(ends[1], bytes, sizeof(bytes));
+    } while (n > 0);
+    assert_int_equal(errno, EPIPE);
+    shell_end(&s);
+    assert_int_equal(WEXITSTATUS(s.exit.status), 0);
+    (void)close(ends[1]);
+    buf_fini(&s.text);
+}
+
+static void test_process__memory_file_is_sealed(void **state)
+{
+    char back[8] = {0};
+    struct err err;
+    int fd = process_memory_file(SLICE("event"), &err);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(read(fd, back, sizeof(back)), 5);
+    assert_string_equal(back, "event");
+    assert_int_equal(write(fd, "x", 1), -1);
+    assert_int_equal(ftruncate(fd, 0), -1);
+    process_close(&fd);
+    assert_int_equal(fd, -1);
+}
+
+static void test_process__tail_keeps_the_end(void **state)
+{
+    static char many[3 * PROCESS_TAIL_BYTES];
+    struct tail t = {0};
+
+    (void)state;
+    memset(many, 'x', sizeof(many));
+    tail_put(&t, slice_make(many, sizeof(many)));
+    assert_int_equal(tail_text(&t).len, PROCESS_TAIL_BYTES);
+    tail_put(&t, SLICE("the end\r\n"));
+    assert_int_equal(t.len, PROCESS_TAIL_BYTES);
+    assert_true(slice_ends_with(tail_text(&t), SLICE("xthe end")));
+    t = (struct tail){0};
+    tail_put(&t, SLICE("\xa4 cut"));
+    assert_true(slice_eq_str(tail_text(&t), " cut"));
+}
+
+static void assert_split(const char *line, const char *expected)
+{
+    struct arena a = {0};
+    struct buf joined = {0};
+    struct err err;
+    char **argv;
+    size_t argc;
+
+    assert_int_equal(command_split(slice_str(line), &a, &argv, &argc, &err), OK);
+    for (size_t i = 0; i < argc; i++) {
+        buf_printf(&joined, "[%s]", argv[i]);
+    }
+    assert_null(argv[argc]);
+    assert_true(slice_eq_str(buf_slice(&joined), expected));
+    buf_fini(&joined);
+    arena_fini(&a);
+}
+
+static void test_command__splits(void **state)
+{
+    struct arena a = {0};
+    struct err err;
+    char **argv;
+    size_t argc;
+
+    (void)state;
+    assert_split("a", "[a]");
+    assert_split("  a\tb  ", "[a][b]");
+    assert_split("a 'b c' \"d e\"", "[a][b c][d e]");
+    assert_split("a'b'\"c\"d", "[abcd]");
+    assert_split("'' \"\"", "[][]");
+    assert_split("a\\ b \\'", "[a b][']");
+    assert_split("'a\\b' \"a\\b\\\"\\\\\"", "[a\\b][a\\b\"\\]");
+    assert_split("$HOME * ; |", "[$HOME][*][;][|]");
+    assert_int_equal(command_split(SLICE("  "), &a, &argv, &argc, &err), ERR_CONFIG);
+    assert_int_equal(command_split(SLICE("a 'b"), &a, &argv, &argc, &err), ERR_CONFIG);
+    assert_int_equal(command_split(SLICE("a \"b\\\""), &a, &argv, &argc, &err), ERR_CONFIG);
+    assert_int_equal(command_split(slice_make("a\0b", 3), &a, &argv, &argc, &err), ERR_CONFIG);
+    arena_fini(&a);
+}
+
+static void test_command__resolves(void **state)
+{
+    struct arena a = {0};
+
+    (void)state;
+    assert_string_equal(command_resolve("sh", "/no/such:/bin:/usr/bin", &a), "/bin/sh");
+    assert_string_equal(command_resolve("/bin/sh", "", &a), "/bin/sh");
+    assert_null(command_resolve("sh", "", &a));
+    assert_null(command_resolve("no-such-program", "/bin:/usr/bin", &a));
+    assert_null(command_resolve("/etc/passwd", "/bin", &a)); /* not executable */
+    assert_null(command_resolve("/bin", "/", &a));           /* a directory */
+    arena_fini(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_process__tells_exit_status),
+        cmocka_unit_test(test_process__tells_signal),
+        cmocka_unit_test(test_process__tells_what_cannot_be_run),
+        cmocka_unit_test(test_process__has_only_its_descriptors),
+        cmocka_unit_test(test_process__default_signals),
+        cmocka_unit_test(test_process__kills_forks_left_behind),
+        cmocka_unit_test(test_process__kills_daemons),
+        cmocka_unit_test(test_process__stops_at_once),
+        cmocka_unit_test(test_process__stops_gently),
+        cmocka_unit_test(test_process__kills_after_grace),
+        cmocka_unit_test(test_process__timeout_is_gentle),
+        cmocka_unit_test(test_process__deadline_is_not),
+        cmocka_unit_test(test_process__counts_processes),
+        cmocka_unit_test(test_process__limits_hold),
+        cmocka_unit_test(test_process__worker_gone),
+        cmocka_unit_test(test_process__supervisor_killed),
+        cmocka_unit_test(test_process__early_close_of_stdin),
+        cmocka_unit_test(test_process__memory_file_is_sealed),
+        cmocka_unit_test(test_process__tail_keeps_the_end),
+        cmocka_unit_test(test_command__splits),
+        cmocka_unit_test(test_command__resolves),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/handler/run.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/host/log.h"
+
+enum { EVENT_ENV_BYTES = 32 * 1024 /* a variable is at most 128 KiB, all of them a few MiB */ };
+
+enum err_code run_init(struct run *run, const char *work_dir, struct err *err)
+{
+    size_t n = strlen(work_dir) + sizeof("/task-XXXXXX");
+
+    *run = (struct run){.process = {.control = -1}};
+    for (int i = 0; i < PROCESS_SLOTS; i++) {
+        run->near[i] = run->far[i] = -1;
+    }
+    run->home = mem_alloc(n);
+    (void)snprintf(run->home, n, "%s/task-XXXXXX", work_dir);
+    if (mkdtemp(run->home) == NULL) {
+        enum err_code rc =
+            err_set(err, ERR_IO, "no directory for a task, %s: %s", run->home, strerror(errno));
+
+        mem_free(run->home);
+        run->home = NULL;
+        return rc;
+    }
+    return OK;
+}
+
+enum err_code run_pipe(struct run *run, enum process_slot slot, struct err *err)
+{
+    int near = slot == PROCESS_STDIN ? 1 : 0;
+    int ends[2];
+    enum err_code rc = process_pipe(near, ends, err);
+
+    if (rc == OK) {
+        run->near[slot] = ends[near];
+        run->far[slot] = ends[1 - near];
+    }
+    return rc;
+}
+
+enum err_code run_file(struct run *run, enum process_slot slot, struct slice bytes, struct err *err)
+{
+    run->far[slot] = process_memory_file(bytes, err);
+    return run->far[slot] >= 0 ? OK : err->code;
+}
+
+/* ---- Environment ---- */
+
+struct environment {
+    struct arena a;
+    char **list;
+    size_t count;
+};
+
+static void env_add(struct environment *e, const char *name, struct slice value)
+{
+    e->list[e->count++] =
+        (char *)(uintptr_t)arena_printf(&e->a, "%s=%.*s%c", name, SLICE_FMT(value), '\0').ptr;
+}
+
+static void env_number(struct environment *e, const char *name, uint32_t v)
+{
+    char text[16];
+
+    (void)snprintf(text, sizeof(text), "%u", v);
+    env_add(e, name, slice_str(text));
+}
+
+/* Ours first: of a name that comes twice most programs take the first, and the fd numbers are
+ * facts. */
+static void
+env_make(struct environment *e, const struct run *run, const struct lease *l, struct slice event)
+{
+    const struct handler_function *f = handler_function(l);
+    const struct lease_grant *g = &l->grant;
+
+    e->list = ARENA_ARRAY(&e->a, f->env_count + 12, char *);
+    env_add(e, "HOME", slice_str(run->home));
+    env_add(e, "TMPDIR", slice_str(run->home));
+    env_add(e, "STEPFLEET_FUNCTION", slice_str(f->name));
+    env_add(e, "STEPFLEET_EXECUTION", g->execution_arn);
+    env_add(e, "STEPFLEET_STATE", g->state);
+    env_number(e, "STEPFLEET_ATTEMPT", g->attempt);
+    env_number(e, "STEPFLEET_HEARTBEAT_FD", PROCESS_HEARTBEAT);
+    if (run->far[PROCESS_EVENT] >= 0) {
+        env_number(e, "STEPFLEET_EVENT_FD", PROCESS_EVENT);
+        env_number(e, "STEPFLEET_RESULT_FD", PROCESS_RESULT);
+    }
+    if (event.len != 0 && event.len < EVENT_ENV_BYTES) {
+        env_add(e, "STEPFLEET_EVENT", event);
+    }
+    for (size_t i = 0; i < f->env_count; i++) {
+        e->list[e->count++] = f->env[i];
+    }
+}
+
+enum err_code run_spawn(struct run *run, const struct lease *l, struct slice event, struct err *err)
+{
+    const struct handler_function *f = handler_function(l);
+    struct environment e = {0};
+    struct process_spec spec = {
+        .path = f->path,
+        .argv = f->argv,
+        .directory = f->directory,
+        .limits = f->limits,
+    };
+    enum err_code rc;
+
+    env_make(&e, run, l, event);
+    spec.envp = e.list;
+    spec.limits.deadline_ms = (int64_t)l->grant.timeout_ms;
+    memcpy(spec.fds, run->far, sizeof(spec.fds));
+    rc = process_spawn(&spec, &run->process, err);
+    arena_fini(&e.a);
+    for (int i = 0; i < PROCESS_SLOTS; i++) {
+        process_close(&run->far[i]);
+    }
+    return rc;
+}
+
+/* ---- What it says beside its result ---- */
+
+ssize_t run_read(const struct run *run, enum process_slot slot, char *bytes, size_t room)
+{
+    ssize_t n = read(run->near[slot], bytes, room);
+
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ? -1 : 0;
+    }
+    return n;
+}
+
+ssize_t run_read_stderr(struct run *run)
+{
+    char bytes[PROCESS_READ_BYTES];
+    ssize_t n = run_read(run, PROCESS_STDERR, bytes, sizeof(bytes));
+
+    if (n > 0) {
+        tail_put(&run->tail, slice_make(bytes, (size_t)n));
+        log_debug("stderr of process below %d: %.*s", (int)run->process.supervisor,
+                  n > 1024 ? 1024 : (int)n, bytes);
+    }
+    return n;
+}
+
+ssize_t run_read_heartbeat(struct run *run)
+{
+    char bytes[1024];
+    ssize_t n = run_read(run, PROCESS_HEARTBEAT, bytes, sizeof(bytes));
+
+    for (ssize_t i = 0; i < n; i++) {
+        run->beats++; /* any byte is a sign of life */
+        if (bytes[i] == '\n') {
+            run->note_begun = false;
+            continue;
+        }
+        if (!run->note_begun) {
+            run->note_begun = true;
+            run->note_len = 0;
+        }
+        if (run->note_len < sizeof(run->note) - 1) {
+            run->note[run->note_len++] = bytes[i];
+            run->note[run->note_len] = '\0';
+        }
+    }
+    return n;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st;
+    (void)kind;
+    (void)ftw;
+    (void)remove(path);
+    return 0;
+}
+
+bool run_close(struct run *run)
+{
+    for (int i = 0; i < PROCESS_SLOTS; i++) {
+        process_close(&run->near[i]);
+        process_close(&run->far[i]);
+    }
+    if (run->home != NULL && rmdir(run->home) != 0) {
+        return false;
+    }
+    mem_free(run->home);
+    run->home = NULL;
+    return true;
+}
+
+void run_clear(struct run *run)
+{
+    (void)nftw(run->home, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    mem_free(run->home);
+    run->home = NULL;
+}

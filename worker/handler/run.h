@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kinds of handlers that run a process share: its environment, its directory, its spawn.
+ * Any thread. */
+#ifndef STEPFLEET_WORKER_RUN_H
+#define STEPFLEET_WORKER_RUN_H
+
+#include <sys/types.h>
+
+#include "worker/handler/handler.h"
+
+/* One task's process to be: pipes, directory and environment. */
+struct run {
+    struct process process;
+    char *home;                    /* the task's own directory, below work_dir */
+    int near[PROCESS_SLOTS];       /* our ends; -1: none */
+    int far[PROCESS_SLOTS];        /* the handler's, closed after the spawn */
+    struct tail tail;              /* of stderr */
+    uint64_t beats;                /* lines on the heartbeat descriptor */
+    char note[HANDLER_NOTE_BYTES]; /* the last of them */
+    size_t note_len;               /* of the line being read */
+    bool note_begun;
+};
+
+/* Make `home`. Slots are -1; the caller fills far (and near) with run_pipe() and the like. */
+enum err_code run_init(struct run *run, const char *work_dir, struct err *err);
+enum err_code run_pipe(struct run *run, enum process_slot slot, struct err *err);
+enum err_code
+run_file(struct run *run, enum process_slot slot, struct slice bytes, struct err *err);
+/* Start it; `event` is put into STEPFLEET_EVENT where it is short and not empty. */
+enum err_code
+run_spawn(struct run *run, const struct lease *l, struct slice event, struct err *err);
+/* One read of our end: bytes read, 0 at its end, -1 where there is nothing now. */
+ssize_t run_read(const struct run *run, enum process_slot slot, char *bytes, size_t room);
+/* The same, and what was read is dealt with. */
+ssize_t run_read_stderr(struct run *run);
+ssize_t run_read_heartbeat(struct run *run);
+/* The process has ended: close all descriptors and remove `home`; false where something is in it,
+ * and run_clear(), which may take a while, is to be called. */
+bool run_close(struct run *run);
+void run_clear(struct run *run);
+
+#endif

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The task's own thread: store -> handler -> store, in constant memory.
+ *
+ *   1. the places, from the event; the input is opened and its first bytes awaited (a handler is
+ * not begun for an input that is not there); the upload is begun
+ *   2. the handler is spawned while the coordinator records the upload
+ *   3. pump: input to stdin, stdout to parts (none before the upload is recorded), until the
+ * handler has ended and all parts are in the store
+ *   4. the parts are the result
+ * A handler may stop reading early. A failure on any side ends the handler at once, before its
+ * stdin could look like a complete input. What the coordinator never learned of is aborted here;
+ * the rest it aborts itself when it hears of the failure. */
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "proto/base/json.h"
+#include "proto/base/limits.h"
+#include "worker/handler/result.h"
+#include "worker/handler/stream.h"
+
+enum {
+    PUMP_ROUND_BYTES = 1024 * 1024, /* each way before the other descriptors are looked at */
+    PUMP_FDS = 7,                   /* control, wake and the five pipes */
+};
+
+/* ---- Failing ---- */
+
+/* The handler goes first: its stdin must not end as if all had been read. */
+static void stop_process(struct stream *s, bool at_once)
+{
+    if (s->running) {
+        process_stop(&s->run.process, at_once);
+    }
+}
+
+#define FAIL(s, error, ...)                                                                        \
+    do {                                                                                           \
+        if (!(s)->failed) {                                                                        \
+            (s)->failed = true;                                                                    \
+            result_fail(&(s)->result, &(s)->memory, (error), __VA_ARGS__);                         \
+        }                                                                                          \
+        stop_process((s), true);                                                                   \
+    } while (0)
+
+/* Only of the input is it the workflow's affair that there is none. */
+static void fail_input(struct stream *s, const struct err *err)
+{
+    FAIL(s, err->code == ERR_NOT_FOUND ? "S3.NoSuchKeyException" : "S3.S3Exception",
+         "input object s3://%.*s/%.*s: %s", SLICE_FMT(s->places.bucket),
+         SLICE_FMT(s->places.input_key), err->msg);
+}
+
+static void fail_output(struct stream *s, const struct err *err)
+{
+    FAIL(s, "S3.S3Exception", "output object s3://%.*s/%.*s: %s", SLICE_FMT(s->places.bucket),
+         SLICE_FMT(s->places.output_key), err->msg);
+}
+
+static bool given_up(const struct stream *s)
+{
+    return s->failed || s->stopping;
+}
+
+/* ---- What the loop said ---- */
+
+static void hear_loop(struct stream *s)
+{
+    enum stream_ask ask;
+    enum err_code answer;
+    bool answered;
+    uint64_t count;
+    ssize_t n = read(s->wake, &count, sizeof(count));
+
+    (void)n; /* nothing new is fine */
+    (void)pthread_mutex_lock(&s->lock);
+    ask = s->ask;
+    answered = s->answered;
+    answer = s->answer;
+    (void)pthread_mutex_unlock(&s->lock);
+    if (answered && answer == OK) {
+        s->recorded = true;
+    } else if (answered) {
+        FAIL(s, "States.TaskFailed", "the coordinator refused the upload of the output: %s",
+             err_sentence(answer));
+    }
+    if (ask != STREAM_GO_ON) {
+        s->stopping = true;
+        stop_process(s, ask == STREAM_KILL);
+    }
+}
+
+/* ---- 1. Places, input, upload ---- */
+
+static bool find_places(struct stream *s)
+{
+    const struct json_node *event;
+    struct err err;
+    enum err_code rc = json_parse(s->lease->grant.payload, &s->memory, &event, &err);
+
+    if (rc == OK) {
+        rc = stage_find_places(event, &s->memory, &s->places, &err);
+    }
+    if (rc != OK) {
+        FAIL(s, "States.TaskFailed", "%s", err.msg);
+        return false;
+    }
+    s->stage = json_text(json_member(event, SLICE("currentStage")));
+    if (s->places.input_key.len == 0 && s->places.initial != NULL) {
+        s->initial = json_print(s->places.initial, &s->memory);
+    }
+    return true;
+}
+
+/* Opens the input and waits for its first bytes, so that one that is not there is found out now. */
+static bool open_input(struct stream *s)
+{
+    struct slice got = {0};
+    bool end = false;
+    struct err err;
+    enum err_code rc;
+
+    if (s->places.input_key.len == 0) {
+        return true;
+    }
+    rc = s3_reader_open(s->client, s->places.bucket, s->places.input_key, &s->reader, &err);
+    while (rc == OK && !given_up(s)) {
+        struct pollfd fd = {s->wake, POLLIN, 0};
+
+        rc = s3_reader_peek(s->reader, &got, &end, &err);
+        if (rc != OK || got.len > 0 || end) {
+            break;
+        }
+        rc = s3_wait(s->client, &fd, 1, -1, &err);
+        hear_loop(s);
+    }
+    if (rc != OK) {
+        fail_input(s, &err);
+    }
+    return !given_up(s);
+}
+
+static bool open_output(struct stream *s)
+{
+    struct slice mark = result_mark(&s->lease->grant, &s->memory);
+    struct err err;
+
+    if (s3_writer_open(s->client, s->places.bucket, s->places.output_key, SLICE("application/json"),
+                       mark, &s->writer, &err) != OK) {
+        fail_output(s, &err);
+        return false;
+    }
+    s->upload = (struct handler_upload){
+        .bucket = s->places.bucket,
+        .key = s->places.output_key,
+        .upload_id = arena_copy(&s->memory, s3_writer_upload_id(s->writer)),
+        .mark = mark,
+    };
+    (void)pthread_mutex_lock(&s->lock);
+    s->uploading = true;
+    (void)pthread_mutex_unlock(&s->lock);
+    (void)uv_async_send(&s->mail);
+    return true;
+}
+
+/* ---- 2. The process ---- */
+
+static bool spawn(struct stream *s)
+{
+    static const enum process_slot pipes[] = {PROCESS_STDIN, PROCESS_STDOUT, PROCESS_STDERR,
+                                              PROCESS_RESULT, PROCESS_HEARTBEAT};
+    struct slice event = s->lease->grant.payload;
+    struct err err;
+    enum err_code rc = run_init(&s->run, s->host->work_dir, &err);
+
+    for (size_t i = 0; rc == OK && i < sizeof(pipes) / sizeof(pipes[0]); i++) {
+        rc = run_pipe(&s->run, pipes[i], &err);
+    }
+    rc = rc != OK ? rc : run_file(&s->run, PROCESS_EVENT, event, &err);
+    rc = rc != OK ? rc : run_spawn(&s->run, s->lease, event, &err);
+    if (rc != OK) {
+        FAIL(s, "Lambda.ServiceException", "%s", err.msg);
+        return false;
+    }
+    s->running = true;
+    return true;
+}
+
+/* ---- 3. The pump ---- */
+
+static void close_input(struct stream *s)
+{
+    process_close(&s->run.near[PROCESS_STDIN]);
+    s->fed = true;
+}
+
+/* The next bytes of the input; empty: none now, unless *end. */
+static bool next_input(struct stream *s, struct slice *out, bool *end)
+{
+    struct err err;
+
+    *end = false;
+    if (s->reader == NULL) {
+        *out = s->initial;
+        *end = s->initial.len == 0;
+        return true;
+    }
+    if (s3_reader_peek(s->reader, out, end, &err) != OK) {
+        fail_input(s, &err);
+        return false;
+    }
+    return true;
+}
+
+/* Input to stdin until either has no more for now; true: stdin is full. */
+static bool feed(struct stream *s)
+{
+    struct slice bytes;
+    bool end;
+
+    for (size_t fed = 0; !s->fed && !given_up(s) && fed < PUMP_ROUND_BYTES;) {
+        ssize_t n;
+
+        if (!next_input(s, &bytes, &end)) {
+            return false;
+        }
+        if (bytes.len == 0) {
+            if (end) {
+                close_input(s);
+            }
+            return false;
+        }
+        n = write(s->run.near[PROCESS_STDIN], bytes.ptr, bytes.len);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return true;
+        }
+        if (n < 0) { /* EPIPE: it needs no more, and that is its right */
+            close_input(s);
+            return false;
+        }
+        fed += (size_t)n;
+        if (s->reader != NULL) {
+            s3_reader_consume(s->reader, (size_t)n);
+        } else {
+            s->initial = slice_from(s->initial, (size_t)n);
+        }
+        (void)atomic_fetch_add(&s->bytes_in, (uint64_t)n);
+    }
+    return !s->fed && !given_up(s);
+}
+
+/* stdout to parts until either has no more for now; true: stdout is to be waited for. */
+static bool drain(struct stream *s)
+{
+    struct err err;
+    char *where;
+    size_t room;
+
+    for (size_t moved = 0;
+         s->recorded && !s->drained && !given_up(s) && moved < PUMP_ROUND_BYTES;) {
+        ssize_t n;
+
+        if (s3_writer_reserve(s->writer, &where, &room, &err) != OK) {
+            fail_output(s, &err);
+            return false;
+        }
+        if (room == 0) {
+            return false;
+        }
+        n = run_read(&s->run, PROCESS_STDOUT, where, room);
+        if (n < 0) {
+            return true;
+        }
+        if (n == 0) {
+            process_close(&s->run.near[PROCESS_STDOUT]);
+            s3_writer_end(s->writer);
+            s->drained = true;
+            return false;
+        }
+        s3_writer_commit(s->writer, (size_t)n);
+        moved += (size_t)n;
+        (void)atomic_fetch_add(&s->bytes_out, (uint64_t)n);
+    }
+    return s->recorded && !s->drained && !given_up(s);
+}
+
+/* Are all parts in the store? Then they are the result's. */
+static void look_at_parts(struct stream *s)
+{
+    const struct s3_part *parts;
+    size_t count;
+    bool done;
+    struct err err;
+
+    if (!s->drained || s->sent || given_up(s)) {
+        return;
+    }
+    if (s3_writer_done(s->writer, &done, &parts, &count, &err) != OK) {
+        fail_output(s, &err);
+    } else if (done) {
+        struct s3_part *copy = ARENA_ARRAY(&s->memory, count, struct s3_part);
+
+        memcpy(copy, parts, count * sizeof(*copy));
+        s->result.parts = copy;
+        s->result.part_count = count;
+        s->sent = true;
+    }
+}
+
+static ssize_t read_text(struct stream *s)
+{
+    char bytes[PROCESS_READ_BYTES];
+    ssize_t n = run_read(&s->run, PROCESS_RESULT, bytes, sizeof(bytes));
+
+    if (n > 0 && !s->text_cut) {
+        if ((size_t)n > LIMIT_PAYLOAD_BYTES - s->text.len) {
+            s->text_cut = true;
+            stop_process(s, true);
+        } else {
+            buf_put(&s->text, bytes, (size_t)n);
+        }
+    }
+    return n;
+}
+
+static ssize_t read_beats(struct stream *s)
+{
+    ssize_t n = run_read_heartbeat(&s->run);
+
+    if (n > 0) {
+        atomic_store(&s->beats, s->run.beats);
+        (void)pthread_mutex_lock(&s->lock);
+        memcpy(s->note, s->run.note, sizeof(s->note));
+        (void)pthread_mutex_unlock(&s->lock);
+    }
+    return n;
+}
+
+/* One read of one of the small pipes. */
+static ssize_t read_slot(struct stream *s, enum process_slot slot)
+{
+    ssize_t n = slot == PROCESS_STDERR   ? run_read_stderr(&s->run)
+                : slot == PROCESS_RESULT ? read_text(s)
+                                         : read_beats(s);
+
+    if (n == 0) {
+        process_close(&s->run.near[slot]);
+    }
+    return n;
+}
+
+static void process_is_over(struct stream *s)
+{
+    static const enum process_slot slots[] = {PROCESS_STDERR, PROCESS_RESULT, PROCESS_HEARTBEAT};
+    const struct handler_function *f = handler_function(s->lease);
+    struct lease_result r;
+    struct handler_end end = {
+        .exit = s->exit,
+        .command = f->command,
+        .text_max = LIMIT_PAYLOAD_BYTES,
+        .timeout_ms = f->limits.timeout_ms,
+        .deadline_ms = (int64_t)s->lease->grant.timeout_ms,
+    };
+
+    s->running = false;
+    s->ended = true;
+    for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+        while (s->run.near[slots[i]] >= 0 && read_slot(s, slots[i]) > 0) {
+        }
+    }
+    close_input(s);
+    end.tail = tail_text(&s->run.tail);
+    end.text = buf_slice(&s->text);
+    end.text_cut = s->text_cut;
+    if (!s->failed && result_failure(&end, &s->memory, &r)) {
+        s->failed = true;
+        s->result = r;
+    }
+}
+
+struct pump_fds {
+    struct pollfd fds[PUMP_FDS];
+    enum process_slot slots[PUMP_FDS]; /* PROCESS_SLOTS: control or wake */
+    size_t count;
+};
+
+static void add_fd(struct pump_fds *p, int fd, short events, enum process_slot slot)
+{
+    if (fd >= 0) {
+        p->fds[p->count] = (struct pollfd){fd, events, 0};
+        p->slots[p->count++] = slot;
+    }
+}
+
+/* Sleep until something moves. Where all is given up only the process' end is awaited. */
+static void wait_fds(struct stream *s, struct pump_fds *p)
+{
+    struct err err;
+
+    if (given_up(s)) {
+        (void)poll(p->fds, (nfds_t)p->count, -1);
+    } else if (s3_wait(s->client, p->fds, p->count, -1, &err) != OK) {
+        fail_output(s, &err);
+    }
+}
+
+static void pump_once(struct stream *s)
+{
+    struct pump_fds p = {0};
+    bool stdin_full = feed(s);
+    bool stdout_empty = drain(s);
+
+    look_at_parts(s);
+    if (s->ended && (s->sent || given_up(s))) {
+        return;
+    }
+    add_fd(&p, s->wake, POLLIN, PROCESS_SLOTS);
+    add_fd(&p, s->run.process.control, POLLIN, PROCESS_SLOTS);
+    add_fd(&p, stdin_full ? s->run.near[PROCESS_STDIN] : -1, POLLOUT, PROCESS_STDIN);
+    add_fd(&p, stdout_empty ? s->run.near[PROCESS_STDOUT] : -1, POLLIN, PROCESS_STDOUT);
+    add_fd(&p, s->run.near[PROCESS_STDERR], POLLIN, PROCESS_STDERR);
+    add_fd(&p, s->run.near[PROCESS_RESULT], POLLIN, PROCESS_RESULT);
+    add_fd(&p, s->run.near[PROCESS_HEARTBEAT], POLLIN, PROCESS_HEARTBEAT);
+    wait_fds(s, &p);
+    for (size_t i = 0; i < p.count; i++) {
+        if (p.fds[i].revents != 0 && p.slots[i] >= PROCESS_STDERR && p.slots[i] < PROCESS_SLOTS) {
+            (void)read_slot(s, p.slots[i]);
+        }
+    }
+    hear_loop(s);
+    if (s->running && process_ended(&s->run.process, &s->exit)) {
+        process_is_over(s);
+    }
+}
+
+/* ---- 4. The end ---- */
+
+/* The handler's own words, or ours. */
+static void succeed(struct stream *s)
+{
+    uint64_t in = atomic_load(&s->bytes_in);
+    uint64_t out = atomic_load(&s->bytes_out);
+    struct slice stage = s->stage.len != 0 ? s->stage : s->lease->grant.state;
+    struct buf text = {0};
+
+    if (s->text.len != 0) {
+        struct handler_end end = {
+            .command = handler_function(s->lease)->command,
+            .text = buf_slice(&s->text),
+        };
+        struct lease_result r;
+
+        result_judge(&end, &s->memory, &r);
+        r.parts = s->result.parts;
+        r.part_count = s->result.part_count;
+        s->result = r;
+        s->failed = r.failed;
+    } else {
+        buf_put_str(&text, "{\"status\":\"SUCCESS\",\"stage\":");
+        json_write_string(stage, &text);
+        buf_printf(&text, ",\"bytesIn\":%llu,\"bytesOut\":%llu}", (unsigned long long)in,
+                   (unsigned long long)out);
+        s->result.result = arena_copy(&s->memory, buf_slice(&text));
+        buf_fini(&text);
+    }
+    s->result.has_output = !s->failed;
+}
+
+static void finish(struct stream *s)
+{
+    struct err err;
+
+    if (!given_up(s)) {
+        succeed(s);
+    } else if (!s->failed) {
+        FAIL(s, "Lambda.ServiceException", "%s was ended by its worker",
+             handler_function(s->lease)->command);
+    }
+    s->result.bytes_in = atomic_load(&s->bytes_in);
+    s->result.bytes_out = atomic_load(&s->bytes_out);
+    if (s->reader != NULL) {
+        s3_reader_close(s->reader);
+    }
+    if (s->writer != NULL) {
+        s3_writer_close(s->writer);
+        if (!s->recorded) { /* nobody else knows of it */
+            (void)s3_abort(s->client, s->upload.bucket, s->upload.key, s->upload.upload_id, &err);
+        }
+    }
+    s3_client_free(s->client);
+    buf_fini(&s->text);
+    if (!run_close(&s->run)) {
+        run_clear(&s->run);
+    }
+}
+
+void stream_run(struct stream *s)
+{
+    struct err err;
+
+    s->run = (struct run){.process = {.control = -1}};
+    for (int i = 0; i < PROCESS_SLOTS; i++) {
+        s->run.near[i] = s->run.far[i] = -1;
+    }
+    if (s3_client_new(s->host->objects, &s->client, &err) != OK) {
+        FAIL(s, "S3.S3Exception", "%s", err.msg);
+        return;
+    }
+    if (find_places(s) && open_input(s) && open_output(s) && spawn(s)) {
+        while (!s->ended || (!s->sent && !given_up(s))) {
+            pump_once(s);
+        }
+    }
+    finish(s);
+}

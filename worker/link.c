@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/link.h"
+
+#include <assert.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <string.h>
+
+#include "proto/base/limits.h"
+#include "proto/base/text.h"
+
+enum { REDIAL_MIN_MS = 50, REDIAL_MAX_MS = 2000 };
+
+const char *link_check_url(const char *url)
+{
+    static const char *const local[] = {"tcp://127.", "tcp://localhost:", "tcp://[::1]:"};
+    struct slice rest = slice_str(url);
+    uint64_t port;
+
+    if (strncmp(url, "ipc://", 6) == 0) {
+        return url[6] == '/' ? NULL : "an ipc address holds an absolute path: ipc:///run/x.sock";
+    }
+    if (strncmp(url, "tcp://", 6) != 0) {
+        return "an address is tcp://127.0.0.1:PORT or ipc:///PATH";
+    }
+    rest = slice_from(rest, slice_rfind(rest, ':') + 1);
+    if (!text_parse_u64(rest, &port) || port == 0 || port > 65535) {
+        return "it has no port: tcp://127.0.0.1:7233";
+    }
+    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+        if (strncmp(url, local[i], strlen(local[i])) == 0) {
+            return NULL;
+        }
+    }
+    return "only this machine (tcp on loopback, or ipc) is accepted: the link has no encryption "
+           "and "
+           "no authentication yet; for another machine use an SSH tunnel";
+}
+
+/* ---- nng's threads ---- */
+
+static void call_ended(struct link_call *c, int error, nng_msg *reply)
+{
+    struct link *l = c->link;
+    bool first;
+
+    (void)pthread_mutex_lock(&l->lock);
+    c->error = error;
+    c->reply = reply;
+    first = list_empty(&l->ended);
+    list_push_back(&l->ended, &c->ended);
+    (void)pthread_mutex_unlock(&l->lock);
+    if (first) {
+        (void)uv_async_send(&l->wake);
+    }
+}
+
+static void call_step(void *arg)
+{
+    struct link_call *c = arg;
+    int error = nng_aio_result(c->aio);
+
+    if (!c->sent && error == 0) {
+        c->sent = true;
+        nng_ctx_recv(c->ctx, c->aio);
+        return;
+    }
+    if (!c->sent) {
+        nng_msg_free(nng_aio_get_msg(c->aio)); /* what was not sent is still ours */
+    }
+    call_ended(c, error, error == 0 ? nng_aio_get_msg(c->aio) : NULL);
+}
+
+/* ---- The loop's thread ---- */
+
+static enum err_code refusal(struct link *l, const struct envelope *e, struct err *err)
+{
+    const Stepfleet__ErrorBody *b =
+        message_unpack(&stepfleet__error_body__descriptor, e->body, &l->arena, err);
+    enum err_code rc = err_from_number(e->status);
+
+    if (rc == OK) {
+        rc = ERR_INTERNAL;
+    }
+    return err_set(err, rc, "%s", b != NULL ? b->message : err_sentence(rc));
+}
+
+static enum err_code reply_decode(struct link_call *c, const void **message, struct err *err)
+{
+    struct slice frame = slice_make(nng_msg_body(c->reply), nng_msg_len(c->reply));
+    struct envelope e;
+    enum err_code rc = envelope_decode(frame, &e, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    if (e.method != c->method || e.request_id != c->request) {
+        return err_set(err, ERR_MESSAGE, "the reply is not to this request");
+    }
+    if (e.status != 0) {
+        return refusal(c->link, &e, err);
+    }
+    *message = message_unpack(rpc_reply(c->method), e.body, &c->link->arena, err);
+    return *message != NULL ? OK : ERR_MESSAGE;
+}
+
+static void call_done(struct link_call *c)
+{
+    const void *message = NULL;
+    nng_msg *reply = c->reply;
+    struct err err = {0};
+    enum err_code rc;
+
+    if (c->error == NNG_ETIMEDOUT) {
+        rc = err_set(&err, ERR_TIMED_OUT, "the coordinator did not answer");
+    } else if (c->error != 0) {
+        rc = err_set(&err, ERR_UNAVAILABLE, "%s", nng_strerror(c->error));
+    } else {
+        rc = reply_decode(c, &message, &err);
+    }
+    c->reply = NULL;
+    c->busy = false;
+    if (reply != NULL) { /* the message is a copy in the arena */
+        nng_msg_free(reply);
+    }
+    c->done(c, rc, message, &err);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct link *l = wake->data;
+    struct list ended;
+
+    list_init(&ended);
+    (void)pthread_mutex_lock(&l->lock);
+    list_splice(&ended, &l->ended);
+    (void)pthread_mutex_unlock(&l->lock);
+    for (struct list *n = list_pop_front(&ended); n != NULL; n = list_pop_front(&ended)) {
+        call_done(container_of(n, struct link_call, ended));
+        arena_reset(&l->arena);
+    }
+}
+
+enum err_code
+link_call_open(struct link *l, struct link_call *c, link_done done, void *user, struct err *err)
+{
+    int rc;
+
+    *c = (struct link_call){.link = l, .done = done, .user = user};
+    list_init(&c->ended);
+    rc = nng_ctx_open(&c->ctx, l->socket);
+    if (rc == 0) {
+        rc = nng_aio_alloc(&c->aio, call_step, c);
+    }
+    return rc == 0 ? OK : err_set(err, ERR_INTERNAL, "no nng context: %s", nng_strerror(rc));
+}
+
+void link_call_close(struct link_call *c)
+{
+    if (c->aio == NULL) {
+        return;
+    }
+    nng_aio_stop(c->aio); /* call_step() has run to its end when this returns */
+    nng_aio_free(c->aio);
+    c->aio = NULL;
+    (void)nng_ctx_close(c->ctx);
+    (void)pthread_mutex_lock(&c->link->lock);
+    list_remove(&c->ended);
+    (void)pthread_mutex_unlock(&c->link->lock);
+    if (c->reply != NULL) {
+        nng_msg_free(c->reply);
+        c->reply = NULL;
+    }
+}
+
+void link_send(struct link_call *c, enum rpc method, const ProtobufCMessage *m, int timeout_ms)
+{
+    size_t bytes = protobuf_c_message_get_packed_size(m);
+    struct envelope e = {.version = WIRE_VERSION_MAX, .method = (uint16_t)method};
+    nng_msg *request;
+
+    assert(!c->busy);
+    c->busy = true;
+    c->sent = false;
+    c->method = e.method;
+    c->request = e.request_id = ++c->link->next_request;
+    if (nng_msg_alloc(&request, WIRE_HEADER_BYTES + bytes) != 0) {
+        die_no_memory(bytes);
+    }
+    envelope_encode(&e, nng_msg_body(request));
+    (void)protobuf_c_message_pack(m, (uint8_t *)nng_msg_body(request) + WIRE_HEADER_BYTES);
+    nng_aio_set_timeout(c->aio, timeout_ms);
+    nng_aio_set_msg(c->aio, request);
+    nng_ctx_send(c->ctx, c->aio);
+}
+
+enum err_code link_open(struct link *l, uv_loop_t *loop, const char *url, struct err *err)
+{
+    int rc = nng_req0_open(&l->socket);
+
+    if (rc != 0) {
+        return err_set(err, ERR_INTERNAL, "no nng socket: %s", nng_strerror(rc));
+    }
+    (void)pthread_mutex_init(&l->lock, NULL);
+    list_init(&l->ended);
+    l->wake.data = l;
+    if (uv_async_init(loop, &l->wake, on_wake) != 0) {
+        return err_set(err, ERR_INTERNAL, "no async handle");
+    }
+    (void)nng_socket_set_ms(l->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+    (void)nng_socket_set_size(l->socket, NNG_OPT_RECVMAXSZ, LIMIT_FRAME_BYTES);
+    (void)nng_socket_set_ms(l->socket, NNG_OPT_RECONNMINT, REDIAL_MIN_MS);
+    (void)nng_socket_set_ms(l->socket, NNG_OPT_RECONNMAXT, REDIAL_MAX_MS);
+    (void)nng_socket_set_bool(l->socket, NNG_OPT_TCP_KEEPALIVE, true);
+    (void)nng_socket_set_bool(l->socket, NNG_OPT_TCP_NODELAY, true);
+    rc = nng_dial(l->socket, url, &l->dialer, NNG_FLAG_NONBLOCK);
+    return rc == 0 ? OK : err_set(err, ERR_CONFIG, "coordinator %s: %s", url, nng_strerror(rc));
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct link *l = h->data;
+
+    (void)pthread_mutex_destroy(&l->lock);
+    arena_fini(&l->arena);
+}
+
+void link_close(struct link *l)
+{
+    (void)nng_close(l->socket);
+    uv_close((uv_handle_t *)&l->wake, on_closed);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests to the coordinator: nng REQ contexts bridged to the libuv loop.
+ *
+ * Each kind of request has a call of its own, so that nothing waits behind a parked poll: a call is
+ * one context, one request in flight. A call ends exactly once in its `done`, on the loop's thread,
+ * never inside link_send(): with the reply, with the coordinator's error, or with ERR_UNAVAILABLE
+ * or ERR_TIMED_OUT. nng finds the coordinator again by itself and sends nothing twice; repeating is
+ * the caller's matter.
+ *
+ * nng's threads only put ended calls into a list and wake the loop. Source: PROTOCOL.md. */
+#ifndef STEPFLEET_WORKER_LINK_H
+#define STEPFLEET_WORKER_LINK_H
+
+#include <nng/nng.h>
+#include <pthread.h>
+#include <uv.h>
+
+#include "proto/base/list.h"
+#include "proto/wire.h"
+
+struct link_call;
+
+/* `message` is the unpacked reply where rc is OK (gone when it returns), else NULL with *err
+ * filled. */
+typedef void (*link_done)(struct link_call *c,
+                          enum err_code rc,
+                          const void *message,
+                          const struct err *err);
+
+struct link {
+    uv_async_t wake;
+    nng_socket socket;
+    nng_dialer dialer;
+    uint64_t next_request;
+    struct arena arena; /* of the reply being handled */
+    pthread_mutex_t lock;
+    struct list ended; /* locked: link_call.ended */
+};
+
+struct link_call {
+    struct link *link;
+    link_done done;
+    void *user;
+    bool busy;
+    uint16_t method;
+    uint64_t request;
+    nng_ctx ctx;
+    /* nng's while busy, until it is in link.ended: */
+    nng_aio *aio;
+    bool sent;
+    int error;
+    nng_msg *reply;
+    struct list ended;
+};
+
+/* Begins to dial; a coordinator that is not there is no error. ERR_CONFIG: a bad address. */
+enum err_code link_open(struct link *l, uv_loop_t *loop, const char *url, struct err *err);
+/* Calls first. The memory is the caller's again when the loop has run the close. */
+void link_close(struct link *l);
+
+enum err_code
+link_call_open(struct link *l, struct link_call *c, link_done done, void *user, struct err *err);
+/* Ends what is in flight without its `done`. */
+void link_call_close(struct link_call *c);
+
+/* The call must not be busy; `m` is packed before it returns. */
+void link_send(struct link_call *c, enum rpc method, const ProtobufCMessage *m, int timeout_ms);
+
+/* Only this machine is trusted as yet: NULL, or what is wrong with the address. */
+const char *link_check_url(const char *url);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stepfleet-worker: arguments, signals, the loop. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "worker/worker.h"
+
+static const char help[] =
+    "stepfleet-worker: leases the tasks of state machines from a coordinator and runs them.\n"
+    "\n"
+    "usage: stepfleet-worker [-c FILE] [options]\n"
+    "\n"
+    "  -c, --config FILE       configuration; deploy/worker.conf explains each key\n"
+    "      --coordinator URL   tcp://127.0.0.1:7233 (the default), or ipc:///PATH\n"
+    "      --name NAME         of this worker, unique in the fleet; default: the host's name\n"
+    "      --slots N           tasks at once; default: one a processor\n"
+    "      --function SPEC     offer a function; may be repeated\n"
+    "      --log LEVEL         debug, info, warn, error\n"
+    "      --check-config      say whether the configuration is right, and exit\n"
+    "      --help, --version\n"
+    "\n"
+    "A function is what a Task state's Resource names: its Lambda function ARN ends in "
+    ":function:NAME.\n"
+    "SPEC says how it is run:\n"
+    "\n"
+    "  NAME=echo               the input is the result; to try things out and to measure\n"
+    "  'NAME=event COMMAND'    a process a task: JSON on stdin, JSON on stdout, exit status 0.\n"
+    "                          A failure is any other exit; {\"errorType\":..., "
+    "\"errorMessage\":...} on\n"
+    "                          stdout names it for Retry and Catch.\n"
+    "  'NAME=stream COMMAND'   a process between two objects: the previous stage's output on "
+    "stdin,\n"
+    "                          this stage's on stdout, of any size. Needs an object store:\n"
+    "                          [objects] in FILE, or STEPFLEET_OBJECTS_ROOT, or S3_ENDPOINT with\n"
+    "                          AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n"
+    "\n"
+    "No shell is involved: COMMAND is split at blanks, with '...' and \"...\" as in a shell.\n"
+    "\n"
+    "example:\n"
+    "  stepfleet-worker --name here --function Hello=echo \\\n"
+    "      --function 'Count=event python3 count.py' --function 'Pack=stream gzip -c'\n"
+    "\n"
+    "SIGTERM or SIGINT drains: no new tasks, those that run may finish (`drain`, 30 s by default), "
+    "then\n"
+    "the worker leaves. A second signal ends it at once.\n";
+
+enum option_key {
+    OPTION_COORDINATOR = 256,
+    OPTION_NAME,
+    OPTION_SLOTS,
+    OPTION_FUNCTION,
+    OPTION_LOG,
+    OPTION_CHECK,
+    OPTION_HELP,
+    OPTION_VERSION,
+};
+
+static const struct option options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"coordinator", required_argument, NULL, OPTION_COORDINATOR},
+    {"name", required_argument, NULL, OPTION_NAME},
+    {"slots", required_argument, NULL, OPTION_SLOTS},
+    {"function", required_argument, NULL, OPTION_FUNCTION},
+    {"log", required_argument, NULL, OPTION_LOG},
+    {"check-config", no_argument, NULL, OPTION_CHECK},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+struct command_line {
+    struct settings_line settings;
+    const char *functions[LIMIT_WORKER_FUNCTIONS];
+    bool check;
+    bool done; /* --help, --version */
+};
+
+static enum err_code take_option(struct command_line *line, int key, struct err *err)
+{
+    switch (key) {
+    case 'c': line->settings.file = optarg; break;
+    case OPTION_COORDINATOR: line->settings.coordinator = optarg; break;
+    case OPTION_NAME: line->settings.name = optarg; break;
+    case OPTION_SLOTS: line->settings.slots = optarg; break;
+    case OPTION_LOG: line->settings.log = optarg; break;
+    case OPTION_CHECK: line->check = true; break;
+    case OPTION_FUNCTION:
+        if (line->settings.function_count == LIMIT_WORKER_FUNCTIONS) {
+            return err_set(err, ERR_USAGE, "more than %d functions", LIMIT_WORKER_FUNCTIONS);
+        }
+        line->functions[line->settings.function_count++] = optarg;
+        break;
+    case OPTION_HELP:
+        (void)fputs(help, stdout);
+        line->done = true;
+        break;
+    case OPTION_VERSION:
+        (void)printf("stepfleet-worker %s (protocol %d to %d)\n", STEPFLEET_VERSION,
+                     WIRE_VERSION_MIN, WIRE_VERSION_MAX);
+        line->done = true;
+        break;
+    default: return err_set(err, ERR_USAGE, "see stepfleet-worker --help");
+    }
+    return OK;
+}
+
+static enum err_code
+read_command_line(int argc, char **argv, struct command_line *line, struct err *err)
+{
+    enum err_code rc = OK;
+    int key;
+
+    line->settings.functions = line->functions;
+    while (rc == OK && (key = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+        rc = take_option(line, key, err);
+    }
+    if (rc == OK && optind != argc) {
+        rc = err_set(err, ERR_USAGE, "what is \"%s\"? see stepfleet-worker --help", argv[optind]);
+    }
+    return rc;
+}
+
+/* The directory tasks' directories are made in: the one configured, or one of our own. */
+static char *open_work_dir(const struct settings *s, bool *own, struct err *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    char pattern[4096];
+
+    *own = s->work_dir == NULL;
+    if (*own) {
+        int n = snprintf(pattern, sizeof(pattern), "%s/stepfleet-worker-XXXXXX",
+                         tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
+
+        if (n > 0 && (size_t)n < sizeof(pattern) && mkdtemp(pattern) != NULL) {
+            return mem_strdup(slice_str(pattern));
+        }
+        (void)err_set(err, ERR_IO, "no directory to work in below %s: %s",
+                      tmp != NULL ? tmp : "/tmp", strerror(errno));
+        return NULL;
+    }
+    if (mkdir(s->work_dir, 0700) != 0 && errno != EEXIST) {
+        (void)err_set(err, ERR_IO, "work_dir %s: %s", s->work_dir, strerror(errno));
+        return NULL;
+    }
+    if (access(s->work_dir, W_OK | X_OK) != 0) {
+        (void)err_set(err, ERR_IO, "work_dir %s: %s", s->work_dir, strerror(errno));
+        return NULL;
+    }
+    return mem_strdup(slice_str(s->work_dir));
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct worker *w = signal->data;
+
+    (void)number;
+    if (w->phase == WORKER_SERVING) {
+        worker_drain(w);
+        return;
+    }
+    if (w->phase == WORKER_LEAVING && w->table.busy == 0) {
+        return; /* a second at most, and all is in order */
+    }
+    log_warn("ended by a second signal; what runs is killed");
+    _exit(EXIT_FAILURE); /* the supervisors see the closed sockets and kill what they hold */
+}
+
+/* Runs until the worker has left. */
+static enum err_code serve(const struct settings *s, const char *work_dir, struct err *err)
+{
+    struct worker *w = mem_alloc(sizeof(*w));
+    uv_signal_t signals[2];
+    uv_loop_t loop;
+    enum err_code rc;
+
+    if (uv_loop_init(&loop) != 0) {
+        mem_free(w);
+        return err_set(err, ERR_INTERNAL, "no event loop");
+    }
+    rc = worker_open(w, &loop, s, work_dir, err);
+    if (rc != OK) {
+        return rc; /* the program ends: the system takes what was opened */
+    }
+    for (int i = 0; i < 2; i++) {
+        (void)uv_signal_init(&loop, &signals[i]);
+        signals[i].data = w;
+        (void)uv_signal_start(&signals[i], on_signal, i == 0 ? SIGTERM : SIGINT);
+    }
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    if (w->refused) {
+        rc = err_set(err, ERR_DENIED, "the coordinator refuses this worker");
+    }
+    if (w->table.busy != 0) {
+        _exit(EXIT_SUCCESS); /* it was too late for them: said in the log */
+    }
+    for (int i = 0; i < 2; i++) {
+        uv_close((uv_handle_t *)&signals[i], NULL);
+        (void)signal(i == 0 ? SIGTERM : SIGINT, SIG_IGN); /* it is leaving already */
+    }
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&loop);
+    worker_fini(w);
+    mem_free(w);
+    return rc;
+}
+
+/* A task takes a handful of descriptors; handlers get a limit of their own. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static enum err_code run(const struct settings *s, struct err *err)
+{
+    bool own;
+    char *work_dir = open_work_dir(s, &own, err);
+    enum err_code rc;
+
+    if (work_dir == NULL) {
+        return err->code;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    raise_file_limit();
+    rc = serve(s, work_dir, err);
+    if (own) {
+        (void)rmdir(work_dir);
+    }
+    mem_free(work_dir);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static struct command_line line;
+    struct settings settings = {0};
+    struct err err = {0};
+    enum err_code rc = read_command_line(argc, argv, &line, &err);
+
+    if (rc == OK && line.done) {
+        return EXIT_SUCCESS;
+    }
+    if (rc == OK) {
+        rc = settings_load(&line.settings, &settings, &err);
+    }
+    if (rc == OK && line.check) {
+        (void)printf("the configuration is right: worker %s, %u slots, %zu functions, %s\n",
+                     settings.name, settings.slots, settings.function_count, settings.coordinator);
+    } else if (rc == OK) {
+        log_init("worker", settings.log);
+        rc = run(&settings, &err);
+    }
+    settings_fini(&settings);
+    if (rc != OK) {
+        (void)fprintf(stderr, "stepfleet-worker: %s\n", err.msg);
+        return rc == ERR_USAGE ? 2 : EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The supervisor's side of process.h: what runs in the fork. */
+#ifndef STEPFLEET_WORKER_SUPERVISOR_H
+#define STEPFLEET_WORKER_SUPERVISOR_H
+
+#include "worker/process/process.h"
+
+/* Worker to supervisor: one byte. */
+enum { SUPERVISOR_STOP = 'T', SUPERVISOR_KILL = 'K' };
+
+/* Runs the handler to its end, writes one struct process_exit to `control`, and exits. Called in a
+ * fresh fork with all signals blocked; uses only what signal-safety(7) allows. */
+_Noreturn void supervisor_run(const struct process_spec *spec, int control);
+
+/* Processes below `root`, at most `most` + 1 are counted. 0 where /proc does not say. */
+unsigned supervisor_count(pid_t root, unsigned most);
+
+#endif
