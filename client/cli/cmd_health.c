@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stepfleet health: how the coordinator is. */
+#include "client/cli/commands.h"
+#include "client/cli/reply_json.h"
+
+static void put_number(struct cli *cli, const char *name, uint64_t number)
+{
+    cli_put_field(cli, name, arena_printf(&cli->arena, "%llu", (unsigned long long)number),
+                  STYLE_PLAIN);
+}
+
+static void put_health(struct cli *cli, const struct stepfleet_health *h)
+{
+    struct slice where =
+        slice_str(h->objects_root[0] != '\0' ? h->objects_root : h->objects_endpoint);
+
+    cli_put_field(cli, "at", slice_str(stepfleet_coordinator(cli->client)), STYLE_PLAIN);
+    cli_put_field(cli, "software", slice_str(h->software), STYLE_PLAIN);
+    cli_put_field(cli, "up", human_span(h->up_ms, &cli->arena), STYLE_PLAIN);
+    cli_put_field(cli, "account", slice_str(h->account), STYLE_PLAIN);
+    cli_put_field(cli, "region", slice_str(h->region), STYLE_PLAIN);
+    cli_put_field(cli, "objects", where.len != 0 ? where : SLICE("nowhere"), STYLE_PLAIN);
+    put_number(cli, "ready", h->ready_tasks);
+    put_number(cli, "leased", h->leased_tasks);
+    put_number(cli, "in memory", h->hot_executions);
+    put_number(cli, "batches", h->batches);
+    put_number(cli, "moves", h->transitions);
+}
+
+static int run_health(struct cli *cli, int argc, char **argv)
+{
+    struct args a = {0};
+    struct stepfleet_health *h;
+    struct stepfleet_error error;
+    int rc;
+
+    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
+        return rc;
+    }
+    if (stepfleet_health(cli->client, &h, &error) != STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    cli_keep(cli, h);
+    if (cli->json) {
+        cli_put_json(cli, reply_health(h, &cli->arena));
+    } else {
+        put_health(cli, h);
+    }
+    return CLI_DONE;
+}
+
+const struct command command_health = {
+    .name = "health",
+    .summary = "how the coordinator is",
+    .help = "Usage: stepfleet health\n"
+            "\n"
+            "Says where the coordinator is, how long it is up, how many tasks are ready (wait\n"
+            "for a worker) and leased (are being done), how many executions it holds in memory,\n"
+            "how many batches it wrote and how many state transitions (moves) it made. --json\n"
+            "has the database's figures too. Exit code 4 where it cannot be reached.\n"
+            "\n"
+            "Examples:\n"
+            "  stepfleet health\n"
+            "  stepfleet health --json | jq .readyTasks\n",
+    .run = run_health,
+};

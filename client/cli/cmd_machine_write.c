@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stepfleet machine create and update: a definition's text, or the one inside a template. */
+#include <stdio.h>
+
+#include "client/cli/commands.h"
+#include "client/cli/reply_json.h"
+#include "client/cli/template.h"
+#include "proto/base/limits.h"
+
+struct machine_source {
+    const char *file;
+    const char *resource; /* --resource; NULL: not given */
+    struct template_machine machine;
+};
+
+static int
+resolve_template(struct cli *cli, struct machine_source *source, const struct json_node *document)
+{
+    struct name_place place = {0};
+    const struct json_node *ignored;
+    struct err err;
+    int rc = cli_place(cli, &place);
+
+    if (rc != CLI_DONE) {
+        return rc;
+    }
+    if (template_resolve(document, slice_str(source->resource), &place, &cli->arena,
+                         &source->machine, &err) != OK) {
+        err_wrap(&err, "%s", source->file);
+        return cli_usage(cli, &err);
+    }
+    return cli_check_json(cli, "the definition in the template", source->machine.definition,
+                          &ignored);
+}
+
+/* The file's definition: itself, or what its template says. */
+static int load_source(struct cli *cli, struct machine_source *source)
+{
+    const struct json_node *document;
+    struct slice text;
+    struct err err;
+    int rc = cli_read_file(cli, source->file, LIMIT_FRAME_BYTES, &text);
+
+    if (rc == CLI_DONE) {
+        rc = cli_check_json(cli, source->file, text, &document);
+    }
+    if (rc != CLI_DONE) {
+        return rc;
+    }
+    if (template_is(document)) {
+        return resolve_template(cli, source, document);
+    }
+    if (source->resource != NULL) {
+        (void)err_set(&err, ERR_USAGE, "--resource is for templates, and %s is none", source->file);
+        return cli_usage(cli, &err);
+    }
+    source->machine = (struct template_machine){.definition = text};
+    return CLI_DONE;
+}
+
+/* What the option says, else what the template says, else NULL. */
+static const char *chosen(struct cli *cli, const char *option, struct slice in_template)
+{
+    if (option != NULL) {
+        return option;
+    }
+    return in_template.len != 0 ? arena_str(&cli->arena, in_template) : NULL;
+}
+
+static void
+put_change(struct cli *cli, const struct stepfleet_machine_change *change, const char *time_name)
+{
+    struct json_builder b = json_build_object(&cli->arena);
+    struct json_builder warnings = json_build_array(&cli->arena);
+
+    for (size_t i = 0; i < change->warning_count; i++) {
+        (void)fprintf(stderr, "stepfleet: warning: %s\n", change->warnings[i]);
+        json_push(&warnings, json_string(&cli->arena, slice_str(change->warnings[i])));
+    }
+    if (!cli->json) {
+        buf_printf(&cli->out, "%s\n", change->arn);
+        return;
+    }
+    reply_put_text(&b, "stateMachineArn", change->arn);
+    reply_put_time(&b, time_name, change->time_ms);
+    reply_put_number(&b, "revision", change->revision);
+    json_put(&b, SLICE("warnings"), json_built(&warnings));
+    cli_put_json(cli, json_built(&b));
+}
+
+static int run_create(struct cli *cli, int argc, char **argv)
+{
+    const char *operands[2] = {NULL, NULL};
+    const char *type = NULL;
+    const char *role_arn = NULL;
+    struct machine_source source = {0};
+    const struct arg options[] = {
+        {"--type", 0, ARG_TEXT, &type, 0},
+        {"--role-arn", 0, ARG_TEXT, &role_arn, 0},
+        {"--resource", 0, ARG_TEXT, &source.resource, 0},
+    };
+    struct args a = {options, 3, operands, 2, 2, 0};
+    struct stepfleet_machine_spec spec;
+    struct stepfleet_machine_change *change;
+    struct stepfleet_error error;
+    int rc;
+
+    if (!cli_args(cli, &a, argc, argv, &rc)) {
+        return rc;
+    }
+    source.file = operands[1];
+    if ((rc = load_source(cli, &source)) != CLI_DONE || (rc = cli_connect(cli)) != CLI_DONE) {
+        return rc;
+    }
+    spec = (struct stepfleet_machine_spec){
+        .name = operands[0],
+        .definition = cli_bytes(source.machine.definition),
+        .type = chosen(cli, type, source.machine.type),
+        .role_arn = chosen(cli, role_arn, source.machine.role_arn),
+    };
+    if (stepfleet_machine_create(cli->client, &spec, &change, &error) != STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    cli_keep(cli, change);
+    put_change(cli, change, "creationDate");
+    return CLI_DONE;
+}
+
+const struct command command_machine_create = {
+    .name = "create",
+    .summary = "from Amazon States Language or a CloudFormation template",
+    .help = "Usage: stepfleet machine create NAME FILE [--type STANDARD|EXPRESS]\n"
+            "                                [--role-arn ARN] [--resource LOGICAL_ID]\n"
+            "\n"
+            "Makes a state machine and prints its ARN. FILE (- for standard input) is its\n"
+            "definition in Amazon States Language, or a CloudFormation template as the AWS CDK\n"
+            "writes them: then its AWS::StepFunctions::StateMachine is taken, with references\n"
+            "put in. Creating the very same machine again is fine; another definition under\n"
+            "that name is refused: that is `machine update`.\n"
+            "\n"
+            "  --type          STANDARD (default) or EXPRESS (at most 5 minutes, kept in memory)\n"
+            "  --role-arn      kept and shown; nothing here checks it\n"
+            "  --resource      which machine of a template that has several\n"
+            "\n"
+            "Examples:\n"
+            "  stepfleet machine create pipeline pipeline.asl.json\n"
+            "  stepfleet machine create pipeline cdk.out/Stack.template.json\n"
+            "  generate-definition | stepfleet machine create quick - --type EXPRESS\n",
+    .run = run_create,
+};
+
+static int run_update(struct cli *cli, int argc, char **argv)
+{
+    const char *operands[2] = {NULL, NULL};
+    const char *role_arn = NULL;
+    struct machine_source source = {0};
+    const struct arg options[] = {
+        {"--role-arn", 0, ARG_TEXT, &role_arn, 0},
+        {"--resource", 0, ARG_TEXT, &source.resource, 0},
+    };
+    struct args a = {options, 2, operands, 1, 2, 0};
+    struct stepfleet_machine_change *change;
+    struct stepfleet_error error;
+    int rc;
+
+    if (!cli_args(cli, &a, argc, argv, &rc)) {
+        return rc;
+    }
+    source.file = operands[1];
+    if (source.file != NULL && (rc = load_source(cli, &source)) != CLI_DONE) {
+        return rc;
+    }
+    if ((rc = cli_connect(cli)) != CLI_DONE) {
+        return rc;
+    }
+    if (stepfleet_machine_update(cli->client, operands[0], cli_bytes(source.machine.definition),
+                                 chosen(cli, role_arn, source.machine.role_arn), &change,
+                                 &error) != STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    cli_keep(cli, change);
+    put_change(cli, change, "updateDate");
+    return CLI_DONE;
+}
+
+const struct command command_machine_update = {
+    .name = "update",
+    .summary = "a new definition; running executions keep theirs",
+    .help = "Usage: stepfleet machine update MACHINE [FILE] [--role-arn ARN]\n"
+            "                                [--resource LOGICAL_ID]\n"
+            "\n"
+            "Gives a machine a new definition (as `machine create` takes it), a new role, or\n"
+            "both. Executions that run keep the definition they began with; the same\n"
+            "definition again makes no new revision.\n"
+            "\n"
+            "Examples:\n"
+            "  stepfleet machine update pipeline pipeline.asl.json\n"
+            "  stepfleet machine update pipeline --role-arn arn:aws:iam::123456789012:role/r\n",
+    .run = run_update,
+};

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands, each in its cmd_<name>.c. */
+#ifndef STEPFLEET_CLI_COMMANDS_H
+#define STEPFLEET_CLI_COMMANDS_H
+
+#include "client/cli/cli.h"
+
+extern const struct command command_dev;
+extern const struct command command_machine;
+extern const struct command command_start;
+extern const struct command command_show;
+extern const struct command command_list;
+extern const struct command command_watch;
+extern const struct command command_history;
+extern const struct command command_output;
+extern const struct command command_stop;
+extern const struct command command_redrive;
+extern const struct command command_workers;
+extern const struct command command_health;
+
+/* Of `machine`. */
+extern const struct command command_machine_create;
+extern const struct command command_machine_update;
+
+/* Wait for an execution's end and say it: its output on stdout, or error and cause on stderr; with
+ * --json all of it. @return CLI_DONE, CLI_FAILED, or what went wrong */
+int execution_await(struct cli *cli, const char *arn);
+bool execution_is_open(const struct stepfleet_execution *e);
+/* The same for one whose end is known. */
+int execution_say_end(struct cli *cli, const struct stepfleet_execution *e);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/cli/template.h"
+
+#include "client/cli/template_value.h"
+
+bool template_is(const struct json_node *document)
+{
+    return json_is(json_member(document, SLICE("Resources")), JSON_OBJECT) &&
+           json_member(document, SLICE("States")) == NULL;
+}
+
+static bool is_machine(const struct json_node *resource)
+{
+    return slice_eq_str(json_text(json_member(resource, SLICE("Type"))),
+                        "AWS::StepFunctions::StateMachine");
+}
+
+/* Every machine's logical id, for the message that asks which one is meant. */
+static struct slice machine_ids(const struct json_node *resources, struct arena *a)
+{
+    struct buf b = {0};
+    struct slice out;
+
+    for (const struct json_node *e = json_first(resources); e != NULL;
+         e = json_next(resources, e)) {
+        if (is_machine(e)) {
+            buf_put_str(&b, b.len != 0 ? ", " : "");
+            buf_put_slice(&b, json_key(resources, e));
+        }
+    }
+    out = arena_copy(a, buf_slice(&b));
+    buf_fini(&b);
+    return out;
+}
+
+/* The machine of that id; without one, the only machine. */
+static enum err_code find_machine(const struct json_node *resources,
+                                  struct slice id,
+                                  struct arena *a,
+                                  struct slice *found_id,
+                                  const struct json_node **out,
+                                  struct err *err)
+{
+    size_t count = 0;
+
+    for (const struct json_node *e = json_first(resources); e != NULL;
+         e = json_next(resources, e)) {
+        if (is_machine(e) && (id.len == 0 || slice_eq(json_key(resources, e), id))) {
+            *out = e;
+            *found_id = json_key(resources, e);
+            count++;
+        }
+    }
+    if (count == 1) {
+        return OK;
+    }
+    if (count > 1) {
+        return err_set(err, ERR_USAGE,
+                       "the template has several state machines; say which with --resource: %.*s",
+                       SLICE_FMT(machine_ids(resources, a)));
+    }
+    if (id.len != 0) {
+        return err_set(err, ERR_USAGE, "the template has no state machine \"%.*s\"; it has: %.*s",
+                       SLICE_FMT(id), SLICE_FMT(machine_ids(resources, a)));
+    }
+    return err_set(err, ERR_USAGE, "the template has no AWS::StepFunctions::StateMachine");
+}
+
+/* A property that gives text; absent leaves `*out` empty. */
+static enum err_code property_text(struct template_scope *s,
+                                   const struct json_node *properties,
+                                   const char *name,
+                                   struct slice *out,
+                                   struct err *err)
+{
+    const struct json_node *v = json_member(properties, slice_str(name));
+    enum err_code rc = OK;
+
+    *out = SLICE("");
+    if (v != NULL) {
+        rc = template_value(s, v, out, err);
+        if (rc != OK) {
+            err_wrap(err, "%s", name);
+        }
+    }
+    return rc;
+}
+
+static enum err_code resolve_definition(struct template_scope *s,
+                                        const struct json_node *properties,
+                                        struct slice *out,
+                                        struct err *err)
+{
+    const struct json_node *object = json_member(properties, SLICE("Definition"));
+    const struct json_node *given = json_member(properties, SLICE("DefinitionSubstitutions"));
+    struct slice text;
+    enum err_code rc = property_text(s, properties, "DefinitionString", &text, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    if (text.len == 0 && json_is(object, JSON_OBJECT)) {
+        text = json_print(object, s->a);
+    }
+    if (text.len == 0) {
+        return err_set(err, ERR_INVALID_DEFINITION,
+                       "the state machine has neither DefinitionString nor Definition; one kept in "
+                       "S3 (DefinitionS3Location) must be given as a file of its own");
+    }
+    if (given == NULL) {
+        *out = text;
+        return OK;
+    }
+    rc = template_substitute(s, text, given, true, out, err);
+    if (rc != OK) {
+        err_wrap(err, "DefinitionSubstitutions");
+    }
+    return rc;
+}
+
+enum err_code template_resolve(const struct json_node *document,
+                               struct slice resource,
+                               const struct name_place *place,
+                               struct arena *a,
+                               struct template_machine *out,
+                               struct err *err)
+{
+    struct template_scope scope = {
+        .resources = json_member(document, SLICE("Resources")),
+        .parameters = json_member(document, SLICE("Parameters")),
+        .place = place,
+        .a = a,
+    };
+    struct template_machine m = {0};
+    const struct json_node *found = NULL;
+    const struct json_node *properties;
+    enum err_code rc = find_machine(scope.resources, resource, a, &m.resource, &found, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    properties = json_member(found, SLICE("Properties"));
+    rc = resolve_definition(&scope, properties, &m.definition, err);
+    if (rc == OK) {
+        rc = property_text(&scope, properties, "StateMachineType", &m.type, err);
+    }
+    if (rc == OK) {
+        rc = property_text(&scope, properties, "RoleArn", &m.role_arn, err);
+    }
+    if (rc != OK) {
+        err_wrap(err, "state machine %.*s", SLICE_FMT(m.resource));
+        return rc;
+    }
+    *out = m;
+    return OK;
+}

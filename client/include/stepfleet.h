@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Stepfleet's client library: everything a program needs to define state machines, run executions
+ * and look at them. Link with `pkg-config --libs stepfleet`.
+ *
+ * Rules that hold for every function here:
+ *
+ *  - Text that goes in is UTF-8 and is borrowed for the call. Names and ARNs are NUL-terminated;
+ * JSON documents are pointer and length (struct stepfleet_bytes) and need no NUL.
+ *  - A reply that comes out (a `struct X **out`) is one block: everything it points to lives until
+ *    stepfleet_release(reply), and is the caller's alone. No text in a reply is NULL: absent is "".
+ *  - Times are milliseconds since 1970 (UTC); 0 where there is none. Sizes are bytes.
+ *  - Functions that can fail return the code and fill `error` (which may be NULL); then `*out` is
+ *    untouched. There is no last error and no other state outside the connection.
+ *  - Threads: one connection may be used by any number of threads at once; each call is a request
+ * of its own. Only stepfleet_close() must be alone.
+ *  - Blocking: a call returns within the connection's timeout. Calls that are safe to repeat are
+ * sent again, with growing random pauses, until then; the others never are once they have left.
+ *  - Where memory runs out the process ends (abort): nothing is ever half done.
+ *
+ * Source: PROTOCOL.md, which says for each operation what it does, refuses and repeats.
+ */
+#ifndef STEPFLEET_H
+#define STEPFLEET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define STEPFLEET_API __attribute__((visibility("default")))
+
+/** A run of bytes. In a request ptr NULL means absent, which is not the same as empty. */
+struct stepfleet_bytes {
+    const char *ptr;
+    size_t len;
+};
+
+/** What went wrong. The numbers are those of the wire and never change; one that this version of
+ * the library does not know becomes STEPFLEET_INTERNAL, with its name in the message. */
+enum stepfleet_code {
+    STEPFLEET_OK = 0,
+    STEPFLEET_INTERNAL = 1,
+    STEPFLEET_NO_MEMORY = 2,
+    STEPFLEET_IO = 3,
+    STEPFLEET_NO_SPACE = 4,
+    STEPFLEET_CORRUPT = 5,
+    STEPFLEET_CANCELLED = 6,
+    STEPFLEET_TIMED_OUT = 7,   /**< no answer in time: whether it was done is not known */
+    STEPFLEET_UNAVAILABLE = 8, /**< the coordinator cannot be reached */
+    STEPFLEET_BUSY = 9,
+    STEPFLEET_IN_USE = 10,
+    STEPFLEET_NOT_FOUND = 11,
+    STEPFLEET_PRECONDITION = 12,
+    STEPFLEET_DENIED = 13,
+    STEPFLEET_CONFIG = 14, /**< the coordinator's URL is not one that is accepted */
+    STEPFLEET_USAGE = 15,
+    STEPFLEET_JSON = 16,
+    STEPFLEET_MESSAGE = 17,
+    STEPFLEET_TOO_LARGE = 18,
+    STEPFLEET_VERSION_MISMATCH = 19, /**< library and coordinator speak no common version */
+    STEPFLEET_UNKNOWN_METHOD = 20,
+    STEPFLEET_LEASE_LOST = 21,
+    STEPFLEET_WORKER_UNKNOWN = 22,
+    STEPFLEET_INTEGRITY = 23,
+    STEPFLEET_INVALID_ARN = 40,
+    STEPFLEET_INVALID_NAME = 41,
+    STEPFLEET_INVALID_DEFINITION = 42,
+    STEPFLEET_INVALID_EXECUTION_INPUT = 43,
+    STEPFLEET_INVALID_TOKEN = 44,
+    STEPFLEET_VALIDATION = 45,
+    STEPFLEET_MISSING_PARAMETER = 46,
+    STEPFLEET_MACHINE_DOES_NOT_EXIST = 47,
+    STEPFLEET_MACHINE_EXISTS = 48,
+    STEPFLEET_MACHINE_DELETING = 49,
+    STEPFLEET_MACHINE_TYPE = 50,
+    STEPFLEET_MACHINE_LIMIT = 51,
+    STEPFLEET_EXECUTION_DOES_NOT_EXIST = 52,
+    STEPFLEET_EXECUTION_EXISTS = 53,
+    STEPFLEET_EXECUTION_LIMIT = 54,
+    STEPFLEET_NOT_REDRIVABLE = 55,
+    STEPFLEET_CONFLICT = 56
+};
+
+enum { STEPFLEET_ERROR_NAME_BYTES = 64, STEPFLEET_ERROR_MESSAGE_BYTES = 1024 };
+
+struct stepfleet_error {
+    enum stepfleet_code code;
+    char name[STEPFLEET_ERROR_NAME_BYTES]; /**< AWS's where it has one: "ExecutionDoesNotExist" */
+    char message[STEPFLEET_ERROR_MESSAGE_BYTES];
+};
+
+/* ---- The connection ---- */
+
+struct stepfleet;
+
+/** Zeroed: all defaults. */
+struct stepfleet_options {
+    const char *coordinator; /**< NULL: STEPFLEET_COORDINATOR in the environment, else
+                                  "tcp://127.0.0.1:7233" */
+    uint32_t connect_ms;     /**< how long a first connection is tried; 0: 2,000 */
+    uint32_t timeout_ms;     /**< of one call, repeats included; 0: 30,000 */
+};
+
+/** The library's version, "0.1.0". A static string. */
+STEPFLEET_API const char *stepfleet_version(void);
+
+/**
+ * Make a connection. Nothing is sent yet: the first call connects, and later ones reconnect.
+ *
+ * @param options   borrowed for the call; NULL: all defaults
+ * @param[out] out  the connection
+ * @return STEPFLEET_OK; STEPFLEET_CONFIG: not a tcp:// URL of this machine's loopback nor an ipc://
+ *         one (the wire is not encrypted yet, so it does not leave the machine)
+ *
+ * Owner: caller, until stepfleet_close(). Threads: any. Blocks: no.
+ * Source: PROTOCOL.md, Transport.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_open(const struct stepfleet_options *options,
+                                                 struct stepfleet **out,
+                                                 struct stepfleet_error *error);
+
+/** End the connection; NULL is fine. No other thread may be in a call. Replies stay valid. */
+STEPFLEET_API void stepfleet_close(struct stepfleet *c);
+
+/** The URL it speaks to. Lives as long as the connection. */
+STEPFLEET_API const char *stepfleet_coordinator(const struct stepfleet *c);
+
+/** Free a reply that any function here gave; NULL is fine. */
+STEPFLEET_API void stepfleet_release(void *reply);
+
+/* ---- State machines ---- */
+
+struct stepfleet_machine_spec {
+    const char *name;                  /**< 1 .. 80 characters */
+    struct stepfleet_bytes definition; /**< Amazon States Language, at most 1 MiB */
+    const char *type;                  /**< "STANDARD" (also NULL) or "EXPRESS" */
+    const char *role_arn;              /**< kept and shown; NULL: none */
+    struct stepfleet_bytes logging;    /**< JSON object as AWS's loggingConfiguration; or absent */
+};
+
+/** Reply of stepfleet_machine_create() and stepfleet_machine_update(). */
+struct stepfleet_machine_change {
+    const char *arn;
+    int64_t time_ms;
+    uint32_t revision;           /**< from 1 */
+    const char *const *warnings; /**< what in the definition is legal but surely not meant */
+    size_t warning_count;
+};
+
+struct stepfleet_machine {
+    const char *arn;
+    const char *name;
+    const char *type;                  /**< "STANDARD" or "EXPRESS" */
+    const char *status;                /**< "ACTIVE" or "DELETING" */
+    struct stepfleet_bytes definition; /**< as it was given; empty in lists */
+    const char *role_arn;
+    uint32_t revision;
+    int64_t created_ms;
+    int64_t updated_ms;
+    const char *const *functions; /**< that its tasks need */
+    size_t function_count;
+    const char *const *missing; /**< those of them that no worker offers now */
+    size_t missing_count;
+};
+
+struct stepfleet_machine_page {
+    const struct stepfleet_machine *machines; /**< by name */
+    size_t count;
+    const char *next_token; /**< "" on the last page */
+};
+
+/**
+ * Make a state machine.
+ *
+ * @return STEPFLEET_OK, also where the very same one exists; STEPFLEET_MACHINE_EXISTS (another
+ *         definition under that name); STEPFLEET_INVALID_DEFINITION (the message lists what is
+ * wrong and where); STEPFLEET_INVALID_NAME; STEPFLEET_MACHINE_LIMIT; STEPFLEET_MACHINE_DELETING
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, MACHINE_CREATE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_machine_create(struct stepfleet *c,
+                         const struct stepfleet_machine_spec *spec,
+                         struct stepfleet_machine_change **out,
+                         struct stepfleet_error *error);
+
+/**
+ * Give a machine a new definition, a new role, or both. Executions that run keep the old
+ * definition.
+ *
+ * @param machine     ARN or name
+ * @param definition  absent: unchanged
+ * @param role_arn    NULL: unchanged
+ * @return STEPFLEET_OK (the same definition again makes no new revision);
+ *         STEPFLEET_MACHINE_DOES_NOT_EXIST; STEPFLEET_INVALID_DEFINITION;
+ *         STEPFLEET_MISSING_PARAMETER (neither given)
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, MACHINE_UPDATE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_machine_update(struct stepfleet *c,
+                                                           const char *machine,
+                                                           struct stepfleet_bytes definition,
+                                                           const char *role_arn,
+                                                           struct stepfleet_machine_change **out,
+                                                           struct stepfleet_error *error);
+
+/**
+ * Everything about one machine.
+ *
+ * @param machine   ARN or name
+ * @param revision  0: the current one
+ * @return STEPFLEET_OK; STEPFLEET_MACHINE_DOES_NOT_EXIST; STEPFLEET_INVALID_ARN
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, MACHINE_DESCRIBE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_machine_describe(struct stepfleet *c,
+                                                             const char *machine,
+                                                             uint32_t revision,
+                                                             struct stepfleet_machine **out,
+                                                             struct stepfleet_error *error);
+
+/**
+ * Machines, a page at a time.
+ *
+ * @param max_results  1 .. 1,000; 0: 100
+ * @param next_token   of the page before; NULL or "": the first
+ * @return STEPFLEET_OK; STEPFLEET_INVALID_TOKEN; STEPFLEET_VALIDATION
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, MACHINE_LIST.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_machine_list(struct stepfleet *c,
+                                                         uint32_t max_results,
+                                                         const char *next_token,
+                                                         struct stepfleet_machine_page **out,
+                                                         struct stepfleet_error *error);
+
+/**
+ * Delete a machine: its executions are stopped, then it goes. One that is gone is fine.
+ *
+ * @param machine  ARN or name
+ * @return STEPFLEET_OK; STEPFLEET_INVALID_ARN
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, MACHINE_DELETE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_machine_delete(struct stepfleet *c, const char *machine, struct stepfleet_error *error);
+
+/* ---- Executions ---- */
+
+struct stepfleet_start {
+    const char *machine;          /**< ARN or name */
+    const char *name;             /**< NULL: a UUID is made here, so that a repeat is harmless */
+    struct stepfleet_bytes input; /**< JSON, at most 256 KiB; absent: {} */
+};
+
+struct stepfleet_started {
+    const char *execution_arn;
+    const char *name;
+    int64_t start_ms;
+};
+
+/** What one open scope of an execution (top level, branch, iteration) does now. */
+struct stepfleet_frame {
+    const char *state;     /**< its name in the definition */
+    const char *status;    /**< "READY", "LEASED", "TIMER", ... */
+    const char *waits_for; /**< a sentence for people */
+    uint32_t attempt;      /**< from 1; never starts over */
+    uint32_t retry_count;
+    int64_t entered_ms;
+    int64_t due_ms;
+    const char *worker;
+    const char *function;
+    uint32_t workers_offering; /**< how many workers offer the function */
+    uint64_t bytes_in;         /**< of this attempt, so far */
+    uint64_t bytes_out;
+    const char *note; /**< the handler's last word on its progress */
+};
+
+struct stepfleet_execution {
+    const char *execution_arn;
+    const char *machine_arn;
+    const char *name;
+    const char *type;   /**< "STANDARD" or "EXPRESS" */
+    const char *status; /**< "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT" or "ABORTED" */
+    int64_t start_ms;
+    int64_t stop_ms;
+    struct stepfleet_bytes input;  /**< JSON; empty in lists */
+    struct stepfleet_bytes output; /**< JSON; ptr NULL: none */
+    const char *error;             /**< the failure's name; "" with has_error false: none */
+    bool has_error;
+    struct stepfleet_bytes cause; /**< ptr NULL: none */
+    uint32_t redrive_count;
+    int64_t redrive_ms;
+    const char *redrive_status; /**< "REDRIVABLE" or "NOT_REDRIVABLE" */
+    const char *redrive_reason;
+    uint64_t events;   /**< history events so far */
+    uint32_t revision; /**< of the machine's definition */
+    const struct stepfleet_frame *frames;
+    size_t frame_count;
+};
+
+struct stepfleet_execution_page {
+    const struct stepfleet_execution *executions; /**< newest first; without documents and frames */
+    size_t count;
+    const char *next_token;
+};
+
+/** Zeroed: all executions of all machines, the first page. */
+struct stepfleet_execution_query {
+    const char *machine;     /**< ARN or name; NULL: all */
+    const char *status;      /**< NULL: any */
+    const char *name_prefix; /**< NULL: any */
+    uint32_t max_results;    /**< 1 .. 1,000; 0: 100 */
+    const char *next_token;
+};
+
+struct stepfleet_history_query {
+    const char *execution; /**< ARN */
+    bool reverse;          /**< newest first */
+    bool without_data;     /**< leave inputs and outputs out */
+    uint32_t max_results;  /**< 1 .. 1,000; 0: 100 */
+    const char *next_token;
+};
+
+struct stepfleet_history_page {
+    const struct stepfleet_bytes *events; /**< JSON objects as AWS's GetExecutionHistory */
+    size_t count;
+    const char *next_token;
+};
+
+/**
+ * Start an execution. An Express one whose answer was lost may run twice: its names are not unique.
+ *
+ * @return STEPFLEET_OK, also where a running one of that name has the same input;
+ *         STEPFLEET_EXECUTION_EXISTS; STEPFLEET_EXECUTION_LIMIT;
+ *         STEPFLEET_INVALID_EXECUTION_INPUT; STEPFLEET_INVALID_NAME;
+ *         STEPFLEET_MACHINE_DOES_NOT_EXIST; STEPFLEET_MACHINE_DELETING
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, EXECUTION_START.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_execution_start(struct stepfleet *c,
+                                                            const struct stepfleet_start *start,
+                                                            struct stepfleet_started **out,
+                                                            struct stepfleet_error *error);
+
+/**
+ * Run an Express execution and wait for its end. At most once: never repeated once it was sent, and
+ * after an error it may or may not have run.
+ *
+ * @param[out] out  how it ended; a failed execution is STEPFLEET_OK too, see `status`
+ * @return STEPFLEET_OK; STEPFLEET_MACHINE_TYPE (the machine is STANDARD); STEPFLEET_TIMED_OUT;
+ *         else as stepfleet_execution_start()
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: up to 5 minutes and the timeout.
+ * Source: PROTOCOL.md, EXECUTION_START_SYNC.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_execution_start_sync(struct stepfleet *c,
+                               const struct stepfleet_start *start,
+                               struct stepfleet_execution **out,
+                               struct stepfleet_error *error);
+
+/**
+ * Everything about one execution, with what its open frames wait for.
+ *
+ * @param execution  ARN
+ * @return STEPFLEET_OK; STEPFLEET_EXECUTION_DOES_NOT_EXIST; STEPFLEET_INVALID_ARN
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, EXECUTION_DESCRIBE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_execution_describe(struct stepfleet *c,
+                                                               const char *execution,
+                                                               struct stepfleet_execution **out,
+                                                               struct stepfleet_error *error);
+
+/**
+ * Executions, a page at a time.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_INVALID_TOKEN; STEPFLEET_VALIDATION;
+ *         STEPFLEET_MACHINE_DOES_NOT_EXIST
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, EXECUTION_LIST.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_execution_list(struct stepfleet *c,
+                         const struct stepfleet_execution_query *query,
+                         struct stepfleet_execution_page **out,
+                         struct stepfleet_error *error);
+
+/**
+ * An execution's history, a page at a time.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_EXECUTION_DOES_NOT_EXIST; STEPFLEET_INVALID_ARN;
+ *         STEPFLEET_INVALID_TOKEN
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, EXECUTION_HISTORY.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_execution_history(struct stepfleet *c,
+                            const struct stepfleet_history_query *query,
+                            struct stepfleet_history_page **out,
+                            struct stepfleet_error *error);
+
+/**
+ * Stop an execution: it ends ABORTED. One that has ended stays as it ended.
+ *
+ * @param execution     ARN
+ * @param failure       name, at most 256 bytes; NULL: none
+ * @param cause         at most 32 KiB; absent: none
+ * @param[out] stop_ms  when it stopped; may be NULL
+ * @return STEPFLEET_OK; STEPFLEET_EXECUTION_DOES_NOT_EXIST; STEPFLEET_INVALID_ARN
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, EXECUTION_STOP.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_execution_stop(struct stepfleet *c,
+                                                           const char *execution,
+                                                           const char *failure,
+                                                           struct stepfleet_bytes cause,
+                                                           int64_t *stop_ms,
+                                                           struct stepfleet_error *error);
+
+/**
+ * Let a failed, stopped or timed-out Standard execution go on at the state that failed.
+ *
+ * @param execution        ARN
+ * @param client_token     makes a repeat harmless; NULL: one is made for this call
+ * @param[out] redrive_ms  may be NULL
+ * @return STEPFLEET_OK; STEPFLEET_NOT_REDRIVABLE; STEPFLEET_EXECUTION_DOES_NOT_EXIST
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, EXECUTION_REDRIVE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_execution_redrive(struct stepfleet *c,
+                                                              const char *execution,
+                                                              const char *client_token,
+                                                              int64_t *redrive_ms,
+                                                              struct stepfleet_error *error);
+
+/**
+ * Wait until an execution has more than `seen` history events or has closed, or `wait_ms` is over:
+ * then describe it.
+ *
+ * @param seen     UINT64_MAX: wait for its end only
+ * @param wait_ms  at most 20,000; 0: at once
+ * @return as stepfleet_execution_describe()
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: `wait_ms` and the timeout; repeated.
+ * Source: PROTOCOL.md, EXECUTION_WAIT.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_execution_wait(struct stepfleet *c,
+                                                           const char *execution,
+                                                           uint64_t seen,
+                                                           uint32_t wait_ms,
+                                                           struct stepfleet_execution **out,
+                                                           struct stepfleet_error *error);
+
+/* ---- The fleet ---- */
+
+struct stepfleet_offer {
+    const char *function;
+    uint32_t slots;
+};
+
+struct stepfleet_worker {
+    const char *name;
+    const char *software;
+    const char *labels; /**< JSON object of strings */
+    uint32_t slots;     /**< tasks it can do at once */
+    uint32_t leased;    /**< tasks it does */
+    bool draining;
+    int64_t seen_ago_ms; /**< since it was last heard */
+    int64_t hello_ms;
+    const struct stepfleet_offer *offers;
+    size_t offer_count;
+};
+
+struct stepfleet_workers {
+    const struct stepfleet_worker *workers;
+    size_t count;
+};
+
+struct stepfleet_health {
+    const char *software; /**< the coordinator's */
+    uint64_t epoch;       /**< of its run */
+    uint32_t version_min; /**< of the protocol */
+    uint32_t version_max;
+    int64_t up_ms;
+    uint64_t ready_tasks;
+    uint64_t leased_tasks;
+    uint64_t hot_executions; /**< in memory */
+    uint64_t batches;        /**< written since it started */
+    uint64_t transitions;
+    struct stepfleet_bytes store; /**< the database's figures: JSON */
+    const char *objects_root;     /**< where outputs of stages are: a directory, */
+    const char *objects_endpoint; /**< or a server; both "": nowhere */
+    const char *objects_region;
+    const char *account; /**< of every ARN */
+    const char *region;
+};
+
+/**
+ * The workers that are registered.
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, WORKERS.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_workers(struct stepfleet *c,
+                                                    struct stepfleet_workers **out,
+                                                    struct stepfleet_error *error);
+
+/**
+ * How the coordinator is.
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, HEALTH.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_health(struct stepfleet *c, struct stepfleet_health **out, struct stepfleet_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

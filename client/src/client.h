@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The library's inside: one connection, one call, one reply.
+ *
+ * A connection is an nng REQ socket; each call opens its own context on it, so that calls of many
+ * threads do not meet. nng never resends by itself (RESENDTIME -1): what may be repeated, and when,
+ * is decided in call.c alone, which reads the fifth column of rpc.def as a rule. Source:
+ * PROTOCOL.md, Transport and Repeats. */
+#ifndef STEPFLEET_CLIENT_CLIENT_H
+#define STEPFLEET_CLIENT_CLIENT_H
+
+#include <nng/nng.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "client/include/stepfleet.h"
+#include "proto/wire.h"
+
+enum {
+    CLIENT_CONNECT_MS = 2000,
+    CLIENT_TIMEOUT_MS = 30000,
+    CLIENT_ATTEMPT_MS = 10000, /* then a repeatable call is sent again: its reply may be lost */
+    CLIENT_BACKOFF_MS = 50,    /* the first pause; each next is up to twice the one before */
+    CLIENT_BACKOFF_MAX_MS = 2000,
+    CLIENT_URL_BYTES = 256,
+    CLIENT_NNG_BYTES = 4, /* nng's own request id: NNG_OPT_RECVMAXSZ counts it */
+};
+
+struct stepfleet {
+    nng_socket socket;
+    char url[CLIENT_URL_BYTES];
+    uint32_t connect_ms;
+    uint32_t timeout_ms;
+    atomic_uint_fast64_t next_request;
+    pthread_mutex_t dial_lock; /* one thread dials, the others wait for it */
+    bool dialled;              /* under dial_lock: from then on nng reconnects by itself */
+};
+
+/* ERR_CONFIG where the URL is not one that may be spoken to in the clear. */
+enum err_code connection_check_url(const char *url, char out[CLIENT_URL_BYTES], struct err *err);
+/* Connect where it never was. ERR_UNAVAILABLE at deadline_ms of the monotonic clock. */
+enum err_code connection_dial(struct stepfleet *c, int64_t deadline_ms, struct err *err);
+
+/* Zeroed space for a reply of `bytes`, which owns its arena. */
+void *reply_new(size_t bytes);
+struct arena *reply_arena(void *reply);
+
+/* How a repeat of the call is harmless, or that it is not. */
+enum repeat { REPEAT_SAFE, REPEAT_NEVER };
+
+struct call {
+    enum rpc method;
+    const ProtobufCMessage *request;
+    enum repeat repeat;
+    uint32_t wait_ms; /* what the coordinator may take before it answers, beside the timeout */
+};
+
+/* Send, wait, repeat where it may; the reply's message is unpacked into `a`. */
+enum err_code client_call(struct stepfleet *c,
+                          const struct call *call,
+                          struct arena *a,
+                          void **out,
+                          struct err *err);
+
+/* The code of an internal error with `error` filled; STEPFLEET_OK leaves it alone. */
+enum stepfleet_code
+error_give(struct stepfleet_error *error, enum err_code rc, const struct err *err);
+
+static inline struct stepfleet_bytes bytes_of(ProtobufCBinaryData d)
+{
+    return (struct stepfleet_bytes){(const char *)d.data, d.len};
+}
+
+static inline ProtobufCBinaryData bytes_to(struct stepfleet_bytes b)
+{
+    return message_bytes(slice_make(b.ptr, b.len));
+}
+
+/* protobuf-c wants its strings mutable and never NULL. */
+static inline char *text_to(const char *s)
+{
+    return (char *)(uintptr_t)(s != NULL ? s : "");
+}
+
+#endif

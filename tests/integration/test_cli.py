@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program `stepfleet` against `stepfleet dev` of the built tree.
+
+STEPFLEET_BIN names the directory with stepfleet, stepfleet-coordinator and stepfleet-worker. Every test
+looks at exit codes, and at what programs read (--json) before what people read.
+"""
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+BIN = pathlib.Path(os.environ.get("STEPFLEET_BIN", "build/asan/bin")).resolve()
+PROGRAMS = ["stepfleet", "stepfleet-coordinator", "stepfleet-worker"]
+MISSING = [p for p in PROGRAMS if not (BIN / p).exists()]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not built: {', '.join(MISSING)} in {BIN}")
+
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
+
+
+class Dev:
+    """`stepfleet dev` in a directory, and `stepfleet` speaking to it."""
+
+    def __init__(self, where, functions=("Echo=echo", "Copy=stream cat")):
+        self.where = where
+        self.url = f"ipc://{where}/socket"
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFLEET_", "AWS_", "S3_"))}
+        self.env["STEPFLEET_COORDINATOR"] = self.url
+        command = [BIN / "stepfleet", "dev", "--data", where / "data", "--workers", "2"]
+        for f in functions:
+            command += ["--function", f]
+        self.process = subprocess.Popen(command, env=self.env, stderr=subprocess.PIPE)
+        self.log = b""
+        self.read_until(b"ready at", 60)
+
+    def read_until(self, words, seconds):
+        deadline = time.monotonic() + seconds
+        fd = self.process.stderr.fileno()
+        while words not in self.log:
+            left = deadline - time.monotonic()
+            assert left > 0 and select.select([fd], [], [], left)[0], self.log.decode()
+            data = os.read(fd, 65536)
+            assert data, self.log.decode()
+            self.log += data
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.log += self.process.communicate(timeout=60)[1]
+        return self.process.returncode
+
+    def run(self, *arguments, code=0, stdin=None):
+        done = subprocess.run(
+            [BIN / "stepfleet", *arguments], env=self.env, input=stdin, capture_output=True, timeout=120
+        )
+        assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+        return done
+
+    def json(self, *arguments, **more):
+        return json.loads(self.run(*arguments, "--json", **more).stdout)
+
+    def machine(self, name, definition, *options):
+        text = json.dumps(definition).encode()
+        self.run("machine", "create", name, "-", *options, stdin=text)
+
+    def wait_frame(self, execution, wanted):
+        """Until an open state waits for the words wanted."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            shown = self.json("show", execution)
+            if any(wanted in f.get("waitsFor", "") for f in shown["frames"]):
+                return shown
+        raise AssertionError(shown)
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory):
+    d = Dev(tmp_path_factory.mktemp("dev"))
+    yield d
+    assert d.stop() == 0, d.log.decode()
+
+
+@pytest.fixture
+def start_dev(tmp_path):
+    """One that a test starts itself: whatever happens, it does not outlive the test."""
+    started = []
+
+    def start(*functions):
+        started.append(Dev(tmp_path, functions))
+        return started[-1]
+
+    yield start
+    for d in started:
+        if d.process.poll() is None:
+            d.process.kill()
+            d.process.communicate()
+
+
+def chain(*states):
+    """A chain of states, each a (name, state)."""
+    out = {"StartAt": states[0][0], "States": {}}
+    for i, (name, state) in enumerate(states):
+        more = {"Next": states[i + 1][0]} if i + 1 < len(states) else {"End": True}
+        out["States"][name] = {**state, **more}
+    return out
+
+
+ECHO = {"Type": "Task", "Resource": FUNCTION + "Echo"}
+
+
+def copy(stage, previous=None):
+    payload = {
+        "executionId.$": "$$.Execution.Name",
+        "currentStage": stage,
+        "previousStage": previous,
+        "workflowBucket": "the-bucket",
+        "initialData.$": "$",
+    }
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": FUNCTION + "Copy", "Payload": payload},
+        "ResultPath": None,
+    }
+
+
+def test_start_wait_prints_the_output_alone(dev):
+    dev.machine("echo", chain(("A", ECHO)))
+    done = dev.run("start", "echo", "--name", "one", "--input", '{"a": 1}', "--wait")
+    assert json.loads(done.stdout) == {"a": 1}
+    assert done.stderr.decode().strip() == "arn:aws:states:us-east-1:123456789012:execution:echo:one"
+
+
+def test_input_from_file_and_stdin(dev, tmp_path):
+    dev.machine("inputs", chain(("A", ECHO)))
+    (tmp_path / "in.json").write_text("[1, 2]")
+    assert dev.run("start", "inputs", "--input-file", tmp_path / "in.json", "--wait").stdout == b"[1,2]\n"
+    assert dev.run("start", "inputs", "--input-file", "-", "--wait", stdin=b'"x"').stdout == b'"x"\n'
+    assert dev.run("start", "inputs", "--wait").stdout == b"{}\n"
+
+
+def test_wrong_input_is_found_here(dev):
+    done = dev.run("start", "nobody", "--input", '{"a":\n1,}', code=2)
+    assert b"line 2" in done.stderr
+    assert dev.run("start", "nobody", "--input", "1", "--input-file", "-", code=2).stdout == b""
+
+
+def test_a_failed_execution_is_exit_code_1(dev):
+    dev.machine("fails", {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Boom", "Cause": "so it is"}}})
+    done = dev.run("start", "fails", "--wait", code=1)
+    assert done.stdout == b"" and b"FAILED: Boom: so it is" in done.stderr
+    shown = dev.json("start", "fails", "--wait", code=1)
+    assert (shown["status"], shown["error"], shown["cause"]) == ("FAILED", "Boom", "so it is")
+
+
+def test_refusals_are_exit_code_3_with_awss_name(dev):
+    assert b"StateMachineDoesNotExist" in dev.run("start", "nobody", code=3).stderr
+    assert b"ExecutionDoesNotExist" in dev.run("show", "nobody/nothing", code=3).stderr
+    assert b"InvalidDefinition" in dev.run("machine", "create", "bad", "-", stdin=b"{}", code=3).stderr
+    dev.machine("twice", chain(("A", ECHO)))
+    dev.machine("twice", chain(("A", ECHO)))
+    other = json.dumps(chain(("B", ECHO))).encode()
+    assert b"StateMachineAlreadyExists" in dev.run("machine", "create", "twice", "-", stdin=other, code=3).stderr
+
+
+def test_usage_is_exit_code_2(dev):
+    assert b'did you mean "start"?' in dev.run("strat", code=2).stderr
+    assert b"did you mean --wait?" in dev.run("start", "x", "--wiat", code=2).stderr
+    assert b"loopback" in dev.run("--coordinator", "tcp://192.0.2.1:1", "health", code=2).stderr
+    assert b"--machine" in dev.run("show", "lonely", code=2).stderr
+
+
+def test_unreachable_is_exit_code_4(dev, tmp_path):
+    done = dev.run("--coordinator", f"ipc://{tmp_path}/nobody", "health", code=4)
+    assert b"stepfleet dev" in done.stderr
+
+
+def test_every_command_teaches(dev):
+    top = dev.run("--help").stdout.decode()
+    for command in ["dev", "machine", "start", "show", "list", "watch", "history", "output", "stop", "redrive",
+                    "workers", "health"]:
+        assert f"  {command} " in top
+        text = dev.run(command, "--help").stdout.decode()
+        assert text.startswith(f"Usage: stepfleet {command}") and "Example" in text
+    for command in ["create", "update", "list", "show", "delete"]:
+        assert "Example" in dev.run("machine", command, "--help").stdout.decode()
+    assert dev.run("--version").stdout.startswith(b"stepfleet ")
+
+
+def test_machines_come_and_go(dev):
+    dev.machine("life", chain(("A", ECHO)))
+    again = dev.json("machine", "update", "life", "-", stdin=json.dumps(chain(("B", ECHO))).encode())
+    assert again["revision"] == 2
+    assert json.loads(dev.run("machine", "show", "life", "--definition").stdout)["StartAt"] == "B"
+    shown = dev.json("machine", "show", "life")
+    assert shown["type"] == "STANDARD" and shown["functions"] == ["Echo"] and shown["missingFunctions"] == []
+    assert json.loads(dev.json("machine", "show", "life", "--revision", "1")["definition"])["StartAt"] == "A"
+    names = [m["name"] for m in dev.json("machine", "list")["stateMachines"]]
+    assert "life" in names and names == sorted(names)
+    dev.run("machine", "delete", "life")
+    dev.run("machine", "delete", "life")
+    assert "life" not in [m["name"] for m in dev.json("machine", "list")["stateMachines"]]
+
+
+def test_a_cdk_template_runs(dev, tmp_path):
+    definition = {"Fn::Join": ["", [
+        '{"StartAt":"A","States":{"A":{"Type":"Task","End":true,"Resource":"', {"Fn::GetAtt": ["Echo", "Arn"]},
+        '"}}}']]}
+    template = {"Resources": {
+        "Echo": {"Type": "AWS::Lambda::Function", "Properties": {}},
+        "Machine": {"Type": "AWS::StepFunctions::StateMachine",
+                    "Properties": {"DefinitionString": definition, "StateMachineType": "STANDARD"}},
+    }}
+    (tmp_path / "t.json").write_text(json.dumps(template))
+    dev.run("machine", "create", "from-cdk", tmp_path / "t.json")
+    assert dev.run("start", "from-cdk", "--input", "7", "--wait").stdout == b"7\n"
+    assert b"Machine" in dev.run("machine", "create", "x", tmp_path / "t.json", "--resource", "No", code=2).stderr
+
+
+def test_list_history_and_show(dev):
+    dev.machine("listed", chain(("A", ECHO)))
+    for i in range(3):
+        dev.run("start", "listed", "--name", f"run-{i}", "--wait")
+    listed = dev.json("list", "-m", "listed", "--prefix", "run-", "--limit", "2")["executions"]
+    assert [e["name"] for e in listed] == ["run-2", "run-1"]
+    assert all(e["status"] == "SUCCEEDED" and e["startDate"].endswith("Z") for e in listed)
+    assert dev.json("list", "-m", "listed", "--status", "FAILED")["executions"] == []
+    events = dev.json("history", "listed/run-0")["events"]
+    assert [int(e["id"]) for e in events] == list(range(1, len(events) + 1))
+    assert events[0]["type"] == "ExecutionStarted" and events[-1]["type"] == "ExecutionSucceeded"
+    assert events[0]["timestamp"].endswith("Z")
+    newest = dev.json("history", "run-0", "--machine", "listed", "--reverse", "--limit", "1")["events"]
+    assert newest == events[-1:]
+    bare = dev.json("history", "listed/run-0", "--no-data")["events"]
+    assert "input" not in bare[0].get("executionStartedEventDetails", {})
+    assert "input" in events[0]["executionStartedEventDetails"]
+    assert b"ExecutionSucceeded" in dev.run("history", "listed/run-0").stdout
+    assert b"SUCCEEDED" in dev.run("show", "listed/run-0").stdout
+
+
+def test_show_says_why_it_waits_then_stop_and_redrive(dev):
+    dev.machine("waits", chain(("T", {"Type": "Task", "Resource": FUNCTION + "Nobody"})))
+    assert dev.json("machine", "show", "waits")["missingFunctions"] == ["Nobody"]
+    dev.run("start", "waits", "--name", "w")
+    shown = dev.wait_frame("waits/w", "Nobody")
+    assert shown["status"] == "RUNNING" and shown["frames"][0]["workersOffering"] == 0
+    assert b"Nobody" in dev.run("show", "waits/w").stdout
+    dev.run("stop", "waits/w", "--error", "Op", "--cause", "enough")
+    shown = dev.json("show", "waits/w")
+    assert (shown["status"], shown["error"], shown["cause"]) == ("ABORTED", "Op", "enough")
+    dev.run("redrive", "waits/w")
+    assert dev.json("show", "waits/w")["redriveCount"] == 1
+    assert b"ExecutionNotRedrivable" in dev.run("redrive", "waits/w", code=3).stderr
+    dev.run("stop", "waits/w")
+
+
+def test_watch_ends_with_the_execution(dev):
+    dev.machine("watched", chain(("A", ECHO), ("Pause", {"Type": "Wait", "Seconds": 1}), ("B", ECHO)))
+    dev.run("start", "watched", "--name", "w", "--input", "5")
+    lines = dev.run("watch", "watched/w").stdout.decode().splitlines()
+    assert lines[-1] == "5"
+    for stage in ["A", "Pause", "B"]:
+        assert any(f"  {stage}  done" in line for line in lines), lines
+    assert not any("\033" in line for line in lines)
+    assert dev.json("watch", "watched/w")["status"] == "SUCCEEDED"
+
+
+def test_output_streams_what_a_stage_wrote(dev, tmp_path):
+    dev.machine("stages", chain(("One", copy("One")), ("Two", copy("Two", "One"))))
+    data = {"rows": ["x" * 100] * 2000}
+    dev.run("start", "stages", "--name", "s", "--input-file", "-", "--wait", stdin=json.dumps(data).encode())
+    for stage in ["One", "Two"]:
+        assert json.loads(dev.run("output", "stages/s", stage).stdout) == data
+    dev.run("output", "stages/s", "Two", "-o", tmp_path / "two.json")
+    assert json.loads((tmp_path / "two.json").read_text()) == data
+    assert dev.run("output", "stages/s", "Two", "--bucket", "the-bucket").stdout
+    dev.run("output", "stages/s", "Three", code=3)
+    dev.run("output", "stages/s", "Two", "--bucket", "other", "-o", tmp_path / "none.json", code=3)
+    assert [p.name for p in tmp_path.iterdir()] == ["two.json"]
+
+
+def test_express_runs_at_once(dev):
+    dev.machine("express", chain(("A", ECHO)), "--type", "EXPRESS")
+    assert dev.run("start", "express", "--sync", "--input", "[3]").stdout == b"[3]\n"
+    arn = dev.json("start", "express")["executionArn"]
+    assert ":express:express:" in arn
+    dev.machine("slow", chain(("A", ECHO)))
+    assert b"StateMachineTypeNotSupported" in dev.run("start", "slow", "--sync", code=3).stderr
+
+
+def test_workers_and_health(dev):
+    workers = dev.json("workers")["workers"]
+    assert sorted(w["name"] for w in workers) == ["dev-1", "dev-2"]
+    assert {o["function"] for o in workers[0]["offers"]} == {"Echo", "Copy"}
+    health = dev.json("health")
+    assert health["objectsRoot"] == str(dev.where / "data" / "objects") and health["region"] == "us-east-1"
+    assert b"dev-1" in dev.run("workers").stdout and b"software" in dev.run("health").stdout
+
+
+def test_full_disk_is_said(dev):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([BIN / "stepfleet", "health"], env=dev.env, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 5 and b"No space left" in done.stderr
+
+
+def test_dev_keeps_everything_and_drains(start_dev):
+    d = start_dev("Slow=event sh -c 'sleep 1; cat'")
+    d.machine("kept", chain(("A", {"Type": "Task", "Resource": FUNCTION + "Slow"})))
+    d.run("start", "kept", "--name", "k", "--input", "9")
+    d.wait_frame("kept/k", "")
+    assert d.stop() == 0, d.log.decode()
+    d = start_dev("Slow=event sh -c 'sleep 1; cat'")
+    lines = d.run("watch", "kept/k").stdout.decode().splitlines()
+    assert lines[-1] == "9"
+    assert "TaskFailed" not in d.run("history", "kept/k").stdout.decode()
+    assert d.stop() == 0, d.log.decode()
+
+
+def test_dev_ends_with_its_coordinator(start_dev):
+    d = start_dev("Echo=echo")
+    children = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(d.process.pid)], capture_output=True, text=True)
+    coordinator = [line.split()[0] for line in children.stdout.splitlines() if "-coord" in line]
+    assert len(coordinator) == 1, children.stdout
+    os.kill(int(coordinator[0]), signal.SIGKILL)
+    d.log += d.process.communicate(timeout=60)[1]
+    assert d.process.returncode == 137 and b"ended with status 137" in d.log
