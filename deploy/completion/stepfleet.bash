@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for stepfleet. Machine names are asked of the coordinator, silently where it is not there.
+
+_stepfleet_machines() {
+    stepfleet ${coordinator:+--coordinator "$coordinator"} machine list --json 2>/dev/null |
+        grep -o '"name":"[^"]*"' | cut -d'"' -f4
+}
+
+_stepfleet_options() {
+    case $1 in
+    dev) echo "--data --workers --worker-config --function --listen" ;;
+    "machine create") echo "--type --role-arn --resource" ;;
+    "machine update") echo "--role-arn --resource" ;;
+    "machine show") echo "--revision --definition" ;;
+    start) echo "--name --input --input-file --wait --sync" ;;
+    show | watch) echo "--machine" ;;
+    list) echo "--machine --status --prefix --limit" ;;
+    history) echo "--machine --reverse --no-data --limit" ;;
+    output) echo "--machine --bucket --output" ;;
+    stop) echo "--machine --error --cause" ;;
+    redrive) echo "--machine --wait" ;;
+    esac
+}
+
+_stepfleet() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local commands="dev machine start show list watch history output stop redrive workers health"
+    local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word
+
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        case $word in
+        --coordinator) coordinator=${COMP_WORDS[++i]} ;;
+        -*) ;;
+        *)
+            if [[ -z $command ]]; then
+                command=$word
+            elif [[ $command == machine && -z $sub ]]; then
+                sub=$word
+            else
+                operands=$((operands + 1))
+            fi
+            ;;
+        esac
+    done
+    case $prev in
+    --data | --worker-config | --input-file | -o | --output | -c)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
+    --status | -s) mapfile -t COMPREPLY < <(compgen -W "RUNNING SUCCEEDED FAILED TIMED_OUT ABORTED" -- "$cur") && return ;;
+    --type) mapfile -t COMPREPLY < <(compgen -W "STANDARD EXPRESS" -- "$cur") && return ;;
+    --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
+    --coordinator | --listen | --workers | --function | --name | --input | --prefix | --limit | -n | --error | --cause | \
+        --bucket | --role-arn | --resource | --revision | -f) return ;;
+    esac
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_options "$command${sub:+ $sub}") $globals" -- "$cur")
+    elif [[ -z $command ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur")
+    elif [[ $command == machine && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "create update list show delete" -- "$cur")
+    elif [[ "$command $sub" == "machine create" || "$command $sub" == "machine update" && $operands -ge 1 ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+    elif [[ $command == start || $command == machine ]] && [[ $operands -eq 0 && $sub != list ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur")
+    elif [[ $operands -eq 0 && $command =~ ^(show|watch|history|output|stop|redrive)$ ]]; then
+        compopt -o nospace 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -S / -W "$(_stepfleet_machines)" -- "$cur")
+    fi
+}
+
+complete -F _stepfleet stepfleet
