@@ -83,8 +83,25 @@ class Probe:
     """tests/integration/wire_probe.c: says it over nng."""
 
     def __init__(self, fleet):
-        self.p = subprocess.Popen([BIN / "wire_probe", fleet.url], stdin=subprocess.PIPE,
+        self.url = fleet.url
+        self._begin()
+
+    def _begin(self):
+        self.p = subprocess.Popen([BIN / "wire_probe", self.url], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE, text=True, errors="replace")
+
+    def leave(self):
+        """All its connections are dropped, as those of a client that dies."""
+        self.__exit__()
+        self._begin()
+
+    def churn(self, count):
+        """So many connections with a poll on each, some hundred at a time, all dropped."""
+        while count > 0:
+            some = min(count, 200)
+            assert self.say(f"open {some}") == f"opened {some}"
+            self.leave()
+            count -= some
 
     def __enter__(self):
         return self
@@ -394,7 +411,7 @@ def test_a_frame_of_the_limit_and_one_more(fleet, probe):
     for _ in range(3):
         assert probe.ask(f"fill {HEALTH} {FRAME}").status == "OK"
         assert probe.ask(f"fill {HEALTH} {FRAME + 1}").status == "none"
-        probe.say("leave")
+        probe.leave()
     assert probe.call(HEALTH).status == "OK"
 
 
@@ -419,7 +436,7 @@ def test_a_poll_whose_connection_is_dropped_takes_no_task_with_it(fleet, probe):
     assert probe.say(f"park {worker}") == "parked"
     fleet.create("m", chain(["f"], Retry=[{"ErrorEquals": ["Lambda.ServiceException"], "IntervalSeconds": 1,
                                            "MaxAttempts": 3}]))
-    assert probe.say("leave") == "left"
+    probe.leave()
     arn = fleet.start("m")
     fleet.start_worker("w1", {"f": {"handler": "echo"}})
     d = fleet.finish(arn)
@@ -452,17 +469,17 @@ def test_thousands_of_connections_leave_nothing_behind(lean):
     lean.start_worker("w1", {"f": {"handler": "echo"}})
     with Probe(fleet) as probe:
         worker = probe.ask("hello probe 1 1").worker
-        assert probe.say("churn 300") == "churned 300"
+        probe.churn(300)
         files = wait_until(lambda: open_files(pid), say="no files")
         memory, logged = rss(pid), len(fleet.coordinator.text())
         for _ in range(4):
-            assert probe.say("churn 600") == "churned 600"
+            probe.churn(600)
             probe.say(f"park {worker}")
-            probe.say("leave")
+            probe.leave()
         wait_until(lambda: open_files(pid) <= files + 4, 20, say="connections stay open")
         for size in (FRAME, FRAME + 1) * 5:
             probe.ask(f"fill {HEALTH} {size}")
-            probe.say("leave")
+            probe.leave()
         assert rss(pid) < memory + 48 * MIB, (memory, rss(pid))
     assert len(fleet.coordinator.text()) < logged + 2000, fleet.coordinator.text()[logged:][:2000]
     assert fleet.finish(fleet.start("m"))["status"] == "SUCCEEDED"
