@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 
 #include "client/s3/settings.h"
+#include "coordinator/bindings.h"
 #include "coordinator/shell.h"
+#include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "proto/host/clock.h"
 #include "proto/host/config.h"
@@ -118,6 +120,47 @@ static enum err_code read_account(const char *text, uint64_t *out, struct err *e
     return OK;
 }
 
+/* AWS's quotas, and how far they are lifted. */
+static enum err_code read_limits(struct config *file, struct ledger_config *l, struct err *err)
+{
+    uint64_t payload;
+    enum err_code rc =
+        config_bytes(file, "limits", "payload_bytes", LIMIT_PAYLOAD_BYTES, &payload, err);
+
+    if (rc == OK && (payload < LIMIT_PAYLOAD_BYTES || payload > LIMIT_PAYLOAD_BYTES_MAX)) {
+        rc = err_set(err, ERR_CONFIG, "payload_bytes: from %d (AWS's quota) to %d",
+                     LIMIT_PAYLOAD_BYTES, LIMIT_PAYLOAD_BYTES_MAX);
+    }
+    if (rc == OK) {
+        rc = config_u64(file, "limits", "history_events", LIMIT_HISTORY_EVENTS,
+                        LIMIT_HISTORY_EVENTS_MAX, LIMIT_HISTORY_EVENTS, &l->history_events, err);
+    }
+    if (rc == OK) {
+        l->payload_bytes = (size_t)payload;
+    }
+    return rc;
+}
+
+static enum err_code
+read_bindings(struct config *file, struct arena *a, struct ledger_config *l, struct err *err)
+{
+    struct bindings *b = ARENA_NEW(a, struct bindings);
+
+    l->bound = bindings_find;
+    l->bound_arg = b;
+    return bindings_read(file, a, b, err);
+}
+
+/* For a database that is made now; an older one has its own. */
+static struct slice fresh_secret(struct arena *a)
+{
+    enum { SECRET_BYTES = 32 };
+    void *bytes = arena_alloc(a, SECRET_BYTES);
+
+    clock_random(bytes, SECRET_BYTES);
+    return slice_make(bytes, SECRET_BYTES);
+}
+
 static enum err_code read_config(const struct options *o,
                                  struct config *file,
                                  struct arena *a,
@@ -133,6 +176,7 @@ static enum err_code read_config(const struct options *o,
     out->accept_loss = o->accept_loss;
     l->region = choose(NULL, file, "region", "us-east-1");
     l->seed = clock_random_u64();
+    l->secret = fresh_secret(a);
     rc = read_account(choose(NULL, file, "account", "123456789012"), &l->account, err);
     if (rc == OK) {
         rc = config_duration_ms(file, "coordinator", "lease", 15000, &l->fleet.lease_ms, err);
@@ -156,6 +200,12 @@ static enum err_code read_config(const struct options *o,
     }
     if (rc == OK && l->fleet.lease_ms < 500) {
         rc = err_set(err, ERR_CONFIG, "lease: at least 500ms");
+    }
+    if (rc == OK) {
+        rc = read_limits(file, l, err);
+    }
+    if (rc == OK) {
+        rc = read_bindings(file, a, l, err);
     }
     if (rc == OK) {
         rc = s3_settings_load(file, a, &out->objects, err);

@@ -346,7 +346,7 @@ static void arm_timer(struct shell *s)
 
 static void end_turn(struct shell *s)
 {
-    api_expire(&s->api);
+    api_turn(&s->api);
     ledger_turn_end(s->ledger);
     if (ledger_hot_count(s->ledger) > s->hot_peak) {
         s->hot_peak = ledger_hot_count(s->ledger);
@@ -469,6 +469,16 @@ static void hook_moved(void *arg, uint64_t execution)
     api_moved(&((struct shell *)arg)->api, execution);
 }
 
+static void hook_call(void *arg, struct ledger_call *c)
+{
+    api_call(&((struct shell *)arg)->api, c);
+}
+
+static void hook_activity_ready(void *arg, struct ledger_activity *a)
+{
+    api_activity_ready(&((struct shell *)arg)->api, a);
+}
+
 /* ---- starting and stopping ---- */
 
 static void closed(void *arg)
@@ -576,6 +586,8 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .worker_mail = hook_worker_mail,
         .moved = hook_moved,
         .worker_gone = hook_worker_gone,
+        .call = hook_call,
+        .activity_ready = hook_activity_ready,
         .failed = hook_failed,
     };
     struct api_hooks api = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the worker tells: results, uploads, and the tick (keep-alive, progress, leases handed back).
+/* What the worker tells: results, uploads, and the tick (keep-alive, progress, submissions, leases
+ * handed back).
  * Each stays as it is until it is answered, and is told again where it was not heard. */
 #include <assert.h>
 
@@ -42,6 +43,51 @@ size_t report_holds(struct worker *w, Stepfleet__Token ***out)
     return n;
 }
 
+static bool outcome_is_for(const Stepfleet__Outcome *o, struct lease_token token)
+{
+    struct lease_token t = token_of(o->token);
+
+    return t.epoch == token.epoch && t.counter == token.counter;
+}
+
+/* ---- Submissions: on their own while the task runs, else before its result ---- */
+
+/* Wire bytes of a submission, near enough. */
+static size_t submission_bytes(const struct lease *l)
+{
+    return lease_has_submission(l) ? 32 + l->submission.len : 0;
+}
+
+static void add_submission(struct worker *w, Stepfleet__ReportRequest *m, const struct lease *l)
+{
+    Stepfleet__Submitted *s = arena_alloc(&w->arena, sizeof(*s));
+
+    if (m->submitted == NULL) {
+        m->submitted = arena_alloc(&w->arena, LIMIT_REPORTS * sizeof(m->submitted[0]));
+    }
+    stepfleet__submitted__init(s);
+    s->token = token_message(w, l->grant.token);
+    s->output = message_bytes(l->submission);
+    m->submitted[m->n_submitted++] = s;
+}
+
+/* A lease that is lost is left to its drop or to its result's answer: a submission may reach the
+ * coordinator twice, and once after the result. */
+static void submission_answered(struct worker *w, const Stepfleet__Outcome *o)
+{
+    struct lease *l = lease_find(&w->table, token_of(o->token));
+    enum err_code rc = err_from_number(o->status);
+
+    if (l == NULL || !lease_has_submission(l) || (rc != OK && err_retryable(rc))) {
+        return; /* the next look at running tasks tells it again, or the result does */
+    }
+    if (rc != OK && rc != ERR_LEASE_LOST) {
+        log_warn("what was said of a job was refused: %s execution=%.*s state=%.*s", err_name(rc),
+                 SLICE_FMT(l->grant.execution_name), SLICE_FMT(l->grant.state));
+    }
+    lease_forget_submission(l);
+}
+
 /* ---- Results ---- */
 
 static Stepfleet__Part **parts_message(struct worker *w, const struct lease_result *r)
@@ -76,13 +122,14 @@ static Stepfleet__Result *result_message(struct worker *w, const struct lease *l
     m->parts = parts_message(w, r);
     m->bytes_in = r->bytes_in;
     m->bytes_out = r->bytes_out;
+    m->log = message_bytes(r->log);
     return m;
 }
 
 /* Wire bytes of a result, near enough. */
 static size_t result_bytes(const struct lease_result *r)
 {
-    return 64 + r->result.len + r->error.len + r->cause.len + r->part_count * 64;
+    return 64 + r->result.len + r->error.len + r->cause.len + r->log.len + r->part_count * 64;
 }
 
 static void send_results(struct worker *w, struct worker_report *report)
@@ -96,11 +143,15 @@ static void send_results(struct worker *w, struct worker_report *report)
     m.results = arena_alloc(&w->arena, w->results_max * sizeof(m.results[0]));
     while (report->count < w->results_max && bytes < WORKER_RESULT_BYTES &&
            (l = lease_take(&w->table)) != NULL) {
-        bytes += result_bytes(&l->result);
+        bytes += result_bytes(&l->result) + submission_bytes(l);
+        if (lease_has_submission(l)) {
+            add_submission(w, &m, l);
+        }
         m.results[report->count] = result_message(w, l);
         report->leases[report->count++] = l;
     }
     m.n_results = report->count;
+    report->submitted = m.n_submitted;
     link_send(&report->call, RPC_WORKER_REPORT, &m.base, WORKER_REPORT_MS);
     arena_reset(&w->arena);
 }
@@ -150,29 +201,28 @@ static void result_answered(struct worker *w, struct lease *l, enum err_code rc)
     }
 }
 
-static bool outcome_is_for(const Stepfleet__Outcome *o, struct lease_token token)
-{
-    struct lease_token t = token_of(o->token);
-
-    return t.epoch == token.epoch && t.counter == token.counter;
-}
-
 /* Last to first, so that what is put back keeps its order. */
 static void results_answered(struct worker *w,
                              struct worker_report *report,
                              const Stepfleet__ReportReply *reply)
 {
-    if (reply->n_outcomes != report->count) {
+    Stepfleet__Outcome **outcomes;
+
+    if (reply->n_outcomes != report->submitted + report->count) {
         log_warn("the coordinator answered for %zu results of %zu: told again", reply->n_outcomes,
-                 report->count);
+                 report->submitted + report->count);
         results_put_back(w, report);
         return;
     }
+    for (size_t i = 0; i < report->submitted; i++) {
+        submission_answered(w, reply->outcomes[i]);
+    }
+    outcomes = reply->outcomes + report->submitted;
     while (report->count > 0) {
         size_t i = --report->count;
 
-        if (outcome_is_for(reply->outcomes[i], report->leases[i]->grant.token)) {
-            result_answered(w, report->leases[i], err_from_number(reply->outcomes[i]->status));
+        if (outcome_is_for(outcomes[i], report->leases[i]->grant.token)) {
+            result_answered(w, report->leases[i], err_from_number(outcomes[i]->status));
         } else {
             lease_put_back(&w->table, report->leases[i]);
         }
@@ -362,6 +412,25 @@ static void tick_progress(struct worker *w, Stepfleet__ReportRequest *m)
     }
 }
 
+/* What has no room now goes with the next tick. */
+static void tick_submissions(struct worker *w, Stepfleet__ReportRequest *m)
+{
+    size_t bytes = 0;
+
+    LIST_EACH(n, &w->table.running)
+    {
+        const struct lease *l = container_of(n, struct lease, link);
+
+        if (m->n_submitted == LIMIT_REPORTS || bytes >= WORKER_RESULT_BYTES) {
+            break;
+        }
+        if (lease_has_submission(l)) {
+            bytes += submission_bytes(l);
+            add_submission(w, m, l);
+        }
+    }
+}
+
 static void tick_returned(struct worker *w, Stepfleet__ReportRequest *m)
 {
     m->returned = arena_alloc(&w->arena, LIMIT_REPORTS * sizeof(m->returned[0]));
@@ -387,13 +456,15 @@ void report_tick(struct worker *w)
     m.worker = w->id;
     m.draining = w->phase != WORKER_SERVING;
     tick_progress(w, &m);
+    tick_submissions(w, &m);
     tick_returned(w, &m);
     if (w->holds_due) {
         w->holds_due = false;
         m.with_holds = true;
         m.n_holds = report_holds(w, &m.holds);
     }
-    if (m.with_holds || (m.draining && !w->drain_told) || m.n_progress != 0 || m.n_returned != 0) {
+    if (m.with_holds || (m.draining && !w->drain_told) || m.n_progress != 0 || m.n_submitted != 0 ||
+        m.n_returned != 0) {
         link_send(&w->tick, RPC_WORKER_REPORT, &m.base, WORKER_REPORT_MS);
     }
     arena_reset(&w->arena);
@@ -433,6 +504,9 @@ void report_tick_done(struct link_call *c, enum err_code rc, const void *m, cons
 
     returned_answered(w, rc == OK);
     if (rc == OK) {
+        for (size_t i = 0; i < reply->n_outcomes; i++) {
+            submission_answered(w, reply->outcomes[i]);
+        }
         w->drain_told = w->drain_told || w->phase != WORKER_SERVING;
         worker_call_heard(w);
         worker_take_drops(w, reply->drop, reply->n_drop);

@@ -112,6 +112,17 @@ static void task_uploading(struct handler_host *h, struct lease *l, const struct
     worker_flush(w);
 }
 
+static void task_submitted(struct handler_host *h, struct lease *l, struct slice text)
+{
+    struct worker *w = container_of(h, struct worker, host);
+
+    if (l->state == LEASE_RUNNING) { /* else dropped: it is being ended */
+        lease_submit(l, text);
+        w->tick_wanted = true;
+        worker_flush(w);
+    }
+}
+
 void worker_drop(struct worker *w, struct lease *l)
 {
     report_forget_upload(w, l->grant.token);
@@ -138,6 +149,8 @@ static void take_lease(struct worker *w, const Stepfleet__Lease *m)
     struct lease_grant g = {
         .token = token_of(m->token),
         .function = message_slice(m->function),
+        .qualifier = message_slice(m->qualifier),
+        .credentials = message_slice(m->credentials),
         .payload = message_slice(m->payload),
         .execution_arn = message_slice(m->execution_arn),
         .execution_name = message_slice(m->execution_name),
@@ -147,6 +160,8 @@ static void take_lease(struct worker *w, const Stepfleet__Lease *m)
         .retry_count = m->retry_count,
         .timeout_ms = m->timeout_ms,
         .heartbeat_ms = m->heartbeat_ms,
+        .log_tail = m->log_tail,
+        .submits = m->submits,
     };
     enum lease_granted granted;
     struct lease *l;
@@ -479,6 +494,7 @@ enum err_code worker_open(struct worker *w,
         .objects = &settings->objects,
         .finished = task_finished,
         .uploading = task_uploading,
+        .submitted = task_submitted,
     };
     list_init(&w->uploads_waiting);
     list_init(&w->uploads_sent);

@@ -298,10 +298,30 @@ static struct handler_function *function_add(struct settings *s)
     return f;
 }
 
+/* Names as text_is_name() has them, joined by ':': an integration's handler is named
+ * SERVICE:ACTION. */
+static bool is_function_name(struct slice name)
+{
+    if (text_code_points(name) > LIMIT_NAME_CHARS) {
+        return false;
+    }
+    for (;;) {
+        size_t colon = slice_find(name, ':');
+
+        if (!text_is_name(slice_head(name, colon))) {
+            return false;
+        }
+        if (colon == name.len) {
+            return true;
+        }
+        name = slice_from(name, colon + 1);
+    }
+}
+
 static enum err_code
 function_check(const struct settings *s, const struct handler_function *f, struct err *err)
 {
-    if (!text_is_name(slice_str(f->name))) {
+    if (!is_function_name(slice_str(f->name))) {
         return err_set(err, ERR_CONFIG, "not a function's name");
     }
     for (size_t i = 0; i + 1 < s->function_count; i++) {

@@ -6,9 +6,9 @@
  * ends)
  *
  * One call a kind of request, so that none waits for another: the parked poll, two reports of
- * results, one of uploads, one for the rest (keep-alive with all tokens held, progress, leases
- * handed back), one for hello and bye. While both result calls are out, results gather and go out
- * together.
+ * results, one of uploads, one for the rest (keep-alive with all tokens held, progress,
+ * submissions, leases handed back), one for hello and bye. While both result calls are out, results
+ * gather and go out together.
  *
  * The coordinator may be gone for as long as it likes: calls fail, are tried again with a growing
  * wait, tasks run on, results stay. It forgets workers when it restarts: WorkerUnknown to any call
@@ -42,6 +42,7 @@ struct worker_report {
     struct link_call call;
     struct lease *leases[LIMIT_REPORTS];
     size_t count;
+    size_t submitted; /* submissions that went before them */
 };
 
 /* An upload the coordinator is to record. */

@@ -77,6 +77,27 @@ int cli_dispatch(struct cli *cli,
     return unknown_command(cli, commands, count, argv[0]);
 }
 
+int cli_group(struct cli *cli,
+              const struct command *const *commands,
+              size_t count,
+              int argc,
+              char **argv,
+              const char *what)
+{
+    struct args a = {0};
+    struct err err;
+    int rc;
+
+    if (argc > 0 && argv[0][0] != '-') {
+        return cli_dispatch(cli, commands, count, argc, argv);
+    }
+    if (!cli_args(cli, &a, argc, argv, &rc)) {
+        return rc;
+    }
+    (void)err_set(&err, ERR_USAGE, "%s", what);
+    return cli_usage(cli, &err);
+}
+
 /* The command's name as it is typed: the second word of its usage line on. */
 static struct slice typed_name(const struct command *c)
 {

@@ -55,6 +55,13 @@ int cli_dispatch(struct cli *cli,
                  size_t count,
                  int argc,
                  char **argv);
+/* The same for a command that is nothing but a table of others; `what` asks which. */
+int cli_group(struct cli *cli,
+              const struct command *const *commands,
+              size_t count,
+              int argc,
+              char **argv,
+              const char *what);
 
 /* Each says the error on stderr and returns the exit code. */
 int cli_usage(const struct cli *cli, const struct err *err);

@@ -220,34 +220,26 @@ static const struct command command_machine_delete = {
 /* ---- The group ---- */
 
 static const struct command *const machine_commands[] = {
-    &command_machine_create, &command_machine_update, &command_machine_list,
-    &command_machine_show,   &command_machine_delete,
+    &command_machine_create, &command_machine_update, &command_machine_lint,
+    &command_machine_list,   &command_machine_show,   &command_machine_delete,
 };
 
 static int run_machine(struct cli *cli, int argc, char **argv)
 {
     enum { COUNT = sizeof(machine_commands) / sizeof(machine_commands[0]) };
-    struct args a = {0};
-    struct err err;
-    int rc;
 
-    if (argc > 0 && argv[0][0] != '-') {
-        return cli_dispatch(cli, machine_commands, COUNT, argc, argv);
-    }
-    if (!cli_args(cli, &a, argc, argv, &rc)) {
-        return rc;
-    }
-    (void)err_set(&err, ERR_USAGE, "machine what? create, update, list, show or delete");
-    return cli_usage(cli, &err);
+    return cli_group(cli, machine_commands, COUNT, argc, argv,
+                     "machine what? create, update, lint, list, show or delete");
 }
 
 const struct command command_machine = {
     .name = "machine",
-    .summary = "state machines: create, update, list, show, delete",
+    .summary = "state machines: create, update, lint, list, show, delete",
     .help = "Usage: stepfleet machine COMMAND ...\n"
             "\n"
             "  create NAME FILE   from Amazon States Language or a CloudFormation template\n"
             "  update NAME FILE   a new definition; running executions keep theirs\n"
+            "  lint FILE          what is wrong with a definition\n"
             "  list               all of them\n"
             "  show NAME          one of them, and whether workers offer its functions\n"
             "  delete NAME        stop its executions and remove it\n"

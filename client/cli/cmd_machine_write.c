@@ -3,69 +3,8 @@
 #include <stdio.h>
 
 #include "client/cli/commands.h"
+#include "client/cli/machine_source.h"
 #include "client/cli/reply_json.h"
-#include "client/cli/template.h"
-#include "proto/base/limits.h"
-
-struct machine_source {
-    const char *file;
-    const char *resource; /* --resource; NULL: not given */
-    struct template_machine machine;
-};
-
-static int
-resolve_template(struct cli *cli, struct machine_source *source, const struct json_node *document)
-{
-    struct name_place place = {0};
-    const struct json_node *ignored;
-    struct err err;
-    int rc = cli_place(cli, &place);
-
-    if (rc != CLI_DONE) {
-        return rc;
-    }
-    if (template_resolve(document, slice_str(source->resource), &place, &cli->arena,
-                         &source->machine, &err) != OK) {
-        err_wrap(&err, "%s", source->file);
-        return cli_usage(cli, &err);
-    }
-    return cli_check_json(cli, "the definition in the template", source->machine.definition,
-                          &ignored);
-}
-
-/* The file's definition: itself, or what its template says. */
-static int load_source(struct cli *cli, struct machine_source *source)
-{
-    const struct json_node *document;
-    struct slice text;
-    struct err err;
-    int rc = cli_read_file(cli, source->file, LIMIT_FRAME_BYTES, &text);
-
-    if (rc == CLI_DONE) {
-        rc = cli_check_json(cli, source->file, text, &document);
-    }
-    if (rc != CLI_DONE) {
-        return rc;
-    }
-    if (template_is(document)) {
-        return resolve_template(cli, source, document);
-    }
-    if (source->resource != NULL) {
-        (void)err_set(&err, ERR_USAGE, "--resource is for templates, and %s is none", source->file);
-        return cli_usage(cli, &err);
-    }
-    source->machine = (struct template_machine){.definition = text};
-    return CLI_DONE;
-}
-
-/* What the option says, else what the template says, else NULL. */
-static const char *chosen(struct cli *cli, const char *option, struct slice in_template)
-{
-    if (option != NULL) {
-        return option;
-    }
-    return in_template.len != 0 ? arena_str(&cli->arena, in_template) : NULL;
-}
 
 static void
 put_change(struct cli *cli, const struct stepfleet_machine_change *change, const char *time_name)
@@ -109,14 +48,15 @@ static int run_create(struct cli *cli, int argc, char **argv)
         return rc;
     }
     source.file = operands[1];
-    if ((rc = load_source(cli, &source)) != CLI_DONE || (rc = cli_connect(cli)) != CLI_DONE) {
+    if ((rc = machine_source_load(cli, &source)) != CLI_DONE ||
+        (rc = cli_connect(cli)) != CLI_DONE) {
         return rc;
     }
     spec = (struct stepfleet_machine_spec){
         .name = operands[0],
         .definition = cli_bytes(source.machine.definition),
-        .type = chosen(cli, type, source.machine.type),
-        .role_arn = chosen(cli, role_arn, source.machine.role_arn),
+        .type = machine_source_chosen(cli, type, source.machine.type),
+        .role_arn = machine_source_chosen(cli, role_arn, source.machine.role_arn),
     };
     if (stepfleet_machine_create(cli->client, &spec, &change, &error) != STEPFLEET_OK) {
         return cli_refused(&error);
@@ -167,15 +107,15 @@ static int run_update(struct cli *cli, int argc, char **argv)
         return rc;
     }
     source.file = operands[1];
-    if (source.file != NULL && (rc = load_source(cli, &source)) != CLI_DONE) {
+    if (source.file != NULL && (rc = machine_source_load(cli, &source)) != CLI_DONE) {
         return rc;
     }
     if ((rc = cli_connect(cli)) != CLI_DONE) {
         return rc;
     }
     if (stepfleet_machine_update(cli->client, operands[0], cli_bytes(source.machine.definition),
-                                 chosen(cli, role_arn, source.machine.role_arn), &change,
-                                 &error) != STEPFLEET_OK) {
+                                 machine_source_chosen(cli, role_arn, source.machine.role_arn),
+                                 &change, &error) != STEPFLEET_OK) {
         return cli_refused(&error);
     }
     cli_keep(cli, change);

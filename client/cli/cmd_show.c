@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stepfleet show: one execution, and what each of its open frames waits for and why. */
 #include "client/cli/commands.h"
+#include "client/cli/frames.h"
 #include "client/cli/reply_json.h"
 #include "proto/host/clock.h"
+
+enum { FRAME_LINES = 20 };
 
 static struct slice frame_why(const struct stepfleet_frame *f, struct arena *a)
 {
@@ -17,12 +20,23 @@ static struct slice frame_why(const struct stepfleet_frame *f, struct arena *a)
     return why;
 }
 
-static void put_frame(struct table *t, const struct stepfleet_frame *f, int64_t now_ms)
+/* "  [3] Stage1": below the state it belongs to, with its branch or iteration. */
+static struct slice frame_name(const struct frame_line *line, struct arena *a)
 {
+    const struct stepfleet_frame *f = line->frame;
+
+    return f->parent == 0
+               ? slice_str(f->state)
+               : arena_printf(a, "%*s[%u] %s", (int)line->depth * 2, "", f->index, f->state);
+}
+
+static void put_frame(struct table *t, const struct frame_line *line, int64_t now_ms)
+{
+    const struct stepfleet_frame *f = line->frame;
     struct arena *a = t->a;
     bool stuck = f->function[0] != '\0' && f->workers_offering == 0 && f->worker[0] == '\0';
 
-    table_str(t, f->state);
+    table_text(t, frame_name(line, a));
     table_cell(t, slice_str(f->status), stuck ? STYLE_BAD : STYLE_BUSY);
     table_text(t, human_span(now_ms - f->entered_ms, a));
     table_text(t, f->attempt != 0 ? arena_printf(a, "%u", f->attempt) : SLICE(""));
@@ -34,18 +48,24 @@ static void put_frame(struct table *t, const struct stepfleet_frame *f, int64_t 
 
 static void put_frames(struct cli *cli, const struct stepfleet_execution *e)
 {
+    struct frame_line lines[FRAME_LINES];
     int64_t now_ms = clock_wall_ms();
+    size_t shown;
     struct table t;
 
     if (e->frame_count == 0) {
         return;
     }
+    shown = frames_tree(e->frames, e->frame_count, FRAME_LINES, &cli->arena, lines);
     table_init(&t, &cli->arena, "STATE|STATUS|>FOR|>ATTEMPT|WORKER|>IN|>OUT|WAITS FOR");
-    for (size_t i = 0; i < e->frame_count; i++) {
-        put_frame(&t, &e->frames[i], now_ms);
+    for (size_t i = 0; i < shown; i++) {
+        put_frame(&t, &lines[i], now_ms);
     }
     buf_put_str(&cli->out, "\n");
     cli_put_table(cli, &t);
+    if (e->frames_in_all > shown) {
+        buf_printf(&cli->out, "... %llu more\n", (unsigned long long)(e->frames_in_all - shown));
+    }
 }
 
 static void put_redrive(struct cli *cli, const struct stepfleet_execution *e)
@@ -120,6 +140,8 @@ const struct command command_show = {
             "Shows an execution: status, input, output or error, and for each open state what\n"
             "it does or waits for (a free worker, a worker that offers the function at all, a\n"
             "retry's delay, ...), which attempt it is, on which worker, and how far it is.\n"
+            "Branches and iterations stand below their state, with their number; of many,\n"
+            "the first 20 lines.\n"
             "\n"
             "EXECUTION is an ARN, MACHINE/NAME, or NAME with --machine.\n"
             "\n"

@@ -7,6 +7,8 @@
 
 extern const struct command command_dev;
 extern const struct command command_machine;
+extern const struct command command_activity;
+extern const struct command command_task;
 extern const struct command command_start;
 extern const struct command command_show;
 extern const struct command command_list;
@@ -21,6 +23,7 @@ extern const struct command command_health;
 /* Of `machine`. */
 extern const struct command command_machine_create;
 extern const struct command command_machine_update;
+extern const struct command command_machine_lint;
 
 /* Wait for an execution's end and say it: its output on stdout, or error and cause on stderr; with
  * --json all of it. @return CLI_DONE, CLI_FAILED, or what went wrong */

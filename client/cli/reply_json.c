@@ -79,6 +79,11 @@ static const struct json_node *frame_json(const struct stepfleet_frame *f, struc
     reply_put_number(&b, "bytesIn", f->bytes_in);
     reply_put_number(&b, "bytesOut", f->bytes_out);
     reply_put_text(&b, "note", f->note);
+    reply_put_number(&b, "id", f->id);
+    if (f->parent != 0) {
+        reply_put_number(&b, "parent", f->parent - 1);
+        reply_put_number(&b, "index", f->index);
+    }
     return json_built(&b);
 }
 
@@ -90,6 +95,7 @@ static void put_frames(struct json_builder *b, const struct stepfleet_execution 
         json_push(&list, frame_json(&e->frames[i], b->a));
     }
     json_put(b, SLICE("frames"), json_built(&list));
+    reply_put_number(b, "frameCount", e->frames_in_all);
 }
 
 const struct json_node *reply_execution(const struct stepfleet_execution *e, struct arena *a)

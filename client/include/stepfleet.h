@@ -82,7 +82,13 @@ enum stepfleet_code {
     STEPFLEET_EXECUTION_EXISTS = 53,
     STEPFLEET_EXECUTION_LIMIT = 54,
     STEPFLEET_NOT_REDRIVABLE = 55,
-    STEPFLEET_CONFLICT = 56
+    STEPFLEET_CONFLICT = 56,
+    STEPFLEET_TASK_DOES_NOT_EXIST = 57,
+    STEPFLEET_TASK_TIMED_OUT = 58, /**< the task is over: what it ended with is settled */
+    STEPFLEET_INVALID_OUTPUT = 59,
+    STEPFLEET_ACTIVITY_DOES_NOT_EXIST = 60,
+    STEPFLEET_ACTIVITY_LIMIT = 61,
+    STEPFLEET_ACTIVITY_WORKERS = 62
 };
 
 enum { STEPFLEET_ERROR_NAME_BYTES = 64, STEPFLEET_ERROR_MESSAGE_BYTES = 1024 };
@@ -253,6 +259,45 @@ STEPFLEET_API enum stepfleet_code stepfleet_machine_list(struct stepfleet *c,
 STEPFLEET_API enum stepfleet_code
 stepfleet_machine_delete(struct stepfleet *c, const char *machine, struct stepfleet_error *error);
 
+/** Zeroed but for the definition: a Standard machine, everything that is found. */
+struct stepfleet_validation_query {
+    struct stepfleet_bytes definition; /**< Amazon States Language, at most 1 MiB */
+    const char *type;                  /**< "STANDARD" (also NULL) or "EXPRESS" */
+    const char *severity;              /**< "ERROR": no warnings; "WARNING" (also NULL): both */
+    uint32_t max_results;              /**< 1 .. 100; 0: 100 */
+};
+
+/** One thing that is wrong with a definition, or surely not meant. */
+struct stepfleet_diagnostic {
+    const char *severity;            /**< "ERROR" or "WARNING" */
+    const char *code;                /**< AWS's: "SCHEMA_VALIDATION_FAILED" */
+    struct stepfleet_bytes message;  /**< for people */
+    struct stepfleet_bytes location; /**< "/States/Stage1/Next"; ptr NULL: none */
+};
+
+struct stepfleet_validation {
+    bool ok; /**< a machine could be made of it, as far as its text decides */
+    const struct stepfleet_diagnostic *diagnostics;
+    size_t count;
+    bool truncated; /**< there are more */
+};
+
+/**
+ * Check a definition as AWS's ValidateStateMachineDefinition does, all problems at once. Nothing is
+ * kept.
+ *
+ * @return STEPFLEET_OK, whatever was found: see `ok`; STEPFLEET_VALIDATION (type, severity,
+ *         max_results, a definition over 1 MiB)
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, MACHINE_VALIDATE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_machine_validate(struct stepfleet *c,
+                           const struct stepfleet_validation_query *query,
+                           struct stepfleet_validation **out,
+                           struct stepfleet_error *error);
+
 /* ---- Executions ---- */
 
 struct stepfleet_start {
@@ -282,6 +327,9 @@ struct stepfleet_frame {
     uint64_t bytes_in;         /**< of this attempt, so far */
     uint64_t bytes_out;
     const char *note; /**< the handler's last word on its progress */
+    uint32_t id;
+    uint32_t parent; /**< 1 + id of the frame whose Parallel or Map it is of; 0: the top level */
+    uint32_t index;  /**< branch or iteration, from 0 */
 };
 
 struct stepfleet_execution {
@@ -303,8 +351,10 @@ struct stepfleet_execution {
     const char *redrive_reason;
     uint64_t events;   /**< history events so far */
     uint32_t revision; /**< of the machine's definition */
-    const struct stepfleet_frame *frames;
+    const struct stepfleet_frame
+        *frames; /**< at most 100: open ones first, parents before theirs */
     size_t frame_count;
+    uint64_t frames_in_all; /**< of which `frames` are a part */
 };
 
 struct stepfleet_execution_page {
@@ -463,6 +513,146 @@ STEPFLEET_API enum stepfleet_code stepfleet_execution_wait(struct stepfleet *c,
                                                            uint64_t seen,
                                                            uint32_t wait_ms,
                                                            struct stepfleet_execution **out,
+                                                           struct stepfleet_error *error);
+
+/* ---- Activities and task tokens ---- */
+
+struct stepfleet_activity {
+    const char *arn;
+    const char *name;
+    int64_t created_ms;
+    uint64_t waiting; /**< tasks that nobody took yet */
+};
+
+struct stepfleet_activity_page {
+    const struct stepfleet_activity *activities; /**< by name */
+    size_t count;
+    const char *next_token; /**< "" on the last page */
+};
+
+/** A task to be done: end it with its token. */
+struct stepfleet_activity_task {
+    struct stepfleet_bytes
+        token; /**< a secret: who has it ends the task; empty: there was no task */
+    struct stepfleet_bytes input; /**< JSON */
+};
+
+/**
+ * Make an activity, whose tasks are taken by whoever asks.
+ *
+ * @param name  1 .. 80 characters
+ * @return STEPFLEET_OK, also where there is one; STEPFLEET_INVALID_NAME; STEPFLEET_ACTIVITY_LIMIT
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, ACTIVITY_CREATE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_activity_create(struct stepfleet *c,
+                                                            const char *name,
+                                                            struct stepfleet_activity **out,
+                                                            struct stepfleet_error *error);
+
+/**
+ * One activity.
+ *
+ * @param activity  ARN or name
+ * @return STEPFLEET_OK; STEPFLEET_ACTIVITY_DOES_NOT_EXIST; STEPFLEET_INVALID_ARN
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, ACTIVITY_DESCRIBE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_activity_describe(struct stepfleet *c,
+                                                              const char *activity,
+                                                              struct stepfleet_activity **out,
+                                                              struct stepfleet_error *error);
+
+/**
+ * Activities, a page at a time.
+ *
+ * @param max_results  1 .. 1,000; 0: 100
+ * @param next_token   of the page before; NULL or "": the first
+ * @return STEPFLEET_OK; STEPFLEET_VALIDATION
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, ACTIVITY_LIST.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_activity_list(struct stepfleet *c,
+                                                          uint32_t max_results,
+                                                          const char *next_token,
+                                                          struct stepfleet_activity_page **out,
+                                                          struct stepfleet_error *error);
+
+/**
+ * Delete an activity. Tasks that wait in it go on waiting until their timeout; calls that wait for
+ * its tasks fail. One that is gone is fine.
+ *
+ * @param activity  ARN or name
+ * @return STEPFLEET_OK; STEPFLEET_INVALID_ARN
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, ACTIVITY_DELETE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_activity_delete(struct stepfleet *c, const char *activity, struct stepfleet_error *error);
+
+/**
+ * Wait for a task of an activity and take it. A task whose answer was lost is out until its
+ * timeout.
+ *
+ * @param activity  ARN or name
+ * @param worker    name of who asks, for the history, at most 80 bytes; NULL: none
+ * @param wait_ms   at most 60,000; 0: that
+ * @param[out] out  with an empty token where none came in that time
+ * @return STEPFLEET_OK; STEPFLEET_ACTIVITY_DOES_NOT_EXIST; STEPFLEET_ACTIVITY_WORKERS (1,000 wait);
+ *         STEPFLEET_TIMED_OUT; STEPFLEET_BUSY
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: `wait_ms` and the timeout; not repeated once
+ * it was sent. Source: PROTOCOL.md, ACTIVITY_TASK.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_activity_task(struct stepfleet *c,
+                                                          const char *activity,
+                                                          const char *worker,
+                                                          uint32_t wait_ms,
+                                                          struct stepfleet_activity_task **out,
+                                                          struct stepfleet_error *error);
+
+/**
+ * The task of that token is done. The first end of a task counts.
+ *
+ * @param output  JSON, at most 256 KiB
+ * @return STEPFLEET_OK; STEPFLEET_TASK_TIMED_OUT (it is over); STEPFLEET_TASK_DOES_NOT_EXIST;
+ *         STEPFLEET_INVALID_TOKEN; STEPFLEET_INVALID_OUTPUT
+ *
+ * Threads: any. Blocks: to the timeout; repeated: a repeat whose first sending was done is answered
+ * STEPFLEET_TASK_TIMED_OUT. Source: PROTOCOL.md, TASK_SUCCESS.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_task_success(struct stepfleet *c,
+                                                         struct stepfleet_bytes token,
+                                                         struct stepfleet_bytes output,
+                                                         struct stepfleet_error *error);
+
+/**
+ * The task of that token has failed.
+ *
+ * @param failure  name, at most 256 bytes; NULL: none
+ * @param cause    at most 32 KiB; absent: none
+ * @return as stepfleet_task_success(); STEPFLEET_VALIDATION (too long)
+ *
+ * Threads: any. Blocks: to the timeout; repeated likewise. Source: PROTOCOL.md, TASK_FAILURE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_task_failure(struct stepfleet *c,
+                                                         struct stepfleet_bytes token,
+                                                         const char *failure,
+                                                         struct stepfleet_bytes cause,
+                                                         struct stepfleet_error *error);
+
+/**
+ * The task of that token gets on: its HeartbeatSeconds begin anew.
+ *
+ * @return as stepfleet_task_success()
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, TASK_HEARTBEAT.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_task_heartbeat(struct stepfleet *c,
+                                                           struct stepfleet_bytes token,
                                                            struct stepfleet_error *error);
 
 /* ---- The fleet ---- */

@@ -70,6 +70,17 @@ static inline struct stepfleet_bytes bytes_of(ProtobufCBinaryData d)
     return (struct stepfleet_bytes){(const char *)d.data, d.len};
 }
 
+/* Absent is NULL, empty is not. */
+static inline struct stepfleet_bytes optional_bytes(bool has, ProtobufCBinaryData d)
+{
+    struct stepfleet_bytes b = bytes_of(d);
+
+    if (!has) {
+        return (struct stepfleet_bytes){0};
+    }
+    return b.ptr != NULL ? b : (struct stepfleet_bytes){"", 0};
+}
+
 static inline ProtobufCBinaryData bytes_to(struct stepfleet_bytes b)
 {
     return message_bytes(slice_make(b.ptr, b.len));

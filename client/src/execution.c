@@ -144,21 +144,14 @@ frames_fill(struct stepfleet_execution *out, const Stepfleet__ExecutionDetail *m
             .bytes_in = f->bytes_in,
             .bytes_out = f->bytes_out,
             .note = f->note,
+            .id = f->id,
+            .parent = f->parent,
+            .index = f->index,
         };
     }
     out->frames = frames;
     out->frame_count = m->n_frames;
-}
-
-/* Absent is NULL, empty is not. */
-static struct stepfleet_bytes optional_bytes(bool has, ProtobufCBinaryData d)
-{
-    struct stepfleet_bytes b = bytes_of(d);
-
-    if (!has) {
-        return (struct stepfleet_bytes){0};
-    }
-    return b.ptr != NULL ? b : (struct stepfleet_bytes){"", 0};
+    out->frames_in_all = m->frame_count;
 }
 
 static void execution_fill(struct stepfleet_execution *out,

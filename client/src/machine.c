@@ -168,3 +168,49 @@ stepfleet_machine_delete(struct stepfleet *c, const char *machine, struct stepfl
     arena_fini(&a);
     return error_give(error, rc, &err);
 }
+
+static void validation_fill(struct stepfleet_validation *out, const Stepfleet__ValidateReply *m)
+{
+    struct stepfleet_diagnostic *diagnostics =
+        ARENA_ARRAY(reply_arena(out), m->n_diagnostics, struct stepfleet_diagnostic);
+
+    for (size_t i = 0; i < m->n_diagnostics; i++) {
+        const Stepfleet__Diagnostic *d = m->diagnostics[i];
+
+        diagnostics[i] = (struct stepfleet_diagnostic){
+            .severity = d->severity,
+            .code = d->code,
+            .message = bytes_of(d->message),
+            .location = optional_bytes(d->has_location, d->location),
+        };
+    }
+    out->ok = strcmp(m->result, "OK") == 0;
+    out->diagnostics = diagnostics;
+    out->count = m->n_diagnostics;
+    out->truncated = m->truncated;
+}
+
+enum stepfleet_code stepfleet_machine_validate(struct stepfleet *c,
+                                               const struct stepfleet_validation_query *query,
+                                               struct stepfleet_validation **out,
+                                               struct stepfleet_error *error)
+{
+    Stepfleet__ValidateRequest q = STEPFLEET__VALIDATE_REQUEST__INIT;
+    struct stepfleet_validation *reply = reply_new(sizeof(*reply));
+    struct err err;
+    enum err_code rc;
+    void *m;
+
+    q.definition = bytes_to(query->definition);
+    q.type = text_to(query->type);
+    q.severity = text_to(query->severity);
+    q.max_results = query->max_results;
+    rc = run(c, RPC_MACHINE_VALIDATE, &q.base, reply_arena(reply), &m, &err);
+    if (rc != OK) {
+        stepfleet_release(reply);
+        return error_give(error, rc, &err);
+    }
+    validation_fill(reply, m);
+    *out = reply;
+    return STEPFLEET_OK;
+}

@@ -16,6 +16,8 @@ struct wait_queue {
 void api_init(struct api *a, struct ledger *l, const struct api_hooks *hooks)
 {
     *a = (struct api){.ledger = l, .hooks = *hooks, .started_mono_ms = ledger_now(l).mono_ms};
+    list_init(&a->called);
+    list_init(&a->answered);
 }
 
 void api_stop(struct api *a)
@@ -32,6 +34,7 @@ void api_stop(struct api *a)
 
 void api_fini(struct api *a)
 {
+    task_calls_forget(a);
     heap_fini(&a->deadlines);
     hash_fini(&a->waits);
 }
@@ -57,6 +60,24 @@ void api_dispatch(struct api *a, struct call *c)
         }
     }
     call_fail(c, ERR_UNKNOWN_METHOD, "no operation has the number %u", c->method);
+}
+
+struct asl_options definition_options(const struct api *a, bool express)
+{
+    const struct ledger_config *config = ledger_configuration(a->ledger);
+
+    return (struct asl_options){
+        .express = express,
+        .bound = config->bound,
+        .arg = config->bound_arg,
+    };
+}
+
+size_t payload_bytes(const struct api *a)
+{
+    size_t lifted = ledger_configuration(a->ledger)->payload_bytes;
+
+    return lifted != 0 ? lifted : LIMIT_PAYLOAD_BYTES;
 }
 
 void call_fail(struct call *c, enum err_code code, const char *fmt, ...)
@@ -90,7 +111,7 @@ void call_unpark(struct call *c)
     c->gone = NULL;
 }
 
-void api_expire(struct api *a)
+void api_turn(struct api *a)
 {
     struct heap_node *n;
 
@@ -99,6 +120,7 @@ void api_expire(struct api *a)
 
         c->expired(c);
     }
+    task_calls_turn(a);
 }
 
 int64_t api_wait_ms(const struct api *a)
@@ -106,6 +128,9 @@ int64_t api_wait_ms(const struct api *a)
     const struct heap_node *n = heap_min(&a->deadlines);
     int64_t wait;
 
+    if (task_calls_wait(a)) {
+        return 0;
+    }
     if (n == NULL) {
         return -1;
     }
@@ -128,9 +153,9 @@ static struct wait_queue *queue_find(const struct api *a, uint64_t execution)
     return NULL;
 }
 
-bool api_can_wait(const struct api *a)
+bool call_can_wait(const struct call *c)
 {
-    return a->waiting < LIMIT_CONTEXTS / 4;
+    return !call_holds_context(c) || c->api->waiting < LIMIT_WAITS;
 }
 
 static void queue_leave(struct call *c)
@@ -138,7 +163,7 @@ static void queue_leave(struct call *c)
     struct wait_queue *q = queue_find(c->api, c->execution);
 
     list_remove(&c->link);
-    c->api->waiting--;
+    c->api->waiting -= call_holds_context(c);
     if (q != NULL && list_empty(&q->calls)) {
         hash_remove(&c->api->waits, &q->node);
         mem_free(q);
@@ -181,7 +206,7 @@ void wait_for(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout
     c->execution = execution;
     c->seen = seen;
     list_push_back(&q->calls, &c->link);
-    c->api->waiting++;
+    c->api->waiting += call_holds_context(c);
     call_park(c, timeout_ms, wait_answer, wait_gone);
     if (c->api->stopping) {
         wait_gone(c); /* its read was under way when the others were let go */
@@ -191,9 +216,10 @@ void wait_for(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout
 void api_moved(struct api *a, uint64_t execution)
 {
     struct wait_queue *q = queue_find(a, execution);
-    struct ledger_view v;
+    const struct execution_header *h =
+        q != NULL ? ledger_execution_header(a->ledger, execution) : NULL;
 
-    if (q == NULL || !ledger_execution_view(a->ledger, execution, &v)) {
+    if (h == NULL) {
         return;
     }
     LIST_EACH_SAFE(n, after, &q->calls)
@@ -201,7 +227,7 @@ void api_moved(struct api *a, uint64_t execution)
         struct call *c = container_of(n, struct call, link);
         bool last = after == &q->calls; /* the queue goes with its last call */
 
-        if (v.header->status != EXECUTION_RUNNING || v.header->next_event - 1 > c->seen) {
+        if (h->status != EXECUTION_RUNNING || h->next_event - 1 > c->seen) {
             wait_answer(c);
         }
         if (last) {

@@ -10,7 +10,8 @@
  * gone
  *     '-----> READING: on another thread, over the store
  *
- * All calls are on the writer's thread but for what reading.h runs on the loop's pool. */
+ * All calls are on the writer's thread but for what reading.h runs on the loop's pool. Tasks ask
+ * for operations too (states:startExecution, aws-sdk:sfn:*): task_call.c is their face. */
 #ifndef STEPFLEET_API_API_H
 #define STEPFLEET_API_API_H
 
@@ -38,6 +39,10 @@ struct call {
     uint64_t seen;
     struct fleet_worker *worker; /* whose poll it is */
     struct held_report *held;    /* a report whose outputs are being committed */
+    struct activity_poll *poll;  /* for an activity's task */
+    /* A task asks, not a client; else NULL. */
+    const struct ledger_call *task;
+    uint64_t started; /* out: the execution that the task started */
 };
 
 struct api_hooks {
@@ -55,7 +60,10 @@ struct api {
     struct api_hooks hooks;
     struct heap deadlines; /* of parked calls, mono */
     struct hash waits;     /* by execution: struct wait_queue */
-    size_t waiting;        /* calls in them */
+    size_t waiting;        /* calls in them that hold a context */
+    size_t polling;        /* calls that wait for tasks of activities, likewise */
+    struct list called;    /* struct task_call: to be carried out */
+    struct list answered;  /* struct task_call: to be told to the ledger */
     int64_t started_mono_ms;
     size_t reading; /* background reads under way */
     bool stopping;  /* nothing is parked any more */
@@ -68,14 +76,22 @@ void api_fini(struct api *a);
 
 /* Carry out a call, within a turn. */
 void api_dispatch(struct api *a, struct call *c);
-/* Parked calls whose time is over, within a turn. */
-void api_expire(struct api *a);
+/* Parked calls whose time is over, and operations that tasks asked for; at the end of a turn. */
+void api_turn(struct api *a);
 int64_t api_wait_ms(const struct api *a); /* as ledger_wait_ms */
 
 /* The ledger's hooks that concern parked calls. */
 void api_worker_mail(struct api *a, struct fleet_worker *w);
 void api_worker_gone(struct api *a, struct fleet_worker *w);
 void api_moved(struct api *a, uint64_t execution);
+void api_activity_ready(struct api *a, struct ledger_activity *activity);
+/* The ledger's hook that asks for an operation: done in a later turn. */
+void api_call(struct api *a, struct ledger_call *c);
+/* Its part of api_turn(). */
+void task_calls_turn(struct api *a);
+bool task_calls_wait(const struct api *a); /* another turn is needed at once */
+/* Those not done: the ledger has them again at its next start. */
+void task_calls_forget(struct api *a);
 
 /* ---- for the operations ---- */
 
@@ -94,10 +110,10 @@ void call_fail(struct call *c, enum err_code code, const char *fmt, ...)
 
 /* ---- ARNs ---- */
 
-enum arn_kind { ARN_MACHINE, ARN_EXECUTION, ARN_EXPRESS };
+enum arn_kind { ARN_MACHINE, ARN_EXECUTION, ARN_EXPRESS, ARN_ACTIVITY };
 struct arn {
     enum arn_kind kind;
-    struct slice machine; /* name */
+    struct slice machine; /* name; of an activity: its own */
     struct slice name;    /* of the execution; Express: NAME:UUID */
 };
 /* ERR_INVALID_ARN in AWS's words. A region or account that is not this coordinator's:
@@ -107,6 +123,9 @@ arn_parse(const struct ledger_config *c, struct slice text, struct arn *out, str
 /* The machine an ARN or a bare name means. */
 enum err_code
 find_machine(struct api *a, const char *text, struct ledger_machine **out, struct err *err);
+/* The activity an ARN or a bare name means; ERR_ACTIVITY_DOES_NOT_EXIST. */
+enum err_code
+find_activity(struct api *a, const char *text, struct ledger_activity **out, struct err *err);
 /* Its id, wherever it is; *machine may be NULL. */
 enum err_code find_execution(struct api *a,
                              const char *arn,
@@ -128,11 +147,21 @@ void describe_frame(const struct asl_machine *m,
 void describe_stored(struct call *c, uint64_t execution);
 /* The same where it has ended or has more than `seen` events; else wait for news of it. */
 void describe_stored_or_wait(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout_ms);
+/* How definitions are read here. */
+struct asl_options definition_options(const struct api *a, bool express);
+/* "", "STANDARD" or "EXPRESS"; false: anything else, and the call has failed. */
+bool machine_type(struct call *c, const char *type, bool *express);
+/* Most bytes of an input, output or result. */
+size_t payload_bytes(const struct api *a);
 /* Why it cannot be redriven, in AWS's words; NULL: it can. */
 const char *redrive_refusal(const struct execution_header *h, int64_t now_ms);
 /* Calls that wait hold a face's contexts: some are left for workers, whose reports end the waits.
- */
-bool api_can_wait(const struct api *a);
+ * Those of tasks hold none. */
+bool call_can_wait(const struct call *c);
+static inline bool call_holds_context(const struct call *c)
+{
+    return c->task == NULL;
+}
 /* Wait for news of an execution: operation_EXECUTION_WAIT and the synchronous start. */
 void wait_for(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout_ms);
 

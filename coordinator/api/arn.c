@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ARNs of machines and executions, refused in AWS's words. Source: AWS Step Functions API, ARNs. */
+/* ARNs of machines, executions and activities, refused in AWS's words. Source: AWS Step Functions
+ * API, ARNs. */
 #include <string.h>
 
 #include "coordinator/api/api.h"
@@ -42,6 +43,10 @@ static bool arn_resource(const struct slice *parts, size_t n, struct arn *out)
 
     if (slice_eq_str(kind, "stateMachine") && n == 7) {
         *out = (struct arn){ARN_MACHINE, parts[6], {NULL, 0}};
+        return true;
+    }
+    if (slice_eq_str(kind, "activity") && n == 7) {
+        *out = (struct arn){ARN_ACTIVITY, parts[6], {NULL, 0}};
         return true;
     }
     if (slice_eq_str(kind, "execution") && n == 8) {
@@ -89,24 +94,54 @@ static enum err_code no_machine(struct slice text, struct err *err)
                    SLICE_FMT(text));
 }
 
+/* The name in an ARN of that kind, or the bare name. As arn_parse(). */
+static enum err_code name_of(const struct ledger_config *c,
+                             enum arn_kind kind,
+                             struct slice text,
+                             struct slice *out,
+                             struct err *err)
+{
+    struct arn arn = {kind, text, {NULL, 0}};
+    enum err_code rc = OK;
+
+    if (slice_starts_with(text, SLICE("arn:")) || !text_is_name(text)) {
+        rc = arn_parse(c, text, &arn, err);
+    }
+    if (rc == OK && arn.kind != kind) {
+        rc = arn_invalid(text, "Resource type not valid in this context", err);
+    }
+    *out = arn.machine;
+    return rc;
+}
+
 enum err_code
 find_machine(struct api *a, const char *text, struct ledger_machine **out, struct err *err)
 {
-    const struct ledger_config *c = ledger_configuration(a->ledger);
-    struct arn arn = {ARN_MACHINE, slice_str(text), {NULL, 0}};
-    enum err_code rc = OK;
+    struct slice name;
+    enum err_code rc =
+        name_of(ledger_configuration(a->ledger), ARN_MACHINE, slice_str(text), &name, err);
 
-    if (strncmp(text, "arn:", 4) == 0 || !text_is_name(slice_str(text))) {
-        rc = arn_parse(c, slice_str(text), &arn, err);
-        if (rc == OK && arn.kind != ARN_MACHINE) {
-            return arn_invalid(slice_str(text), "Resource type not valid in this context", err);
-        }
-    }
     if (rc == ERR_INVALID_ARN) {
         return rc;
     }
-    *out = rc == OK ? ledger_machine_find(a->ledger, arn.machine) : NULL;
+    *out = rc == OK ? ledger_machine_find(a->ledger, name) : NULL;
     return *out != NULL ? OK : no_machine(slice_str(text), err);
+}
+
+enum err_code
+find_activity(struct api *a, const char *text, struct ledger_activity **out, struct err *err)
+{
+    struct slice name;
+    enum err_code rc =
+        name_of(ledger_configuration(a->ledger), ARN_ACTIVITY, slice_str(text), &name, err);
+
+    if (rc == ERR_INVALID_ARN) {
+        return rc;
+    }
+    *out = rc == OK ? ledger_activity_find(a->ledger, name) : NULL;
+    return *out != NULL
+               ? OK
+               : err_set(err, ERR_ACTIVITY_DOES_NOT_EXIST, "Activity Does Not Exist: '%s'", text);
 }
 
 enum err_code find_execution(struct api *a,
@@ -119,7 +154,7 @@ enum err_code find_execution(struct api *a,
     struct arn arn;
     enum err_code rc = arn_parse(ledger_configuration(a->ledger), slice_str(text), &arn, err);
 
-    if (rc == OK && arn.kind == ARN_MACHINE) {
+    if (rc == OK && arn.kind != ARN_EXECUTION && arn.kind != ARN_EXPRESS) {
         return arn_invalid(slice_str(text), "Resource type not valid in this context", err);
     }
     if (rc == OK) {

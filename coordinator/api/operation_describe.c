@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "coordinator/api/reading.h"
+#include "proto/base/limits.h"
 
 /* ---- describing ---- */
 
@@ -37,10 +38,17 @@ void describe_header(const struct execution_header *h,
 
 static const char *frame_status_name(enum frame_status s)
 {
-    static const char *const names[] = {
-        [FRAME_RUN] = "RUNNING",   [FRAME_TIMER] = "TIMER",           [FRAME_READY] = "READY",
-        [FRAME_LEASED] = "LEASED", [FRAME_COMMITTING] = "COMMITTING", [FRAME_JOIN] = "JOIN",
-        [FRAME_DONE] = "DONE",     [FRAME_FAILED] = "FAILED"};
+    static const char *const names[] = {[FRAME_RUN] = "RUNNING",
+                                        [FRAME_TIMER] = "TIMER",
+                                        [FRAME_READY] = "READY",
+                                        [FRAME_LEASED] = "LEASED",
+                                        [FRAME_COMMITTING] = "COMMITTING",
+                                        [FRAME_JOIN] = "JOIN",
+                                        [FRAME_DONE] = "DONE",
+                                        [FRAME_FAILED] = "FAILED",
+                                        [FRAME_CALL] = "CALL",
+                                        [FRAME_TOKEN] = "TOKEN",
+                                        [FRAME_CHILD] = "CHILD"};
 
     return names[s];
 }
@@ -57,8 +65,23 @@ void describe_frame(const struct asl_machine *m,
     out->attempt = f->attempt;
     out->retry_count = f->retry_count;
     out->entered_ms = f->entered_ms;
-    out->due_ms = f->status == FRAME_TIMER ? f->due_ms : 0;
+    out->due_ms = f->due_ms;
     out->worker = arena_str(a, f->worker);
+    out->id = f->id;
+    out->parent = f->parent == ASL_NONE ? 0 : f->parent + 1;
+    out->index = f->index;
+}
+
+static const struct frame *view_frame(const void *arg, uint32_t id)
+{
+    const struct ledger_view *v = arg;
+
+    for (size_t i = 0; i < v->frame_count; i++) {
+        if (v->frames[i].frame->id == id) {
+            return v->frames[i].frame;
+        }
+    }
+    return NULL;
 }
 
 /* What only the fleet knows: progress, and who could do it. */
@@ -68,6 +91,7 @@ static void describe_live(struct api *api,
                           Stepfleet__Frame *out)
 {
     struct arena *a = ledger_turn_arena(api->ledger);
+    struct frame_set frames = {.find = view_frame, .arg = v};
     struct command c;
     struct err err;
     size_t ready;
@@ -79,8 +103,9 @@ static void describe_live(struct api *api,
     if (lf->frame->status != FRAME_READY && lf->frame->status != FRAME_LEASED) {
         return;
     }
-    if (engine_task(v->machine, v->header, lf->frame, a, &c, &err) != OK) {
-        return;
+    if (engine_task(v->machine, v->header, &frames, lf->frame, a, &c, &err) != OK ||
+        c.function.len == 0) {
+        return; /* an activity's task: nobody says beforehand who asks for it */
     }
     out->function = arena_str(a, c.function);
     fleet_function_counts(ledger_fleet(api->ledger), c.function, &ready, &workers);
@@ -95,21 +120,46 @@ static void describe_live(struct api *api,
     }
 }
 
+/* Which frames are shown: a Map may have thousands. */
+struct frame_pick {
+    size_t at[LIMIT_SHOWN_FRAMES];
+    size_t count;
+};
+
+/* The frame at `at`, where its turn is now: those that are open first, then those that failed. */
+static void pick_frame(struct frame_pick *p, const struct frame *f, size_t at, bool open)
+{
+    if (f->status != FRAME_DONE && frame_is_open(f) == open && p->count < LIMIT_SHOWN_FRAMES) {
+        p->at[p->count++] = at;
+    }
+}
+
+static Stepfleet__Frame *add_frame(Stepfleet__ExecutionDetail *d, struct arena *a)
+{
+    d->frames[d->n_frames] = arena_alloc(a, sizeof(Stepfleet__Frame));
+    return d->frames[d->n_frames++];
+}
+
 void describe_view(struct api *api, const struct ledger_view *v, Stepfleet__ExecutionDetail *d)
 {
     struct arena *a = ledger_turn_arena(api->ledger);
+    struct frame_pick shown = {.count = 0};
 
     describe_header(v->header, a, d);
-    d->frames = ARENA_ARRAY(a, v->frame_count + 1, Stepfleet__Frame *);
+    d->frames = ARENA_ARRAY(a, LIMIT_SHOWN_FRAMES, Stepfleet__Frame *);
     for (size_t i = 0; i < v->frame_count; i++) {
-        Stepfleet__Frame *f = arena_alloc(a, sizeof(*f));
+        pick_frame(&shown, v->frames[i].frame, i, true);
+        d->frame_count += v->frames[i].frame->status != FRAME_DONE;
+    }
+    for (size_t i = 0; i < v->frame_count; i++) {
+        pick_frame(&shown, v->frames[i].frame, i, false);
+    }
+    for (size_t i = 0; i < shown.count; i++) {
+        const struct ledger_frame *lf = &v->frames[shown.at[i]];
+        Stepfleet__Frame *f = add_frame(d, a);
 
-        if (v->frames[i].frame->status == FRAME_DONE) {
-            continue;
-        }
-        describe_frame(v->machine, v->frames[i].frame, a, f);
-        describe_live(api, v, &v->frames[i], f);
-        d->frames[d->n_frames++] = f;
+        describe_frame(v->machine, lf->frame, a, f);
+        describe_live(api, v, lf, f);
     }
 }
 
@@ -118,6 +168,7 @@ void describe_view(struct api *api, const struct ledger_view *v, Stepfleet__Exec
 static void work_describe(struct reading *r)
 {
     Stepfleet__ExecutionDetail *d = arena_alloc(&r->arena, sizeof(*d));
+    struct frame_pick shown = {.count = 0};
     struct asl_machine *m = NULL;
     struct image im;
 
@@ -129,12 +180,16 @@ static void work_describe(struct reading *r)
         return;
     }
     describe_header(&im.header, &r->arena, d);
-    d->frames = ARENA_ARRAY(&r->arena, im.frame_count + 1, Stepfleet__Frame *);
+    d->frames = ARENA_ARRAY(&r->arena, LIMIT_SHOWN_FRAMES, Stepfleet__Frame *);
     for (size_t i = 0; i < im.frame_count; i++) {
-        if (im.frames[i].status != FRAME_DONE) {
-            d->frames[d->n_frames] = arena_alloc(&r->arena, sizeof(Stepfleet__Frame));
-            describe_frame(m, &im.frames[i], &r->arena, d->frames[d->n_frames++]);
-        }
+        pick_frame(&shown, &im.frames[i], i, true);
+        d->frame_count += im.frames[i].status != FRAME_DONE;
+    }
+    for (size_t i = 0; i < im.frame_count; i++) {
+        pick_frame(&shown, &im.frames[i], i, false);
+    }
+    for (size_t i = 0; i < shown.count; i++) {
+        describe_frame(m, &im.frames[shown.at[i]], &r->arena, add_frame(d, &r->arena));
     }
     asl_machine_free(m);
     r->reply = &d->base;

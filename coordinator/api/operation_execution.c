@@ -26,12 +26,12 @@ start_input(struct call *c, const Stepfleet__StartRequest *q, struct slice *out,
     struct slice text = q->has_input ? message_slice(q->input) : SLICE("{}");
     const struct json_node *v;
 
-    if (text.len > LIMIT_PAYLOAD_BYTES) {
+    if (text.len > payload_bytes(c->api)) {
         return err_set(
             err, ERR_VALIDATION,
             "1 validation error detected: Value at 'input' failed to satisfy constraint: "
-            "Member must have length less than or equal to %d",
-            LIMIT_PAYLOAD_BYTES);
+            "Member must have length less than or equal to %zu",
+            payload_bytes(c->api));
     }
     if (text.len == 0) {
         return err_set(err, ERR_INVALID_EXECUTION_INPUT, "Invalid execution input.");
@@ -44,12 +44,17 @@ start_input(struct call *c, const Stepfleet__StartRequest *q, struct slice *out,
     return OK;
 }
 
+/* A task's start that names nothing has one name in every repeat. */
+static struct slice default_name(const struct call *c)
+{
+    return c->task != NULL ? c->task->default_name : random_uuid(c->api->ledger);
+}
+
 static enum err_code start_prepare(struct call *c,
                                    const Stepfleet__StartRequest *q,
                                    struct ledger_start *s,
                                    struct err *err)
 {
-    struct ledger *l = c->api->ledger;
     enum err_code rc = find_machine(c->api, q->machine, &s->machine, err);
 
     if (rc != OK) {
@@ -59,7 +64,10 @@ static enum err_code start_prepare(struct call *c,
         return err_set(err, ERR_MACHINE_DELETING, "State Machine is being deleted: '%.*s'",
                        SLICE_FMT(s->machine->arn));
     }
-    s->name = q->name[0] != '\0' ? slice_str(q->name) : random_uuid(l);
+    if (c->task != NULL && c->task->waits) {
+        s->parent = c->task->task;
+    }
+    s->name = q->name[0] != '\0' ? slice_str(q->name) : default_name(c);
     if (!text_is_name(s->name)) {
         return err_set(err, ERR_INVALID_NAME, "Invalid Name: '%.*s'",
                        SLICE_FMT(slice_head(s->name, 300)));
@@ -91,19 +99,41 @@ static void reply_start(struct call *c, struct slice arn, int64_t start_ms)
     c->reply(c, &r.base);
 }
 
+/* An execution tells its end to the one task that started it: a second that would wait for it is
+ * refused. */
+static bool is_same_start(const struct ledger_start *s, const struct execution_header *h)
+{
+    return s->parent.execution == 0 && h->status == EXECUTION_RUNNING &&
+           slice_eq(h->input.text, s->input);
+}
+
+/* Did this very attempt of a task start it, before a crash took the answer? */
+static bool
+is_own_start(const struct call *c, const struct ledger_start *s, const struct execution_header *h)
+{
+    return c->task != NULL &&
+           (slice_eq(s->name, c->task->default_name) ||
+            (s->parent.execution != 0 && h->parent.execution == s->parent.execution &&
+             h->parent.frame == s->parent.frame && h->parent.attempt == s->parent.attempt &&
+             h->parent.entered_event == s->parent.entered_event));
+}
+
 /* A name that was used: the same start while it runs is the same execution, anything else is
  * refused. */
 static void start_again(struct call *c, const struct ledger_start *s, uint64_t id)
 {
-    struct ledger_view v;
+    const struct execution_header *h;
     struct err err;
     enum err_code rc = ledger_execution_load(c->api->ledger, id, &err);
 
     if (rc != OK) {
         c->fail(c, rc, &err);
-    } else if (ledger_execution_view(c->api->ledger, id, &v) &&
-               v.header->status == EXECUTION_RUNNING && slice_eq(v.header->input.text, s->input)) {
-        reply_start(c, v.header->arn, v.header->start_ms);
+        return;
+    }
+    h = ledger_execution_header(c->api->ledger, id);
+    if (h != NULL && (is_same_start(s, h) || is_own_start(c, s, h))) {
+        c->started = id;
+        reply_start(c, h->arn, h->start_ms);
     } else {
         call_fail(c, ERR_EXECUTION_EXISTS, "Execution Already Exists: '%.*s'", SLICE_FMT(s->arn));
     }
@@ -121,6 +151,10 @@ void operation_EXECUTION_START(struct call *c)
     if (rc == OK) {
         s.arn = execution_arn(l, &s);
     }
+    if (rc == OK && s.machine->express && s.parent.execution != 0) {
+        rc = err_set(&err, ERR_MACHINE_TYPE,
+                     "This operation is not supported by this type of state machine");
+    }
     if (rc == OK && !s.machine->express) {
         rc = ledger_execution_find(l, s.machine, s.name, &id, &err);
         if (rc == OK) {
@@ -133,6 +167,7 @@ void operation_EXECUTION_START(struct call *c)
         rc = ledger_start(l, &s, &id, &err);
     }
     if (rc == OK) {
+        c->started = id;
         reply_start(c, s.arn, ledger_now(l).wall_ms);
     } else {
         c->fail(c, rc, &err);
@@ -152,7 +187,7 @@ void operation_EXECUTION_START_SYNC(struct call *c)
         rc = err_set(&err, ERR_MACHINE_TYPE,
                      "This operation is not supported by this type of state machine");
     }
-    if (rc == OK && !api_can_wait(c->api)) {
+    if (rc == OK && !call_can_wait(c)) {
         rc = err_set(&err, ERR_BUSY, "too many synchronous runs and waits at once");
     }
     if (rc == OK) {
@@ -180,7 +215,7 @@ static void reply_time(struct call *c, int64_t time_ms)
 static enum err_code open_execution(struct call *c,
                                     const char *arn,
                                     uint64_t *id,
-                                    struct ledger_view *v,
+                                    const struct execution_header **out,
                                     struct err *err)
 {
     enum err_code rc = find_execution(c->api, arn, id, NULL, err);
@@ -188,8 +223,9 @@ static enum err_code open_execution(struct call *c,
     if (rc == OK) {
         rc = ledger_execution_load(c->api->ledger, *id, err);
     }
-    if (rc == OK && !ledger_execution_view(c->api->ledger, *id, v)) {
-        rc = err_set(err, ERR_INTERNAL, "a loaded execution is not there");
+    if (rc == OK) {
+        *out = ledger_execution_header(c->api->ledger, *id);
+        rc = *out != NULL ? OK : err_set(err, ERR_INTERNAL, "a loaded execution is not there");
     }
     return rc;
 }
@@ -198,17 +234,17 @@ void operation_EXECUTION_STOP(struct call *c)
 {
     const Stepfleet__StopRequest *q = (const void *)c->request;
     struct engine_event ev = {.kind = ENGINE_STOP};
-    struct ledger_view v;
+    const struct execution_header *h;
     struct err err;
     uint64_t id;
-    enum err_code rc = open_execution(c, q->execution, &id, &v, &err);
+    enum err_code rc = open_execution(c, q->execution, &id, &h, &err);
 
     if (rc != OK) {
         c->fail(c, rc, &err);
         return;
     }
-    if (v.header->status != EXECUTION_RUNNING) {
-        reply_time(c, v.header->stop_ms); /* an ended execution stays as it ended */
+    if (h->status != EXECUTION_RUNNING) {
+        reply_time(c, h->stop_ms); /* an ended execution stays as it ended */
         return;
     }
     if (q->has_error) {
@@ -225,6 +261,11 @@ void operation_EXECUTION_STOP(struct call *c)
     }
 }
 
+static uint64_t history_events(const struct execution_header *h)
+{
+    return h->rules != NULL ? h->rules->history_events : LIMIT_HISTORY_EVENTS;
+}
+
 const char *redrive_refusal(const struct execution_header *h, int64_t now_ms)
 {
     int64_t period_ms = (int64_t)LIMIT_REDRIVE_DAYS * 24 * 3600 * 1000;
@@ -238,7 +279,7 @@ const char *redrive_refusal(const struct execution_header *h, int64_t now_ms)
     if (h->status == EXECUTION_SUCCEEDED) {
         return "Execution is SUCCEEDED and cannot be redriven";
     }
-    if (h->next_event - 1 >= LIMIT_HISTORY_EVENTS - 1) {
+    if (h->next_event - 1 >= history_events(h) - 1) {
         return "Execution history event limit exceeded";
     }
     if (now_ms - h->stop_ms > period_ms) {
@@ -263,22 +304,21 @@ void operation_EXECUTION_REDRIVE(struct call *c)
         .kind = ENGINE_REDRIVE,
         .redrive_token = token_hash(q->client_token),
     };
-    struct ledger_view v;
+    const struct execution_header *h;
     const char *refusal;
     struct err err;
     uint64_t id;
-    enum err_code rc = open_execution(c, q->execution, &id, &v, &err);
+    enum err_code rc = open_execution(c, q->execution, &id, &h, &err);
 
     if (rc != OK) {
         c->fail(c, rc, &err);
         return;
     }
-    if (v.header->redrive_count > 0 && ev.redrive_token != 0 &&
-        v.header->redrive_token == ev.redrive_token) {
-        reply_time(c, v.header->redrive_ms);
+    if (h->redrive_count > 0 && ev.redrive_token != 0 && h->redrive_token == ev.redrive_token) {
+        reply_time(c, h->redrive_ms);
         return;
     }
-    refusal = redrive_refusal(v.header, ledger_now(l).wall_ms);
+    refusal = redrive_refusal(h, ledger_now(l).wall_ms);
     if (refusal != NULL) {
         call_fail(c, ERR_NOT_REDRIVABLE, "Execution is not redrivable: %s. Execution Arn: '%s'",
                   refusal, q->execution);
@@ -311,7 +351,7 @@ void operation_EXECUTION_WAIT(struct call *c)
     } else if (v.header->status != EXECUTION_RUNNING || v.header->next_event - 1 > q->seen) {
         describe_view(c->api, &v, &d);
         c->reply(c, &d.base);
-    } else if (!api_can_wait(c->api)) {
+    } else if (!call_can_wait(c)) {
         call_fail(c, ERR_BUSY, "too many synchronous runs and waits at once");
     } else {
         wait_for(c, id, q->seen, timeout);

@@ -7,10 +7,20 @@
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
-static bool is_express(const char *type, bool *express)
+/* AWS's, where none was given. */
+static const char logging_default[] = "{\"includeExecutionData\":false,\"level\":\"OFF\"}";
+
+bool machine_type(struct call *c, const char *type, bool *express)
 {
     *express = strcmp(type, "EXPRESS") == 0;
-    return *express || type[0] == '\0' || strcmp(type, "STANDARD") == 0;
+    if (*express || type[0] == '\0' || strcmp(type, "STANDARD") == 0) {
+        return true;
+    }
+    call_fail(c, ERR_VALIDATION,
+              "1 validation error detected: Value '%.100s' at 'type' failed to satisfy "
+              "constraint: Member must satisfy enum value set: [STANDARD, EXPRESS]",
+              type);
+    return false;
 }
 
 static void reply_machine(struct call *c,
@@ -83,6 +93,7 @@ void operation_MACHINE_CREATE(struct call *c)
     struct ledger *l = c->api->ledger;
     struct slice name = slice_str(q->name);
     struct asl_diagnostics found = {0};
+    struct asl_options options;
     struct asl_machine *parsed;
     struct ledger_machine *m;
     struct err err;
@@ -93,14 +104,7 @@ void operation_MACHINE_CREATE(struct call *c)
         call_fail(c, ERR_INVALID_NAME, "Invalid Name: '%.*s'", SLICE_FMT(slice_head(name, 300)));
         return;
     }
-    if (!is_role(c, q->role_arn, q->logging)) {
-        return;
-    }
-    if (!is_express(q->type, &express)) {
-        call_fail(c, ERR_VALIDATION,
-                  "1 validation error detected: Value '%.100s' at 'type' failed to satisfy "
-                  "constraint: Member must satisfy enum value set: [STANDARD, EXPRESS]",
-                  q->type);
+    if (!is_role(c, q->role_arn, q->logging) || !machine_type(c, q->type, &express)) {
         return;
     }
     m = ledger_machine_find(l, name);
@@ -112,7 +116,8 @@ void operation_MACHINE_CREATE(struct call *c)
         call_fail(c, ERR_MACHINE_LIMIT, "State Machine Max Limit Exceeded");
         return;
     }
-    rc = asl_machine_parse(message_slice(q->definition), express, ledger_turn_arena(l), &found,
+    options = definition_options(c->api, express);
+    rc = asl_machine_parse(message_slice(q->definition), &options, ledger_turn_arena(l), &found,
                            &parsed, &err);
     if (rc != OK) {
         c->fail(c, rc, &err);
@@ -133,6 +138,7 @@ static void update_definition(struct call *c,
         q->role_arn[0] != '\0' ? slice_str(q->role_arn) : arena_copy(a, m->role_arn);
     const struct asl_machine *old;
     struct slice text = message_slice(q->definition);
+    struct asl_options options = definition_options(c->api, m->express);
     struct asl_diagnostics found = {0};
     struct asl_machine *parsed;
     struct err err;
@@ -146,7 +152,7 @@ static void update_definition(struct call *c,
         return;
     }
     if (rc == OK) {
-        rc = asl_machine_parse(text, m->express, a, &found, &parsed, &err);
+        rc = asl_machine_parse(text, &options, a, &found, &parsed, &err);
     }
     if (rc != OK) {
         c->fail(c, rc, &err);
@@ -222,6 +228,8 @@ describe_machine(struct api *api, const struct ledger_machine *m, Stepfleet__Mac
     d->revision = m->revision;
     d->created_ms = m->created_ms;
     d->updated_ms = m->updated_ms;
+    d->logging =
+        message_bytes(m->logging.len != 0 ? arena_copy(a, m->logging) : slice_str(logging_default));
 }
 
 void operation_MACHINE_DESCRIBE(struct call *c)

@@ -41,6 +41,10 @@ static Stepfleet__Lease *lease_message(struct arena *a, const struct ledger_leas
     m->retry_count = l->retry_count;
     m->timeout_ms = (uint64_t)l->timeout_ms;
     m->heartbeat_ms = (uint64_t)l->heartbeat_ms;
+    m->qualifier = message_bytes(l->qualifier);
+    m->credentials = message_bytes(l->credentials);
+    m->log_tail = l->log_tail;
+    m->submits = l->submits;
     return m;
 }
 
@@ -253,6 +257,19 @@ report_upload(struct call *c, struct fleet_worker *w, const Stepfleet__Upload *u
     return rc;
 }
 
+static enum err_code
+report_submitted(struct call *c, struct fleet_worker *w, const Stepfleet__Submitted *s)
+{
+    struct err err;
+    enum err_code rc =
+        ledger_task_submit(c->api->ledger, w, token_of(s->token), message_slice(s->output), &err);
+
+    if (rc != OK && rc != ERR_LEASE_LOST) {
+        log_warn("a job's begin was refused: worker=%.*s: %s", SLICE_FMT(w->name), err.msg);
+    }
+    return rc;
+}
+
 static void report_send(struct held_report *r)
 {
     struct call *c = r->call;
@@ -303,6 +320,12 @@ static void report_gone(struct call *c)
     call_fail(c, ERR_UNAVAILABLE, "the outputs are still being completed");
 }
 
+/* A worker sends no more than that; one of another make may. */
+static struct slice log_end(struct slice log)
+{
+    return log.len > LIMIT_LOG_TAIL_BYTES ? slice_from(log, log.len - LIMIT_LOG_TAIL_BYTES) : log;
+}
+
 static enum err_code report_result(struct call *c,
                                    struct fleet_worker *w,
                                    const Stepfleet__Result *q,
@@ -330,7 +353,8 @@ static enum err_code report_result(struct call *c,
                                 &o->commit, &err);
         o->report->open += (size_t)(rc == OK);
     } else {
-        rc = ledger_task_succeed(l, w, o->token, message_slice(q->result), &err);
+        rc = ledger_task_succeed(l, w, o->token, message_slice(q->result),
+                                 log_end(message_slice(q->log)), &err);
     }
     if (rc != OK && rc != ERR_LEASE_LOST) {
         log_warn("a result was refused: worker=%.*s: %s", SLICE_FMT(w->name), err.msg);
@@ -352,19 +376,43 @@ report_progress(struct call *c, struct fleet_worker *w, const Stepfleet__ReportR
     }
 }
 
+/* Uploads, submitted, results: an outcome each, in that order. */
+static void
+report_outcomes(struct held_report *r, struct fleet_worker *w, const Stepfleet__ReportRequest *q)
+{
+    struct report_outcome *o = r->outcomes;
+
+    for (size_t i = 0; i < q->n_uploads; i++, o++) {
+        o->report = r;
+        o->token = token_of(q->uploads[i]->token);
+        o->status = (uint32_t)report_upload(r->call, w, q->uploads[i]);
+    }
+    for (size_t i = 0; i < q->n_submitted; i++, o++) {
+        o->report = r;
+        o->token = token_of(q->submitted[i]->token);
+        o->status = (uint32_t)report_submitted(r->call, w, q->submitted[i]);
+    }
+    for (size_t i = 0; i < q->n_results; i++, o++) {
+        o->report = r;
+        o->token = token_of(q->results[i]->token);
+        o->status = (uint32_t)report_result(r->call, w, q->results[i], o);
+    }
+}
+
 void operation_WORKER_REPORT(struct call *c)
 {
     const Stepfleet__ReportRequest *q = (const void *)c->request;
     struct ledger *l = c->api->ledger;
     struct fleet_worker *w = known_worker(c, q->worker);
-    size_t count = q->n_uploads + q->n_results;
+    size_t count = q->n_uploads + q->n_submitted + q->n_results;
     struct held_report *r;
 
     if (w == NULL) {
         return;
     }
-    if (q->n_uploads > LIMIT_REPORTS || q->n_results > LIMIT_REPORTS) {
-        call_fail(c, ERR_TOO_LARGE, "a report has at most %d uploads and %d results", LIMIT_REPORTS,
+    if (q->n_uploads > LIMIT_REPORTS || q->n_submitted > LIMIT_REPORTS ||
+        q->n_results > LIMIT_REPORTS) {
+        call_fail(c, ERR_TOO_LARGE, "a report has at most %d uploads, submitted and results each",
                   LIMIT_REPORTS);
         return;
     }
@@ -374,18 +422,7 @@ void operation_WORKER_REPORT(struct call *c)
     r->outcome_count = count;
     r->open = 1; /* this call itself: no commit may free it under our hands */
     fleet_worker_carries(ledger_fleet(l), w, 1);
-    for (size_t i = 0; i < count; i++) {
-        struct report_outcome *o = &r->outcomes[i];
-
-        o->report = r;
-        if (i < q->n_uploads) {
-            o->token = token_of(q->uploads[i]->token);
-            o->status = (uint32_t)report_upload(c, w, q->uploads[i]);
-        } else {
-            o->token = token_of(q->results[i - q->n_uploads]->token);
-            o->status = (uint32_t)report_result(c, w, q->results[i - q->n_uploads], o);
-        }
-    }
+    report_outcomes(r, w, q);
     report_progress(c, w, q);
     for (size_t i = 0; i < q->n_returned; i++) {
         (void)ledger_task_return(l, w, token_of(q->returned[i]));

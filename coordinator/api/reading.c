@@ -47,6 +47,7 @@ struct reading *reading_new(struct call *c, void (*work)(struct reading *r))
     r->done = reading_done;
     r->wait.durable = reading_durable;
     r->source.store = ledger_store(c->api->ledger);
+    r->source.rules = ledger_rules(c->api->ledger);
     r->source.account = ledger_configuration(c->api->ledger)->account;
     return r;
 }
@@ -76,6 +77,7 @@ enum err_code reading_machine(struct reading *r,
                               struct err *err)
 {
     struct key key = key_revision(h->account, h->machine, h->revision);
+    struct asl_options options = definition_options(r->api, h->express);
     struct asl_diagnostics found = {0};
     struct revision_row row;
     struct buf b = {0};
@@ -89,7 +91,8 @@ enum err_code reading_machine(struct reading *r,
         rc = revision_row_decode(buf_slice(&b), &row, err);
     }
     if (rc == OK) {
-        rc = asl_machine_parse(row.definition, h->express, &r->arena, &found, out, err);
+        options.stored = true;
+        rc = asl_machine_parse(row.definition, &options, &r->arena, &found, out, err);
     }
     buf_fini(&b);
     return rc;

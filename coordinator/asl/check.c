@@ -1,38 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine as a graph, scope by scope: every target exists, an end can be there to reach, every
- * state is led to. Where other errors were found only missing targets are told, since the rest
- * would follow from what could not be read. Source: answers of ValidateStateMachineDefinition: a
- * scope without a terminal state is told once, without a place, and hides what cannot be reached.
- */
+/* The machine as a graph: every target exists, the top level has an end, every state is led to.
+ * Where other errors were found, what cannot be reached is not told: it would follow from what
+ * could not be read. Source: answers of ValidateStateMachineDefinition: missing targets come first;
+ * a machine without a terminal state is told without a place, and hides what cannot be reached; a
+ * branch or a Map's processor need not have one. */
 #include "coordinator/asl/parse.h"
 
-static void add(struct asl_parse *p, const char *code, struct slice message, struct slice location)
+static void
+add(struct asl_parse *p, const char *code, struct slice message, const struct asl_place *place)
 {
-    asl_diagnostics_add(p->found, p->texts, ASL_ERROR, code, message, location);
     p->errors++;
+    if (!asl_diagnostics_full(p->found)) {
+        asl_diagnostics_add(p->found, p->texts, ASL_ERROR, code, message,
+                            place == NULL ? (struct slice){NULL, 0}
+                                          : asl_place_print(place, p->texts));
+    }
 }
 
-static void check_targets(struct asl_parse *p)
+static uint32_t find_state(const struct asl_parse *p, struct slice name, uint32_t scope)
 {
-    for (size_t i = 0; i < p->edge_count; i++) {
-        const struct edge *e = &p->edges[i];
+    HASH_EACH_MATCH(node, &p->targets, parse_hash(p, name, scope))
+    {
+        const struct parsed_state *st = container_of(node, struct parsed_state, by_scope);
 
+        if (st->state.scope == scope && slice_eq(st->state.name, name)) {
+            return st->number;
+        }
+    }
+    return ASL_NONE;
+}
+
+/* Every transition gets its state. */
+static void resolve_targets(struct asl_parse *p)
+{
+    for (size_t i = 0; i < p->edge_room.count; i++) {
+        struct edge *e = &p->edges[i];
+
+        e->to = find_state(p, e->target, e->scope);
+        *(e->out != NULL ? e->out : &p->scopes[e->scope].scope.start_at) = e->to;
         if (e->to == ASL_NONE) {
             add(p, "MISSING_TRANSITION_TARGET",
                 arena_printf(p->texts, "Missing 'Next' target: %.*s", SLICE_FMT(e->target)),
-                e->location);
+                e->place);
         }
     }
 }
 
-static bool has_terminal(const struct asl_machine *m, uint32_t scope)
+/* The top level, whose number is 0, has a state that ends it. */
+static bool check_end(struct asl_parse *p)
 {
-    for (uint32_t i = 0; i < m->state_count; i++) {
-        if (m->states[i].scope == scope && m->states[i].end) {
-            return true;
-        }
+    bool ends = p->scope_room.count == 0 || !p->scopes[0].readable;
+
+    for (size_t i = 0; i < p->state_room.count; i++) {
+        ends |= p->states[i]->state.scope == 0 && p->states[i]->state.end;
     }
-    return false;
+    if (!ends) {
+        add(p, "MISSING_END_STATE", SLICE("Workflow has no terminal state"), NULL);
+    }
+    return ends;
 }
 
 /* Edges sorted by where they come from: those of state i are at[i] .. at[i + 1]. */
@@ -43,18 +68,19 @@ struct graph {
 
 static struct graph graph_build(const struct asl_parse *p)
 {
-    struct graph g = {ARENA_ARRAY(p->texts, p->m->state_count + 2, uint32_t),
-                      ARENA_ARRAY(p->texts, p->edge_count, uint32_t)};
+    size_t states = p->state_room.count;
+    struct graph g = {ARENA_ARRAY(p->texts, states + 2, uint32_t),
+                      ARENA_ARRAY(p->texts, p->edge_room.count, uint32_t)};
 
-    for (size_t i = 0; i < p->edge_count; i++) {
+    for (size_t i = 0; i < p->edge_room.count; i++) {
         if (p->edges[i].from != ASL_NONE && p->edges[i].to != ASL_NONE) {
             g.at[p->edges[i].from + 2]++;
         }
     }
-    for (uint32_t i = 2; i < p->m->state_count + 2; i++) {
+    for (size_t i = 2; i < states + 2; i++) {
         g.at[i] += g.at[i - 1];
     }
-    for (size_t i = 0; i < p->edge_count; i++) {
+    for (size_t i = 0; i < p->edge_room.count; i++) {
         if (p->edges[i].from != ASL_NONE && p->edges[i].to != ASL_NONE) {
             g.to[g.at[p->edges[i].from + 1]++] = p->edges[i].to;
         }
@@ -66,12 +92,12 @@ static struct graph graph_build(const struct asl_parse *p)
 static bool *find_reached(const struct asl_parse *p)
 {
     struct graph g = graph_build(p);
-    bool *reached = ARENA_ARRAY(p->texts, p->m->state_count, bool);
-    uint32_t *todo = ARENA_ARRAY(p->texts, p->m->state_count, uint32_t);
+    bool *reached = ARENA_ARRAY(p->texts, p->state_room.count, bool);
+    uint32_t *todo = ARENA_ARRAY(p->texts, p->state_room.count, uint32_t);
     size_t count = 0;
 
-    for (uint32_t i = 0; i < p->m->scope_count; i++) {
-        uint32_t start = p->m->scopes[i].start_at;
+    for (size_t i = 0; i < p->scope_room.count; i++) {
+        uint32_t start = p->scopes[i].scope.start_at;
 
         if (start != ASL_NONE && !reached[start]) {
             reached[start] = true;
@@ -94,28 +120,19 @@ static bool *find_reached(const struct asl_parse *p)
 void check_graph(struct asl_parse *p)
 {
     bool readable = p->errors == 0;
-    bool ends = true;
     const bool *reached;
 
-    check_targets(p);
-    if (!readable) {
-        return;
-    }
-    for (uint32_t i = 0; i < p->m->scope_count; i++) {
-        ends = ends && has_terminal(p->m, i);
-    }
-    if (!ends) {
-        add(p, "MISSING_END_STATE", SLICE("Workflow has no terminal state"),
-            (struct slice){NULL, 0});
+    resolve_targets(p);
+    if (!check_end(p) || !readable) {
         return;
     }
     reached = find_reached(p);
-    for (uint32_t i = 0; i < p->m->state_count; i++) {
+    for (size_t i = 0; i < p->state_room.count; i++) {
         if (!reached[i]) {
             add(p, "MISSING_TRANSITION_TARGET",
                 arena_printf(p->texts, "State \"%.*s\" is not reachable.",
-                             SLICE_FMT(p->m->states[i].name)),
-                p->m->states[i].pointer);
+                             SLICE_FMT(p->states[i]->state.name)),
+                p->states[i]->place);
         }
     }
 }

@@ -165,6 +165,23 @@ holds(const struct choice_operator *op, const struct json_node *x, const struct 
     return false;
 }
 
+/* AWS asks what it compares for a number, but takes what a path gives on the right as Java's
+ * asDouble() does: a string by the number it spells, true as 1, all else as 0. */
+static const struct json_node *as_number(const struct json_node *v, struct arena *a)
+{
+    double number = 0;
+
+    if (json_is(v, JSON_NUMBER)) {
+        return v;
+    }
+    if (json_is(v, JSON_STRING)) {
+        (void)text_parse_double(json_text(v), &number);
+    }
+    return json_is(v, JSON_STRING) && number - number == 0
+               ? json_real(a, number)
+               : json_integer(a, json_is(v, JSON_TRUE) ? 1 : 0);
+}
+
 /* *out is NULL where the path finds nothing, which is a failure unless it `may_miss`. */
 static bool read_operand(const struct asl_path *p,
                          bool may_miss,
@@ -218,7 +235,7 @@ static bool compare_holds(const struct asl_rule *r,
         (r->value_path != NULL && !read_operand(r->value_path, false, s, &y, why))) {
         return false;
     }
-    *yes = holds(r->op, x, y);
+    *yes = holds(r->op, x, r->op->type == CHOICE_NUMERIC ? as_number(y, s->a) : y);
     return true;
 }
 
@@ -238,6 +255,7 @@ rule_holds(const struct asl_rule *r, const struct asl_scope_data *s, bool *yes, 
 bool asl_choose(const struct asl_choice *c,
                 const struct asl_scope_data *s,
                 uint32_t *next,
+                size_t *rule,
                 struct failure *why)
 {
     for (size_t i = 0; i < c->rule_count; i++) {
@@ -248,14 +266,17 @@ bool asl_choose(const struct asl_choice *c,
         }
         if (yes) {
             *next = c->rule_next[i];
+            *rule = i;
             return true;
         }
     }
     if (c->default_next == ASL_NONE) {
-        why->error = SLICE("States.NoChoiceMatched");
-        why->cause = SLICE("No choice rule matched and no Default is given");
+        why->error = SLICE("States.Runtime");
+        why->cause = SLICE("Failed to transition out of the state. The state does not point to a "
+                           "next state.");
         return false;
     }
     *next = c->default_next;
+    *rule = c->rule_count;
     return true;
 }

@@ -2,6 +2,8 @@
 /* See diagnostics.h. */
 #include "coordinator/asl/diagnostics.h"
 
+#include <stdio.h>
+
 struct asl_place asl_place_member(const struct asl_place *up, struct slice name)
 {
     return (struct asl_place){.up = up, .name = name};
@@ -15,8 +17,7 @@ struct asl_place asl_place_element(const struct asl_place *up, size_t index)
 /* Names of states are short; what is not is cut, so that a hundred diagnostics stay small. */
 enum { PLACE_NAME_BYTES = 512 };
 
-/* The first bytes of `s`, whole characters only. */
-static struct slice cut(struct slice s, size_t len)
+struct slice asl_text_cut(struct slice s, size_t len)
 {
     if (s.len <= len) {
         return s;
@@ -27,25 +28,50 @@ static struct slice cut(struct slice s, size_t len)
     return slice_head(s, len);
 }
 
-/* Outermost first, so the chain is written from its far end. */
-static struct slice place_append(const struct asl_place *at, struct arena *a)
+/* Bytes of one link, written to `out` where that is not NULL. */
+static size_t link_text(const struct asl_place *at, char *out, size_t bytes)
 {
-    struct slice before;
+    struct slice name = asl_text_cut(at->name, PLACE_NAME_BYTES);
+    int n = at->element ? snprintf(out, bytes, "[%zu]", at->index)
+                        : snprintf(out, bytes, "/%.*s", SLICE_FMT(name));
 
-    if (at->up == NULL) {
-        return SLICE("");
-    }
-    before = place_append(at->up, a);
-    return at->element ? arena_printf(a, "%.*s[%zu]", SLICE_FMT(before), at->index)
-                       : arena_printf(a, "%.*s/%.*s", SLICE_FMT(before),
-                                      SLICE_FMT(cut(at->name, PLACE_NAME_BYTES)));
+    return n < 0 ? 0 : (size_t)n;
 }
 
 struct slice asl_place_print(const struct asl_place *at, struct arena *a)
 {
-    struct slice text = place_append(at, a);
+    char link[PLACE_NAME_BYTES + 2];
+    size_t len = 0;
+    char *end;
 
-    return text.len == 0 ? SLICE("/") : text;
+    if (at->up == NULL) {
+        return SLICE("/");
+    }
+    for (const struct asl_place *up = at; up->up != NULL; up = up->up) {
+        len += link_text(up, NULL, 0);
+    }
+    end = (char *)arena_alloc(a, len) + len;
+    for (const struct asl_place *up = at; up->up != NULL; up = up->up) {
+        size_t bytes = link_text(up, link, sizeof(link));
+
+        end -= bytes;
+        memcpy(end, link, bytes);
+    }
+    return slice_make(end, len);
+}
+
+const struct asl_place *asl_place_keep(const struct asl_place *at, struct arena *a)
+{
+    struct asl_place *copy;
+
+    if (at->kept) {
+        return at;
+    }
+    copy = ARENA_NEW(a, struct asl_place);
+    *copy = *at;
+    copy->kept = true;
+    copy->up = at->up == NULL ? NULL : asl_place_keep(at->up, a);
+    return copy;
 }
 
 bool asl_diagnostics_full(const struct asl_diagnostics *found)

@@ -13,12 +13,18 @@ struct asl_place {
     struct slice name;          /* of a member */
     size_t index;               /* of an element */
     bool element;
+    bool kept; /* it and all above it are in an arena */
 };
 
 struct asl_place asl_place_member(const struct asl_place *up, struct slice name);
 struct asl_place asl_place_element(const struct asl_place *up, size_t index);
 /* "/" for the document, "/States/A" and "[0]" for what is in it. */
 struct slice asl_place_print(const struct asl_place *at, struct arena *a);
+/* The place for longer than the stack: what is kept already is shared. */
+const struct asl_place *asl_place_keep(const struct asl_place *at, struct arena *a);
+
+/* The first bytes of UTF-8 text, at most `len`, whole characters only: what messages show of it. */
+struct slice asl_text_cut(struct slice s, size_t len);
 
 /* Would one more be dropped? Then nobody need write its text. */
 bool asl_diagnostics_full(const struct asl_diagnostics *found);

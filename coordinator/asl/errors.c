@@ -4,28 +4,27 @@
  * stop the failure. */
 #include "coordinator/asl/eval.h"
 
-static bool one_matches(struct slice pattern, struct slice error, bool task, bool heartbeat)
+static bool one_matches(struct slice pattern, struct slice error, unsigned kinds)
 {
     if (slice_eq(pattern, error) || slice_eq_str(pattern, "States.ALL")) {
         return true;
     }
     if (slice_eq_str(pattern, "States.TaskFailed")) {
-        return task && !slice_eq_str(error, "States.Timeout");
+        return (kinds & ASL_FAILED_TASK) != 0 && !slice_eq_str(error, "States.Timeout");
     }
-    return heartbeat && slice_eq_str(pattern, "States.HeartbeatTimeout");
+    if (slice_eq_str(pattern, "States.HeartbeatTimeout")) {
+        return (kinds & ASL_FAILED_HEARTBEAT) != 0;
+    }
+    return (kinds & ASL_FAILED_BRANCH) != 0 && slice_eq_str(pattern, "States.BranchFailed");
 }
 
-bool asl_error_matches(const struct slice *errors,
-                       size_t count,
-                       struct slice error,
-                       bool task,
-                       bool heartbeat)
+bool asl_error_matches(const struct slice *errors, size_t count, struct slice error, unsigned kinds)
 {
     if (slice_eq_str(error, "States.Runtime")) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        if (one_matches(errors[i], error, task, heartbeat)) {
+        if (one_matches(errors[i], error, kinds)) {
             return true;
         }
     }

@@ -13,13 +13,19 @@ struct failure {
     struct slice cause;
 };
 
+/* Variables by name; the value lives as long as the evaluation. NULL: there is no such variable. */
+struct asl_variables {
+    const struct json_node *(*get)(void *arg, struct slice name);
+    void *arg;
+};
+
 /* What an expression can see. */
 struct asl_scope_data {
-    const struct json_node *input;     /* "$" */
-    const struct json_node *context;   /* "$$"; NULL: none */
-    const struct json_node *variables; /* an object, "$name"; NULL: none */
-    uint64_t *seed;                    /* advanced by every use of chance: MathRandom, UUID */
-    struct arena *a;                   /* results and failures; values may also point into inputs */
+    const struct json_node *input;         /* "$" */
+    const struct json_node *context;       /* "$$"; NULL: none */
+    const struct asl_variables *variables; /* "$name"; NULL: none */
+    uint64_t *seed;                        /* advanced by every use of chance: MathRandom, UUID */
+    struct arena *a; /* results and failures; values may also point into inputs */
 };
 
 /* All: true, or false with *why set. Causes are the part after AWS's "An error occurred while
@@ -37,9 +43,16 @@ bool asl_apply_template(const struct asl_template *t,
                         const struct asl_scope_data *s,
                         const struct json_node **out,
                         struct failure *why);
-/* Does it use chance, so that it would not give the same again? (States.UUID, unseeded MathRandom)
- */
-bool asl_template_is_random(const struct asl_template *t);
+/* What it looks at beside "$". */
+enum asl_uses {
+    ASL_USES_CONTEXT = 1,   /* "$$" */
+    ASL_USES_VARIABLES = 2, /* "$name" */
+    ASL_USES_CHANCE = 4,    /* States.UUID, unseeded MathRandom: it would not give the same again */
+    ASL_USES_INPUT = 8,     /* "$": filters that look at the root count */
+};
+unsigned asl_template_uses(const struct asl_template *t); /* enum asl_uses; NULL: 0 */
+unsigned asl_path_uses(const struct asl_path *p);         /* the same; NULL: 0 */
+unsigned asl_string_uses(const struct asl_string *f);
 /* ResultPath: `result` put into `raw` at the path; null gives `raw`, default gives `result`. */
 bool asl_apply_result_path(const struct asl_path_field *p,
                            const struct json_node *raw,
@@ -47,11 +60,24 @@ bool asl_apply_result_path(const struct asl_path_field *p,
                            struct arena *a,
                            const struct json_node **out,
                            struct failure *why);
-/* *next: the state chosen; States.NoChoiceMatched where none and no default. */
+/* *next: the state chosen, *rule: by which rule (rule_count: by the default);
+ * a failure where none and no default: States.Runtime, as with AWS. */
 bool asl_choose(const struct asl_choice *c,
                 const struct asl_scope_data *s,
                 uint32_t *next,
+                size_t *rule,
                 struct failure *why);
+/* ItemsPath over the Map's effective input: an array, or a failure in AWS's words. */
+bool asl_map_items(const struct asl_map *m,
+                   const struct asl_scope_data *s,
+                   const struct json_node **out,
+                   struct failure *why);
+/* MaxConcurrency, MaxConcurrencyPath: 0 where there is no limit. A whole number as a string is one,
+ * as with AWS. */
+bool asl_map_concurrency(const struct asl_map *m,
+                         const struct asl_scope_data *s,
+                         int64_t *out,
+                         struct failure *why);
 /* When a Wait ends, in ms since 1970, counted from now_ms. */
 bool asl_wait_until(const struct asl_wait *w,
                     const struct asl_scope_data *s,
@@ -73,18 +99,24 @@ bool asl_string_value(const struct asl_string *f,
 
 /* Name of a function as FunctionName gives it: NAME, NAME:alias, ARN, partial ARN. */
 struct slice asl_function_name(struct slice given);
+/* What stands after the name: a version or alias; empty where nothing does. */
+struct slice asl_function_qualifier(struct slice given);
 /* The NAME of the Lambda function a Task state calls, as far as the definition says it; empty where
  * a path decides. */
 struct slice asl_task_function(const struct asl_state *s);
 
+/* Where a failure came from, beside its name. */
+enum asl_failure_kind {
+    ASL_FAILED_TASK = 1,      /* States.TaskFailed matches it, unless it is States.Timeout */
+    ASL_FAILED_HEARTBEAT = 2, /* a missed heartbeat: States.Timeout and States.HeartbeatTimeout */
+    ASL_FAILED_BRANCH = 4,    /* of a Parallel: States.BranchFailed matches it */
+};
+
 /* Does one of `errors` match the failure `error`, by AWS's rules for Retry and Catch? States.ALL
- * does not match States.Runtime; States.TaskFailed matches any failure of a task but
- * States.Timeout; a missed heartbeat (error States.Timeout, heartbeat true) matches both of its
- * names. */
+ * does not match States.Runtime. `kinds` is of enum asl_failure_kind. */
 bool asl_error_matches(const struct slice *errors,
                        size_t count,
                        struct slice error,
-                       bool task,
-                       bool heartbeat);
+                       unsigned kinds);
 
 #endif

@@ -17,6 +17,12 @@ enum filter_op {
     FILTER_MATCH,
     FILTER_IN,
     FILTER_NIN,
+    FILTER_CONTAINS,
+    FILTER_SIZE,
+    FILTER_EMPTY,
+    FILTER_SUBSETOF,
+    FILTER_ANYOF,
+    FILTER_NONEOF,
 };
 
 /* One of the three is set. */
@@ -40,19 +46,29 @@ static const struct {
     struct slice text;
     enum filter_op op;
 } operators[] = {
-    {SLICE_INIT("=="), FILTER_EQ},    {SLICE_INIT("=~"), FILTER_MATCH},
-    {SLICE_INIT("!="), FILTER_NE},    {SLICE_INIT("<="), FILTER_LE},
-    {SLICE_INIT("<"), FILTER_LT},     {SLICE_INIT(">="), FILTER_GE},
-    {SLICE_INIT(">"), FILTER_GT},     {SLICE_INIT("in "), FILTER_IN},
+    {SLICE_INIT("=="), FILTER_EQ},
+    {SLICE_INIT("=~"), FILTER_MATCH},
+    {SLICE_INIT("!="), FILTER_NE},
+    {SLICE_INIT("<="), FILTER_LE},
+    {SLICE_INIT("<"), FILTER_LT},
+    {SLICE_INIT(">="), FILTER_GE},
+    {SLICE_INIT(">"), FILTER_GT},
+    {SLICE_INIT("in "), FILTER_IN},
     {SLICE_INIT("nin "), FILTER_NIN},
+    {SLICE_INIT("contains "), FILTER_CONTAINS},
+    {SLICE_INIT("size "), FILTER_SIZE},
+    {SLICE_INIT("empty "), FILTER_EMPTY},
+    {SLICE_INIT("subsetof "), FILTER_SUBSETOF},
+    {SLICE_INIT("anyof "), FILTER_ANYOF},
+    {SLICE_INIT("noneof "), FILTER_NONEOF},
 };
 
 static const struct path_filter *parse_or(struct path_parser *ps);
 
-static const struct path_filter *filter_pair(struct path_parser *ps,
-                                             enum filter_kind is,
-                                             const struct path_filter *left,
-                                             const struct path_filter *right)
+static struct path_filter *filter_pair(struct path_parser *ps,
+                                       enum filter_kind is,
+                                       const struct path_filter *left,
+                                       const struct path_filter *right)
 {
     struct path_filter *f = ARENA_NEW(ps->a, struct path_filter);
 
@@ -236,27 +252,30 @@ static const struct path_filter *parse_not(struct path_parser *ps)
     return inner;
 }
 
-/* Operands joined by `sign` written twice. */
+/* Operands joined by `sign` written twice: a pair of the first and of all others, so that a chain
+ * is walked and not descended into. */
 static const struct path_filter *
 parse_joined(struct path_parser *ps,
              char sign,
              enum filter_kind is,
              const struct path_filter *(*part)(struct path_parser *))
 {
-    const struct path_filter *left = part(ps);
+    const struct path_filter *all = part(ps);
+    const struct path_filter **last = &all;
 
-    while (left != NULL && path_parser_take(ps, sign)) {
-        const struct path_filter *right;
+    while (*last != NULL && path_parser_take(ps, sign)) {
+        struct path_filter *pair;
 
         if (path_parser_peek(ps) != sign) {
             path_parser_fail(ps, "a filter joins with && and ||");
             return NULL;
         }
         ps->at++;
-        right = part(ps);
-        left = right == NULL ? NULL : filter_pair(ps, is, left, right);
+        pair = filter_pair(ps, is, *last, part(ps));
+        *last = pair;
+        last = &pair->right;
     }
-    return left;
+    return *last == NULL ? NULL : all;
 }
 
 static const struct path_filter *parse_and(struct path_parser *ps)
@@ -321,13 +340,21 @@ static bool in_order(const struct json_node *x, const struct json_node *y, enum 
     case FILTER_NE:
     case FILTER_MATCH:
     case FILTER_IN:
-    case FILTER_NIN: break;
+    case FILTER_NIN:
+    case FILTER_CONTAINS:
+    case FILTER_SIZE:
+    case FILTER_EMPTY:
+    case FILTER_SUBSETOF:
+    case FILTER_ANYOF:
+    case FILTER_NONEOF: break;
     }
     return false;
 }
 
-static bool is_in(const struct json_node *x, const struct json_node *list)
+/* What a comparison looks at counts like the nodes a path visits. */
+static bool is_in(struct path_run *run, const struct json_node *x, const struct json_node *list)
 {
+    run->visits += json_count(list);
     for (const struct json_node *e = json_is(list, JSON_ARRAY) ? json_first(list) : NULL; e != NULL;
          e = json_next(list, e)) {
         if (loosely_equal(x, e)) {
@@ -345,8 +372,63 @@ static bool matches(const struct path_filter *f,
     const struct regex *re = f->rhs.regex != NULL ? f->rhs.regex : f->lhs.regex;
     const struct json_node *subject = f->rhs.regex != NULL ? x : y;
 
+    run->visits += json_text(subject).len;
     return (json_is(subject, JSON_STRING) || json_is(subject, JSON_NUMBER)) &&
            regex_matches(re, json_text(subject), run->a);
+}
+
+/* Each place tried counts as long as the part, so that this ends early where it goes on for long.
+ */
+static bool has_part(struct path_run *run, struct slice text, struct slice part)
+{
+    for (; text.len >= part.len && run->visits <= LIMIT_PATH_VISITS; text = slice_from(text, 1)) {
+        text = part.len == 0 ? text : slice_from(text, slice_find(text, part.ptr[0]));
+        run->visits += part.len;
+        if (slice_starts_with(text, part)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An array an element, a string a part. */
+static bool contains(struct path_run *run, const struct json_node *x, const struct json_node *y)
+{
+    if (json_is(x, JSON_STRING) && json_is(y, JSON_STRING)) {
+        return has_part(run, json_text(x), json_text(y));
+    }
+    return is_in(run, y, x);
+}
+
+static size_t length_of(const struct json_node *v)
+{
+    return json_is(v, JSON_STRING) ? text_code_points(json_text(v)) : json_count(v);
+}
+
+static bool has_size(const struct json_node *x, const struct json_node *y)
+{
+    int64_t size;
+
+    return (json_is(x, JSON_STRING) || json_is(x, JSON_ARRAY)) && json_i64(y, &size) &&
+           size == (int64_t)length_of(x);
+}
+
+static bool is_empty(const struct json_node *x, const struct json_node *y)
+{
+    return (json_is(x, JSON_STRING) || json_is(x, JSON_ARRAY)) && json_is_bool(y) &&
+           (length_of(x) == 0) == json_is(y, JSON_TRUE);
+}
+
+/* How many elements of x are in the list y. */
+static size_t members_in(struct path_run *run, const struct json_node *x, const struct json_node *y)
+{
+    size_t count = 0;
+
+    for (const struct json_node *e = json_first(x); e != NULL && run->visits <= LIMIT_PATH_VISITS;
+         e = json_next(x, e)) {
+        count += is_in(run, e, y) ? 1 : 0;
+    }
+    return count;
 }
 
 static bool
@@ -355,13 +437,20 @@ compare(const struct path_filter *f, struct path_run *run, const struct json_nod
     const struct json_node *x = operand_value(&f->lhs, run, current);
     const struct json_node *y = operand_value(&f->rhs, run, current);
     bool both = x != NULL && y != NULL;
+    bool lists = json_is(x, JSON_ARRAY) && json_is(y, JSON_ARRAY);
 
     switch (f->op) {
     case FILTER_EQ: return both && loosely_equal(x, y);
     case FILTER_NE: return !(both && loosely_equal(x, y));
-    case FILTER_IN: return both && is_in(x, y);
-    case FILTER_NIN: return !(both && is_in(x, y));
+    case FILTER_IN: return both && is_in(run, x, y);
+    case FILTER_NIN: return !(both && is_in(run, x, y));
     case FILTER_MATCH: return matches(f, run, x, y);
+    case FILTER_CONTAINS: return both && contains(run, x, y);
+    case FILTER_SIZE: return both && has_size(x, y);
+    case FILTER_EMPTY: return both && is_empty(x, y);
+    case FILTER_SUBSETOF: return lists && members_in(run, x, y) == json_count(x);
+    case FILTER_ANYOF: return lists && members_in(run, x, y) > 0;
+    case FILTER_NONEOF: return lists && members_in(run, x, y) == 0;
     case FILTER_LT:
     case FILTER_LE:
     case FILTER_GT:
@@ -370,29 +459,29 @@ compare(const struct path_filter *f, struct path_run *run, const struct json_nod
     return both && in_order(x, y, f->op);
 }
 
-/* An indefinite path exists where it gathers something. */
+/* null is not there, as with the Jayway that AWS has; an indefinite path is where it gathers
+ * something. */
 static bool
 exists(const struct path_filter *f, struct path_run *run, const struct json_node *current)
 {
     const struct json_node *v = operand_value(&f->lhs, run, current);
 
-    return v != NULL && (f->lhs.path->definite || json_count(v) > 0);
+    return v != NULL && !json_is(v, JSON_NULL) && (f->lhs.path->definite || json_count(v) > 0);
 }
 
 bool path_filter_accepts(const struct path_filter *f,
                          struct path_run *run,
                          const struct json_node *current)
 {
-    switch (f->is) {
-    case FILTER_OR:
-        return path_filter_accepts(f->left, run, current) ||
-               path_filter_accepts(f->right, run, current);
-    case FILTER_AND:
-        return path_filter_accepts(f->left, run, current) &&
-               path_filter_accepts(f->right, run, current);
-    case FILTER_NOT: return !path_filter_accepts(f->left, run, current);
-    case FILTER_EXISTS: return exists(f, run, current);
-    case FILTER_COMPARE: break;
+    while (f->is == FILTER_OR || f->is == FILTER_AND) {
+        if (path_filter_accepts(f->left, run, current) == (f->is == FILTER_OR)) {
+            return f->is == FILTER_OR;
+        }
+        f = f->right;
     }
-    return compare(f, run, current);
+    run->visits++;
+    if (f->is == FILTER_NOT) {
+        return !path_filter_accepts(f->left, run, current);
+    }
+    return f->is == FILTER_EXISTS ? exists(f, run, current) : compare(f, run, current);
 }

@@ -3,11 +3,11 @@
 #include "coordinator/asl/intrinsic.h"
 #include "proto/base/limits.h"
 
-enum argument_kind { ARGUMENT_VALUE, ARGUMENT_TEMPLATE, ARGUMENT_PATH, ARGUMENT_CALL };
+enum argument_kind { ARGUMENT_VALUE, ARGUMENT_PATH, ARGUMENT_CALL };
 
 struct argument {
     enum argument_kind is;
-    const struct json_node *value; /* VALUE; TEMPLATE: a literal with its escapes still in */
+    const struct json_node *value;
     const struct asl_path *path;
     const struct asl_intrinsic *call;
 };
@@ -25,7 +25,7 @@ struct asl_intrinsic {
     struct slice text;
     const struct argument *arguments;
     size_t count;
-    bool random;
+    unsigned uses;
 };
 
 static const struct row rows[] = {
@@ -180,7 +180,6 @@ static bool parse_argument(struct parser *ps, bool template, struct argument *ou
     skip_space(ps);
     *out = (struct argument){.is = ARGUMENT_VALUE};
     if (peek(ps) == '\'') {
-        out->is = template ? ARGUMENT_TEMPLATE : ARGUMENT_VALUE;
         return parse_string(ps, template, &out->value);
     }
     if (peek(ps) == '$') {
@@ -213,7 +212,7 @@ static bool parse_arguments(struct parser *ps, struct asl_intrinsic *f)
 
     if (!take(ps, ')')) {
         do {
-            if (f->count == f->row->most) {
+            if (f->count == INTRINSIC_ARGUMENTS_MAX) {
                 return fail(ps, "too many arguments");
             }
             if (!parse_argument(ps, f->row->function == intrinsic_format && f->count == 0,
@@ -231,20 +230,21 @@ static bool parse_arguments(struct parser *ps, struct asl_intrinsic *f)
         memcpy(kept, list, f->count * sizeof(list[0]));
     }
     f->arguments = kept;
-    return f->count >= f->row->fewest || fail(ps, "too few arguments");
+    return true;
 }
 
-static bool call_is_random(const struct asl_intrinsic *f)
+/* A seeded MathRandom gives the same again. */
+static unsigned call_uses(const struct asl_intrinsic *f)
 {
-    if (f->row->chance && !(f->row->function == intrinsic_math_random && f->count == 3)) {
-        return true;
-    }
+    bool seeded = f->row->function == intrinsic_math_random && f->count == 3;
+    unsigned uses = f->row->chance && !seeded ? ASL_USES_CHANCE : 0;
+
     for (size_t i = 0; i < f->count; i++) {
-        if (f->arguments[i].is == ARGUMENT_CALL && f->arguments[i].call->random) {
-            return true;
-        }
+        const struct argument *arg = &f->arguments[i];
+
+        uses |= arg->is == ARGUMENT_CALL ? arg->call->uses : asl_path_uses(arg->path);
     }
-    return false;
+    return uses;
 }
 
 static const struct asl_intrinsic *parse_call(struct parser *ps)
@@ -269,7 +269,7 @@ static const struct asl_intrinsic *parse_call(struct parser *ps)
     }
     ps->depth--;
     f->text = slice_make(ps->text.ptr + from, ps->at - from);
-    f->random = call_is_random(f);
+    f->uses = call_uses(f);
     return f;
 }
 
@@ -290,17 +290,61 @@ asl_intrinsic_parse(struct slice text, struct arena *a, const char **why)
     return f;
 }
 
-bool asl_intrinsic_is_random(const struct asl_intrinsic *f)
+unsigned asl_intrinsic_uses(const struct asl_intrinsic *f)
 {
-    return f->random;
+    return f->uses;
 }
 
-struct slice asl_intrinsic_text(const struct asl_intrinsic *f)
+/* Of a context path AWS names what is read from the context object ("$$" as "$"), and the input all
+ * the same. Where the path cannot be put to the document at all, Jayway's own text shows. */
+static struct slice
+miss_text(const struct asl_path *p, const struct path_miss *miss, const struct asl_scope_data *s)
 {
-    return f->text;
+    if (miss->is == PATH_NOT_ARRAY || miss->is == PATH_NOT_LAST || miss->is == PATH_TOO_MUCH) {
+        return asl_path_miss_text(miss, s->a);
+    }
+    return arena_printf(
+        s->a, "The JsonPath argument for the field '%.*s' could not be found in the input '%.*s'",
+        SLICE_FMT(slice_from(p->text, p->root == PATH_CONTEXT ? 1 : 0)),
+        SLICE_FMT(json_print(s->input, s->a)));
 }
+
+static bool fail_path(struct slice whole,
+                      const struct asl_path *p,
+                      const struct path_miss *miss,
+                      const struct asl_scope_data *s,
+                      struct failure *why)
+{
+    why->error = SLICE("States.Runtime");
+    why->cause = arena_printf(s->a, "The function '%.*s' had the following error: %.*s",
+                              SLICE_FMT(whole), SLICE_FMT(miss_text(p, miss, s)));
+    return false;
+}
+
+static bool fail_call(struct slice whole,
+                      const struct row *row,
+                      struct slice refusal,
+                      struct arena *a,
+                      struct failure *why)
+{
+    if (refusal.len == 0) {
+        refusal = arena_printf(a, "Invalid arguments in %.*s", SLICE_FMT(row->name));
+    }
+    why->error = SLICE("States.Runtime");
+    why->cause =
+        arena_printf(a, "There was an error while evaluating the intrinsic function: %.*s. %.*s",
+                     SLICE_FMT(whole), SLICE_FMT(refusal));
+    return false;
+}
+
+static bool call_value(const struct asl_intrinsic *f,
+                       struct slice whole,
+                       const struct asl_scope_data *s,
+                       const struct json_node **out,
+                       struct failure *why);
 
 static bool argument_value(const struct argument *arg,
+                           struct slice whole,
                            const struct asl_scope_data *s,
                            const struct json_node **out,
                            struct failure *why)
@@ -308,21 +352,33 @@ static bool argument_value(const struct argument *arg,
     struct path_miss miss;
 
     switch (arg->is) {
-    case ARGUMENT_VALUE:
-    case ARGUMENT_TEMPLATE: *out = arg->value; return true;
-    case ARGUMENT_CALL: return asl_intrinsic_value(arg->call, s, out, why);
+    case ARGUMENT_VALUE: *out = arg->value; return true;
+    case ARGUMENT_CALL: return call_value(arg->call, whole, s, out, why);
     case ARGUMENT_PATH: break;
     }
     *out = asl_path_value(arg->path, s, &miss);
-    if (*out == NULL) {
-        why->error = SLICE("States.Runtime");
-        why->cause = arena_printf(
-            s->a,
-            "The JsonPath argument for the field '%.*s' could not be found in the input '%.*s'",
-            SLICE_FMT(arg->path->text),
-            SLICE_FMT(json_print(asl_path_document(arg->path, s), s->a)));
+    return *out != NULL || fail_path(whole, arg->path, &miss, s, why);
+}
+
+/* `whole` is the outermost call's text: failures name that. */
+static bool call_value(const struct asl_intrinsic *f,
+                       struct slice whole,
+                       const struct asl_scope_data *s,
+                       const struct json_node **out,
+                       struct failure *why)
+{
+    struct slice refusal = {NULL, 0};
+    struct intrinsic_call c = {.count = f->count, .seed = s->seed, .refusal = &refusal, .a = s->a};
+
+    for (size_t i = 0; i < f->count; i++) {
+        if (!argument_value(&f->arguments[i], whole, s, &c.arguments[i], why)) {
+            return false;
+        }
     }
-    return *out != NULL;
+    if (f->count >= f->row->fewest && f->count <= f->row->most && f->row->function(&c, out)) {
+        return true;
+    }
+    return fail_call(whole, f->row, refusal, s->a, why);
 }
 
 bool asl_intrinsic_value(const struct asl_intrinsic *f,
@@ -330,22 +386,7 @@ bool asl_intrinsic_value(const struct asl_intrinsic *f,
                          const struct json_node **out,
                          struct failure *why)
 {
-    struct intrinsic_call c = {.count = f->count, .seed = s->seed, .a = s->a};
-    struct slice wrong = {0};
-
-    c.escaped = f->count > 0 && f->arguments[0].is == ARGUMENT_TEMPLATE;
-    for (size_t i = 0; i < f->count; i++) {
-        if (!argument_value(&f->arguments[i], s, &c.arguments[i], why)) {
-            return false;
-        }
-    }
-    if (f->row->function(&c, out, &wrong)) {
-        return true;
-    }
-    why->error = SLICE("States.IntrinsicFailure");
-    why->cause = arena_printf(s->a, "The function '%.*s' had the following error: %.*s",
-                              SLICE_FMT(f->text), SLICE_FMT(wrong));
-    return false;
+    return call_value(f, f->text, s, out, why);
 }
 
 /* splitmix64: one addition and a mix, so that a seed kept in the execution replays. */

@@ -2,30 +2,16 @@
 /* The intrinsic functions over text and documents. */
 #include "coordinator/asl/digest.h"
 #include "coordinator/asl/intrinsic.h"
+#include "coordinator/asl/intrinsic_jackson.h"
+#include "coordinator/asl/intrinsic_java.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/base/utf8.h"
 
-static bool is_string(const struct intrinsic_call *c, size_t i, struct slice *wrong)
+/* Base64 and Hash take only so many characters. */
+static bool is_short(struct slice s)
 {
-    if (json_is(c->arguments[i], JSON_STRING)) {
-        return true;
-    }
-    *wrong = arena_printf(c->a, "Argument %zu must be a string", i + 1);
-    return false;
-}
-
-/* What Base64 and Hash take: a string of bounded length. */
-static bool is_short_string(const struct intrinsic_call *c, size_t i, struct slice *wrong)
-{
-    if (!is_string(c, i, wrong)) {
-        return false;
-    }
-    if (text_code_points(json_text(c->arguments[i])) > LIMIT_INTRINSIC_TEXT_BYTES) {
-        *wrong = arena_printf(c->a, "Argument %zu must not be longer than %d characters", i + 1,
-                              LIMIT_INTRINSIC_TEXT_BYTES);
-        return false;
-    }
-    return true;
+    return text_code_points(s) <= LIMIT_INTRINSIC_TEXT_BYTES;
 }
 
 static struct slice buf_keep(struct buf *b, struct arena *a)
@@ -36,87 +22,68 @@ static struct slice buf_keep(struct buf *b, struct arena *a)
     return kept;
 }
 
-/* As Java prints maps and lists: {a=1, b=[x, null]}; strings without quotes. */
-static void put_java(const struct json_node *v, struct buf *out)
+static bool refuse(const struct intrinsic_call *c, struct slice refusal)
 {
-    bool object = json_is(v, JSON_OBJECT);
-    bool first = true;
-
-    if (json_is(v, JSON_STRING)) {
-        buf_put_slice(out, json_text(v));
-        return;
-    }
-    if (!object && !json_is(v, JSON_ARRAY)) {
-        json_write(v, out);
-        return;
-    }
-    buf_put_str(out, object ? "{" : "[");
-    for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e)) {
-        buf_put_str(out, first ? "" : ", ");
-        first = false;
-        if (object) {
-            buf_put_slice(out, json_key(v, e));
-            buf_put_str(out, "=");
-        }
-        put_java(e, out);
-    }
-    buf_put_str(out, object ? "}" : "]");
+    *c->refusal = refusal;
+    return false;
 }
 
-/* Each {} takes the next argument; \{ \} \\ \' stand for themselves. Counts the places. */
-static size_t put_format(const struct intrinsic_call *c, struct slice template, struct buf *out)
+/* Each {} takes the next argument; \{ \} \\ \' stand for themselves, and no other brace may
+ * stand. False where it does, or where there are not as many arguments as places. */
+static bool put_format(const struct intrinsic_call *c, struct slice template, struct buf *out)
 {
     size_t places = 0;
 
     for (size_t i = 0; i < template.len; i++) {
         char ch = template.ptr[i];
-        bool two = i + 1 < template.len;
+        char next = i + 1 < template.len ? template.ptr[i + 1] : '\0';
 
-        if (ch == '\\' && two && strchr("'{}\\", template.ptr[i + 1]) != NULL) {
+        if (ch == '\\' && next != '\0' && strchr("'{}\\", next) != NULL) {
             buf_put_u8(out, (uint8_t) template.ptr[++i]);
-        } else if (ch == '{' && two && template.ptr[i + 1] == '}') {
-            places++;
+        } else if (ch == '{' && next == '}') {
             i++;
-            if (places < c->count) {
-                put_java(c->arguments[places], out);
+            if (++places < c->count) {
+                java_write(c->arguments[places], out);
             }
+        } else if (ch == '{') {
+            return refuse(
+                c, SLICE("Invalid template in States.Format: matching '}' not found for '{'."));
+        } else if (ch == '}') {
+            return refuse(
+                c, SLICE("Invalid template in States.Format: matching '{' not found for '}'."));
         } else {
             buf_put_u8(out, (uint8_t)ch);
         }
     }
-    return places;
+    return places == c->count - 1 ||
+           refuse(c, SLICE("Invalid arguments in States.Format: number of arguments do not match "
+                           "the occurrences of {}."));
 }
 
-bool intrinsic_format(const struct intrinsic_call *c,
-                      const struct json_node **out,
-                      struct slice *wrong)
+/* A template that is no string is the text of it: AWS counts the places in that. */
+bool intrinsic_format(const struct intrinsic_call *c, const struct json_node **out)
 {
+    struct slice template = json_text(c->arguments[0]);
     struct buf text = {0};
-    size_t places;
+    bool good;
 
-    if (!is_string(c, 0, wrong)) {
-        return false;
+    if (!json_is(c->arguments[0], JSON_STRING)) {
+        java_write(c->arguments[0], &text);
+        template = buf_keep(&text, c->a);
     }
-    (void)buf_reserve(&text, json_text(c->arguments[0]).len + 1); /* mostly all that is needed */
-    places = put_format(c, json_text(c->arguments[0]), &text);
+    (void)buf_reserve(&text, template.len + 1); /* mostly all that is needed */
+    good = put_format(c, template, &text);
     *out = json_string(c->a, buf_keep(&text, c->a));
-    if (places != c->count - 1) {
-        *wrong = arena_printf(c->a, "The template has %zu {} but there are %zu arguments for it",
-                              places, c->count - 1);
-    }
-    return places == c->count - 1;
+    return good;
 }
 
 /* White space alone is null, and -0 is 0: AWS's ways. */
-bool intrinsic_string_to_json(const struct intrinsic_call *c,
-                              const struct json_node **out,
-                              struct slice *wrong)
+bool intrinsic_string_to_json(const struct intrinsic_call *c, const struct json_node **out)
 {
     struct slice text = json_text(c->arguments[0]);
-    struct err err;
     size_t i = 0;
 
-    if (!is_string(c, 0, wrong)) {
+    if (!json_is(c->arguments[0], JSON_STRING)) {
         return false;
     }
     while (i < text.len && strchr(" \t\r\n", text.ptr[i]) != NULL && text.ptr[i] != '\0') {
@@ -126,9 +93,8 @@ bool intrinsic_string_to_json(const struct intrinsic_call *c,
         *out = json_null();
         return true;
     }
-    if (json_parse(text, c->a, out, &err) != OK) {
-        *wrong = arena_printf(c->a, "The string is not valid JSON: %s", err.msg);
-        return false;
+    if (json_parse(text, c->a, out, NULL) != OK) {
+        return refuse(c, jackson_refusal(text, c->a));
     }
     if (json_is(*out, JSON_NUMBER) && slice_eq_str(json_text(*out), "-0")) {
         *out = json_integer(c->a, 0);
@@ -136,27 +102,19 @@ bool intrinsic_string_to_json(const struct intrinsic_call *c,
     return true;
 }
 
-bool intrinsic_json_to_string(const struct intrinsic_call *c,
-                              const struct json_node **out,
-                              struct slice *wrong)
+bool intrinsic_json_to_string(const struct intrinsic_call *c, const struct json_node **out)
 {
-    (void)wrong;
     *out = json_string(c->a, json_print(c->arguments[0], c->a));
     return true;
 }
 
-bool intrinsic_json_merge(const struct intrinsic_call *c,
-                          const struct json_node **out,
-                          struct slice *wrong)
+/* A deep merge (true) is refused; AWS takes anything else for false. */
+bool intrinsic_json_merge(const struct intrinsic_call *c, const struct json_node **out)
 {
     struct json_builder b = json_build_object(c->a);
 
-    if (!json_is(c->arguments[0], JSON_OBJECT) || !json_is(c->arguments[1], JSON_OBJECT)) {
-        *wrong = SLICE("The first two arguments must be objects");
-        return false;
-    }
-    if (!json_is(c->arguments[2], JSON_FALSE)) {
-        *wrong = SLICE("The third argument must be false: only shallow merging is available");
+    if (!json_is(c->arguments[0], JSON_OBJECT) || !json_is(c->arguments[1], JSON_OBJECT) ||
+        json_is(c->arguments[2], JSON_TRUE)) {
         return false;
     }
     for (size_t i = 0; i < 2; i++) {
@@ -195,15 +153,13 @@ static bool is_one_of(struct slice character, struct slice set)
 }
 
 /* Every character of the second argument separates; empty pieces are dropped. */
-bool intrinsic_string_split(const struct intrinsic_call *c,
-                            const struct json_node **out,
-                            struct slice *wrong)
+bool intrinsic_string_split(const struct intrinsic_call *c, const struct json_node **out)
 {
     struct json_builder b = json_build_array(c->a);
     struct slice text;
     size_t from = 0;
 
-    if (!is_string(c, 0, wrong) || !is_string(c, 1, wrong)) {
+    if (!json_is(c->arguments[0], JSON_STRING) || !json_is(c->arguments[1], JSON_STRING)) {
         return false;
     }
     text = json_text(c->arguments[0]);
@@ -220,98 +176,96 @@ bool intrinsic_string_split(const struct intrinsic_call *c,
     return true;
 }
 
-static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-bool intrinsic_base64_encode(const struct intrinsic_call *c,
-                             const struct json_node **out,
-                             struct slice *wrong)
+bool intrinsic_base64_encode(const struct intrinsic_call *c, const struct json_node **out)
 {
-    struct slice s;
-    char *text;
-    size_t len = 0;
+    struct slice s = json_text(c->arguments[0]);
 
-    if (!is_short_string(c, 0, wrong)) {
+    if (!json_is(c->arguments[0], JSON_STRING) || !is_short(s)) {
         return false;
     }
-    s = json_text(c->arguments[0]);
-    text = arena_alloc(c->a, (s.len + 2) / 3 * 4);
-    for (size_t i = 0; i < s.len; i += 3) {
-        size_t have = s.len - i < 3 ? s.len - i : 3;
-        uint32_t bits = 0;
-
-        for (size_t k = 0; k < 3; k++) {
-            bits = bits << 8 | (k < have ? (unsigned char)s.ptr[i + k] : 0);
-        }
-        for (size_t k = 0; k < 4; k++) {
-            text[len++] = k <= have ? base64_digits[bits >> (18 - 6 * k) & 63] : '=';
-        }
-    }
-    *out = json_string(c->a, slice_make(text, len));
+    *out = json_string(c->a, text_base64(s, c->a));
     return true;
 }
 
-/* Standard alphabet; padding may be left out. False where `s` is not Base64. */
-static bool base64_decode(struct slice s, char *out, size_t *len)
+/* The value of a digit of either alphabet, or -1. */
+static int digit_value(char ch)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *digit = ch == '\0' ? NULL : strchr(digits, ch);
+
+    return digit != NULL ? (int)(digit - digits) : ch == '-' ? 62 : ch == '_' ? 63 : -1;
+}
+
+/* As AWS does: what is no digit is skipped, '=' ends the text, bits that make no byte are dropped.
+ */
+static size_t base64_decode(struct slice s, char *out)
 {
     uint32_t bits = 0;
     unsigned have = 0;
+    size_t len = 0;
 
-    while (s.len > 0 && s.ptr[s.len - 1] == '=') {
-        s.len--;
-    }
-    *len = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        const char *digit = s.ptr[i] == '\0' ? NULL : strchr(base64_digits, s.ptr[i]);
+    for (size_t i = 0; i < s.len && s.ptr[i] != '='; i++) {
+        int value = digit_value(s.ptr[i]);
 
-        if (digit == NULL) {
-            return false;
+        if (value < 0) {
+            continue;
         }
-        bits = bits << 6 | (uint32_t)(digit - base64_digits);
+        bits = bits << 6 | (uint32_t)value;
         have += 6;
         if (have >= 8) {
             have -= 8;
-            out[(*len)++] = (char)(bits >> have & 0xFF);
+            out[len++] = (char)(bits >> have & 0xFF);
         }
     }
-    return have < 6;
+    return len;
 }
 
-bool intrinsic_base64_decode(const struct intrinsic_call *c,
-                             const struct json_node **out,
-                             struct slice *wrong)
+/* Bytes that are not UTF-8 become U+FFFD each. */
+static struct slice replace_bad(struct slice s, struct arena *a)
+{
+    char *text;
+    size_t len = 0;
+
+    if (text_is_utf8(s)) {
+        return s;
+    }
+    text = arena_alloc(a, 3 * s.len);
+    for (size_t i = 0, n; i < s.len; i += n == 0 ? 1 : n) {
+        n = utf8_sequence(s.ptr + i, s.ptr + s.len);
+        memcpy(text + len, n == 0 ? "\xEF\xBF\xBD" : s.ptr + i, n == 0 ? 3 : n);
+        len += n == 0 ? 3 : n;
+    }
+    return slice_make(text, len);
+}
+
+bool intrinsic_base64_decode(const struct intrinsic_call *c, const struct json_node **out)
 {
     char *bytes;
-    size_t len;
-    struct slice s;
+    struct slice s = json_text(c->arguments[0]);
 
-    if (!is_short_string(c, 0, wrong)) {
+    if (!json_is(c->arguments[0], JSON_STRING) || !is_short(s)) {
         return false;
     }
-    s = json_text(c->arguments[0]);
     bytes = arena_alloc(c->a, s.len);
-    if (!base64_decode(s, bytes, &len) || !text_is_utf8(slice_make(bytes, len))) {
-        *wrong = SLICE("The string is not the Base64 encoding of text");
-        return false;
-    }
-    *out = json_string(c->a, slice_make(bytes, len));
+    *out = json_string(c->a, replace_bad(slice_make(bytes, base64_decode(s, bytes)), c->a));
     return true;
 }
 
-bool intrinsic_hash(const struct intrinsic_call *c,
-                    const struct json_node **out,
-                    struct slice *wrong)
+/* AWS digests the text of any value. */
+bool intrinsic_hash(const struct intrinsic_call *c, const struct json_node **out)
 {
     uint8_t digest[DIGEST_BYTES_MAX];
-    size_t len;
+    struct buf text = {0};
+    struct slice data;
+    size_t len = 0;
     char *hex;
 
-    if (!is_short_string(c, 0, wrong) || !is_string(c, 1, wrong)) {
-        return false;
+    java_write(c->arguments[0], &text);
+    data = buf_keep(&text, c->a);
+    if (json_is(c->arguments[1], JSON_STRING) && is_short(data)) {
+        len = digest_compute(json_text(c->arguments[1]), data, digest);
     }
-    len = digest_compute(json_text(c->arguments[1]), json_text(c->arguments[0]), digest);
     if (len == 0) {
-        *wrong = SLICE("The algorithm must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512");
         return false;
     }
     hex = arena_alloc(c->a, 2 * len);

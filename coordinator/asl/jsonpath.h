@@ -19,9 +19,9 @@ enum path_root { PATH_INPUT, PATH_CONTEXT, PATH_VARIABLE, PATH_CURRENT };
 enum path_step_kind {
     PATH_NAME,     /* .a ['a'] */
     PATH_INDEX,    /* [0] [-1] */
-    PATH_MERGE,    /* ['a','b'] at the end: one object of those members, as Jayway does */
+    PATH_NAMES,    /* ['a','b']: one object of those members; AWS lets nothing follow */
     PATH_LENGTH,   /* .length() */
-    PATH_NAMES,    /* ['a','b'] before more steps */
+    PATH_NOTHING,  /* .sum() and the like: AWS takes them and finds nothing */
     PATH_INDICES,  /* [0,2] */
     PATH_SLICE,    /* [1:3] [-2:] [:5] */
     PATH_WILDCARD, /* .* [*] */
@@ -72,14 +72,17 @@ asl_path_parse(struct slice text, enum path_use use, struct arena *a, const char
 enum path_missing {
     PATH_NO_RESULT,   /* the last step found nothing */
     PATH_NO_PROPERTY, /* an inner step found nothing */
+    PATH_NO_ELEMENT,  /* the last step is past the array's end */
     PATH_NOT_OBJECT,
     PATH_NOT_ARRAY,
+    PATH_NOT_LAST, /* ['a','b'] with more steps after it */
     PATH_NO_ROOT,  /* no context object, no such variable */
     PATH_TOO_MUCH, /* LIMIT_PATH_VISITS */
 };
 
 struct path_miss {
     enum path_missing is;
+    const struct asl_path *path;   /* the one that found nothing: it may stand in a filter */
     size_t step;                   /* where it ended */
     const struct json_node *found; /* what stood there instead */
 };
@@ -88,17 +91,23 @@ struct path_miss {
 const struct json_node *
 asl_path_value(const struct asl_path *p, const struct asl_scope_data *s, struct path_miss *miss);
 /* "No results for path: $['x']" */
-struct slice
-asl_path_miss_text(const struct asl_path *p, const struct path_miss *miss, struct arena *a);
-/* What the path reads from (input, context or variables), for messages; may be NULL. */
+struct slice asl_path_miss_text(const struct path_miss *miss, struct arena *a);
+/* InputPath, OutputPath and templates put no path to a null input with AWS, not even "$": the cause
+ * then is PATH_NULL_INPUT. */
+#define PATH_NULL_INPUT "Unable to apply Path transformation to null or empty input."
+bool asl_path_lacks_input(const struct asl_path *p, const struct asl_scope_data *s);
+/* What messages say it was not found in: the context object, the variable, else the input. */
 const struct json_node *asl_path_document(const struct asl_path *p, const struct asl_scope_data *s);
 
 /* `doc` with `value` put at the reference path: members that are missing are made, elements must
- * exist. NULL where it does not apply. Untouched parts are shared. */
+ * exist. NULL with the *step where it does not apply. Untouched parts are shared. */
 const struct json_node *asl_path_put(const struct asl_path *p,
                                      const struct json_node *doc,
                                      const struct json_node *value,
-                                     struct arena *a);
+                                     struct arena *a,
+                                     size_t *step);
+/* A name or index step, for messages: "a", "[0]". */
+struct slice asl_path_step_name(const struct asl_path *p, size_t step, struct arena *a);
 
 /* For filter.c: evaluation in progress, whose visits nested paths share. */
 struct path_run {
@@ -106,7 +115,8 @@ struct path_run {
     struct arena *a;
     size_t visits;
     size_t depth;
-    bool too_much;
+    bool ended; /* no more is to be gathered, because of */
+    struct path_miss why;
 };
 const struct json_node *path_run_from(struct path_run *r,
                                       const struct asl_path *p,

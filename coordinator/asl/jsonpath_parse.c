@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiling a path. The grammar is Jayway's: after the root, ".name", ".*", "..", "[...]" and a
- * closing ".length()". A name after a dot runs to the next '.', '[' or, in a filter or an argument
+ * closing function. A name after a dot runs to the next '.', '[' or, in a filter or an argument
  * list, to what ends the operand; everything else goes into brackets and quotes.
  * Source: Amazon States Language, input and output processing. */
 #include "coordinator/asl/filter.h"
@@ -129,21 +129,28 @@ static bool check_bare_name(struct path_parser *ps, struct slice name, enum path
     return true;
 }
 
-/* ".length()": the name is read, the parenthesis is next. */
+/* ".length()": the name is read, the parenthesis is next. The functions over numbers never saw one
+ * with AWS: "$.jobs.sum()" is accepted and finds nothing. */
 static bool
 parse_function(struct path_parser *ps, struct slice name, enum path_use use, struct steps *l)
 {
+    static const char *const functions[] = {"length", "min", "max", "avg", "stddev", "sum"};
+    size_t i = 0;
+
     if (use == PATH_REFERENCE) {
         return path_parser_fail(ps, "functions are not allowed");
     }
-    if (!slice_eq_str(name, "length")) {
-        return path_parser_fail(ps, "no function but length() is supported");
+    while (i < sizeof(functions) / sizeof(functions[0]) && !slice_eq_str(name, functions[i])) {
+        i++;
+    }
+    if (i == sizeof(functions) / sizeof(functions[0])) {
+        return path_parser_fail(ps, "there is no such function");
     }
     ps->at++;
     if (!path_parser_take(ps, ')')) {
-        return path_parser_fail(ps, "length() takes no argument");
+        return path_parser_fail(ps, "functions take no argument");
     }
-    steps_add(l, ps->a, PATH_LENGTH);
+    steps_add(l, ps->a, i == 0 ? PATH_LENGTH : PATH_NOTHING);
     return true;
 }
 
@@ -368,13 +375,15 @@ static void finish_steps(struct asl_path *p, struct steps *l)
 
     p->definite = true;
     for (size_t i = 0; i < l->count; i++) {
-        if (l->items[i].kind == PATH_NAMES && i + 1 == l->count) {
-            l->items[i].kind = PATH_MERGE;
-        }
-        p->definite = p->definite && l->items[i].kind <= PATH_LENGTH;
+        p->definite = p->definite && l->items[i].kind <= PATH_NOTHING;
     }
     p->steps = l->count == 0 ? &none : l->items;
     p->step_count = l->count;
+}
+
+static bool is_function(const struct path_step *step)
+{
+    return step->kind == PATH_LENGTH || step->kind == PATH_NOTHING;
 }
 
 struct asl_path *path_parser_path(struct path_parser *ps, enum path_use use)
@@ -388,9 +397,9 @@ struct asl_path *path_parser_path(struct path_parser *ps, enum path_use use)
         return NULL;
     }
     while (more) {
-        if (l.count > 0 && l.items[l.count - 1].kind == PATH_LENGTH &&
+        if (l.count > 0 && is_function(&l.items[l.count - 1]) &&
             (path_parser_peek(ps) == '.' || path_parser_peek(ps) == '[')) {
-            path_parser_fail(ps, "nothing may follow length()");
+            path_parser_fail(ps, "nothing may follow a function");
             return NULL;
         }
         if (!parse_step(ps, use, &l, &more)) {

@@ -17,7 +17,7 @@
 enum asl_query_language { ASL_JSONPATH, ASL_JSONATA };
 
 enum asl_kind {
-#define ASL_KIND(kind, name) ASL_##kind,
+#define ASL_KIND(kind, name, word) ASL_##kind,
 #include "coordinator/asl/kind.def"
 #undef ASL_KIND
 };
@@ -62,6 +62,7 @@ struct asl_retrier {
     bool jitter_full;
 };
 
+/* Which variables a machine's Assign fields may set is checked where they are parsed. */
 struct asl_catcher {
     const struct slice *errors;
     size_t error_count;
@@ -70,24 +71,35 @@ struct asl_catcher {
     const struct asl_template *assign; /* NULL: none */
 };
 
-/* How a Task's Resource is carried out. */
+/* What a Task's Resource names: this decides which events its history has. */
 enum asl_resource_kind {
     ASL_RESOURCE_LAMBDA,      /* arn:..:lambda:..:function:NAME: the effective input is the event */
-    ASL_RESOURCE_INTEGRATION, /* arn:..:states:::lambda:invoke and others to come */
-    ASL_RESOURCE_ACTIVITY,
+    ASL_RESOURCE_INTEGRATION, /* arn:..:states:::SERVICE:ACTION */
+    ASL_RESOURCE_ACTIVITY,    /* arn:..:states:REGION:ACCOUNT:activity:NAME */
+};
+
+/* Who does the work. */
+enum asl_carrier {
+    ASL_BY_FUNCTION, /* a worker that offers the Lambda function; lambda:invoke is wrapped */
+    ASL_BY_HANDLER,  /* a worker that offers the handler bound to the integration */
+    ASL_BY_CALL,     /* the coordinator's own operations: states:startExecution, aws-sdk:sfn:* */
+    ASL_BY_ACTIVITY, /* whoever asks for the activity's tasks */
 };
 
 enum asl_pattern { ASL_REQUEST_RESPONSE, ASL_SYNC, ASL_SYNC2, ASL_WAIT_FOR_TASK_TOKEN };
 
 struct asl_task {
     enum asl_resource_kind resource_kind;
+    enum asl_carrier carrier;
     enum asl_pattern pattern;
-    struct slice resource; /* as written: the ARN */
-    struct slice service;  /* "lambda" of arn:aws:states:::lambda:invoke: history's resourceType */
-    struct slice action;   /* "invoke", ".sync" and the like included: history's resource */
-    struct slice
-        function;        /* the Lambda function's NAME alone; empty where Parameters decide later */
-    struct slice region; /* of the ARN, empty where it has none */
+    struct slice resource;  /* as written: the ARN */
+    struct slice service;   /* "lambda" of arn:aws:states:::lambda:invoke: history's resourceType */
+    struct slice action;    /* "invoke", ".sync" and the like included: history's resource */
+    struct slice function;  /* the Lambda function's NAME alone, or the bound handler's; empty where
+                               Parameters decide later */
+    struct slice qualifier; /* after the function's name in the ARN; empty: none */
+    struct slice activity;  /* NAME of the activity's ARN */
+    struct slice region;    /* of the ARN, empty where it has none */
     struct asl_seconds timeout;
     struct asl_seconds heartbeat;
     const struct asl_template *credentials; /* NULL: none */
@@ -95,8 +107,10 @@ struct asl_task {
 
 struct asl_choice {
     const struct asl_rule *const *rules;
-    const uint32_t *rule_next; /* state of rule i */
+    const uint32_t *rule_next;                     /* state of rule i */
+    const struct asl_template *const *rule_assign; /* of rule i; each may be NULL */
     size_t rule_count;
+    unsigned uses;         /* enum asl_uses of all rules' paths */
     uint32_t default_next; /* ASL_NONE: none */
 };
 
@@ -123,8 +137,10 @@ struct asl_parallel {
     size_t branch_count;
 };
 
+/* A distributed Map is parsed and checked whole, and refused as not supported yet. */
 struct asl_map {
     uint32_t processor; /* scope */
+    bool distributed;
     struct asl_path_field items_path;
     const struct asl_template *item_selector;
     struct asl_seconds max_concurrency; /* a count, not seconds: same three forms */
@@ -132,7 +148,6 @@ struct asl_map {
 
 struct asl_state {
     struct slice name;
-    struct slice pointer; /* "/States/Stage1": JSON pointer into the definition, for messages */
     enum asl_kind kind;
     enum asl_query_language query_language;
     uint32_t scope; /* the scope it stands in */
@@ -193,11 +208,26 @@ struct asl_diagnostics {
 
 enum { ASL_DIAGNOSTICS_MAX = 100 };
 
+/* How definitions are read. */
+struct asl_options {
+    bool express; /* a type EXPRESS machine: .sync, .waitForTaskToken, activities are refused */
+    bool lint;    /* only to be checked: what AWS takes and this does not run yet is no error */
+    bool stored;  /* was accepted before: an integration bound no more goes to a handler of the name
+                     "SERVICE:ACTION" */
+    /* The worker's handler bound to an integration ("elasticmapreduce", "addStep", the pattern left
+     * away); false: none is. A binding goes before the coordinator's own. NULL: no bindings. */
+    bool (*bound)(const void *arg,
+                  struct slice service,
+                  struct slice action,
+                  struct slice *handler); /* lives as long as the parse */
+    const void *arg;
+};
+
 /**
  * Parse and check a definition, all problems at once.
  *
  * @param text     copied
- * @param express  a type EXPRESS machine: .sync, .waitForTaskToken, activities are refused
+ * @param options  borrowed for the call; NULL: a Standard machine, no bindings
  * @param a        holds the diagnostics' texts
  * @param found    appended to; warnings may stand beside success
  * @param[out] out to be freed with asl_machine_free
@@ -205,7 +235,7 @@ enum { ASL_DIAGNOSTICS_MAX = 100 };
  *         "Invalid State Machine Definition: 'CODE: text at /pointer, ...'"; ERR_TOO_LARGE
  */
 enum err_code asl_machine_parse(struct slice text,
-                                bool express,
+                                const struct asl_options *options,
                                 struct arena *a,
                                 struct asl_diagnostics *found,
                                 struct asl_machine **out,

@@ -3,6 +3,9 @@
 #include "coordinator/asl/template.h"
 #include "coordinator/asl/intrinsic.h"
 
+/* Memory one application may take: far above any payload, far below the machine's. */
+enum { TEMPLATE_BYTES_MAX = 64 * 1024 * 1024 };
+
 enum template_kind {
     TEMPLATE_LITERAL,
     TEMPLATE_OBJECT,
@@ -13,7 +16,7 @@ enum template_kind {
 
 struct asl_template {
     enum template_kind is;
-    bool random;
+    unsigned uses;
     struct slice field; /* PATH, INTRINSIC: "x.$" */
     union {
         const struct json_node *literal;
@@ -77,9 +80,10 @@ static const struct asl_template *parse_dynamic(struct template_parser *tp,
     } else if (json_is(v, JSON_STRING)) {
         t->is = TEMPLATE_INTRINSIC;
         t->intrinsic = asl_intrinsic_parse(text, tp->a, &why);
-        t->random = t->intrinsic != NULL && asl_intrinsic_is_random(t->intrinsic);
     }
     if (t->is == TEMPLATE_PATH ? t->path != NULL : t->intrinsic != NULL) {
+        t->uses =
+            t->is == TEMPLATE_PATH ? asl_path_uses(t->path) : asl_intrinsic_uses(t->intrinsic);
         return t;
     }
     report(
@@ -120,17 +124,22 @@ static void check_twins(struct template_parser *tp,
            at);
 }
 
-/* A string that looks like a path under a name without ".$" is probably a slip. */
+/* A string that looks like a path under a name without ".$" is probably a slip. AWS tells it at the
+ * object that has the name. */
 static void
 check_literal(struct template_parser *tp, const struct json_node *v, const struct asl_place *at)
 {
     struct slice text = json_text(v);
 
-    if (json_is(v, JSON_STRING) &&
+    if (json_is(v, JSON_STRING) && !at->element &&
         (slice_starts_with(text, SLICE("$.")) || slice_starts_with(text, SLICE("$$.")) ||
          slice_starts_with(text, SLICE("States.")))) {
         report(tp, ASL_WARNING, "NO_DOLLAR",
-               SLICE("No .$ on a field that appears to be a JSONPath or Intrinsic Function."), at);
+               arena_printf(tp->texts,
+                            "The value of '%.*s' looks like a JSONPath. Instead of '%.*s', use "
+                            "'%.*s.$' to evaluate it as a JSONPath at runtime.",
+                            SLICE_FMT(at->name), SLICE_FMT(at->name), SLICE_FMT(at->name)),
+               at->up);
     }
 }
 
@@ -158,7 +167,7 @@ parse_object(struct template_parser *tp, const struct json_node *doc, const stru
             items[n] = asl_template_parse(tp, e, &inner);
             dynamic = dynamic || items[n]->is != TEMPLATE_LITERAL;
         }
-        t->random = t->random || items[n]->random;
+        t->uses |= items[n]->uses;
     }
     if (dynamic) {
         check_twins(tp, keys, n, at);
@@ -183,7 +192,7 @@ parse_array(struct template_parser *tp, const struct json_node *doc, const struc
 
         items[n] = asl_template_parse(tp, e, &inner);
         dynamic = dynamic || items[n]->is != TEMPLATE_LITERAL;
-        t->random = t->random || items[n]->random;
+        t->uses |= items[n]->uses;
     }
     t->parts.items = items;
     t->parts.count = n;
@@ -204,9 +213,9 @@ const struct asl_template *asl_template_parse(struct template_parser *tp,
     return literal(tp, doc);
 }
 
-bool asl_template_is_random(const struct asl_template *t)
+unsigned asl_template_uses(const struct asl_template *t)
 {
-    return t->random;
+    return t == NULL ? 0 : t->uses;
 }
 
 static bool apply_path(const struct asl_template *t,
@@ -215,8 +224,16 @@ static bool apply_path(const struct asl_template *t,
                        struct failure *why)
 {
     struct path_miss miss;
-    const struct json_node *v = asl_path_value(t->path, s, &miss);
+    const struct json_node *v;
 
+    if (asl_path_lacks_input(t->path, s)) {
+        *why = (struct failure){SLICE("States.Runtime"), SLICE(PATH_NULL_INPUT)};
+        return false;
+    }
+    v = asl_path_value(t->path, s, &miss);
+    if (v == NULL && miss.is == PATH_NO_ELEMENT) {
+        v = json_null(); /* AWS: past the end of an array is null here, and only here */
+    }
     if (v == NULL) {
         why->error = SLICE("States.Runtime");
         why->cause = arena_printf(s->a,
@@ -230,8 +247,15 @@ static bool apply_path(const struct asl_template *t,
     return true;
 }
 
+static bool apply(const struct asl_template *t,
+                  const struct asl_scope_data *s,
+                  size_t held_max,
+                  const struct json_node **out,
+                  struct failure *why);
+
 static bool apply_parts(const struct asl_template *t,
                         const struct asl_scope_data *s,
+                        size_t held_max,
                         const struct json_node **out,
                         struct failure *why)
 {
@@ -241,7 +265,7 @@ static bool apply_parts(const struct asl_template *t,
     for (size_t i = 0; i < t->parts.count; i++) {
         const struct json_node *v;
 
-        if (!asl_apply_template(t->parts.items[i], s, &v, why)) {
+        if (!apply(t->parts.items[i], s, held_max, &v, why)) {
             return false;
         }
         if (object) {
@@ -254,17 +278,42 @@ static bool apply_parts(const struct asl_template *t,
     return true;
 }
 
+/* Functions make new text of the whole input each time: thousands of them must not fill memory. */
+static bool apply_intrinsic(const struct asl_template *t,
+                            const struct asl_scope_data *s,
+                            size_t held_max,
+                            const struct json_node **out,
+                            struct failure *why)
+{
+    if (arena_held_bytes(s->a) > held_max) {
+        why->error = SLICE("States.DataLimitExceeded");
+        why->cause =
+            arena_printf(s->a, "The field '%.*s' makes the payload too large", SLICE_FMT(t->field));
+        return false;
+    }
+    return asl_intrinsic_value(t->intrinsic, s, out, why);
+}
+
+static bool apply(const struct asl_template *t,
+                  const struct asl_scope_data *s,
+                  size_t held_max,
+                  const struct json_node **out,
+                  struct failure *why)
+{
+    switch (t->is) {
+    case TEMPLATE_LITERAL: *out = t->literal; return true;
+    case TEMPLATE_PATH: return apply_path(t, s, out, why);
+    case TEMPLATE_INTRINSIC: return apply_intrinsic(t, s, held_max, out, why);
+    case TEMPLATE_OBJECT:
+    case TEMPLATE_ARRAY: break;
+    }
+    return apply_parts(t, s, held_max, out, why);
+}
+
 bool asl_apply_template(const struct asl_template *t,
                         const struct asl_scope_data *s,
                         const struct json_node **out,
                         struct failure *why)
 {
-    switch (t->is) {
-    case TEMPLATE_LITERAL: *out = t->literal; return true;
-    case TEMPLATE_PATH: return apply_path(t, s, out, why);
-    case TEMPLATE_INTRINSIC: return asl_intrinsic_value(t->intrinsic, s, out, why);
-    case TEMPLATE_OBJECT:
-    case TEMPLATE_ARRAY: break;
-    }
-    return apply_parts(t, s, out, why);
+    return apply(t, s, arena_held_bytes(s->a) + TEMPLATE_BYTES_MAX, out, why);
 }

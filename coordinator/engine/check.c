@@ -13,7 +13,7 @@ static bool token_is_zero(struct token x)
 static void check_header(const struct execution_header *h)
 {
     assert(h->next_event >= 1);
-    assert(h->express || h->next_event <= LIMIT_HISTORY_EVENTS + 2);
+    assert(h->express || h->next_event <= rules_history_events(h) + 2);
     assert(h->open_frames <= h->next_frame);
     assert(h->record_docs <= TURN_DOCS_MAX);
     if (h->status == EXECUTION_RUNNING) {
@@ -30,30 +30,59 @@ static void check_header(const struct execution_header *h)
 static void check_wait(const struct frame *f)
 {
     bool leased = f->status == FRAME_LEASED || f->status == FRAME_COMMITTING;
+    bool working =
+        leased || f->status == FRAME_CALL || f->status == FRAME_TOKEN || f->status == FRAME_CHILD;
 
     assert(leased == !token_is_zero(f->token));
-    assert(leased || f->granted_ms == 0);
+    assert(working || f->granted_ms == 0);
     assert(f->status != FRAME_TIMER || f->due_ms > 0);
+    assert(f->status == FRAME_TOKEN || f->status == FRAME_CHILD || f->deadline_ms == 0);
+    assert(f->status == FRAME_TOKEN || f->beat_due_ms == 0);
     assert(f->status != FRAME_READY || f->attempt > 0);
     assert(f->status != FRAME_COMMITTING || f->output.bucket.ptr != NULL);
     assert(f->status == FRAME_COMMITTING || f->output.result.ptr == NULL);
-    assert(f->status == FRAME_JOIN || f->join_open == 0);
-    assert(!leased || f->started);
+    assert(working || f->answer.is == ANSWER_NONE);
+    assert((f->status == FRAME_CHILD) == (f->child != 0));
+    assert(!working || f->started);
+}
+
+/* Children: a run of numbers of its own, kept while the state is not left. */
+static void check_children(const struct execution_header *h, const struct frame *f)
+{
+    assert(f->child_count == 0 || f->first_child > f->id);
+    assert(f->child_count <= h->next_frame && f->first_child <= h->next_frame - f->child_count);
+    assert(f->child_next <= f->child_count && f->child_open <= f->child_next);
+    assert(f->status == FRAME_JOIN || f->child_open == 0);
+    assert(f->status == FRAME_JOIN || f->status == FRAME_FAILED || f->child_count == 0);
+    assert(f->status != FRAME_JOIN || (f->child_count > 0 && f->concurrency > 0));
+    assert(f->status != FRAME_JOIN || f->child_open > 0 || f->child_next < f->child_count);
+}
+
+static void check_variables(const struct frame *f)
+{
+    for (uint32_t i = 0; i < f->variable_count; i++) {
+        assert(f->variables[i].value.ref != 0);
+        assert(i == 0 || slice_cmp(f->variables[i - 1].name, f->variables[i].name) < 0);
+    }
 }
 
 static void check_frame(const struct execution_header *h, const struct frame *f)
 {
     assert(f->id < h->next_frame);
     assert(f->parent == ASL_NONE || f->parent < f->id);
+    assert((f->parent == ASL_NONE) == (f->id == 0));
     assert(f->last_event < h->next_event);
     assert(f->entered_event <= f->last_event);
-    assert(f->input.ref != 0);
+    assert(f->input.ref != 0 || f->status == FRAME_DONE);
+    assert(f->status != FRAME_DONE || f->parent == ASL_NONE || f->result.ref != 0);
     assert(f->retries != NULL || f->retrier_count == 0);
     assert(f->retrier_count <= LIMIT_RETRIERS);
     check_wait(f);
+    check_children(h, f);
+    check_variables(f);
 }
 
-void execution_check(const struct execution_header *h, const struct frame_set *frames)
+void execution_check(const struct execution_header *h, const struct frame_set *frames, bool all)
 {
     uint32_t open = 0;
 
@@ -63,5 +92,5 @@ void execution_check(const struct execution_header *h, const struct frame_set *f
         open += frame_is_open(&frames->items[i]);
     }
     assert(open <= h->open_frames);
-    assert(frames->count < h->next_frame || open == h->open_frames);
+    assert(!all || open == h->open_frames);
 }

@@ -46,16 +46,17 @@ enum step_status close_start(struct turn *t)
         return STEP_FAILED;
     }
     h->input = value_keep(t, &given, NULL);
-    turn_record(t, NULL, HISTORY_EXECUTION_STARTED)->doc = h->input;
-    f = turn_new_frame(t);
+    turn_record_end(t, 0, HISTORY_EXECUTION_STARTED)->doc = h->input;
+    f = turn_new_frame(t, h->next_frame++);
     f->scope = 0;
     f->state = t->m->scopes[0].start_at;
     f->input = value_keep(t, &input, &h->input);
-    flow_run(t, f);
+    turn_queue(t, f);
     return STEP_DONE;
 }
 
-void close_with(struct turn *t, enum execution_status status, struct failure why)
+/* End the execution, without an event. */
+static void end(struct turn *t, enum execution_status status, struct failure why)
 {
     struct execution_header *h = t->h;
 
@@ -66,80 +67,59 @@ void close_with(struct turn *t, enum execution_status status, struct failure why
     turn_command(t, COMMAND_CLOSED, NULL);
 }
 
-static void end_frame(struct turn *t, struct frame *f, enum frame_status to)
-{
-    if (f->status == FRAME_READY || f->status == FRAME_LEASED || f->status == FRAME_COMMITTING) {
-        turn_command(t, COMMAND_CANCEL_TASK, f);
-    }
-    turn_abort_upload(t, f);
-    frame_drop_lease(f);
-    frame_move(f, to);
-    t->h->open_frames--;
-}
-
 void close_succeeded(struct turn *t, struct frame *f, struct value *output)
 {
-    if (t->full) {
-        close_full(t, f);
-        return;
+    if (turn_is_over(t)) {
+        return; /* a full history: close_full() follows */
     }
     t->h->output = value_keep(t, output, &f->input);
     turn_record_end(t, f->last_event, HISTORY_EXECUTION_SUCCEEDED)->doc = t->h->output;
     frame_move(f, FRAME_DONE);
     t->h->open_frames--;
-    close_with(t, EXECUTION_SUCCEEDED, (struct failure){0});
+    end(t, EXECUTION_SUCCEEDED, (struct failure){0});
 }
 
-static void fail(struct turn *t, struct frame *f, struct failure why)
+static void fail(struct turn *t, uint64_t previous, struct failure why)
 {
-    struct history_event *e = turn_record_end(t, f->last_event, HISTORY_EXECUTION_FAILED);
+    struct history_event *e = turn_record_end(t, previous, HISTORY_EXECUTION_FAILED);
 
     e->error = why.error;
     e->cause = why.cause;
-    frame_move(f, FRAME_FAILED);
-    t->h->open_frames--;
-    close_with(t, EXECUTION_FAILED, why);
-}
-
-void close_failed(struct turn *t, struct frame *f, struct failure why)
-{
-    if (t->full) {
-        close_full(t, f);
-        return;
-    }
-    frame_drop_lease(f);
-    fail(t, f, failure_cut(t, why));
-}
-
-void close_full(struct turn *t, struct frame *f)
-{
-    struct failure why = {
-        SLICE("States.Runtime"),
-        SLICE("The execution reached the maximum number of history events (25000)."),
-    };
-    struct history_event *e = turn_record_end(t, f->last_event, HISTORY_EXECUTION_FAILED);
-
-    _Static_assert(LIMIT_HISTORY_EVENTS == 25000, "the text above says so");
-    e->error = why.error;
-    e->cause = why.cause;
-    end_frame(t, f, FRAME_FAILED);
-    close_with(t, EXECUTION_FAILED, why);
+    end(t, EXECUTION_FAILED, why);
 }
 
 /* End all frames that are open. False: one is not at hand. */
 static bool end_frames(struct turn *t)
 {
-    for (uint32_t id = 0; id < t->h->next_frame; id++) {
-        struct frame *f = turn_frame(t, id);
+    struct frame *top = turn_frame(t, 0);
 
-        if (f == NULL) {
-            return false;
-        }
-        if (frame_is_open(f)) {
-            end_frame(t, f, FRAME_FAILED);
-        }
+    if (top != NULL && frame_is_open(top)) {
+        join_end_tree(t, top);
     }
-    return true;
+    return !t->missing;
+}
+
+void close_failed(struct turn *t, struct frame *f, struct failure why)
+{
+    uint64_t last = f->last_event;
+
+    if (!turn_is_over(t) && end_frames(t)) {
+        fail(t, last, why);
+    }
+}
+
+void close_full(struct turn *t)
+{
+    const struct frame *top = turn_peek(t, 0);
+    struct failure why = {
+        SLICE("States.Runtime"),
+        arena_printf(t->a, "The execution reached the maximum number of history events (%llu).",
+                     (unsigned long long)rules_history_events(t->h)),
+    };
+
+    if (top != NULL && end_frames(t)) {
+        fail(t, t->h->next_event - 1, why);
+    }
 }
 
 enum step_status close_stop(struct turn *t)
@@ -151,12 +131,12 @@ enum step_status close_stop(struct turn *t)
         return STEP_STALE;
     }
     if (!end_frames(t)) {
-        return STEP_NEED_FRAME;
+        return STEP_DONE; /* undone: a frame is missing */
     }
     e = turn_record_end(t, 0, HISTORY_EXECUTION_ABORTED);
     e->error = why.error;
     e->cause = why.cause;
-    close_with(t, EXECUTION_ABORTED, why);
+    end(t, EXECUTION_ABORTED, why);
     return STEP_DONE;
 }
 
@@ -168,27 +148,32 @@ enum step_status close_deadline(struct turn *t)
         return STEP_STALE;
     }
     if (!end_frames(t)) {
-        return STEP_NEED_FRAME;
+        return STEP_DONE; /* undone: a frame is missing */
     }
-    turn_record_end(t, 0, HISTORY_EXECUTION_TIMED_OUT);
-    close_with(t, EXECUTION_TIMED_OUT, (struct failure){0});
+    turn_record_end(t, 0, HISTORY_EXECUTION_TIMED_OUT)->error = SLICE("States.Timeout");
+    end(t, EXECUTION_TIMED_OUT, (struct failure){0});
     return STEP_DONE;
 }
 
-/* Go on where the frame failed: a task is scheduled again in its state, any other state is entered
- * again. Counters of retries start anew, attempts do not. */
-static void revive(struct turn *t, struct frame *f, uint64_t redriven)
+/* A task is scheduled again in its state, branches and iterations that failed go on in theirs, any
+ * other state is entered again. Counters of retries start anew, attempts do not. */
+void close_revive(struct turn *t, struct frame *f, uint64_t redriven, bool all)
 {
     f->last_event = redriven;
     f->retry_count = 0;
     f->retries = NULL;
     f->retrier_count = 0;
-    frame_move(f, FRAME_RUN);
     t->h->open_frames++;
-    if (frame_state(t, f)->kind == ASL_TASK && f->entered_event != 0) {
-        state_task_resume(t, f);
+    if (f->child_count > 0) {
+        join_revive(t, f, redriven, all);
+        return;
     }
-    flow_run(t, f);
+    frame_move(f, FRAME_RUN);
+    if (frame_state(t, f)->kind == ASL_TASK && f->entered_event != 0) {
+        engine_kind_of(t, f)->resume(t, f);
+    } else {
+        turn_queue(t, f);
+    }
 }
 
 static void reopen(struct turn *t)
@@ -208,26 +193,22 @@ static void reopen(struct turn *t)
 enum step_status close_redrive(struct turn *t)
 {
     struct execution_header *h = t->h;
+    /* Too much data: the same results would be too much again, so all is done anew. */
+    bool all = slice_eq(h->error, SLICE("States.DataLimitExceeded"));
     struct history_event *e;
-    uint64_t redriven;
+    struct frame *top;
 
     if (h->express || (h->status != EXECUTION_FAILED && h->status != EXECUTION_ABORTED &&
                        h->status != EXECUTION_TIMED_OUT)) {
         return STEP_STALE;
     }
-    reopen(t);
-    e = turn_record_end(t, h->next_event - 1, HISTORY_EXECUTION_REDRIVEN);
-    e->retry_count = h->redrive_count;
-    redriven = e->id;
-    for (uint32_t id = 0; id < h->next_frame; id++) {
-        struct frame *f = turn_frame(t, id);
-
-        if (f == NULL) {
-            return STEP_NEED_FRAME;
-        }
-        if (f->status == FRAME_FAILED && h->status == EXECUTION_RUNNING) {
-            revive(t, f, redriven);
-        }
+    top = turn_frame(t, 0);
+    if (top == NULL) {
+        return STEP_DONE; /* undone: it is missing */
     }
+    e = turn_record_end(t, h->next_event - 1, HISTORY_EXECUTION_REDRIVEN);
+    e->retry_count = h->redrive_count + 1;
+    reopen(t);
+    close_revive(t, top, e->id, all);
     return STEP_DONE;
 }

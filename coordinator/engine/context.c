@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The context object ($$), and where an execution's chance comes from.
  * Source: Amazon States Language, the context object: Execution, StateMachine, State; RedriveCount
- * only where the workflow is Standard, RetryCount only where the state can retry. */
-#include "coordinator/asl/jsonpath.h"
+ * only where the workflow is Standard, RetryCount only where the state can retry, Task.Token only
+ * where someone is to have it, Map.Item only in iterations. */
 #include "coordinator/engine/step.h"
 #include "proto/base/hash.h"
 #include "proto/base/text.h"
@@ -44,10 +44,34 @@ static bool can_retry(enum asl_kind kind)
     return kind == ASL_TASK || kind == ASL_PARALLEL || kind == ASL_MAP;
 }
 
+/* An iteration's item. */
+static const struct json_node *
+map_node(const struct frame *f, const struct json_node *item, struct arena *a)
+{
+    struct json_builder map = json_build_object(a);
+    struct json_builder b = json_build_object(a);
+
+    json_put(&b, SLICE("Index"), json_integer(a, f->item_index));
+    json_put(&b, SLICE("Value"), item);
+    json_put(&map, SLICE("Item"), json_built(&b));
+    return json_built(&map);
+}
+
+static const struct json_node *
+task_node(const struct execution_header *h, const struct frame *f, struct arena *a)
+{
+    struct json_builder b = json_build_object(a);
+
+    json_put(&b, SLICE("Token"),
+             json_string(a, engine_task_token(h, f->id, f->entered_event, f->attempt, a)));
+    return json_built(&b);
+}
+
 const struct json_node *context_build(const struct execution_header *h,
                                       const struct asl_state *state,
                                       const struct frame *f,
                                       const struct json_node *execution_input,
+                                      const struct json_node *item,
                                       struct arena *a)
 {
     struct json_builder b = json_build_object(a);
@@ -64,7 +88,23 @@ const struct json_node *context_build(const struct execution_header *h,
     json_put(&b, SLICE("Execution"), execution_node(h, execution_input, a));
     json_put(&b, SLICE("StateMachine"), json_built(&machine));
     json_put(&b, SLICE("State"), json_built(&s));
+    if (item != NULL) {
+        json_put(&b, SLICE("Map"), map_node(f, item, a));
+    }
+    if (state->kind == ASL_TASK && task_hands_out_token(&state->task)) {
+        json_put(&b, SLICE("Task"), task_node(h, f, a));
+    }
     return json_built(&b);
+}
+
+static const struct json_node *parsed(const struct doc *d, struct arena *a)
+{
+    const struct json_node *node = d->node;
+
+    if (node == NULL && d->text.ptr != NULL && json_parse(d->text, a, &node, NULL) != OK) {
+        node = NULL;
+    }
+    return node;
 }
 
 const struct json_node *engine_context(const struct asl_machine *m,
@@ -72,54 +112,32 @@ const struct json_node *engine_context(const struct asl_machine *m,
                                        const struct frame *f,
                                        struct arena *a)
 {
-    const struct json_node *input = NULL;
+    const struct json_node *input = parsed(&h->input, a);
 
-    if (h->input.text.ptr == NULL || json_parse(h->input.text, a, &input, NULL) != OK) {
-        input = json_null();
-    }
-    return context_build(h, &m->states[f->state], f, input, a);
+    return context_build(h, &m->states[f->state], f, input != NULL ? input : json_null(),
+                         parsed(&f->item, a), a);
 }
 
-/* Often the state's input is the execution's: then it is parsed already, or will be. */
-static const struct json_node *execution_input(struct turn *t, const struct frame *f)
+static const struct json_node *context_of(struct turn *t, const struct frame *f)
 {
-    struct slice text = t->parsed_text;
-    const struct json_node *node = t->parsed;
-    struct value v = value_of_doc(t->h->input);
+    struct value input = value_of_doc(t->h->input);
+    struct value item = value_of_doc(f->item);
 
-    if (t->context_input == NULL) {
-        if (f->input.ref == t->h->input.ref && f->input.text.ptr != NULL) {
-            v = value_of_doc(f->input);
-        }
-        t->context_input = value_node(t, &v);
-        if (text.ptr != NULL) {
-            t->parsed_text = text;
-            t->parsed = node;
-        }
-    }
-    return t->context_input;
+    return context_build(t->h, frame_state(t, f), f, value_node(t, &input),
+                         f->item.ref != 0 ? value_node(t, &item) : NULL, t->a);
 }
 
-struct asl_scope_data
-turn_scope(struct turn *t, const struct frame *f, const struct json_node *input, uint64_t *seed)
+struct asl_scope_data turn_scope(struct turn *t,
+                                 const struct frame *f,
+                                 unsigned uses,
+                                 struct value *input,
+                                 uint64_t *seed)
 {
     return (struct asl_scope_data){
-        .input = input,
-        .context = context_build(t->h, frame_state(t, f), f, execution_input(t, f), t->a),
+        .input = (uses & ASL_USES_INPUT) != 0 ? value_node(t, input) : NULL,
+        .context = (uses & ASL_USES_CONTEXT) != 0 ? context_of(t, f) : NULL,
+        .variables = (uses & ASL_USES_VARIABLES) != 0 ? variables_of(t, f) : NULL,
         .seed = seed,
         .a = t->a,
     };
-}
-
-struct asl_scope_data turn_path_scope(struct turn *t,
-                                      const struct frame *f,
-                                      const struct asl_path *path,
-                                      const struct json_node *input,
-                                      uint64_t *seed)
-{
-    /* Filters of a path that is not definite may look into the context as well. */
-    if (path->root == PATH_CONTEXT || !path->definite) {
-        return turn_scope(t, f, input, seed);
-    }
-    return (struct asl_scope_data){.input = input, .seed = seed, .a = t->a};
 }

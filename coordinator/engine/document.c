@@ -7,7 +7,7 @@
 
 struct value value_of_doc(struct doc d)
 {
-    return (struct value){.doc = d};
+    return (struct value){.doc = d, .node = d.node};
 }
 
 struct value value_of_node(const struct json_node *n)
@@ -22,8 +22,21 @@ struct value value_of_text(struct slice compact)
 
 static void remember(struct turn *t, struct slice text, const struct json_node *node)
 {
-    t->parsed_text = text;
-    t->parsed = node;
+    unsigned at = t->parsed_next++ % TURN_PARSED;
+
+    t->parsed[at].text = text;
+    t->parsed[at].node = node;
+}
+
+/* Documents passed from state to state keep their address through a turn. */
+static const struct json_node *remembered(const struct turn *t, struct slice text)
+{
+    for (unsigned i = 0; i < TURN_PARSED; i++) {
+        if (t->parsed[i].text.ptr == text.ptr && t->parsed[i].text.len == text.len) {
+            return t->parsed[i].node;
+        }
+    }
+    return NULL;
 }
 
 const struct json_node *value_node(struct turn *t, struct value *v)
@@ -35,8 +48,9 @@ const struct json_node *value_node(struct turn *t, struct value *v)
         turn_break(t, ERR_INTERNAL, "a document the step needs is not loaded");
         return v->node = json_null();
     }
-    if (v->doc.text.ptr == t->parsed_text.ptr && v->doc.text.len == t->parsed_text.len) {
-        return v->node = t->parsed;
+    v->node = remembered(t, v->doc.text);
+    if (v->node != NULL) {
+        return v->node;
     }
     if (json_parse(v->doc.text, t->a, &v->node, t->err) != OK) {
         turn_break(t, ERR_CORRUPT, "a kept document is not JSON");
@@ -44,6 +58,21 @@ const struct json_node *value_node(struct turn *t, struct value *v)
     }
     remember(t, v->doc.text, v->node);
     return v->node;
+}
+
+bool value_read(struct turn *t, struct slice text, struct value *out)
+{
+    const struct json_node *node;
+
+    if (json_parse(text, t->a, &node, NULL) != OK) {
+        return false;
+    }
+    *out = value_of_node(node);
+    if (json_is_compact(text)) {
+        out->doc.text = text;
+        remember(t, text, node);
+    }
+    return true;
 }
 
 struct slice value_text(struct turn *t, struct value *v)
@@ -59,7 +88,7 @@ bool value_too_large(struct turn *t, struct value *v)
 {
     bool deep = v->node != NULL && json_depth(v->node) > LIMIT_JSON_DEPTH;
 
-    return deep || value_text(t, v).len > LIMIT_PAYLOAD_BYTES;
+    return deep || value_text(t, v).len > rules_payload_bytes(t->h);
 }
 
 struct doc value_keep(struct turn *t, struct value *v, const struct doc *known)

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From state to state: enter, leave, fail. One loop runs a frame until it waits; every kind's work
- * is behind engine_kinds. Entered, Exited and the failing of a state look the same for all kinds.
+/* From state to state: enter, leave, fail. One loop lets the frames in the queue go on until they
+ * wait; every kind's work is behind `kinds`. Entered, Exited and the failing of a state look the
+ * same for all kinds.
  * Source: Amazon States Language, input and output processing and states and error handling;
  * histories as AWS recorded them. */
 #include "coordinator/engine/step.h"
 #include "proto/base/text.h"
 
-const struct engine_kind engine_kinds[ENGINE_KINDS] = {
-    [ASL_TASK] = {state_task_enter, state_task_resume, HISTORY_TASK_STATE_ENTERED,
-                  HISTORY_TASK_STATE_EXITED},
-    [ASL_PASS] = {state_pass_enter, NULL, HISTORY_PASS_STATE_ENTERED, HISTORY_PASS_STATE_EXITED},
-    [ASL_CHOICE] = {state_choice_enter, NULL, HISTORY_CHOICE_STATE_ENTERED,
-                    HISTORY_CHOICE_STATE_EXITED},
-    [ASL_WAIT] = {state_wait_enter, state_wait_resume, HISTORY_WAIT_STATE_ENTERED,
-                  HISTORY_WAIT_STATE_EXITED},
-    [ASL_SUCCEED] = {state_succeed_enter, NULL, HISTORY_SUCCEED_STATE_ENTERED,
-                     HISTORY_SUCCEED_STATE_EXITED},
-    [ASL_FAIL] = {state_fail_enter, NULL, HISTORY_FAIL_STATE_ENTERED, 0},
+static const struct engine_kind *const kinds[] = {
+#define ASL_KIND(kind, name, word) [ASL_##kind] = &state_##word,
+#include "coordinator/asl/kind.def"
+#undef ASL_KIND
 };
 
 const struct asl_state *frame_state(const struct turn *t, const struct frame *f)
@@ -24,16 +18,16 @@ const struct asl_state *frame_state(const struct turn *t, const struct frame *f)
     return &t->m->states[f->state];
 }
 
+const struct engine_kind *engine_kind_of(const struct turn *t, const struct frame *f)
+{
+    return kinds[frame_state(t, f)->kind];
+}
+
 static void enter(struct turn *t, struct frame *f)
 {
-    const struct engine_kind *kind = &engine_kinds[frame_state(t, f)->kind];
-    struct history_event *e;
+    const struct engine_kind *kind = engine_kind_of(t, f);
+    struct history_event *e = turn_record(t, f, kind->entered);
 
-    if (kind->enter == NULL) {
-        turn_break(t, ERR_INTERNAL, "a state of a kind this engine does not run");
-        return;
-    }
-    e = turn_record(t, f, kind->entered);
     e->doc = f->input;
     f->entered_event = e->id;
     f->entered_ms = t->ev->now_ms;
@@ -42,36 +36,101 @@ static void enter(struct turn *t, struct frame *f)
     f->retries = NULL;
     f->retrier_count = 0;
     f->started = false;
-    kind->enter(t, f);
+    f->submitted = false;
+    if (!t->full) {
+        kind->enter(t, f);
+    }
 }
 
-void flow_run(struct turn *t, struct frame *f)
+/* Has the turn done what one turn may? A state keeps few documents, but for those of its Assign. */
+static bool has_enough(const struct turn *t)
 {
-    while (f->status == FRAME_RUN && t->rc == OK && !t->full) {
-        if (t->transitions == LIMIT_STEP_TRANSITIONS ||
-            t->h->record_docs > TURN_DOCS_MAX - TURN_DOCS_MARGIN) {
+    return t->transitions == LIMIT_STEP_TRANSITIONS ||
+           t->h->record_docs > TURN_DOCS_MAX - TURN_DOCS_MARGIN;
+}
+
+void flow_run(struct turn *t)
+{
+    while (t->queue_next < t->queue_count && t->h->status == EXECUTION_RUNNING &&
+           !turn_is_over(t)) {
+        struct frame *f = turn_frame(t, t->queue[t->queue_next]);
+
+        if (f == NULL) {
+            return;
+        }
+        if (!frame_is_runnable(f)) {
+            t->queue_next++;
+            continue;
+        }
+        if (has_enough(t)) {
             t->cut = true;
             return;
         }
         t->transitions++;
-        enter(t, f);
+        if (f->status == FRAME_RUN) {
+            enter(t, f);
+        } else {
+            join_spawn(t, f);
+        }
     }
 }
 
-void flow_exit(struct turn *t, struct frame *f, struct value *output, uint32_t next)
+bool flow_outcome(struct turn *t,
+                  struct frame *f,
+                  struct value *placed,
+                  const struct asl_template *assign,
+                  struct value *seen,
+                  struct outcome *out,
+                  struct failure *why)
 {
-    struct history_event *e = turn_record(t, f, engine_kinds[frame_state(t, f)->kind].exited);
+    const struct asl_state *st = frame_state(t, f);
 
-    e->doc = value_keep(t, output, &f->input);
-    frame_drop_lease(f);
-    if (next == ASL_NONE) {
-        close_succeeded(t, f, output);
-        return;
+    if (!flow_path(t, f, &st->output_path, "OutputPath", placed, &out->output, why)) {
+        return false;
     }
-    f->state = next;
-    f->input = output->doc;
-    f->entered_event = 0; /* not entered yet: a redrive must know */
-    frame_move(f, FRAME_RUN);
+    if (value_too_large(t, &out->output)) {
+        *why = flow_too_large(t, st->name);
+        return false;
+    }
+    return variables_evaluate(t, f, assign, seen, &out->assigned, why);
+}
+
+void flow_exit(struct turn *t, struct frame *f, struct outcome *out, uint32_t next)
+{
+    struct history_event *e = turn_record(t, f, engine_kind_of(t, f)->exited);
+
+    e->doc = value_keep(t, &out->output, &f->input);
+    variables_assign(t, f, &out->assigned, e);
+    frame_drop_timer(t, f);
+    frame_drop_lease(f);
+    join_drop(t, f);
+    if (next != ASL_NONE) {
+        f->state = next;
+        f->input = out->output.doc;
+        f->entered_event = 0; /* not entered yet: a redrive must know */
+        frame_move(f, FRAME_RUN);
+        turn_queue(t, f);
+    } else if (f->parent != ASL_NONE) {
+        join_child_done(t, f, &out->output);
+    } else {
+        close_succeeded(t, f, &out->output);
+    }
+}
+
+void flow_finish(struct turn *t,
+                 struct frame *f,
+                 struct value *placed,
+                 struct value *seen,
+                 uint32_t next)
+{
+    struct outcome out;
+    struct failure why = {0};
+
+    if (flow_outcome(t, f, placed, frame_state(t, f)->assign, seen, &out, &why)) {
+        flow_exit(t, f, &out, next);
+    } else {
+        flow_evaluation_failed(t, f, why);
+    }
 }
 
 bool flow_path(struct turn *t,
@@ -91,11 +150,29 @@ bool flow_path(struct turn *t,
     case ASL_PATH_NULL: *out = value_of_text(SLICE("{}")); return true;
     case ASL_PATH_SET: break;
     }
-    s = turn_path_scope(t, f, p->path, value_node(t, in), &no_chance);
+    s = turn_scope(t, f, asl_path_uses(p->path), in, &no_chance);
     if (!asl_apply_path(p, field, &s, &node, why)) {
         return false;
     }
-    *out = node == s.input ? *in : value_of_node(node);
+    *out = node == in->node ? *in : value_of_node(node);
+    return true;
+}
+
+bool flow_template(struct turn *t,
+                   const struct frame *f,
+                   const struct asl_template *template,
+                   uint64_t seed,
+                   struct value *in,
+                   struct value *out,
+                   struct failure *why)
+{
+    struct asl_scope_data s = turn_scope(t, f, asl_template_uses(template), in, &seed);
+    const struct json_node *node;
+
+    if (!asl_apply_template(template, &s, &node, why)) {
+        return false;
+    }
+    *out = value_of_node(node);
     return true;
 }
 
@@ -121,6 +198,23 @@ bool flow_result_path(struct turn *t,
     return true;
 }
 
+bool flow_result(struct turn *t,
+                 const struct frame *f,
+                 struct value *result,
+                 struct value *out,
+                 struct failure *why)
+{
+    const struct asl_state *st = frame_state(t, f);
+    uint64_t seed = chance_seed(t->h, CHANCE_OUTPUT, f->entered_event, f->attempt);
+    struct value selected = *result;
+
+    if (st->result_selector != NULL &&
+        !flow_template(t, f, st->result_selector, seed, result, &selected, why)) {
+        return false;
+    }
+    return flow_result_path(t, f, &selected, out, why);
+}
+
 bool flow_input(struct turn *t, struct frame *f, struct value *out)
 {
     struct value raw = value_of_doc(f->input);
@@ -133,23 +227,14 @@ bool flow_input(struct turn *t, struct frame *f, struct value *out)
     return true;
 }
 
-void flow_finish(struct turn *t, struct frame *f, struct value *output, uint32_t next)
-{
-    struct value out;
-    struct failure why = {0};
-
-    if (!flow_path(t, f, &frame_state(t, f)->output_path, "OutputPath", output, &out, &why)) {
-        flow_evaluation_failed(t, f, why);
-    } else if (value_too_large(t, &out)) {
-        flow_failed(t, f, flow_too_large(t, frame_state(t, f)->name), false, false);
-    } else {
-        flow_exit(t, f, &out, next);
-    }
-}
-
 bool failure_is_runtime(struct failure why)
 {
     return slice_eq(why.error, SLICE("States.Runtime"));
+}
+
+struct failure flow_runtime(struct slice cause)
+{
+    return (struct failure){SLICE("States.Runtime"), cause};
 }
 
 struct failure flow_too_large(struct turn *t, struct slice what)
@@ -197,16 +282,31 @@ struct failure failure_cut(struct turn *t, struct failure why)
                             cut(t, why.cause, LIMIT_CAUSE_BYTES)};
 }
 
-void flow_failed(struct turn *t, struct frame *f, struct failure why, bool task, bool heartbeat)
+void flow_failed(struct turn *t, struct frame *f, struct failure why, unsigned kinds_of)
 {
     why = failure_cut(t, why);
-    if (failure_is_runtime(why) ||
-        (!retry_take(t, f, why, task, heartbeat) && !catch_take(t, f, why, task, heartbeat))) {
+    if (failure_is_runtime(why)) {
+        close_failed(t, f, why); /* whatever scope it is in: nothing takes it, no state sees it */
+        return;
+    }
+    if (retry_take(t, f, why, kinds_of)) {
+        return;
+    }
+    if (f->status == FRAME_JOIN) {
+        (void)turn_record(t, f, engine_kind_of(t, f)->failed);
+    }
+    if (catch_take(t, f, &why, kinds_of)) {
+        return;
+    }
+    why = failure_cut(t, why);
+    if (f->parent == ASL_NONE || failure_is_runtime(why)) {
         close_failed(t, f, why);
+    } else {
+        join_child_failed(t, f, why, kinds_of);
     }
 }
 
-void flow_evaluation_failed(struct turn *t, struct frame *f, struct failure why)
+struct failure flow_placed(struct turn *t, const struct frame *f, struct failure why)
 {
     if (failure_is_runtime(why)) {
         why.cause = arena_printf(t->a,
@@ -215,5 +315,13 @@ void flow_evaluation_failed(struct turn *t, struct frame *f, struct failure why)
                                  SLICE_FMT(frame_state(t, f)->name),
                                  (unsigned long long)f->entered_event, SLICE_FMT(why.cause));
     }
-    flow_failed(t, f, why, false, false);
+    return why;
+}
+
+void flow_evaluation_failed(struct turn *t, struct frame *f, struct failure why)
+{
+    bool task = frame_state(t, f)->kind == ASL_TASK &&
+                slice_eq(why.error, SLICE("States.DataLimitExceeded"));
+
+    flow_failed(t, f, flow_placed(t, f, why), task ? ASL_FAILED_TASK : 0);
 }

@@ -32,6 +32,8 @@ enum shape {
     SHAPE_TASK,           /* resourceType, resource */
     SHAPE_TASK_OUTPUT,
     SHAPE_TASK_FAILURE,
+    SHAPE_ITERATION, /* name of the Map, index */
+    SHAPE_LENGTH,    /* of a Map */
 };
 
 struct details {
@@ -66,6 +68,11 @@ static const struct details details_of[] = {
     [HISTORY_TASK_STATE_EXITED] = EXITED,
     [HISTORY_MAP_STATE_ENTERED] = ENTERED,
     [HISTORY_MAP_STATE_EXITED] = EXITED,
+    [HISTORY_MAP_STATE_STARTED] = {"mapStateStartedEventDetails", SHAPE_LENGTH},
+    [HISTORY_MAP_ITERATION_STARTED] = {"mapIterationStartedEventDetails", SHAPE_ITERATION},
+    [HISTORY_MAP_ITERATION_SUCCEEDED] = {"mapIterationSucceededEventDetails", SHAPE_ITERATION},
+    [HISTORY_MAP_ITERATION_FAILED] = {"mapIterationFailedEventDetails", SHAPE_ITERATION},
+    [HISTORY_MAP_ITERATION_ABORTED] = {"mapIterationAbortedEventDetails", SHAPE_ITERATION},
     [HISTORY_PARALLEL_STATE_ENTERED] = ENTERED,
     [HISTORY_PARALLEL_STATE_EXITED] = EXITED,
     [HISTORY_FAIL_STATE_ENTERED] = ENTERED,
@@ -81,6 +88,7 @@ static const struct details details_of[] = {
     [HISTORY_LAMBDA_FUNCTION_TIMED_OUT] = {"lambdaFunctionTimedOutEventDetails", SHAPE_FAILURE},
     [HISTORY_TASK_SCHEDULED] = {"taskScheduledEventDetails", SHAPE_TASK_SCHEDULED},
     [HISTORY_TASK_STARTED] = {"taskStartedEventDetails", SHAPE_TASK},
+    [HISTORY_TASK_SUBMITTED] = {"taskSubmittedEventDetails", SHAPE_TASK_OUTPUT},
     [HISTORY_TASK_SUCCEEDED] = {"taskSucceededEventDetails", SHAPE_TASK_OUTPUT},
     [HISTORY_TASK_FAILED] = {"taskFailedEventDetails", SHAPE_TASK_FAILURE},
     [HISTORY_TASK_TIMED_OUT] = {"taskTimedOutEventDetails", SHAPE_TASK_FAILURE},
@@ -180,42 +188,113 @@ static void put_limits(struct render *r)
     }
 }
 
-/* The parameters again, from the raw input and the context of that time. */
-static enum err_code parameters(struct render *r, struct slice *out)
+/* What the state assigned: each value as JSON text. */
+static enum err_code put_assigned(struct render *r)
 {
-    struct execution_header header = *r->h;
-    struct turn t = {.m = r->m, .a = r->a, .h = &header, .err = r->err};
-    struct frame f = {.state = r->ev->state,
-                      .entered_ms = r->ev->entered_ms,
-                      .retry_count = r->ev->retry_count,
-                      .input = r->ev->doc};
-    struct value input;
-    struct task_call call = {0};
-    struct failure why = {0};
-    enum err_code rc = load(r, r->ev->doc, &f.input.text);
+    struct json_builder values = json_build_object(r->a);
+    struct json_builder details = json_build_object(r->a);
+    const struct json_node *set;
+    struct slice text = {0};
+    enum err_code rc;
+
+    if (!r->data || r->ev->variable_count == 0) {
+        return OK;
+    }
+    rc = load(r, r->ev->variables[0].value, &text);
+    if (rc == OK) {
+        rc = json_parse(text, r->a, &set, r->err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    for (const struct json_node *e = json_first(set); e != NULL; e = json_next(set, e)) {
+        json_put(&values, json_key(set, e), json_string(r->a, json_print(e, r->a)));
+    }
+    json_put(&details, SLICE("truncated"), json_bool(false));
+    json_put(&r->b, SLICE("assignedVariables"), json_built(&values));
+    json_put(&r->b, SLICE("assignedVariablesDetails"), json_built(&details));
+    return OK;
+}
+
+/* The documents that the parameters were made from. */
+static enum err_code
+load_sources(struct render *r, struct execution_header *h, struct frame *f, struct variable *read)
+{
+    enum err_code rc = load(r, r->ev->doc, &f->input.text);
 
     if (rc == OK) {
-        rc = load(r, header.input, &header.input.text);
+        rc = load(r, h->input, &h->input.text);
     }
+    if (rc == OK && f->item.ref != 0) {
+        rc = load(r, f->item, &f->item.text);
+    }
+    for (uint32_t i = 0; i < f->variable_count && rc == OK; i++) {
+        read[i] = r->ev->variables[i];
+        rc = load(r, read[i].value, &read[i].value.text);
+    }
+    return rc;
+}
+
+/* The task's call again, from the raw input, the variables and the context of that time. */
+static enum err_code remake(struct render *r, struct turn *t, struct task_call *call)
+{
+    const struct history_event *ev = r->ev;
+    struct variable *read = ARENA_ARRAY(r->a, ev->variable_count, struct variable);
+    struct frame f = {.id = ev->frame,
+                      .parent = ASL_NONE,
+                      .state = ev->state,
+                      .entered_ms = ev->entered_ms,
+                      .entered_event = ev->entered_event,
+                      .attempt = ev->attempt,
+                      .retry_count = ev->retry_count,
+                      .item = ev->item,
+                      .item_index = ev->item_index,
+                      .variables = read,
+                      .variable_count = ev->variable_count,
+                      .input = ev->doc};
+    struct value input;
+    struct failure why = {0};
+    enum err_code rc = load_sources(r, t->h, &f, read);
+
     if (rc != OK) {
         return rc;
     }
     input = value_of_doc(f.input);
-    if (!task_call(&t, &f, r->ev->seed, &input, &call, &why)) {
+    if (!task_call(t, &f, ev->seed, &input, call, &why)) {
         return err_set(r->err, ERR_CORRUPT, "event %llu: its parameters cannot be made again: %.*s",
-                       (unsigned long long)r->ev->id, SLICE_FMT(why.cause));
+                       (unsigned long long)ev->id, SLICE_FMT(why.cause));
     }
-    *out = value_text(&t, &call.parameters);
-    return t.rc;
+    return t->rc;
+}
+
+/* "RoleArn" of the definition is "roleArn" here. */
+static void put_credentials(struct render *r, const struct json_node *given)
+{
+    struct json_builder b = json_build_object(r->a);
+    const struct json_node *role = json_member(given, SLICE("RoleArn"));
+
+    if (role != NULL) {
+        json_put(&b, SLICE("roleArn"), role);
+        json_put(&r->b, SLICE("taskCredentials"), json_built(&b));
+    }
 }
 
 static enum err_code put_scheduled(struct render *r, bool integration)
 {
+    struct execution_header header = *r->h;
+    struct step nothing = {0};
+    struct turn t = {.m = r->m, .a = r->a, .h = &header, .out = &nothing, .err = r->err};
+    struct task_call call = {0};
     struct slice text = {0};
-    enum err_code rc = r->data || integration ? parameters(r, &text) : OK;
+    enum err_code rc = OK;
 
-    if (rc != OK) {
-        return rc;
+    header.redrive_count = r->ev->redrives;
+    if (r->data || integration || task_of(r)->credentials != NULL) {
+        rc = remake(r, &t, &call);
+        if (rc != OK) {
+            return rc;
+        }
+        text = value_text(&t, &call.parameters);
     }
     if (integration) {
         put_resource(r);
@@ -226,6 +305,7 @@ static enum err_code put_scheduled(struct render *r, bool integration)
         put_data(r, true, text);
     }
     put_limits(r);
+    put_credentials(r, call.credentials.node);
     return OK;
 }
 
@@ -274,9 +354,23 @@ static enum err_code put_details(struct render *r, enum shape shape)
     case SHAPE_EXITED:
         put_text(r, SLICE("name"), r->m->states[ev->state].name);
         rc = put_doc(r, false);
+        if (rc == OK) {
+            rc = put_assigned(r);
+        }
+        break;
+    case SHAPE_ITERATION:
+        put_text(r, SLICE("name"), r->m->states[ev->state].name);
+        json_put(&r->b, SLICE("index"), json_integer(r->a, (int64_t)ev->index));
+        break;
+    case SHAPE_LENGTH:
+        json_put(&r->b, SLICE("length"), json_integer(r->a, (int64_t)ev->index));
         break;
     case SHAPE_SCHEDULED: rc = put_scheduled(r, false); break;
-    case SHAPE_WORKER: put_text(r, SLICE("workerName"), ev->worker); break;
+    case SHAPE_WORKER:
+        if (ev->worker.len > 0) {
+            put_text(r, SLICE("workerName"), ev->worker);
+        }
+        break;
     case SHAPE_TASK_SCHEDULED: rc = put_scheduled(r, true); break;
     case SHAPE_TASK: put_resource(r); break;
     case SHAPE_TASK_OUTPUT: rc = put_task_output(r); break;

@@ -44,7 +44,7 @@ static uint32_t spent(const struct frame *f, size_t i)
     return f->retries != NULL && i < f->retrier_count ? f->retries[i] : 0;
 }
 
-bool retry_take(struct turn *t, struct frame *f, struct failure why, bool task, bool heartbeat)
+bool retry_take(struct turn *t, struct frame *f, struct failure why, unsigned kinds)
 {
     const struct asl_state *st = frame_state(t, f);
     const struct asl_retrier *r = NULL;
@@ -53,7 +53,7 @@ bool retry_take(struct turn *t, struct frame *f, struct failure why, bool task, 
 
     for (i = 0; i < st->retrier_count; i++) {
         r = &st->retriers[i];
-        if (asl_error_matches(r->errors, r->error_count, why.error, task, heartbeat)) {
+        if (asl_error_matches(r->errors, r->error_count, why.error, kinds)) {
             break;
         }
     }
@@ -66,58 +66,87 @@ bool retry_take(struct turn *t, struct frame *f, struct failure why, bool task, 
         delay_ms = with_jitter(t, f, delay_ms);
     }
     frame_drop_lease(f);
+    join_drop(t, f);
     frame_move(f, FRAME_TIMER);
     f->due_ms = t->ev->now_ms + delay_ms;
     turn_command(t, COMMAND_SET_TIMER, f)->due_ms = f->due_ms;
     return true;
 }
 
-/* Error Output: what is missing is the empty text. */
-static const struct json_node *error_output(struct turn *t, struct failure why)
+static const struct json_node *text_or(struct turn *t, struct slice text, bool null)
+{
+    return text.ptr == NULL && null ? json_null() : json_string(t->a, text);
+}
+
+/* Error Output: what is missing is the empty text, or null where a token's holder left it out. */
+static const struct json_node *error_output(struct turn *t, struct failure why, unsigned kinds)
 {
     struct json_builder b = json_build_object(t->a);
+    bool null = (kinds & FAILED_BY_TOKEN) != 0;
 
-    json_put(&b, SLICE("Error"), json_string(t->a, why.error));
-    json_put(&b, SLICE("Cause"), json_string(t->a, why.cause));
+    json_put(&b, SLICE("Error"), text_or(t, why.error, null));
+    json_put(&b, SLICE("Cause"), text_or(t, why.cause, null));
     return json_built(&b);
 }
 
-static void
-go_to_catcher(struct turn *t, struct frame *f, const struct asl_catcher *c, struct failure why)
+/* The catcher's ResultPath over the raw input. */
+static bool place_error(struct turn *t,
+                        const struct frame *f,
+                        const struct asl_catcher *c,
+                        struct value *error,
+                        struct value *out,
+                        struct failure *why)
 {
     struct value raw = value_of_doc(f->input);
-    struct value output;
-    struct failure second = {0};
-    const struct json_node *node = error_output(t, why);
+    const struct json_node *node;
 
-    if (c->result_path.is == ASL_PATH_NULL) {
-        output = raw;
-    } else if (c->result_path.is == ASL_PATH_DEFAULT) {
-        output = value_of_node(node);
-    } else if (asl_apply_result_path(&c->result_path, value_node(t, &raw), node, t->a, &node,
-                                     &second)) {
-        output = value_of_node(node);
-    } else {
-        close_failed(t, f, failure_cut(t, second));
-        return;
+    switch (c->result_path.is) {
+    case ASL_PATH_DEFAULT: *out = *error; return true;
+    case ASL_PATH_NULL: *out = raw; return true;
+    case ASL_PATH_SET: break;
     }
-    if (value_too_large(t, &output)) {
-        close_failed(t, f, flow_too_large(t, frame_state(t, f)->name));
-        return;
+    if (!asl_apply_result_path(&c->result_path, value_node(t, &raw), error->node, t->a, &node,
+                               why)) {
+        return false;
     }
-    flow_exit(t, f, &output, c->next);
+    *out = value_of_node(node);
+    return true;
 }
 
-bool catch_take(struct turn *t, struct frame *f, struct failure why, bool task, bool heartbeat)
+static bool go_to_catcher(struct turn *t,
+                          struct frame *f,
+                          const struct asl_catcher *c,
+                          struct value *error,
+                          struct failure *why)
+{
+    struct outcome out;
+
+    if (!place_error(t, f, c, error, &out.output, why)) {
+        return false;
+    }
+    if (value_too_large(t, &out.output)) {
+        *why = flow_too_large(t, frame_state(t, f)->name);
+        return false;
+    }
+    if (!variables_evaluate(t, f, c->assign, error, &out.assigned, why)) {
+        *why = flow_placed(t, f, *why);
+        return false;
+    }
+    flow_exit(t, f, &out, c->next);
+    return true;
+}
+
+bool catch_take(struct turn *t, struct frame *f, struct failure *why, unsigned kinds)
 {
     const struct asl_state *st = frame_state(t, f);
 
     for (size_t i = 0; i < st->catcher_count; i++) {
         const struct asl_catcher *c = &st->catchers[i];
 
-        if (asl_error_matches(c->errors, c->error_count, why.error, task, heartbeat)) {
-            go_to_catcher(t, f, c, why);
-            return true;
+        if (asl_error_matches(c->errors, c->error_count, why->error, kinds)) {
+            struct value error = value_of_node(error_output(t, *why, kinds));
+
+            return go_to_catcher(t, f, c, &error, why);
         }
     }
     return false;

@@ -9,16 +9,10 @@ make(struct turn *t, struct frame *f, struct value *input, struct value *out, st
 {
     const struct asl_state *st = frame_state(t, f);
     uint64_t seed = chance_seed(t->h, CHANCE_PARAMETERS, f->entered_event, 0);
-    const struct json_node *node;
-    struct asl_scope_data s;
 
     *out = *input;
-    if (st->parameters != NULL) {
-        s = turn_scope(t, f, value_node(t, input), &seed);
-        if (!asl_apply_template(st->parameters, &s, &node, why)) {
-            return false;
-        }
-        *out = value_of_node(node);
+    if (st->parameters != NULL && !flow_template(t, f, st->parameters, seed, input, out, why)) {
+        return false;
     }
     if (st->result != NULL) {
         *out = value_of_node(st->result);
@@ -26,7 +20,7 @@ make(struct turn *t, struct frame *f, struct value *input, struct value *out, st
     return true;
 }
 
-void state_pass_enter(struct turn *t, struct frame *f)
+static void enter(struct turn *t, struct frame *f)
 {
     struct value input;
     struct value result;
@@ -36,9 +30,15 @@ void state_pass_enter(struct turn *t, struct frame *f)
     if (!flow_input(t, f, &input)) {
         return;
     }
-    if (!make(t, f, &input, &result, &why) || !flow_result_path(t, f, &result, &output, &why)) {
+    if (make(t, f, &input, &result, &why) && flow_result_path(t, f, &result, &output, &why)) {
+        flow_finish(t, f, &output, &result, frame_state(t, f)->next);
+    } else {
         flow_evaluation_failed(t, f, why);
-        return;
     }
-    flow_finish(t, f, &output, frame_state(t, f)->next);
 }
+
+const struct engine_kind state_pass = {
+    .enter = enter,
+    .entered = HISTORY_PASS_STATE_ENTERED,
+    .exited = HISTORY_PASS_STATE_EXITED,
+};

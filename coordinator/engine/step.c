@@ -7,46 +7,37 @@
 
 static enum step_status timer(struct turn *t)
 {
-    const struct engine_kind *kind;
     struct frame *f;
 
     if (t->h->status != EXECUTION_RUNNING || t->ev->frame >= t->h->next_frame) {
         return STEP_STALE;
     }
     f = turn_frame(t, t->ev->frame);
-    if (f == NULL) {
-        return STEP_NEED_FRAME;
+    if (f == NULL || f->due_ms == 0 || t->ev->now_ms < f->due_ms) {
+        return STEP_STALE;
     }
-    kind = &engine_kinds[frame_state(t, f)->kind];
-    if (f->status != FRAME_TIMER || t->ev->now_ms < f->due_ms || kind->resume == NULL) {
+    if (f->status == FRAME_TOKEN || f->status == FRAME_CHILD) {
+        return task_due(t, f);
+    }
+    if (f->status != FRAME_TIMER || engine_kind_of(t, f)->resume == NULL) {
         return STEP_STALE;
     }
     f->due_ms = 0;
     frame_move(f, FRAME_RUN);
-    kind->resume(t, f);
-    flow_run(t, f);
+    engine_kind_of(t, f)->resume(t, f);
     return STEP_DONE;
 }
 
 static enum step_status go_on(struct turn *t)
 {
-    bool any = false;
+    for (size_t i = 0; i < t->ev->runnable_count; i++) {
+        const struct frame *f = turn_peek(t, t->ev->runnable[i]);
 
-    if (t->h->status != EXECUTION_RUNNING) {
-        return STEP_STALE;
-    }
-    for (uint32_t id = 0; id < t->h->next_frame && !t->cut; id++) {
-        struct frame *f = turn_frame(t, id);
-
-        if (f == NULL) {
-            return STEP_NEED_FRAME;
-        }
-        if (f->status == FRAME_RUN) {
-            any = true;
-            flow_run(t, f);
+        if (f != NULL && frame_is_runnable(f)) {
+            turn_queue(t, f);
         }
     }
-    return any ? STEP_DONE : STEP_STALE;
+    return t->h->status == EXECUTION_RUNNING && t->queue_count > 0 ? STEP_DONE : STEP_STALE;
 }
 
 static enum step_status dispatch(struct turn *t)
@@ -62,23 +53,19 @@ static enum step_status dispatch(struct turn *t)
     case ENGINE_TASK_RETURNED:
     case ENGINE_TASK_UPLOAD:
     case ENGINE_TASK_INTENT:
+    case ENGINE_TASK_SUBMITTED:
     case ENGINE_TASK_SUCCEEDED:
     case ENGINE_TASK_FAILED:
     case ENGINE_TASK_TIMED_OUT:
-    case ENGINE_UPLOAD_GONE: return task_event(t);
+    case ENGINE_UPLOAD_GONE:
+    case ENGINE_ACTIVITY_TAKEN:
+    case ENGINE_CALL_DONE:
+    case ENGINE_CHILD_ENDED:
+    case ENGINE_TOKEN_SUCCEEDED:
+    case ENGINE_TOKEN_FAILED:
+    case ENGINE_TOKEN_HEARTBEAT: return task_event(t);
     }
     return STEP_STALE;
-}
-
-/* The history ran full on the way: what the turn did is no more than the execution's last words. */
-static void settle_full(struct turn *t)
-{
-    for (size_t i = 0; i < t->frame_count && t->h->status == EXECUTION_RUNNING; i++) {
-        if (frame_is_open(t->frames[i])) {
-            close_full(t, t->frames[i]);
-        }
-    }
-    t->out->task_refused = t->ev->kind == ENGINE_TASK_SUCCEEDED;
 }
 
 static enum step_status turn_take(struct turn *t)
@@ -91,14 +78,24 @@ static enum step_status turn_take(struct turn *t)
         return STEP_FAILED;
     }
     status = dispatch(t);
+    if (status == STEP_DONE) {
+        flow_run(t);
+    }
+    /* The history ran full on the way: what the turn did is no more than the last words. */
+    if (status == STEP_DONE && t->full && t->h->status == EXECUTION_RUNNING) {
+        close_full(t);
+        t->out->task_refused = t->ev->kind == ENGINE_TASK_SUCCEEDED;
+    }
     if (t->rc != OK) {
         return STEP_FAILED;
     }
+    if (t->missing) {
+        /* Where all frames can be asked for, the event's own is no more. */
+        return t->given->find != NULL && t->out->need_frame == t->ev->frame ? STEP_STALE
+                                                                            : STEP_NEED_FRAME;
+    }
     if (status != STEP_DONE) {
         return status;
-    }
-    if (t->full) {
-        settle_full(t);
     }
     turn_commit(t);
     return t->cut && t->h->status == EXECUTION_RUNNING ? STEP_CONTINUE : STEP_DONE;

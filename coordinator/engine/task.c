@@ -19,6 +19,16 @@ const struct task_history task_histories[] = {
                                HISTORY_ACTIVITY_TIMED_OUT},
 };
 
+bool task_is_invoke(const struct asl_task *task)
+{
+    return task->resource_kind == ASL_RESOURCE_INTEGRATION && task->carrier == ASL_BY_FUNCTION;
+}
+
+bool task_hands_out_token(const struct asl_task *task)
+{
+    return task->pattern == ASL_WAIT_FOR_TASK_TOKEN || task->carrier == ASL_BY_ACTIVITY;
+}
+
 struct slice task_resource_name(const struct asl_task *task)
 {
     return task->resource_kind == ASL_RESOURCE_INTEGRATION ? task->service : task->resource;
@@ -29,10 +39,9 @@ unusable(struct turn *t, struct value *parameters, const char *text, struct fail
 {
     struct slice shown = value_text(t, parameters);
 
-    why->error = SLICE("States.Runtime");
-    why->cause =
+    *why = flow_runtime(
         arena_printf(t->a, "The Parameters '%.*s' could not be used to start the Task: [%s]",
-                     SLICE_FMT(shown), text);
+                     SLICE_FMT(shown), text));
     return false;
 }
 
@@ -64,11 +73,58 @@ static void invoke_payload(struct turn *t, const struct json_node *given, struct
     };
 }
 
+/* One of a parameter's words, or the first where it is absent. */
+static bool one_of(struct turn *t,
+                   struct task_call *out,
+                   const char *field,
+                   const char *const *words,
+                   unsigned *which,
+                   struct failure *why)
+{
+    const struct json_node *v = json_member(value_node(t, &out->parameters), slice_str(field));
+
+    *which = 0;
+    if (v == NULL || json_is(v, JSON_NULL)) {
+        return true;
+    }
+    for (unsigned i = 0; words[i] != NULL; i++) {
+        if (json_is(v, JSON_STRING) && slice_eq_str(json_text(v), words[i])) {
+            *which = i;
+            return true;
+        }
+    }
+    return unusable(
+        t, &out->parameters,
+        arena_str(t->a, arena_printf(t->a, "The value for the field '%s' is not valid", field)),
+        why);
+}
+
+static bool invoke_options(struct turn *t, struct task_call *out, struct failure *why)
+{
+    static const char *const types[] = {
+        [INVOKE_AND_WAIT] = "RequestResponse",
+        [INVOKE_EVENT] = "Event",
+        [INVOKE_DRY_RUN] = "DryRun",
+        NULL,
+    };
+    static const char *const logs[] = {"None", "Tail", NULL};
+    unsigned type;
+    unsigned log;
+
+    if (!one_of(t, out, "InvocationType", types, &type, why) ||
+        !one_of(t, out, "LogType", logs, &log, why)) {
+        return false;
+    }
+    out->invocation = (enum invocation)type;
+    out->log_tail = log == 1;
+    return true;
+}
+
 static bool invoke_call(struct turn *t, struct task_call *out, struct failure *why)
 {
     const struct json_node *p = value_node(t, &out->parameters);
     const struct json_node *name = json_member(p, SLICE("FunctionName"));
-    const struct json_node *type = json_member(p, SLICE("InvocationType"));
+    const struct json_node *qualifier = json_member(p, SLICE("Qualifier"));
 
     if (name == NULL) {
         return unusable(t, &out->parameters, "The field 'FunctionName' is required but was missing",
@@ -79,13 +135,11 @@ static bool invoke_call(struct turn *t, struct task_call *out, struct failure *w
                         "The value for the field 'FunctionName' must be the name of a function",
                         why);
     }
-    if (type != NULL && !slice_eq(json_text(type), SLICE("RequestResponse"))) {
-        return unusable(t, &out->parameters,
-                        "The value for the field 'InvocationType' must be 'RequestResponse'", why);
-    }
     out->function = asl_function_name(json_text(name));
+    out->qualifier =
+        qualifier != NULL ? json_text(qualifier) : asl_function_qualifier(json_text(name));
     invoke_payload(t, json_member(p, SLICE("Payload")), out);
-    return true;
+    return invoke_options(t, out, why);
 }
 
 bool task_call(struct turn *t,
@@ -96,39 +150,43 @@ bool task_call(struct turn *t,
                struct failure *why)
 {
     const struct asl_state *st = frame_state(t, f);
-    const struct json_node *node;
-    struct asl_scope_data s;
+    const struct asl_task *task = &st->task;
 
     if (!flow_path(t, f, &st->input_path, "InputPath", input, &out->effective, why)) {
         return false;
     }
     out->parameters = out->effective;
-    if (st->parameters != NULL) {
-        s = turn_scope(t, f, value_node(t, &out->effective), &seed);
-        if (!asl_apply_template(st->parameters, &s, &node, why)) {
-            return false;
-        }
-        out->parameters = value_of_node(node);
+    if ((st->parameters != NULL &&
+         !flow_template(t, f, st->parameters, seed, &out->effective, &out->parameters, why)) ||
+        (task->credentials != NULL &&
+         !flow_template(t, f, task->credentials, seed, &out->effective, &out->credentials, why))) {
+        return false;
     }
-    if (st->task.resource_kind == ASL_RESOURCE_INTEGRATION) {
+    if (task_is_invoke(task)) {
         return invoke_call(t, out, why);
     }
-    out->function = st->task.function;
+    out->function = task->function;
+    out->qualifier = task->qualifier;
     out->payload = out->parameters;
     return true;
 }
 
-/* "Mon, 23 Nov 2026 05:14:00 GMT", as HTTP's Date header has it. */
-static struct slice http_date(int64_t ms, struct arena *a)
+void task_command(struct turn *t, const struct frame *f, struct task_call *call, struct command *c)
 {
-    static const char days[] = "ThuFriSatSunMonTueWed";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct slice t = text_time(ms, a);
-    int64_t day = ms / 86400000;
-    int month = (t.ptr[5] - '0') * 10 + (t.ptr[6] - '0');
+    const struct asl_task *task = &frame_state(t, f)->task;
 
-    return arena_printf(a, "%.3s, %.2s %.3s %.4s %.8s GMT", days + 3 * (day % 7), t.ptr + 8,
-                        months + 3 * (month - 1), t.ptr, t.ptr + 11);
+    c->function = call->function;
+    c->qualifier = call->qualifier;
+    c->activity = task->carrier == ASL_BY_ACTIVITY ? task->activity : (struct slice){0};
+    c->payload = value_text(t, &call->payload);
+    if (call->credentials.node != NULL) {
+        c->credentials = value_text(t, &call->credentials);
+    }
+    c->log_tail = call->log_tail;
+    c->submits = task->carrier == ASL_BY_HANDLER &&
+                 (task->pattern == ASL_SYNC || task->pattern == ASL_SYNC2);
+    c->service = task->service;
+    c->action = task->action;
 }
 
 static struct slice request_id(const struct execution_header *h, uint64_t event, struct arena *a)
@@ -158,11 +216,12 @@ static struct slice metadata(const struct execution_header *h,
                              uint64_t event,
                              int64_t time_ms,
                              size_t payload_bytes,
+                             int status,
                              struct arena *a)
 {
     struct slice id = request_id(h, event, a);
     struct slice trace = trace_id(h, event, time_ms, a);
-    struct slice date = http_date(time_ms, a);
+    struct slice date = text_http_date(time_ms, a);
 
     return arena_printf(
         a,
@@ -173,10 +232,31 @@ static struct slice metadata(const struct execution_header *h,
         "\"HttpHeaders\":{\"Connection\":\"keep-alive\",\"Content-Length\":\"%zu\","
         "\"Content-Type\":\"application/json\",\"Date\":\"%.*s\","
         "\"X-Amz-Executed-Version\":\"$LATEST\",\"x-amzn-Remapped-Content-Length\":\"0\","
-        "\"x-amzn-RequestId\":\"%.*s\",\"X-Amzn-Trace-Id\":\"%.*s\"},\"HttpStatusCode\":200},"
+        "\"x-amzn-RequestId\":\"%.*s\",\"X-Amzn-Trace-Id\":\"%.*s\"},\"HttpStatusCode\":%d},"
         "\"SdkResponseMetadata\":{\"RequestId\":\"%.*s\"}}",
         SLICE_FMT(id), payload_bytes, SLICE_FMT(date), SLICE_FMT(trace), payload_bytes,
-        SLICE_FMT(date), SLICE_FMT(id), SLICE_FMT(trace), SLICE_FMT(id));
+        SLICE_FMT(date), SLICE_FMT(id), SLICE_FMT(trace), status, SLICE_FMT(id));
+}
+
+/* The members that any answer of lambda:invoke has, around its own. */
+static const struct json_node *wrap(const struct execution_header *h,
+                                    uint64_t event,
+                                    int64_t time_ms,
+                                    const struct json_node *payload,
+                                    size_t payload_bytes,
+                                    int status,
+                                    struct arena *a)
+{
+    struct json_builder b = json_build_object(a);
+    const struct json_node *rest = NULL;
+
+    (void)json_parse(metadata(h, event, time_ms, payload_bytes, status, a), a, &rest, NULL);
+    json_put(&b, SLICE("ExecutedVersion"), json_string(a, SLICE("$LATEST")));
+    json_put(&b, SLICE("Payload"), payload);
+    json_put(&b, SLICE("SdkHttpMetadata"), json_member(rest, SLICE("SdkHttpMetadata")));
+    json_put(&b, SLICE("SdkResponseMetadata"), json_member(rest, SLICE("SdkResponseMetadata")));
+    json_put(&b, SLICE("StatusCode"), json_integer(a, status));
+    return json_built(&b);
 }
 
 const struct json_node *task_wrap(const struct execution_header *h,
@@ -186,31 +266,32 @@ const struct json_node *task_wrap(const struct execution_header *h,
                                   size_t payload_bytes,
                                   struct arena *a)
 {
-    struct json_builder b = json_build_object(a);
-    const struct json_node *rest = NULL;
+    return wrap(h, event, time_ms, payload, payload_bytes, 200, a);
+}
 
-    (void)json_parse(metadata(h, event, time_ms, payload_bytes, a), a, &rest, NULL);
-    json_put(&b, SLICE("ExecutedVersion"), json_string(a, SLICE("$LATEST")));
-    json_put(&b, SLICE("Payload"), payload);
-    json_put(&b, SLICE("SdkHttpMetadata"), json_member(rest, SLICE("SdkHttpMetadata")));
-    json_put(&b, SLICE("SdkResponseMetadata"), json_member(rest, SLICE("SdkResponseMetadata")));
-    json_put(&b, SLICE("StatusCode"), json_integer(a, 200));
-    return json_built(&b);
+const struct json_node *task_wrap_empty(const struct execution_header *h,
+                                        uint64_t event,
+                                        int64_t time_ms,
+                                        int status,
+                                        struct arena *a)
+{
+    return wrap(h, event, time_ms, json_string(a, SLICE("")), 0, status, a);
 }
 
 enum err_code engine_task(const struct asl_machine *m,
                           const struct execution_header *h,
+                          const struct frame_set *frames,
                           const struct frame *f,
                           struct arena *a,
                           struct command *out,
                           struct err *err)
 {
     struct execution_header header = *h;
-    struct turn t = {.m = m, .a = a, .h = &header, .err = err};
+    struct step none = {0};
+    struct turn t = {.m = m, .a = a, .h = &header, .out = &none, .given = frames, .err = err};
     struct value input = value_of_doc(f->input);
     struct task_call call = {0};
     struct failure why = {0};
-    struct slice payload;
     uint64_t seed = chance_seed(h, CHANCE_PARAMETERS, f->entered_event, f->attempt);
 
     if (f->state >= m->state_count || m->states[f->state].kind != ASL_TASK) {
@@ -220,14 +301,12 @@ enum err_code engine_task(const struct asl_machine *m,
         return err_set(err, ERR_CORRUPT, "the parameters of '%.*s' cannot be made again: %.*s",
                        SLICE_FMT(m->states[f->state].name), SLICE_FMT(why.cause));
     }
-    payload = value_text(&t, &call.payload);
-    if (t.rc != OK) {
-        return t.rc;
-    }
-    *out = (struct command){.kind = COMMAND_SCHEDULE_TASK,
-                            .frame = f->id,
-                            .token = f->token,
-                            .function = call.function,
-                            .payload = payload};
-    return OK;
+    *out = (struct command){
+        .kind =
+            m->states[f->state].task.carrier == ASL_BY_CALL ? COMMAND_CALL : COMMAND_SCHEDULE_TASK,
+        .frame = f->id,
+        .token = f->token,
+    };
+    task_command(&t, f, &call, out);
+    return t.missing ? err_set(err, ERR_INTERNAL, "frame %u is not at hand", out->frame) : t.rc;
 }

@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens to a task that is out: granted, handed back, uploading, about to commit, done,
- * failed, timed out. The token decides: one that is not the frame's own changes nothing
- * (STEP_STALE).
+/* What happens to a task that is out: granted, handed back, uploading, about to commit, submitted,
+ * done, failed, timed out; taken from its activity, called by the coordinator, ended by its token
+ * or by the execution it started. The token decides (or the state's entry and the attempt): one
+ * that is not the frame's own changes nothing (STEP_STALE).
  *
  * An upload that was begun is in frame->output until it is completed (success after an intent) or
  * reported gone: it stays there over retries, transitions and the execution's end, and no grant is
  * taken while it is there, so that two attempts never write one object.
+ *
+ * A task's token may come back before the call that hands it on has been answered: the answer is
+ * kept in frame->answer, and counts when the call ends.
  * Source: DESIGN, Leases and output commit; histories as AWS recorded them. */
-#include "coordinator/asl/jsonpath.h"
 #include "coordinator/engine/step.h"
+
+static const struct asl_task *task_of(const struct turn *t, const struct frame *f)
+{
+    return &frame_state(t, f)->task;
+}
+
+static bool is_sync(const struct asl_task *task)
+{
+    return task->pattern == ASL_SYNC || task->pattern == ASL_SYNC2;
+}
 
 static struct task_output output_copy(struct turn *t, const struct task_output *o)
 {
@@ -20,32 +33,78 @@ static struct task_output output_copy(struct turn *t, const struct task_output *
     };
 }
 
-static const struct task_history *history_of(const struct turn *t, const struct frame *f)
+static struct slice slice_kept(struct turn *t, struct slice s)
 {
-    return &task_histories[frame_state(t, f)->task.resource_kind];
+    return s.ptr == NULL ? s : arena_copy(t->a, s);
 }
 
-static void record_started(struct turn *t, struct frame *f)
-{
-    struct history_event *e;
+/* ---- waiting without a worker ---- */
 
-    if (!f->started) {
-        e = turn_record(t, f, history_of(t, f)->started);
-        e->worker = f->worker;
-        f->started = true;
+/* The frame waits in `status` for its token or its child, no longer than the state says. */
+static void wait_for_end(struct turn *t, struct frame *f, enum frame_status status)
+{
+    int64_t began_ms = f->granted_ms != 0 ? f->granted_ms : t->ev->now_ms;
+
+    frame_move(f, status);
+    f->granted_ms = began_ms;
+    f->token = (struct token){0};
+    f->deadline_ms = f->timeout_ms > 0 ? began_ms + f->timeout_ms : 0;
+    f->beat_due_ms =
+        status == FRAME_TOKEN && f->heartbeat_ms > 0 ? t->ev->now_ms + f->heartbeat_ms : 0;
+    f->due_ms = f->deadline_ms;
+    if (f->beat_due_ms != 0 && (f->due_ms == 0 || f->beat_due_ms < f->due_ms)) {
+        f->due_ms = f->beat_due_ms;
+    }
+    if (f->due_ms != 0) {
+        turn_command(t, COMMAND_SET_TIMER, f)->due_ms = f->due_ms;
     }
 }
 
+enum step_status task_due(struct turn *t, struct frame *f)
+{
+    task_time_out(t, f, f->beat_due_ms != 0 && f->due_ms == f->beat_due_ms);
+    return STEP_DONE;
+}
+
+static void apply_answer(struct turn *t, struct frame *f)
+{
+    struct task_answer answer = f->answer;
+
+    f->answer = (struct task_answer){0};
+    if (answer.is == ANSWER_SUCCEEDED) {
+        task_take_result(t, f, answer.result);
+    } else {
+        task_fail(t, f, (struct failure){answer.error, answer.cause},
+                  ASL_FAILED_TASK | FAILED_BY_TOKEN);
+    }
+}
+
+/* The call that hands the token on has been answered. */
+static void call_answered(struct turn *t, struct frame *f, struct slice text)
+{
+    if (!task_record_submitted(t, f, text)) {
+        return;
+    }
+    if (f->answer.is != ANSWER_NONE) {
+        apply_answer(t, f);
+    } else {
+        wait_for_end(t, f, FRAME_TOKEN);
+    }
+}
+
+/* ---- workers ---- */
+
 static enum step_status granted(struct turn *t, struct frame *f)
 {
-    if (f->status != FRAME_READY || f->output.bucket.ptr != NULL) {
+    if (f->status != FRAME_READY || f->output.bucket.ptr != NULL ||
+        task_of(t, f)->carrier == ASL_BY_ACTIVITY) {
         return STEP_STALE;
     }
     frame_move(f, FRAME_LEASED);
     f->token = t->ev->token;
     f->worker = arena_copy(t->a, t->ev->worker);
     f->granted_ms = t->ev->now_ms;
-    record_started(t, f);
+    task_record_started(t, f);
     return STEP_DONE;
 }
 
@@ -90,222 +149,20 @@ static enum step_status intent(struct turn *t, struct frame *f)
     return STEP_DONE;
 }
 
-/* An integration gives a function's error payload as it reads it: compact. A bare Lambda resource
- * gives the text as the function wrote it. Both as AWS recorded them. */
-static struct failure as_shown(struct turn *t, const struct frame *f, struct failure why)
+static enum step_status submitted(struct turn *t, struct frame *f)
 {
-    const struct json_node *node;
-
-    if (frame_state(t, f)->task.resource_kind == ASL_RESOURCE_INTEGRATION && why.cause.len > 0 &&
-        why.cause.ptr[0] == '{' && json_parse(why.cause, t->a, &node, NULL) == OK) {
-        why.cause = json_print(node, t->a);
-    }
-    return failure_cut(t, why);
-}
-
-/* The attempt is over without success: history, upload, then retry, catch or the end. */
-static void
-failed(struct turn *t, struct frame *f, struct failure why, bool timed_out, bool heartbeat)
-{
-    struct history_event *e;
-
-    record_started(t, f);
-    why = as_shown(t, f, why);
-    e = turn_record(t, f, timed_out ? history_of(t, f)->timed_out : history_of(t, f)->failed);
-    e->error = why.error;
-    e->cause = why.cause;
-    turn_abort_upload(t, f);
-    flow_failed(t, f, why, true, heartbeat);
-}
-
-static enum step_status task_failed(struct turn *t, struct frame *f)
-{
-    if (f->status != FRAME_LEASED && f->status != FRAME_COMMITTING && f->status != FRAME_READY) {
+    if (f->status != FRAME_LEASED || !is_sync(task_of(t, f))) {
         return STEP_STALE;
     }
-    failed(t, f, t->ev->failure, false, false);
+    if (!f->submitted) {
+        (void)task_record_submitted(t, f, t->ev->result);
+    }
     return STEP_DONE;
 }
 
-static enum step_status task_timed_out(struct turn *t, struct frame *f)
+static enum step_status succeeded(struct turn *t, struct frame *f)
 {
-    struct failure why = {.error = SLICE("States.Timeout")};
-
-    if (f->status != FRAME_LEASED) {
-        return STEP_STALE;
-    }
-    failed(t, f, why, true, t->ev->heartbeat);
-    return STEP_DONE;
-}
-
-/* ---- Success ---- */
-
-/* Does anything look at the result, so that lambda:invoke's wrapping is needed? */
-static bool result_is_used(const struct asl_state *st)
-{
-    return st->result_selector != NULL || st->result_path.is != ASL_PATH_NULL;
-}
-
-/* "OutputPath": "$.Payload", as is common: the other members of the wrapping are never seen. */
-static bool payload_alone(const struct asl_state *st)
-{
-    const struct asl_path *p = st->output_path.path;
-
-    return st->result_selector == NULL && st->result_path.is == ASL_PATH_DEFAULT &&
-           st->output_path.is == ASL_PATH_SET && p->root == PATH_INPUT && p->step_count > 0 &&
-           p->steps[0].kind == PATH_NAME && slice_eq(p->steps[0].name, SLICE("Payload"));
-}
-
-static const struct json_node *
-wrap(struct turn *t, const struct asl_state *st, struct value *payload)
-{
-    struct json_builder b;
-
-    if (payload_alone(st)) {
-        b = json_build_object(t->a);
-        json_put(&b, SLICE("Payload"), value_node(t, payload));
-        return json_built(&b);
-    }
-    return task_wrap(t->h, t->h->next_event, t->ev->now_ms, value_node(t, payload),
-                     value_text(t, payload).len, t->a);
-}
-
-/* ResultSelector, ResultPath, OutputPath over the result. */
-static bool make_output(struct turn *t,
-                        struct frame *f,
-                        struct value *result,
-                        struct value *out,
-                        struct failure *why)
-{
-    const struct asl_state *st = frame_state(t, f);
-    uint64_t seed = chance_seed(t->h, CHANCE_OUTPUT, f->entered_event, f->attempt);
-    struct value selected = *result;
-    struct value placed;
-    const struct json_node *node;
-    struct asl_scope_data s;
-
-    if (st->result_selector != NULL) {
-        s = turn_scope(t, f, value_node(t, result), &seed);
-        if (!asl_apply_template(st->result_selector, &s, &node, why)) {
-            return false;
-        }
-        selected = value_of_node(node);
-    }
-    return flow_result_path(t, f, &selected, &placed, why) &&
-           flow_path(t, f, &st->output_path, "OutputPath", &placed, out, why);
-}
-
-/* The Succeeded event. Where the wrapped result is the output as well, it is kept once, as that. */
-static void record_succeeded(struct turn *t,
-                             struct frame *f,
-                             struct value *payload,
-                             struct value *wrapped,
-                             struct value *output)
-{
-    struct history_event *e = turn_record(t, f, history_of(t, f)->succeeded);
-    bool integration = frame_state(t, f)->task.resource_kind == ASL_RESOURCE_INTEGRATION;
-
-    if (integration && output != NULL && output->node != NULL && output->node == wrapped->node) {
-        e->doc = value_keep(t, output, &f->input);
-        return;
-    }
-    e->doc = value_keep(t, payload, &f->input);
-    e->wrapped = integration;
-}
-
-static void succeed(struct turn *t, struct frame *f, struct value *payload, struct value *result)
-{
-    const struct asl_state *st = frame_state(t, f);
-    struct value output;
-    struct failure why = {0};
-
-    if (!make_output(t, f, result, &output, &why)) {
-        record_succeeded(t, f, payload, result, NULL);
-        t->out->task_refused = true;
-        flow_evaluation_failed(t, f, why);
-        return;
-    }
-    if (value_too_large(t, &output)) {
-        record_succeeded(t, f, payload, result, NULL);
-        t->out->task_refused = true;
-        flow_failed(t, f, flow_too_large(t, st->name), true, false);
-        return;
-    }
-    record_succeeded(t, f, payload, result, &output);
-    if (output.node != NULL && output.node == payload->node) {
-        output = *payload;
-    }
-    flow_exit(t, f, &output, st->next);
-}
-
-/* The reported text as a value. False: it is not JSON. */
-static bool read_result(struct turn *t, const struct frame *f, struct value *out)
-{
-    struct slice text = t->ev->result;
-    const struct json_node *node;
-
-    /* An echo of the input is known to be in order. */
-    if (f->input.text.ptr != NULL && slice_eq(text, f->input.text)) {
-        *out = value_of_doc(f->input);
-        return true;
-    }
-    if (json_parse(text, t->a, &node, NULL) != OK) {
-        return false;
-    }
-    *out = value_of_node(node);
-    if (json_is_compact(text)) {
-        out->doc.text = text;
-        t->parsed_text = text;
-        t->parsed = node;
-    }
-    return true;
-}
-
-/* Both below the limit, the wrapping measured only where it matters. */
-static bool fits(struct turn *t, struct value *payload, struct value *result)
-{
-    enum { WRAPPING_BYTES_MAX = 2048 };
-    size_t len = value_text(t, payload).len;
-
-    return len <= LIMIT_PAYLOAD_BYTES &&
-           (result->node == payload->node || len + WRAPPING_BYTES_MAX <= LIMIT_PAYLOAD_BYTES ||
-            !value_too_large(t, result));
-}
-
-/* The result as the state sees it. False: there is none, with *why set. */
-static bool take_result(struct turn *t,
-                        struct frame *f,
-                        struct value *payload,
-                        struct value *result,
-                        struct failure *why)
-{
-    const struct asl_state *st = frame_state(t, f);
-
-    if (!read_result(t, f, payload)) {
-        *why = (struct failure){
-            SLICE("Runtime.MarshalError"),
-            SLICE("{\"errorMessage\":\"The result of the function is not JSON\",\"errorType\":"
-                  "\"Runtime.MarshalError\"}"),
-        };
-        return false;
-    }
-    *result = *payload;
-    if (value_text(t, payload).len <= LIMIT_PAYLOAD_BYTES &&
-        st->task.resource_kind == ASL_RESOURCE_INTEGRATION && result_is_used(st)) {
-        *result = value_of_node(wrap(t, st, payload));
-    }
-    if (!fits(t, payload, result)) {
-        *why = flow_too_large(t, task_resource_name(&st->task));
-        return false;
-    }
-    return true;
-}
-
-static enum step_status task_succeeded(struct turn *t, struct frame *f)
-{
-    struct value payload;
-    struct value result;
-    struct failure why = {0};
+    const struct asl_task *task = task_of(t, f);
 
     if (f->status == FRAME_COMMITTING) {
         f->output = (struct task_output){0};
@@ -314,16 +171,43 @@ static enum step_status task_succeeded(struct turn *t, struct frame *f)
     } else {
         return STEP_STALE;
     }
-    if (take_result(t, f, &payload, &result, &why)) {
-        succeed(t, f, &payload, &result);
-    } else {
-        t->out->task_refused = true;
-        failed(t, f, why, false, false);
+    if (task->pattern == ASL_WAIT_FOR_TASK_TOKEN) {
+        call_answered(t, f, t->ev->result);
+    } else if (task_is_invoke(task) && f->submitted) {
+        task_take_empty(t, f, 202);
+    } else if (!is_sync(task) || f->submitted || task_record_submitted(t, f, t->ev->result)) {
+        task_take_result(t, f, t->ev->result);
     }
     return STEP_DONE;
 }
 
-/* ---- Which of them ---- */
+static enum step_status failed(struct turn *t, struct frame *f)
+{
+    if (f->status != FRAME_LEASED && f->status != FRAME_COMMITTING && f->status != FRAME_READY) {
+        return STEP_STALE;
+    }
+    if (f->answer.is != ANSWER_NONE) {
+        apply_answer(t, f);
+    } else if (f->status == FRAME_LEASED && f->submitted && task_is_invoke(task_of(t, f))) {
+        task_take_empty(t, f, 202);
+    } else {
+        task_fail(t, f, t->ev->failure, ASL_FAILED_TASK);
+    }
+    return STEP_DONE;
+}
+
+static enum step_status timed_out(struct turn *t, struct frame *f)
+{
+    if (f->status != FRAME_LEASED) {
+        return STEP_STALE;
+    }
+    if (f->answer.is != ANSWER_NONE) {
+        apply_answer(t, f);
+    } else {
+        task_time_out(t, f, t->ev->heartbeat);
+    }
+    return STEP_DONE;
+}
 
 static enum step_status upload_gone(struct frame *f)
 {
@@ -335,35 +219,167 @@ static enum step_status upload_gone(struct frame *f)
     return STEP_DONE;
 }
 
-static enum step_status dispatch(struct turn *t, struct frame *f)
+static enum step_status worker_event(struct turn *t, struct frame *f)
 {
     enum engine_event_kind kind = t->ev->kind;
 
-    if (kind != ENGINE_TASK_GRANTED && !token_eq(f->token, t->ev->token)) {
+    if (kind == ENGINE_TASK_GRANTED) {
+        return granted(t, f);
+    }
+    if (!token_eq(f->token, t->ev->token)) {
         return STEP_STALE;
     }
-    switch (kind) {
-    case ENGINE_TASK_GRANTED: return granted(t, f);
+    switch ((int)kind) {
     case ENGINE_TASK_RETURNED: return returned(t, f);
     case ENGINE_TASK_UPLOAD: return upload(t, f);
     case ENGINE_TASK_INTENT: return intent(t, f);
-    case ENGINE_TASK_SUCCEEDED: return task_succeeded(t, f);
-    case ENGINE_TASK_FAILED: return task_failed(t, f);
-    case ENGINE_TASK_TIMED_OUT: return task_timed_out(t, f);
-    case ENGINE_START:
-    case ENGINE_UPLOAD_GONE:
-    case ENGINE_TIMER:
-    case ENGINE_DEADLINE:
-    case ENGINE_STOP:
-    case ENGINE_REDRIVE:
-    case ENGINE_CONTINUE: break;
+    case ENGINE_TASK_SUBMITTED: return submitted(t, f);
+    case ENGINE_TASK_SUCCEEDED: return succeeded(t, f);
+    case ENGINE_TASK_FAILED: return failed(t, f);
+    default: return timed_out(t, f);
     }
-    return STEP_STALE;
 }
+
+/* ---- activities ---- */
+
+static enum step_status activity_taken(struct turn *t, struct frame *f)
+{
+    if (f->status != FRAME_READY || task_of(t, f)->carrier != ASL_BY_ACTIVITY) {
+        return STEP_STALE;
+    }
+    f->worker = slice_kept(t, t->ev->worker);
+    task_record_started(t, f);
+    wait_for_end(t, f, FRAME_TOKEN);
+    return STEP_DONE;
+}
+
+/* ---- tasks known by their state's entry and attempt ---- */
+
+static enum step_status token_ended(struct turn *t, struct frame *f)
+{
+    const struct engine_event *ev = t->ev;
+    bool good = ev->kind == ENGINE_TOKEN_SUCCEEDED;
+
+    if ((f->status != FRAME_TOKEN && f->status != FRAME_LEASED && f->status != FRAME_CALL) ||
+        !task_hands_out_token(task_of(t, f)) || f->answer.is != ANSWER_NONE) {
+        return STEP_STALE;
+    }
+    f->answer = (struct task_answer){
+        .is = good ? ANSWER_SUCCEEDED : ANSWER_FAILED,
+        .result = good ? arena_copy(t->a, ev->result) : (struct slice){0},
+        .error = slice_kept(t, ev->failure.error),
+        .cause = slice_kept(t, ev->failure.cause),
+    };
+    if (f->status == FRAME_TOKEN) {
+        apply_answer(t, f);
+    }
+    return STEP_DONE;
+}
+
+static enum step_status token_heartbeat(struct turn *t, struct frame *f)
+{
+    if (!task_hands_out_token(task_of(t, f)) || f->answer.is != ANSWER_NONE) {
+        return STEP_STALE;
+    }
+    if (f->status == FRAME_LEASED || f->status == FRAME_CALL) {
+        return STEP_DONE; /* the heartbeat's clock runs from the call's answer */
+    }
+    if (f->status != FRAME_TOKEN) {
+        return STEP_STALE;
+    }
+    if (f->heartbeat_ms > 0) {
+        f->beat_due_ms = t->ev->now_ms + f->heartbeat_ms;
+        f->due_ms = f->deadline_ms != 0 && f->deadline_ms < f->beat_due_ms ? f->deadline_ms
+                                                                           : f->beat_due_ms;
+        turn_command(t, COMMAND_SET_TIMER, f)->due_ms = f->due_ms;
+    }
+    return STEP_DONE;
+}
+
+void task_call_out(struct turn *t, struct frame *f, struct task_call *call)
+{
+    frame_move(f, FRAME_CALL);
+    f->granted_ms = t->ev->now_ms;
+    task_record_started(t, f);
+    task_command(t, f, call, turn_command(t, COMMAND_CALL, f));
+}
+
+static enum step_status call_done(struct turn *t, struct frame *f)
+{
+    const struct asl_task *task = task_of(t, f);
+    const struct engine_event *ev = t->ev;
+
+    if (f->status != FRAME_CALL) {
+        return STEP_STALE;
+    }
+    if (f->answer.is != ANSWER_NONE && ev->failure.error.ptr != NULL) {
+        apply_answer(t, f);
+    } else if (ev->failure.error.ptr != NULL) {
+        task_fail(t, f, ev->failure, ASL_FAILED_TASK);
+    } else if (task->pattern == ASL_WAIT_FOR_TASK_TOKEN) {
+        call_answered(t, f, ev->result);
+    } else if (!is_sync(task)) {
+        task_take_result(t, f, ev->result);
+    } else if (task_record_submitted(t, f, ev->result)) {
+        f->child = ev->child;
+        wait_for_end(t, f, FRAME_CHILD);
+    }
+    return STEP_DONE;
+}
+
+/* .sync:2 gives the child's input and output as JSON, .sync as text. */
+static struct slice child_result(struct turn *t, const struct frame *f, struct slice text)
+{
+    struct json_builder b = json_build_object(t->a);
+    const struct json_node *whole;
+
+    if (task_of(t, f)->pattern != ASL_SYNC2 || json_parse(text, t->a, &whole, NULL) != OK) {
+        return text;
+    }
+    for (const struct json_node *e = json_first(whole); e != NULL; e = json_next(whole, e)) {
+        struct slice key = json_key(whole, e);
+        const struct json_node *v = e;
+
+        if (slice_eq_str(key, "Input") || slice_eq_str(key, "Output")) {
+            (void)json_parse(json_text(e), t->a, &v, NULL);
+        }
+        json_put(&b, key, v);
+    }
+    return json_print(json_built(&b), t->a);
+}
+
+static enum step_status child_ended(struct turn *t, struct frame *f)
+{
+    if (f->status != FRAME_CHILD) {
+        return STEP_STALE;
+    }
+    if (t->ev->failed) {
+        task_fail(t, f, (struct failure){SLICE("States.TaskFailed"), t->ev->result},
+                  ASL_FAILED_TASK);
+    } else {
+        task_take_result(t, f, child_result(t, f, t->ev->result));
+    }
+    return STEP_DONE;
+}
+
+static enum step_status entry_event(struct turn *t, struct frame *f)
+{
+    if (f->entered_event != t->ev->entered_event || f->attempt != t->ev->attempt) {
+        return STEP_STALE;
+    }
+    switch ((int)t->ev->kind) {
+    case ENGINE_CALL_DONE: return call_done(t, f);
+    case ENGINE_CHILD_ENDED: return child_ended(t, f);
+    case ENGINE_TOKEN_HEARTBEAT: return token_heartbeat(t, f);
+    default: return token_ended(t, f);
+    }
+}
+
+/* ---- which of them ---- */
 
 enum step_status task_event(struct turn *t)
 {
-    enum step_status status;
+    enum engine_event_kind kind = t->ev->kind;
     struct frame *f;
 
     if (t->ev->frame >= t->h->next_frame) {
@@ -371,17 +387,16 @@ enum step_status task_event(struct turn *t)
     }
     f = turn_frame(t, t->ev->frame);
     if (f == NULL) {
-        return STEP_NEED_FRAME;
+        return STEP_STALE; /* or in need of it: see turn.missing */
     }
-    if (t->ev->kind == ENGINE_UPLOAD_GONE) {
+    if (kind == ENGINE_UPLOAD_GONE) {
         return upload_gone(f);
     }
-    if (t->h->status != EXECUTION_RUNNING) {
+    if (t->h->status != EXECUTION_RUNNING || frame_state(t, f)->kind != ASL_TASK) {
         return STEP_STALE;
     }
-    status = dispatch(t, f);
-    if (status == STEP_DONE) {
-        flow_run(t, f);
+    if (kind == ENGINE_ACTIVITY_TAKEN) {
+        return activity_taken(t, f);
     }
-    return status;
+    return kind >= ENGINE_CALL_DONE ? entry_event(t, f) : worker_event(t, f);
 }

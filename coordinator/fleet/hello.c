@@ -13,17 +13,6 @@
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
-/* Printable ASCII without spaces. A Lambda function's name has 64 characters at most. */
-static bool hello_is_function(struct slice name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] <= ' ' || name.ptr[i] > '~') {
-            return false;
-        }
-    }
-    return name.len != 0 && name.len <= LIMIT_NAME_CHARS;
-}
-
 static bool hello_is_slots(uint32_t slots)
 {
     return slots != 0 && slots <= LIMIT_WORKER_SLOTS;
@@ -36,7 +25,7 @@ static enum err_code hello_check_offers(const struct fleet_hello *h, struct err 
                        LIMIT_WORKER_FUNCTIONS, h->offer_count);
     }
     for (size_t i = 0; i < h->offer_count; i++) {
-        if (!hello_is_function(h->offers[i].function)) {
+        if (!text_is_function_name(h->offers[i].function)) {
             return err_set(err, ERR_VALIDATION,
                            "the name of offered function %zu is not 1 to %d printable characters",
                            i + 1, LIMIT_NAME_CHARS);

@@ -14,30 +14,52 @@ struct machine_revision {
     struct asl_machine *parsed;
 };
 
-/* A document's text, shared by header and frames. */
+/* A document's text, shared by header and frames; and parsed, while a frame reads it again and
+ * again. */
 struct hot_doc {
+    struct hash_node by_ref;
+    struct list idle; /* among those looked at when the turn ends */
+    uint64_t execution;
     uint64_t ref;
     unsigned refs;
+    unsigned readers;             /* want it parsed */
+    const struct json_node *node; /* in `parsed` */
+    struct arena parsed;
     size_t len;
     char text[];
 };
 
+/* Small things of a frame in one piece; freed when the turn ends. */
+struct hot_block {
+    struct hot_block *next;
+    _Alignas(16) char bytes[];
+};
+
+enum { DOC_INPUT, DOC_ITEMS, DOC_ITEM, DOC_RESULT, FRAME_DOCS };
+
 struct hot_frame {
     struct hot *hot;
-    struct frame f; /* slices point into `extra`, the input's text into `input` */
-    struct buf extra;
-    struct hot_doc *input;
+    struct frame f;         /* slices point into `block`, documents' texts into `docs` */
+    struct hash_node by_id; /* of the execution and the frame */
+    struct list of_hot;     /* hot.frames */
+    struct list runnable;   /* hot.runnable */
+    struct hot_block *block;
+    struct hot_doc *docs[FRAME_DOCS];
+    struct hot_doc **values;    /* of its variables, in `block` */
+    unsigned reads;             /* enum asl_uses: what it keeps parsed */
     struct hash_node by_upload; /* while f.output is open */
     uint64_t sequence;          /* of the record that last held it; UINT64_MAX: none yet */
     struct fleet_task task;
     struct fleet_timer timer;
-    struct list mail;     /* in its worker's outbox */
-    struct slice payload; /* valid in turn `payload_turn`; later engine_task() makes it again */
-    struct slice function;
-    uint64_t payload_turn;
-    bool held;           /* READY, but the upload before is neither completed nor aborted */
-    bool object_busy;    /* a request to the object store is on its way */
-    struct list commits; /* ledger_commit: who waits for the completion */
+    struct list mail;            /* in its worker's outbox */
+    const struct command *order; /* what is to be done: valid in turn `order_turn`; later
+                                    engine_task() makes it again */
+    uint64_t order_turn;
+    struct ledger_activity *activity; /* in whose queue it stands */
+    struct list queue;
+    bool held; /* READY, but the upload before is neither completed nor aborted */
+    struct object_request *object; /* on its way to the object store; NULL: none */
+    struct list commits;           /* ledger_commit: who waits for the completion */
     uint64_t bytes_in;
     uint64_t bytes_out;
     char note[120];
@@ -46,6 +68,7 @@ struct hot_frame {
 
 /* An execution in memory. */
 struct hot {
+    const struct ledger *ledger;
     struct hash_node by_id;
     struct hash_node by_name;
     struct list lru;           /* longest idle first */
@@ -55,11 +78,12 @@ struct hot {
     struct buf closing;
     struct hot_doc *input;
     struct hot_doc *output;
+    unsigned context_readers; /* frames that keep `input` parsed */
     struct ledger_machine *machine;
     struct machine_revision *revision;
-    struct hot_frame **frames;
+    struct list frames; /* hot_frame.of_hot, by the sequence of the record that holds them */
     size_t frame_count;
-    size_t frame_cap;
+    struct list runnable; /* hot_frame.runnable, in the order they became so */
     struct fleet_timer deadline;
     uint64_t batch;        /* number of the last batch that holds something of it */
     int64_t active_ms;     /* mono: last moved */
@@ -75,6 +99,15 @@ struct hot {
     struct list moved_link;
 };
 
+/* What one execution has to tell another. */
+struct notice {
+    bool stop;      /* `child` is to be stopped; else it has ended, and `task` is told */
+    uint64_t child; /* execution */
+    struct parent_task task;
+};
+
+enum { TOKEN_KEY_BYTES = 32 };
+
 struct ledger {
     struct ledger_config config;
     struct ledger_hooks hooks;
@@ -86,6 +119,8 @@ struct ledger {
     uint64_t turn;
     struct arena arena; /* the turn's */
     struct buf scratch;
+    struct engine_rules rules;
+    uint8_t token_key[TOKEN_KEY_BYTES];
 
     struct store_batch *filling;
     struct store_batch *flying; /* NULL: none in flight */
@@ -101,9 +136,23 @@ struct ledger {
     uint64_t machine_counter;
     struct list deleting; /* ledger_machine.dying */
 
+    struct hash activities;       /* ledger_activity.by_name */
+    struct list activities_ready; /* ledger_activity.link: a task came since they were told */
+    size_t activities_deleted;    /* among `activities`: their tasks wait yet */
+    struct list calls;            /* ledger_call.link: to be carried out */
+    struct list calls_out;        /* and those the shell has */
+    struct notice *notices;       /* to be told before the batch leaves */
+    size_t notice_count;
+    size_t notice_cap;
+
     struct hash hot_by_id;
     struct hash hot_by_name;
-    struct hash uploads; /* hot_frame.by_upload */
+    struct hash frames; /* hot_frame.by_id */
+    struct hash docs;   /* hot_doc.by_ref */
+    struct list idle_docs;
+    struct hot_block *dead_blocks; /* what a step gave may point into them to the turn's end */
+    size_t parsed_bytes;           /* held by parsed documents */
+    struct hash uploads;           /* hot_frame.by_upload */
     struct list lru;
     struct list continuing;
     struct list closed; /* closed, waiting to be durable */
@@ -123,36 +172,61 @@ struct ledger {
     int64_t tick_ms;        /* mono: next housekeeping */
     int64_t window_next_ms; /* wall */
     int64_t window_end_ms;  /* wall: TIMER rows due before it are loaded */
-    uint64_t *settled;      /* hashes of upload ids whose completion was made: a ring */
-    size_t settled_count;   /* in all; the ring has the last LIMIT_SETTLED */
-    struct buf doubtful;    /* those of them that may still be listed: the META row */
-    struct buf buckets;     /* names, each with its length before it */
+    int64_t window_due_ms;  /* where to go on in it; 0: from the first row on */
+    uint64_t window_execution;
+    uint64_t *settled;    /* hashes of upload ids whose completion was made: a ring */
+    size_t settled_count; /* in all; the ring has the last LIMIT_SETTLED */
+    struct buf doubtful;  /* those of them that may still be listed: the META row */
+    struct buf buckets;   /* names, each with its length before it */
     size_t bucket_count;
 };
 
-/* ---- hot.c: storage ---- */
+/* ---- doc.c: documents, and what must live to the end of the turn ---- */
+
+/* The document of that execution, +1 ref; NULL where there is none or its text is not at hand. */
+struct hot_doc *doc_share(struct ledger *l, uint64_t execution, const struct doc *d);
+void doc_unref(struct ledger *l, struct hot_doc *doc); /* NULL is fine */
+/* Keep it parsed, as long as the memory for that lasts; doc->node has it. */
+void doc_read(struct ledger *l, struct hot_doc *doc);
+void doc_unread(struct ledger *l, struct hot_doc *doc);
+/* Replace the document at `slot`, which owns a ref, by `doc`, and have `d` point at it. */
+void doc_set(struct ledger *l, struct hot_doc **slot, struct doc *d, struct hot_doc *doc);
+struct hot_block *block_new(size_t bytes);
+void block_drop(struct ledger *l, struct hot_block *block); /* NULL is fine */
+/* The turn is over: nothing points at what was dropped. */
+void dropped_free(struct ledger *l);
+
+/* ---- hot.c: executions ---- */
 
 struct hot *hot_new(struct ledger *l, uint64_t id);
 void hot_free(struct ledger *l, struct hot *h);
 struct hot *hot_find(const struct ledger *l, uint64_t id);
 struct hot *hot_find_name(const struct ledger *l, uint64_t machine, struct slice name);
-struct hot_frame *hot_frame_find(const struct hot *h, uint32_t id);
-/* The frame's storage, made where there is none. */
-struct hot_frame *hot_frame_get(struct hot *h, uint32_t id);
-void hot_frame_drop(struct ledger *l, struct hot *h, struct hot_frame *hf);
 /* Copies what must outlive the step. */
-void hot_take_header(struct hot *h, const struct execution_header *header);
-void hot_take_frame(struct ledger *l,
-                    struct hot *h,
-                    struct hot_frame *hf,
-                    const struct frame *f,
-                    uint64_t sequence);
+void hot_take_header(struct ledger *l, struct hot *h, const struct execution_header *header);
 struct slice hot_key(const struct execution_header *h); /* the name its rows have */
 void hot_name(struct ledger *l, struct hot *h);         /* to be found by it */
-/* All frames as the engine wants them, those of `s` (may be NULL) over the stored. */
-struct frame_set hot_frames(const struct hot *h, const struct step *s, struct arena *a);
 void hot_touch(struct ledger *l, struct hot *h);
 bool hot_is_durable(const struct ledger *l, const struct hot *h);
+/* Frames that can go on by themselves: it goes on next turn. */
+void hot_queue(struct ledger *l, struct hot *h);
+/* Mark something as said about an execution to those who watch it. */
+void hot_moved(struct ledger *l, struct hot *h);
+
+/* ---- frame.c: their frames ---- */
+
+struct hot_frame *hot_frame_find(const struct ledger *l, const struct hot *h, uint32_t id);
+/* All there are, as the engine asks for them. */
+struct frame_set hot_frames(const struct hot *h);
+/* The frame's storage, made where there is none: it is taken, or dropped, in the same record. */
+struct hot_frame *hot_frame_get(struct ledger *l, struct hot *h, uint32_t id);
+void hot_frame_drop(struct ledger *l, struct hot_frame *hf);
+/* It is in the record of that sequence: the last one of all frames. */
+void hot_frame_claim(struct hot_frame *hf, uint64_t sequence);
+/* Copies what must outlive the step. */
+void hot_frame_take(struct ledger *l, struct hot_frame *hf, const struct frame *f);
+/* The timer its status asks for. */
+void hot_frame_time(struct ledger *l, struct hot_frame *hf);
 
 /* ---- txn.c: stepping and recording ---- */
 
@@ -162,11 +236,12 @@ struct txn {
     struct hot *h;
     struct step s;
     struct fleet_worker *prefer; /* whose report led here */
-    bool more;                   /* ENGINE_CONTINUE is due */
     size_t commands_done;
 };
 void txn_begin(struct txn *t, struct ledger *l, struct hot *h, struct fleet_worker *prefer);
 enum step_status txn_step(struct txn *t, struct engine_event *ev, struct err *err);
+/* The frame as the record will have it; NULL: there is none. */
+const struct frame *txn_frame(const struct txn *t, uint32_t id);
 /* Carry out the commands since the last call, stepping grants into the same record, and put it. */
 void txn_commit(struct txn *t);
 /* Step, and commit where it was done. */
@@ -175,11 +250,10 @@ enum step_status ledger_step(struct ledger *l,
                              struct engine_event *ev,
                              struct fleet_worker *prefer,
                              struct err *err);
-
-/* ---- load.c ---- */
+/* ---- load.c, park.c ---- */
 
 enum err_code hot_load(struct ledger *l, uint64_t id, struct hot **out, struct err *err);
-/* Start what a loaded execution's frames say: tasks, timers, aborts, completions. */
+/* Start what a loaded execution's frames say: tasks, timers, calls, aborts, completions. */
 void hot_resume(struct ledger *l, struct hot *h);
 enum err_code ledger_recover(struct ledger *l, struct err *err);
 /* Park those idle for long; load parked ones that are due soon. Bounded work a call. */
@@ -198,12 +272,17 @@ enum err_code machine_revision_get(struct ledger *l,
 void machine_revision_unref(struct machine_revision *r);
 void machines_delete_some(struct ledger *l);
 
-/* ---- task.c ---- */
+/* ---- task.c, worker.c ---- */
 
-/* A ready frame: to the fleet, and where a worker takes it, granted within the same record. */
+/* A ready frame: to the fleet or its activity's queue, and where a worker takes it, granted within
+ * the same record. */
 void task_schedule(struct txn *t, struct hot_frame *hf, const struct command *c);
 void task_granted(struct ledger *l, struct hot_frame *hf, struct fleet_worker *w);
+/* What a task that waits or is out is to do: that of this turn's step, or made again. */
+enum err_code task_order(struct ledger *l, struct hot_frame *hf, struct err *err);
+void task_set_order(struct ledger *l, struct hot_frame *hf, const struct command *c);
 void ledger_due(struct ledger *l);
+void mail_due(struct ledger *l, struct fleet_worker *w);
 
 /* ---- object.c ---- */
 
@@ -215,7 +294,37 @@ void bucket_note(struct ledger *l, struct slice bucket);
 void settled_load(struct ledger *l, struct slice row);
 void buckets_load(struct ledger *l, struct slice text);
 
-/* Mark something as said about an execution to those who watch it. */
-void hot_moved(struct ledger *l, struct hot *h);
+/* ---- activity.c ---- */
+
+enum err_code activities_load(struct ledger *l, struct err *err);
+void activities_free(struct ledger *l);
+/* After a restart: tasks stand in their queues as they were entered. */
+void activities_sort(struct ledger *l);
+bool activity_exists(const void *ledger, struct slice name);
+void activity_enqueue(struct ledger *l, struct hot_frame *hf, struct slice name);
+void activity_leave(struct ledger *l, struct hot_frame *hf);
+void activities_tell(struct ledger *l);
+
+/* ---- call.c ---- */
+
+/* A frame's call, to be carried out at the end of the turn. */
+void call_queue(struct ledger *l,
+                const struct execution_header *h,
+                const struct frame *f,
+                const struct command *c);
+void calls_run(struct ledger *l);
+void calls_free(struct ledger *l);
+
+/* ---- nested.c ---- */
+
+void notice_ended(struct ledger *l, uint64_t child, const struct parent_task *task);
+void notice_stop(struct ledger *l, uint64_t child);
+/* The child a call gave, where it has ended already. */
+void notice_if_ended(struct ledger *l, uint64_t child, const struct parent_task *task);
+void notices_run(struct ledger *l);
+
+/* ---- token.c ---- */
+
+enum err_code token_key_load(struct ledger *l, struct err *err);
 
 #endif

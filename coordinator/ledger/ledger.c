@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening, the turn, the batch on its way to disk, and the operations on executions. */
+/* Opening, the turn, and the batch on its way to disk. */
 #include "coordinator/ledger/ledger.h"
 
 #include <assert.h>
@@ -67,19 +67,33 @@ static enum err_code load_meta(struct ledger *l, struct err *err)
 {
     enum err_code rc = load_row(l, "buckets", buckets_load, err);
 
-    return rc == OK ? load_row(l, "settled", settled_load, err) : rc;
+    if (rc == OK) {
+        rc = load_row(l, "settled", settled_load, err);
+    }
+    return rc == OK ? token_key_load(l, err) : rc;
 }
 
 static void ledger_init(struct ledger *l)
 {
-    struct list *lists[] = {&l->filling_waits, &l->flying_waits, &l->ready_waits, &l->lru,
-                            &l->continuing,    &l->closed,       &l->kept,        &l->moved,
-                            &l->mail,          &l->objects,      &l->deleting};
+    struct list *lists[] = {
+        &l->filling_waits, &l->flying_waits, &l->ready_waits, &l->lru,       &l->continuing,
+        &l->closed,        &l->kept,         &l->moved,       &l->mail,      &l->objects,
+        &l->deleting,      &l->idle_docs,    &l->calls,       &l->calls_out, &l->activities_ready,
+    };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         list_init(lists[i]);
     }
     arena_init(&l->arena);
+    l->rules = (struct engine_rules){
+        .payload_bytes =
+            l->config.payload_bytes != 0 ? l->config.payload_bytes : LIMIT_PAYLOAD_BYTES,
+        .history_events =
+            l->config.history_events != 0 ? l->config.history_events : LIMIT_HISTORY_EVENTS,
+        .token_key = slice_make(l->token_key, sizeof(l->token_key)),
+        .has_activity = activity_exists,
+        .arg = l,
+    };
     l->filling = store_batch_new(l->store);
     l->spare = store_batch_new(l->store);
     l->turn = 1;
@@ -101,15 +115,18 @@ enum err_code ledger_open(const struct ledger_config *config,
     l->now = now;
     l->seed = config->seed;
     ledger_init(l);
-    rc = take_epoch(l, err);
+    rc = load_meta(l, err);
     if (rc == OK) {
-        rc = load_meta(l, err);
+        rc = take_epoch(l, err);
     }
     l->durable_number = store_batch_number(store);
     l->filling_number = l->durable_number + 1;
     l->fleet = fleet_new(&config->fleet, l->epoch);
     if (rc == OK) {
         rc = machines_load(l, err);
+    }
+    if (rc == OK) {
+        rc = activities_load(l, err);
     }
     if (rc == OK) {
         rc = ledger_recover(l, err);
@@ -151,7 +168,10 @@ void ledger_close(struct ledger *l)
         bucket = 0;
     }
     objects_free(l);
+    calls_free(l);
+    activities_free(l);
     machines_free(l);
+    dropped_free(l);
     fleet_free(l->fleet);
     store_batch_free(l->filling);
     if (l->spare != NULL) {
@@ -161,6 +181,9 @@ void ledger_close(struct ledger *l)
     hash_fini(&l->hot_by_id);
     hash_fini(&l->hot_by_name);
     hash_fini(&l->uploads);
+    hash_fini(&l->frames);
+    hash_fini(&l->docs);
+    mem_free(l->notices);
     buf_fini(&l->buckets);
     buf_fini(&l->doubtful);
     mem_free(l->settled);
@@ -185,6 +208,56 @@ void ledger_turn_begin(struct ledger *l, struct fleet_now now)
     }
 }
 
+/* Those named by an ENGINE_CONTINUE that can still go on stand behind those that were not. */
+static void
+rotate(struct ledger *l, const struct hot *h, const uint32_t *ids, size_t count, uint64_t sequence)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct hot_frame *hf = hot_frame_find(l, h, ids[i]);
+
+        if (hf != NULL && hf->sequence == sequence && !list_empty(&hf->runnable)) {
+            list_remove(&hf->runnable);
+            list_push_back(&hf->hot->runnable, &hf->runnable);
+        }
+    }
+}
+
+/* Nothing came of it: they are not asked again before something else happens to them. */
+static void give_up(struct ledger *l, const struct hot *h, const uint32_t *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct hot_frame *hf = hot_frame_find(l, h, ids[i]);
+
+        if (hf != NULL) {
+            list_remove(&hf->runnable);
+        }
+    }
+}
+
+static void go_on(struct ledger *l, struct hot *h)
+{
+    uint32_t ids[LIMIT_STEP_TRANSITIONS];
+    struct engine_event ev = {.kind = ENGINE_CONTINUE, .runnable = ids};
+    uint64_t sequence = h->h.sequence;
+    enum step_status status;
+    struct err err = {0};
+
+    LIST_EACH(n, &h->runnable)
+    {
+        if (ev.runnable_count == LIMIT_STEP_TRANSITIONS) {
+            break;
+        }
+        ids[ev.runnable_count++] = container_of(n, struct hot_frame, runnable)->f.id;
+    }
+    status = ledger_step(l, h, &ev, NULL, &err);
+    if (status == STEP_DONE || status == STEP_CONTINUE) {
+        rotate(l, h, ids, ev.runnable_count, sequence);
+        return;
+    }
+    log_error("an execution cannot go on: execution=%.*s: %s", SLICE_FMT(h->h.arn), err.msg);
+    give_up(l, h, ids, ev.runnable_count);
+}
+
 static void run_continuing(struct ledger *l)
 {
     struct list again;
@@ -192,13 +265,7 @@ static void run_continuing(struct ledger *l)
     list_init(&again);
     list_splice(&again, &l->continuing);
     for (unsigned i = 0; i < CONTINUES_A_TURN && ledger_accepts(l) && !list_empty(&again); i++) {
-        struct hot *h = container_of(list_pop_front(&again), struct hot, continuing);
-        struct engine_event ev = {.kind = ENGINE_CONTINUE};
-        struct err err;
-
-        if (ledger_step(l, h, &ev, NULL, &err) == STEP_FAILED) {
-            log_error("a step failed: execution=%.*s: %s", SLICE_FMT(h->h.arn), err.msg);
-        }
+        go_on(l, container_of(list_pop_front(&again), struct hot, continuing));
     }
     list_splice(&again, &l->continuing); /* those not reached go first next time */
     list_splice(&l->continuing, &again);
@@ -249,7 +316,7 @@ static void deliver_mail(struct ledger *l)
     }
 }
 
-static void let_go(struct list *waits)
+static void let_waits_go(struct list *waits)
 {
     struct list *n;
 
@@ -265,6 +332,7 @@ static void send_batch(struct ledger *l)
     if (l->flying != NULL) {
         return;
     }
+    notices_run(l); /* what an execution tells another is in the batch that holds why */
     if (store_batch_count(l->filling) == 0) {
         assert(list_empty(&l->filling_waits));
         return;
@@ -294,12 +362,24 @@ static void free_closed(struct ledger *l)
     }
 }
 
+static void turn_over(struct ledger *l)
+{
+    int64_t wait = ledger_wait_ms(l, l->now);
+
+    dropped_free(l);
+    arena_reset(&l->arena);
+    l->turn++;
+    l->next_turn_ms = l->now.mono_ms + (wait >= 0 ? wait : INT64_MAX / 2);
+}
+
 void ledger_turn_end(struct ledger *l)
 {
     struct err err;
 
     ledger_due(l);
     run_continuing(l);
+    calls_run(l);
+    notices_run(l);
     objects_retry(l);
     machines_delete_some(l);
     if (l->now.mono_ms >= l->tick_ms) {
@@ -310,19 +390,16 @@ void ledger_turn_end(struct ledger *l)
         l->hooks.failed(l->hooks.arg, &err);
         return;
     }
+    notices_run(l);
+    activities_tell(l);
     feed_parked(l);
+    notices_run(l);
     tell_moved(l);
     deliver_mail(l);
     send_batch(l);
-    let_go(&l->ready_waits);
+    let_waits_go(&l->ready_waits);
     free_closed(l);
-    arena_reset(&l->arena);
-    l->turn++;
-    {
-        int64_t wait = ledger_wait_ms(l, l->now);
-
-        l->next_turn_ms = l->now.mono_ms + (wait >= 0 ? wait : INT64_MAX / 2);
-    }
+    turn_over(l);
 }
 
 void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *err)
@@ -341,7 +418,7 @@ void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *er
     list_init(&waits);
     list_splice(&waits, &l->flying_waits);
     send_batch(l);
-    let_go(&waits);
+    let_waits_go(&waits);
 }
 
 void ledger_wait_durable(struct ledger *l, struct ledger_wait *w)
@@ -364,7 +441,8 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     if (!ledger_accepts(l)) {
         return -1; /* the commit that is under way */
     }
-    if (!list_empty(&l->continuing) || !list_empty(&l->ready_waits) || !list_empty(&l->mail)) {
+    if (!list_empty(&l->continuing) || !list_empty(&l->ready_waits) || !list_empty(&l->mail) ||
+        !list_empty(&l->calls) || !list_empty(&l->activities_ready)) {
         return 0;
     }
     if (now.wall_ms < l->now.wall_ms) {
@@ -425,6 +503,11 @@ const struct ledger_config *ledger_configuration(const struct ledger *l)
     return &l->config;
 }
 
+const struct engine_rules *ledger_rules(const struct ledger *l)
+{
+    return &l->rules;
+}
+
 uint64_t ledger_random(struct ledger *l)
 {
     l->seed += 0x9e3779b97f4a7c15u;
@@ -439,159 +522,4 @@ size_t ledger_hot_count(const struct ledger *l)
 uint64_t ledger_transitions(const struct ledger *l)
 {
     return l->transitions;
-}
-
-/* ---- operations on executions ---- */
-
-static struct execution_header
-start_header(struct ledger *l, const struct ledger_start *s, uint64_t id, uint32_t revision)
-{
-    return (struct execution_header){
-        .account = l->config.account,
-        .id = id,
-        .machine = s->machine->number,
-        .revision = revision,
-        .express = s->machine->express,
-        .synchronous = s->synchronous,
-        .name = s->name,
-        .arn = s->arn,
-        .machine_arn = s->machine->arn,
-        .machine_name = s->machine->name,
-        .role_arn = s->machine->role_arn,
-        .seed = ledger_random(l),
-        .status = EXECUTION_RUNNING,
-        .start_ms = l->now.wall_ms,
-        .next_event = 1,
-        .input = {.text = s->input},
-    };
-}
-
-enum err_code
-ledger_start(struct ledger *l, const struct ledger_start *s, uint64_t *id, struct err *err)
-{
-    struct engine_event ev = {.kind = ENGINE_START};
-    struct machine_revision *revision;
-    struct hot *h;
-    enum step_status status;
-    enum err_code rc;
-    uint32_t number;
-
-    if (l->open_count >= LIMIT_OPEN_EXECUTIONS) {
-        return err_set(err, ERR_EXECUTION_LIMIT, "%d executions are open", LIMIT_OPEN_EXECUTIONS);
-    }
-    number = s->revision != 0 ? s->revision : s->machine->revision;
-    rc = machine_revision_get(l, s->machine, number, &revision, err);
-    if (rc != OK) {
-        return rc;
-    }
-    h = hot_new(l, s->restart_of != 0 ? s->restart_of : l->next_execution++);
-    h->machine = s->machine;
-    h->revision = revision;
-    h->recorded = !s->synchronous;
-    h->h = start_header(l, s, h->h.id, number);
-    h->machine->open_executions++;
-    l->open_count++;
-    list_push_back(&l->lru, &h->lru);
-    *id = h->h.id;
-    status = ledger_step(l, h, &ev, NULL, err);
-    if (status != STEP_DONE && status != STEP_CONTINUE) {
-        h->machine->open_executions--;
-        l->open_count--;
-        hot_free(l, h);
-        return err->code;
-    }
-    return OK;
-}
-
-enum err_code ledger_execution_find(struct ledger *l,
-                                    const struct ledger_machine *m,
-                                    struct slice name,
-                                    uint64_t *id,
-                                    struct err *err)
-{
-    struct hot *h = hot_find_name(l, m->number, name);
-    struct key key = key_name(l->config.account, m->number, name);
-    struct name_row row;
-    struct buf b = {0};
-    enum err_code rc;
-
-    if (h != NULL) {
-        *id = h->h.id;
-        return OK;
-    }
-    rc = store_get(l->store, CF_NAME, key_slice(&key), &b, err);
-    if (rc == OK) {
-        rc = name_row_decode(buf_slice(&b), &row, err);
-    }
-    if (rc == OK) {
-        *id = row.execution;
-    }
-    buf_fini(&b);
-    return rc;
-}
-
-bool ledger_execution_view(struct ledger *l, uint64_t id, struct ledger_view *out)
-{
-    struct hot *h = hot_find(l, id);
-    struct ledger_frame *frames;
-
-    if (h == NULL) {
-        return false;
-    }
-    frames = ARENA_ARRAY(&l->arena, h->frame_count, struct ledger_frame);
-    for (size_t i = 0; i < h->frame_count; i++) {
-        const struct hot_frame *hf = h->frames[i];
-
-        frames[i] = (struct ledger_frame){
-            .frame = &hf->f,
-            .bytes_in = hf->bytes_in,
-            .bytes_out = hf->bytes_out,
-            .note = slice_make(hf->note, hf->note_len),
-            .held = hf->held,
-        };
-    }
-    *out = (struct ledger_view){
-        .header = &h->h,
-        .machine = h->revision->parsed,
-        .frames = frames,
-        .frame_count = h->frame_count,
-    };
-    return true;
-}
-
-enum err_code
-ledger_execution_event(struct ledger *l, uint64_t id, struct engine_event *ev, struct err *err)
-{
-    struct hot *h = hot_find(l, id);
-
-    if (h == NULL) {
-        return err_set(err, ERR_INTERNAL, "execution %llu is not loaded", (unsigned long long)id);
-    }
-    switch (ledger_step(l, h, ev, NULL, err)) {
-    case STEP_DONE:
-    case STEP_CONTINUE: return OK;
-    case STEP_STALE: return err_set(err, ERR_LEASE_LOST, "the execution has moved on");
-    case STEP_NEED_FRAME:
-    case STEP_FAILED: break;
-    }
-    return err->code;
-}
-
-bool ledger_express_records(struct ledger *l,
-                            uint64_t id,
-                            struct arena *a,
-                            struct slice **records,
-                            size_t *count)
-{
-    const struct hot *h = hot_find(l, id);
-
-    if (h == NULL || !h->h.express) {
-        return false;
-    }
-    *records = ARENA_ARRAY(a, h->record_count, struct slice);
-    for (size_t i = 0; i < h->record_count; i++) {
-        (*records)[i] = arena_copy(a, h->records[i]);
-    }
-    *count = h->record_count;
-    return true;
 }

@@ -22,6 +22,8 @@
 #include "coordinator/store/store.h"
 
 struct ledger;
+struct ledger_call;
+struct ledger_activity;
 
 /* Something that waits until all it may have seen is on disk. Caller's storage, alive until
  * `durable` is called, exactly once, never inside ledger_wait_durable(). */
@@ -53,6 +55,34 @@ struct object_request {
     struct arena arena;
 };
 
+/* An operation a task asks for (states:startExecution, aws-sdk:sfn:*). The ledger's, until it is
+ * given back. */
+struct ledger_call {
+    struct slice service;      /* "states", "aws-sdk:sfn" */
+    struct slice action;       /* "startExecution.sync:2" */
+    struct slice parameters;   /* compact JSON */
+    struct slice credentials;  /* compact JSON; empty: none */
+    struct slice default_name; /* UUID text of this attempt: a name that a repeat gives again */
+    struct parent_task task;
+    bool waits; /* .sync: the execution that is started gets `task` as its parent */
+    /* The ledger's: */
+    struct list link;
+    struct arena arena;
+};
+
+struct ledger_activity {
+    struct slice name;
+    struct slice arn;
+    int64_t created_ms;
+    size_t waiting; /* tasks nobody took yet */
+    void *user;     /* the caller's: its parked calls */
+    /* The ledger's: */
+    bool deleted; /* found no more; its tasks wait yet */
+    struct hash_node by_name;
+    struct list ready;
+    struct list link;
+};
+
 struct ledger_hooks {
     void *arg;
     /* Write the batch on some thread, then call ledger_commit_done() on the writer's. */
@@ -65,6 +95,12 @@ struct ledger_hooks {
     void (*moved)(void *arg, uint64_t execution);
     /* A worker is no more: forget what the shell kept in w->user. */
     void (*worker_gone)(void *arg, struct fleet_worker *w);
+    /* Carry out one of the coordinator's own operations for a task, then ledger_call_done(), in
+     * this turn or a later one, never inside this call. Called inside ledger_turn_end(). */
+    void (*call)(void *arg, struct ledger_call *c);
+    /* A task of this activity waits to be taken: ledger_activity_take() for those who ask for one.
+     * Called inside ledger_turn_end(). */
+    void (*activity_ready)(void *arg, struct ledger_activity *a);
     /* A durable write failed: say so and end the program. */
     void (*failed)(void *arg, const struct err *err);
 };
@@ -73,8 +109,18 @@ struct ledger_config {
     uint64_t account; /* AWS account id of every ARN */
     const char *region;
     struct fleet_config fleet;
-    bool objects;  /* there is an object store for the outputs of stages */
-    uint64_t seed; /* chance of this run */
+    bool objects;            /* there is an object store for the outputs of stages */
+    size_t payload_bytes;    /* most of an input, output, result; 0: AWS's quota */
+    uint64_t history_events; /* of a Standard execution; 0: AWS's quota */
+    /* As struct asl_options has them; NULL: no integration is bound. */
+    bool (*bound)(const void *arg,
+                  struct slice service,
+                  struct slice action,
+                  struct slice *handler);
+    const void *bound_arg;
+    uint64_t seed;       /* chance of this run */
+    struct slice secret; /* 32 bytes of the system's chance: the first open of a store keeps them as
+                            the key of its task tokens; never said, never logged */
 };
 
 /**
@@ -112,6 +158,8 @@ struct fleet *ledger_fleet(struct ledger *l);
 struct store *ledger_store(struct ledger *l);
 uint64_t ledger_epoch(const struct ledger *l);
 const struct ledger_config *ledger_configuration(const struct ledger *l);
+/* What history is rendered with (record_source.rules); any thread may, while the ledger lives. */
+const struct engine_rules *ledger_rules(const struct ledger *l);
 uint64_t ledger_random(struct ledger *l);
 
 /* ---- Machines ---- */
@@ -166,6 +214,7 @@ struct ledger_start {
     bool synchronous;    /* Express */
     uint64_t restart_of; /* an Express execution that starts over after a crash: its id; else 0 */
     uint32_t revision;   /* 0: the current one */
+    struct parent_task parent; /* the task that waits for it to end */
 };
 /* A new execution; the caller has checked the name (ledger_execution_find). @return its id. */
 enum err_code
@@ -177,6 +226,8 @@ enum err_code ledger_execution_find(struct ledger *l,
                                     uint64_t *id,
                                     struct err *err);
 /* In memory now? Borrowed for the turn; NULL: on disk, or nowhere. */
+const struct execution_header *ledger_execution_header(struct ledger *l, uint64_t id);
+/* The same with its frames, by number: that costs what there are. */
 struct ledger_view {
     const struct execution_header *header;
     const struct asl_machine *machine;
@@ -205,6 +256,50 @@ bool ledger_express_records(struct ledger *l,
                             size_t *count);
 size_t ledger_hot_count(const struct ledger *l);
 uint64_t ledger_transitions(const struct ledger *l);
+
+/* ---- Tasks that end by their token ---- */
+
+/* ERR_TASK_DOES_NOT_EXIST: no such task; ERR_TASK_TIMED_OUT: it is over. Loads the execution where
+ * it is not in memory. `output` is JSON text, checked by the caller. */
+enum err_code ledger_token_succeed(struct ledger *l,
+                                   const struct task_token *token,
+                                   struct slice output,
+                                   struct err *err);
+enum err_code ledger_token_fail(struct ledger *l,
+                                const struct task_token *token,
+                                const struct failure *failure,
+                                struct err *err);
+enum err_code
+ledger_token_heartbeat(struct ledger *l, const struct task_token *token, struct err *err);
+
+/* ---- Activities ---- */
+
+struct ledger_activity *ledger_activity_find(struct ledger *l, struct slice name);
+/* All of them, sorted by name, in the turn's arena. */
+struct ledger_activity **ledger_activities(struct ledger *l, size_t *count);
+size_t ledger_activity_count(const struct ledger *l);
+/* New, or the one there is. */
+struct ledger_activity *ledger_activity_put(struct ledger *l, struct slice name);
+/* Tasks that wait in it go on waiting, as with AWS; calls parked on it are the caller's to end
+ * before. */
+void ledger_activity_delete(struct ledger *l, struct ledger_activity *a);
+/* Hand out the task that has waited longest; false: there is none. Texts are in the turn's arena.
+ */
+bool ledger_activity_take(struct ledger *l,
+                          struct ledger_activity *a,
+                          struct slice worker,
+                          struct slice *token,
+                          struct slice *input);
+
+/* ---- Operations that tasks ask for ---- */
+
+/* `c` is consumed. With `failure` (error set) it failed; else `result` is the call's answer as JSON
+ * text, and `child` the execution a .sync call started. */
+void ledger_call_done(struct ledger *l,
+                      struct ledger_call *c,
+                      struct slice result,
+                      const struct failure *failure,
+                      uint64_t child);
 
 /* ---- Workers and their reports ---- */
 
@@ -247,16 +342,25 @@ enum err_code ledger_task_upload(struct ledger *l,
                                  struct token token,
                                  const struct task_output *output,
                                  struct err *err);
+/* The handler of a .sync integration has begun its job: `output` is what history shows as
+ * submitted. */
+enum err_code ledger_task_submit(struct ledger *l,
+                                 struct fleet_worker *w,
+                                 struct token token,
+                                 struct slice output,
+                                 struct err *err);
 enum err_code ledger_task_return(struct ledger *l, struct fleet_worker *w, struct token token);
 enum err_code ledger_task_fail(struct ledger *l,
                                struct fleet_worker *w,
                                struct token token,
                                const struct failure *failure,
                                struct err *err);
+/* `log` is the end of the handler's log where the lease asked for it; empty: none. */
 enum err_code ledger_task_succeed(struct ledger *l,
                                   struct fleet_worker *w,
                                   struct token token,
                                   struct slice result,
+                                  struct slice log,
                                   struct err *err);
 /* A result with an output object: the trial, then the intent; the completion follows. `done` is
  * called in a later turn with OK, or ERR_LEASE_LOST where the attempt came to nothing. Caller's
@@ -281,6 +385,10 @@ void ledger_commit_forget(struct ledger_commit *c); /* its waiter is gone; done 
 struct ledger_lease {
     struct token token;
     struct slice function;
+    struct slice qualifier;   /* of the function; empty: none */
+    struct slice credentials; /* compact JSON; empty: none */
+    bool log_tail;            /* the end of the handler's log goes with the result */
+    bool submits;             /* ledger_task_submit() may be used */
     struct slice payload;
     struct slice execution_arn;
     struct slice execution_name;

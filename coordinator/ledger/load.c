@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From disk to memory and back: recovery at start, executions loaded when something comes for them,
- * idle ones parked.
+/* From disk to memory: recovery at start, executions loaded when something comes for them.
  *
  * A load reads record 0 (what never changes), the last record, and those from its `lowest` on; of
  * each frame the newest version counts. */
-#include <assert.h>
+#include <stdlib.h>
 
 #include "coordinator/ledger/internal.h"
 #include "coordinator/ledger/read.h"
 #include "coordinator/store/keys.h"
 #include "proto/host/log.h"
-
-enum {
-    PARK_A_TURN = 256, /* bounded work: a turn must stay short */
-    LOAD_A_TURN = 2048,
-};
 
 /* ---- loading ---- */
 
@@ -38,10 +32,36 @@ static int64_t load_parked(struct ledger *l, const struct execution_header *h, s
 static struct record_source source_of(const struct ledger *l, uint64_t id)
 {
     return (struct record_source){
+        .rules = &l->rules,
         .store = l->store,
         .account = l->config.account,
         .execution = id,
     };
+}
+
+static int by_sequence(const void *a, const void *b)
+{
+    const struct image_frame *const *x = a;
+    const struct image_frame *const *y = b;
+
+    return ((*x)->sequence > (*y)->sequence) - ((*x)->sequence < (*y)->sequence);
+}
+
+/* The frames, in the order of the records that hold them. */
+static void load_frames(struct ledger *l, struct hot *h, const struct image *im)
+{
+    const struct image_frame **sorted = arena_alloc(&l->arena, im->frame_count * sizeof(*sorted));
+
+    for (size_t i = 0; i < im->frame_count; i++) {
+        sorted[i] = &im->held[i];
+    }
+    qsort(sorted, im->frame_count, sizeof(*sorted), by_sequence);
+    for (size_t i = 0; i < im->frame_count; i++) {
+        struct hot_frame *hf = hot_frame_get(l, h, sorted[i]->frame->id);
+
+        hot_frame_claim(hf, sorted[i]->sequence);
+        hot_frame_take(l, hf, sorted[i]->frame);
+    }
 }
 
 static enum err_code
@@ -58,11 +78,11 @@ load_into(struct ledger *l, struct hot *h, const struct image *im, struct err *e
     if (rc != OK) {
         return rc;
     }
-    hot_take_header(h, &im->header);
+    hot_take_header(l, h, &im->header);
     hot_name(l, h);
-    for (size_t i = 0; i < im->frame_count; i++) {
-        hot_take_frame(l, h, hot_frame_get(h, im->frames[i].id), &im->frames[i], im->sequences[i]);
-    }
+    load_frames(l, h, im);
+    execution_check(&im->header, &(struct frame_set){.items = im->frames, .count = im->frame_count},
+                    true);
     h->h.sequence++;
     h->h.record_docs = 0;
     h->recorded = true;
@@ -99,51 +119,61 @@ enum err_code hot_load(struct ledger *l, uint64_t id, struct hot **out, struct e
 
 /* ---- going on ---- */
 
-static void resume_task(struct ledger *l, struct hot *h, struct hot_frame *hf)
+static void resume_task(struct ledger *l, struct hot_frame *hf)
 {
-    struct command c;
     struct err err;
-    enum err_code rc = engine_task(h->revision->parsed, &h->h, &hf->f, &l->arena, &c, &err);
 
-    if (rc != OK) {
-        log_error("a task cannot be made again: execution=%.*s: %s", SLICE_FMT(h->h.arn), err.msg);
+    if (task_order(l, hf, &err) != OK) {
+        log_error("a task cannot be made again: execution=%.*s: %s", SLICE_FMT(hf->hot->h.arn),
+                  err.msg);
         return;
     }
     hf->task.attempt = hf->f.attempt;
     hf->task.timeout_ms = hf->f.timeout_ms;
     hf->task.heartbeat_ms = hf->f.heartbeat_ms;
     if (hf->f.status == FRAME_LEASED) {
-        fleet_task_restore(l->fleet, &hf->task, c.function, hf->f.worker, hf->f.token,
+        fleet_task_restore(l->fleet, &hf->task, hf->order->function, hf->f.worker, hf->f.token,
                            hf->f.granted_ms, l->now);
         return;
     }
     if (hf->f.output.bucket.ptr != NULL) {
         hf->held = true;
         object_abort(l, hf, &hf->f.output);
-        return;
+    } else if (hf->order->activity.len != 0) {
+        activity_enqueue(l, hf, hf->order->activity);
+    } else { /* nothing can carry yet: it is queued */
+        (void)fleet_task_ready(l->fleet, &hf->task, hf->order->function, NULL, l->now);
     }
-    /* Nothing can carry yet: it is queued. */
-    (void)fleet_task_ready(l->fleet, &hf->task, c.function, NULL, l->now);
 }
 
-static void resume_frame(struct ledger *l, struct hot *h, struct hot_frame *hf)
+static void resume_call(struct ledger *l, struct hot_frame *hf)
+{
+    struct err err;
+
+    if (task_order(l, hf, &err) == OK) {
+        call_queue(l, &hf->hot->h, &hf->f, hf->order);
+    } else {
+        log_error("a call cannot be made again: execution=%.*s: %s", SLICE_FMT(hf->hot->h.arn),
+                  err.msg);
+    }
+}
+
+static void resume_frame(struct ledger *l, struct hot_frame *hf)
 {
     switch (hf->f.status) {
     case FRAME_READY:
-    case FRAME_LEASED: resume_task(l, h, hf); break;
-    case FRAME_COMMITTING: object_complete(l, hf); break;
-    case FRAME_TIMER: fleet_timer_set(l->fleet, &hf->timer, hf->f.due_ms); break;
+    case FRAME_LEASED: resume_task(l, hf); return;
+    case FRAME_COMMITTING: object_complete(l, hf); return;
+    case FRAME_CALL: resume_call(l, hf); break;
+    case FRAME_TIMER:
+    case FRAME_TOKEN:
+    case FRAME_CHILD: hot_frame_time(l, hf); break;
     case FRAME_RUN:
-        if (list_empty(&h->continuing)) {
-            list_push_back(&l->continuing, &h->continuing);
-        }
-        break;
-    case FRAME_JOIN:
+    case FRAME_JOIN: /* among the runnable where it can go on */
     case FRAME_DONE:
     case FRAME_FAILED: break;
     }
-    if (hf->f.status != FRAME_READY && hf->f.status != FRAME_LEASED &&
-        hf->f.status != FRAME_COMMITTING && hf->f.output.bucket.ptr != NULL) {
+    if (hf->f.output.bucket.ptr != NULL) {
         object_abort(l, hf, &hf->f.output);
     }
 }
@@ -153,9 +183,11 @@ void hot_resume(struct ledger *l, struct hot *h)
     if (h->h.status != EXECUTION_RUNNING) {
         return;
     }
-    for (size_t i = 0; i < h->frame_count; i++) {
-        resume_frame(l, h, h->frames[i]);
+    LIST_EACH(n, &h->frames)
+    {
+        resume_frame(l, container_of(n, struct hot_frame, of_hot));
     }
+    hot_queue(l, h);
     if (h->h.deadline_ms != 0) {
         fleet_timer_set(l->fleet, &h->deadline, h->h.deadline_ms);
     }
@@ -183,6 +215,7 @@ static enum err_code restart_express(struct ledger *l, uint64_t id, struct err *
     s.name = im.header.name;
     s.arn = im.header.arn;
     s.input = im.header.input.text;
+    s.parent = im.header.parent;
     s.machine->open_executions--; /* counted when it was found, and again when it starts */
     l->open_count--;
     key =
@@ -286,130 +319,14 @@ enum err_code ledger_recover(struct ledger *l, struct err *err)
         memcpy(&id, cursor_take(&c, sizeof(id)).ptr, sizeof(id));
         memcpy(&machine, cursor_take(&c, sizeof(machine)).ptr, sizeof(machine));
         rc = recover_one(l, id, ledger_machine_number(l, machine), err);
+        dropped_free(l);
         arena_reset(&l->arena);
-        l->turn++; /* payloads made in the arena are gone */
+        l->turn++; /* orders made in the arena are gone */
+    }
+    if (rc == OK) {
+        activities_sort(l);
     }
     buf_fini(&ids);
-    return rc;
-}
-
-/* ---- parking ---- */
-
-/* The time the first of its timers is due, where all it does is wait for timers; else 0. */
-static int64_t parkable_until(const struct hot *h)
-{
-    int64_t due = h->h.deadline_ms;
-
-    if (h->h.express || h->h.status != EXECUTION_RUNNING || !list_empty(&h->continuing)) {
-        return 0;
-    }
-    for (size_t i = 0; i < h->frame_count; i++) {
-        const struct frame *f = &h->frames[i]->f;
-
-        if (f->status == FRAME_DONE) {
-            continue;
-        }
-        if (f->status != FRAME_TIMER || h->frames[i]->object_busy || f->output.bucket.ptr != NULL) {
-            return 0;
-        }
-        if (due == 0 || f->due_ms < due) {
-            due = f->due_ms;
-        }
-    }
-    return due;
-}
-
-static void park(struct ledger *l, struct hot *h, int64_t due)
-{
-    struct key timer = key_timer(h->h.account, due, h->h.id);
-    struct key index = key_index(h->h.account, h->h.status, h->h.machine, h->h.start_ms, h->h.id);
-    struct index_row row = {
-        .name = hot_key(&h->h),
-        .redrive_count = h->h.redrive_count,
-        .redrive_ms = h->h.redrive_ms,
-        .parked_ms = due,
-    };
-
-    if (h->parked_ms != 0 && h->parked_ms != due) {
-        struct key old = key_timer(h->h.account, h->parked_ms, h->h.id);
-
-        store_delete(l->filling, CF_TIMER, key_slice(&old));
-    }
-    if (h->parked_ms != due) {
-        buf_reset(&l->scratch);
-        index_row_encode(&row, &l->scratch);
-        store_put(l->filling, CF_INDEX, key_slice(&index), buf_slice(&l->scratch));
-        store_put(l->filling, CF_TIMER, key_slice(&timer), (struct slice){"", 0});
-        h->parked_ms = due;
-        h->batch = l->filling_number;
-    }
-    h->parking = true;
-    list_remove(&h->lru);
-    list_push_back(&l->closed, &h->lru);
-}
-
-void ledger_park_idle(struct ledger *l)
-{
-    for (unsigned n = 0; !list_empty(&l->lru); n++) {
-        struct hot *h = container_of(l->lru.next, struct hot, lru);
-        int64_t due;
-
-        if (l->now.mono_ms - h->active_ms < LIMIT_PARK_AFTER_MS) {
-            return;
-        }
-        if (n == PARK_A_TURN || !ledger_accepts(l)) {
-            l->tick_ms = l->now.mono_ms; /* the rest in the next turn */
-            return;
-        }
-        due = parkable_until(h);
-        if (due >= l->window_end_ms && due - l->now.wall_ms >= LIMIT_PARK_IDLE_MS) {
-            park(l, h, due); /* else the window would not bring it back in time */
-        } else {
-            h->active_ms = l->now.mono_ms; /* looked at again later */
-            list_remove(&h->lru);
-            list_push_back(&l->lru, &h->lru);
-        }
-    }
-}
-
-/* Load the executions whose TIMER rows are due before the window's end; at the end, move the
- * window. */
-enum err_code ledger_load_due(struct ledger *l, struct err *err)
-{
-    struct key from;
-    struct key to;
-    struct store_iterator *i;
-    uint64_t ids[LOAD_A_TURN];
-    size_t count = 0;
-    bool all = true;
-    struct slice key;
-    struct slice value;
-    enum err_code rc;
-
-    if (l->now.wall_ms < l->window_next_ms) {
-        return OK;
-    }
-    l->window_end_ms = l->now.wall_ms + LIMIT_TIMER_WINDOW_MS;
-    from = key_timer(l->config.account, 0, 0);
-    to = key_timer(l->config.account, l->window_end_ms, 0);
-    i = store_iterate(l->store, CF_TIMER, key_slice(&from), key_slice(&to), false);
-    while (store_next(i, &key, &value)) {
-        uint64_t account;
-        int64_t due;
-
-        if (count == LOAD_A_TURN) {
-            all = false;
-            break;
-        }
-        if (key_timer_parse(key, &account, &due, &ids[count]) && hot_find(l, ids[count]) == NULL) {
-            count++;
-        }
-    }
-    rc = store_iterator_end(i, err);
-    for (size_t n = 0; n < count && rc == OK; n++) {
-        rc = ledger_execution_load(l, ids[n], err);
-    }
-    l->window_next_ms = all ? l->now.wall_ms + LIMIT_TIMER_WINDOW_MS / 2 : l->now.wall_ms;
     return rc;
 }
 

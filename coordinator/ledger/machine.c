@@ -299,6 +299,12 @@ static enum err_code revision_load(struct ledger *l,
                                    struct err *err)
 {
     struct key key = key_revision(l->config.account, m->number, revision);
+    const struct asl_options options = {
+        .express = m->express,
+        .stored = true,
+        .bound = l->config.bound,
+        .arg = l->config.bound_arg,
+    };
     struct asl_diagnostics found = {0};
     struct asl_machine *parsed;
     struct revision_row row;
@@ -311,7 +317,7 @@ static enum err_code revision_load(struct ledger *l,
         (void)err_set(err, rc, "the machine has no revision %u", revision);
     }
     if (rc == OK) {
-        rc = asl_machine_parse(row.definition, m->express, &l->arena, &found, &parsed, err);
+        rc = asl_machine_parse(row.definition, &options, &l->arena, &found, &parsed, err);
     }
     if (rc == OK) {
         *out = revision_add(m, revision, parsed);

@@ -24,11 +24,11 @@ void parts_encode(struct buf *out, uint32_t number, uint64_t bytes, struct slice
     buf_put_bytes(out, etag);
 }
 
-static void object_begin(struct ledger *l,
-                         uint64_t execution,
-                         uint32_t frame,
-                         enum object_kind kind,
-                         const struct task_output *o)
+static struct object_request *object_begin(struct ledger *l,
+                                           uint64_t execution,
+                                           uint32_t frame,
+                                           enum object_kind kind,
+                                           const struct task_output *o)
 {
     struct object_request *r = mem_zalloc(1, sizeof(*r));
 
@@ -44,27 +44,32 @@ static void object_begin(struct ledger *l,
     l->object_count++;
     r->batch = l->filling_number; /* the step that asks is put into it, where it is put at all */
     heap_set(&l->object_retries, &r->retry, l->now.mono_ms);
+    return r;
 }
 
-static void object_of_frame(struct ledger *l,
-                            struct hot_frame *hf,
-                            enum object_kind kind,
-                            const struct task_output *o)
+/* A completion that has not left yet is not wanted any more. */
+static void object_call_off(struct ledger *l, struct object_request *r)
 {
-    if (!hf->object_busy) { /* else it follows what is on its way */
-        hf->object_busy = true;
-        object_begin(l, hf->hot->h.id, hf->f.id, kind, o);
+    if (r->kind == OBJECT_COMPLETE && heap_has(&r->retry)) {
+        r->kind = OBJECT_ABORT;
+        r->batch = l->filling_number;
     }
 }
 
 void object_abort(struct ledger *l, struct hot_frame *hf, const struct task_output *o)
 {
-    object_of_frame(l, hf, OBJECT_ABORT, o);
+    if (hf->object != NULL) {
+        object_call_off(l, hf->object); /* where it has left, its answer settles the upload */
+    } else {
+        hf->object = object_begin(l, hf->hot->h.id, hf->f.id, OBJECT_ABORT, o);
+    }
 }
 
 void object_complete(struct ledger *l, struct hot_frame *hf)
 {
-    object_of_frame(l, hf, OBJECT_COMPLETE, &hf->f.output);
+    if (hf->object == NULL) {
+        hf->object = object_begin(l, hf->hot->h.id, hf->f.id, OBJECT_COMPLETE, &hf->f.output);
+    }
 }
 
 void ledger_sweep_upload(struct ledger *l,
@@ -74,7 +79,7 @@ void ledger_sweep_upload(struct ledger *l,
 {
     struct task_output o = {.bucket = bucket, .key = key, .upload_id = upload_id};
 
-    object_begin(l, 0, 0, OBJECT_ABORT, &o); /* no execution has the number 0 */
+    (void)object_begin(l, 0, 0, OBJECT_ABORT, &o); /* no execution has the number 0 */
 }
 
 static void object_free(struct ledger *l, struct object_request *r)
@@ -118,28 +123,27 @@ void objects_retry(struct ledger *l)
     }
 }
 
-static void wake_commits(struct hot_frame *hf, enum err_code rc)
+static void wake_commits(struct list *commits, enum err_code rc)
 {
-    LIST_EACH_SAFE(n, after, &hf->commits)
-    {
+    struct list *n;
+
+    while ((n = list_pop_front(commits)) != NULL) {
         struct ledger_commit *c = container_of(n, struct ledger_commit, link);
 
-        list_remove(n);
         c->done(c, rc);
     }
 }
 
 static void step_logged(struct ledger *l, struct hot_frame *hf, struct engine_event *ev)
 {
+    struct hot *h = hf->hot; /* the frame may go with the step */
     struct err err;
-    enum step_status status;
 
     ev->frame = hf->f.id;
     ev->token = hf->f.token;
-    status = ledger_step(l, hf->hot, ev, NULL, &err);
-    if (status == STEP_FAILED) {
-        log_error("a step after an object request failed: execution=%.*s: %s",
-                  SLICE_FMT(hf->hot->h.arn), err.msg);
+    if (ledger_step(l, h, ev, NULL, &err) == STEP_FAILED) {
+        log_error("a step after an object request failed: execution=%.*s: %s", SLICE_FMT(h->h.arn),
+                  err.msg);
     }
 }
 
@@ -148,7 +152,6 @@ static void upload_gone(struct ledger *l, struct hot_frame *hf)
 {
     struct engine_event ev = {.kind = ENGINE_UPLOAD_GONE};
     struct txn t;
-    struct command c;
     struct err err;
 
     ev.frame = hf->f.id;
@@ -159,9 +162,8 @@ static void upload_gone(struct ledger *l, struct hot_frame *hf)
     }
     if (hf->held) {
         hf->held = false;
-        if (engine_task(hf->hot->revision->parsed, &hf->hot->h, &hf->f, &l->arena, &c, &err) ==
-            OK) {
-            task_schedule(&t, hf, &c);
+        if (task_order(l, hf, &err) == OK) {
+            task_schedule(&t, hf, hf->order);
         } else {
             log_error("a held task cannot be made again: %s", err.msg);
         }
@@ -224,18 +226,16 @@ static bool is_settled(const struct ledger *l, uint64_t upload)
 
 static void completed(struct ledger *l, struct hot_frame *hf, const struct object_request *r)
 {
-    struct engine_event ev = {.kind = ENGINE_TASK_SUCCEEDED};
+    struct engine_event ev = {.kind = ENGINE_TASK_SUCCEEDED, .result = hf->f.output.result};
+    struct list commits;
 
-    if (r->rc == OK) {
-        settled_note(l, r);
-    }
+    list_init(&commits);
+    list_splice(&commits, &hf->commits);
     if (hf->f.status != FRAME_COMMITTING) {
-        upload_gone(l, hf); /* stopped meanwhile: the object is there, and stays */
-        wake_commits(hf, ERR_LEASE_LOST);
+        upload_gone(l, hf); /* stopped when it had left: the object is there, and stays */
+        wake_commits(&commits, ERR_LEASE_LOST);
         return;
     }
-    /* The step's documents may lie in it, and taking the step frees the frame's own. */
-    ev.result = arena_copy(&l->arena, hf->f.output.result);
     if (r->rc != OK) {
         log_warn("an output could not be completed: execution=%.*s: %s", SLICE_FMT(hf->hot->h.arn),
                  r->err.msg);
@@ -247,10 +247,10 @@ static void completed(struct ledger *l, struct hot_frame *hf, const struct objec
         };
     }
     step_logged(l, hf, &ev);
-    wake_commits(hf, r->rc == OK ? OK : ERR_LEASE_LOST);
+    wake_commits(&commits, r->rc == OK ? OK : ERR_LEASE_LOST);
 }
 
-static void ask_again(struct ledger *l, struct object_request *r)
+static void ask_again(struct ledger *l, const struct hot_frame *hf, struct object_request *r)
 {
     unsigned doublings = r->tries < 7 ? r->tries : 7;
     int64_t wait = OBJECT_RETRY_MS << doublings;
@@ -260,6 +260,9 @@ static void ask_again(struct ledger *l, struct object_request *r)
              r->err.msg);
     heap_set(&l->object_retries, &r->retry,
              l->now.mono_ms + (wait < OBJECT_RETRY_MS_MAX ? wait : OBJECT_RETRY_MS_MAX));
+    if (hf == NULL || hf->f.status != FRAME_COMMITTING) {
+        object_call_off(l, r); /* stopped while it was out */
+    }
 }
 
 /* Does the answer leave the upload's fate open? Then nothing but asking again will do. */
@@ -275,20 +278,23 @@ static bool is_open(const struct object_request *r)
 void ledger_object_done(struct ledger *l, struct object_request *r)
 {
     struct hot *h = hot_find(l, r->execution);
-    struct hot_frame *hf = h != NULL ? hot_frame_find(h, r->frame) : NULL;
+    struct hot_frame *hf = h != NULL ? hot_frame_find(l, h, r->frame) : NULL;
 
     if (is_open(r) && r->execution != 0) {
-        ask_again(l, r);
+        ask_again(l, hf, r);
         return;
     }
     if (r->execution == 0 && r->rc != OK) {
         /* The next sweep finds it again. */
         log_warn("sweep of %.*s/%.*s: %s", SLICE_FMT(r->bucket), SLICE_FMT(r->key), r->err.msg);
     }
+    if (r->kind == OBJECT_COMPLETE && r->rc == OK) {
+        settled_note(l, r);
+    }
     /* An answer about an upload of before (the execution left memory and came back) says nothing
      * about the one there is now. */
-    if (hf != NULL && hf->object_busy && slice_eq(hf->f.output.upload_id, r->upload_id)) {
-        hf->object_busy = false;
+    if (hf != NULL && hf->object == r) {
+        hf->object = NULL;
         if (r->kind == OBJECT_COMPLETE) {
             completed(l, hf, r);
         } else {

@@ -9,7 +9,8 @@
 
 /* Where an execution's records come from: the store, or an Express execution's memory. */
 struct record_source {
-    struct store *store; /* NULL: `records` */
+    const struct engine_rules *rules; /* for the headers read; NULL: the strict mode */
+    struct store *store;              /* NULL: `records` */
     uint64_t account;
     uint64_t execution;
     const struct slice *records;
@@ -29,11 +30,16 @@ enum err_code record_read_doc(const struct record_source *s,
                               struct slice *out,
                               struct err *err);
 
-/* An execution as its records have it now: documents of header and frames loaded. */
+/* An execution as its records have it now, the texts it goes on with loaded. Frames are those that
+ * there are: what was left behind by states that ended is not among them. */
+struct image_frame {
+    const struct frame *frame; /* in image.frames */
+    uint64_t sequence;         /* of the record that holds it */
+};
 struct image {
     struct execution_header header; /* sequence: of the last record */
-    struct frame *frames;
-    uint64_t *sequences; /* of the record that holds each frame */
+    struct frame *frames;           /* by number */
+    struct image_frame *held;       /* frame for frame */
     size_t frame_count;
 };
 enum err_code

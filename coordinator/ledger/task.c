@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tasks between executions and workers: ready, granted, mailed, reported, due.
+/* Tasks between executions and workers: ready, granted, reported, due.
  *
  * A grant is in a record before its lease is in a mail, and a mail leaves when the batch is
  * durable. */
 #include <assert.h>
 
 #include "coordinator/ledger/internal.h"
+#include "proto/base/text.h"
 #include "proto/host/log.h"
 #include "proto/stage.h"
 
 enum {
-    DUES_A_TURN = 4096,               /* Express executions fill no batch: a turn must end */
-    MAIL_BYTES_MAX = 4 * 1024 * 1024, /* of one reply: half a frame, above any one lease */
-    LEASE_BYTES = 2048,               /* a lease beside its payload: names, ARN, numbers */
+    DUES_A_TURN = 4096, /* Express executions fill no batch: a turn must end */
 };
 
 static struct hot_frame *frame_of(struct fleet_task *t)
@@ -22,13 +21,30 @@ static struct hot_frame *frame_of(struct fleet_task *t)
 
 /* ---- scheduling and granting ---- */
 
-static void mail_due(struct ledger *l, struct fleet_worker *w)
+void task_set_order(struct ledger *l, struct hot_frame *hf, const struct command *c)
 {
-    struct ledger_mail *m = ledger_mail(w);
+    struct command *order = ARENA_NEW(&l->arena, struct command);
 
-    if (list_empty(&m->link)) {
-        list_push_back(&l->mail, &m->link);
+    *order = *c;
+    hf->order = order;
+    hf->order_turn = l->turn;
+}
+
+enum err_code task_order(struct ledger *l, struct hot_frame *hf, struct err *err)
+{
+    const struct hot *h = hf->hot;
+    struct frame_set frames = hot_frames(h);
+    struct command c;
+    enum err_code rc;
+
+    if (hf->order_turn == l->turn) {
+        return OK;
     }
+    rc = engine_task(h->revision->parsed, &h->h, &frames, &hf->f, &l->arena, &c, err);
+    if (rc == OK) {
+        task_set_order(l, hf, &c);
+    }
+    return rc;
 }
 
 void task_granted(struct ledger *l, struct hot_frame *hf, struct fleet_worker *w)
@@ -53,18 +69,16 @@ void task_schedule(struct txn *t, struct hot_frame *hf, const struct command *c)
     struct ledger *l = t->l;
     struct engine_event ev;
     struct fleet_worker *w;
-    const struct frame *f =
-        frame_set_find(&(struct frame_set){t->s.frames, t->s.frame_count}, c->frame);
+    const struct frame *f = txn_frame(t, c->frame);
     struct err err;
 
-    if (f == NULL) {
-        f = &hf->f;
-    }
-    hf->payload = c->payload;
-    hf->function = c->function;
-    hf->payload_turn = l->turn;
+    task_set_order(l, hf, c);
     hf->bytes_in = hf->bytes_out = 0;
     hf->note_len = 0;
+    if (c->activity.len != 0) {
+        activity_enqueue(l, hf, c->activity);
+        return;
+    }
     hf->task.attempt = f->attempt;
     hf->task.timeout_ms = f->timeout_ms;
     hf->task.heartbeat_ms = f->heartbeat_ms;
@@ -92,17 +106,19 @@ static void grant_queued(struct ledger *l, struct fleet_task *task, struct fleet
 {
     struct hot_frame *hf = frame_of(task);
     struct engine_event ev = granted_event(hf, w);
+    struct hot *h = hf->hot;
     struct err err;
-    enum step_status status = ledger_step(l, hf->hot, &ev, w, &err);
+    enum step_status status = ledger_step(l, h, &ev, w, &err);
 
     if (status != STEP_DONE) {
         log_error("a queued grant was refused by the engine: execution=%llu",
-                  (unsigned long long)hf->hot->h.id);
+                  (unsigned long long)h->h.id);
         fleet_task_end(l->fleet, task);
         return;
     }
-    if (task->status == FLEET_TASK_LEASED) { /* else the grant's event was the history's last */
-        task_granted(l, hf, w);
+    hf = hot_frame_find(l, h, ev.frame);
+    if (hf != NULL && hf->task.status == FLEET_TASK_LEASED) {
+        task_granted(l, hf, w); /* else the grant's event was the history's last */
     }
 }
 
@@ -113,231 +129,6 @@ void ledger_worker_feed(struct ledger *l, struct fleet_worker *w)
     while (ledger_accepts(l) && (task = fleet_task_next(l->fleet, w, l->now)) != NULL) {
         grant_queued(l, task, w);
     }
-}
-
-/* ---- mail ---- */
-
-void ledger_worker_drop(struct ledger *l, struct fleet_worker *w, struct token token)
-{
-    struct ledger_mail *m = ledger_mail(w);
-
-    if (m->drop_count == m->drop_cap) {
-        m->drop_cap = m->drop_cap != 0 ? m->drop_cap * 2 : 8;
-        m->drops = mem_realloc(m->drops, m->drop_cap * sizeof(struct token));
-    }
-    m->drops[m->drop_count++] = token;
-    mail_due(l, w);
-}
-
-/* Function and payload of a granted task: those of this turn's step, or made again. */
-static enum err_code lease_payload(struct ledger *l, struct hot_frame *hf, struct err *err)
-{
-    struct command c;
-    enum err_code rc;
-
-    if (hf->payload_turn == l->turn) {
-        return OK;
-    }
-    rc = engine_task(hf->hot->revision->parsed, &hf->hot->h, &hf->f, &l->arena, &c, err);
-    if (rc == OK) {
-        hf->function = c.function;
-        hf->payload = c.payload;
-        hf->payload_turn = l->turn;
-    }
-    return rc;
-}
-
-static bool lease_fill(struct ledger *l, struct hot_frame *hf, struct ledger_lease *out)
-{
-    const struct execution_header *h = &hf->hot->h;
-    struct err err;
-
-    if (lease_payload(l, hf, &err) != OK) {
-        log_error("a task's payload cannot be made again: execution=%.*s: %s", SLICE_FMT(h->arn),
-                  err.msg);
-        return false;
-    }
-    *out = (struct ledger_lease){
-        .token = hf->task.token,
-        .function = hf->function,
-        .payload = hf->payload,
-        .execution_arn = h->arn,
-        .execution_name = h->name,
-        .state = hf->hot->revision->parsed->states[hf->f.state].name,
-        .state_entry = hf->f.entered_event,
-        .attempt = hf->f.attempt,
-        .retry_count = hf->f.retry_count,
-        .timeout_ms = hf->f.timeout_ms,
-        .heartbeat_ms = hf->f.heartbeat_ms,
-    };
-    hf->task.sent_mono_ms = l->now.mono_ms;
-    return true;
-}
-
-void ledger_take_mail(struct ledger *l,
-                      struct fleet_worker *w,
-                      struct ledger_lease **leases,
-                      size_t *lease_count,
-                      struct token **drops,
-                      size_t *drop_count)
-{
-    struct ledger_mail *m = ledger_mail(w);
-    struct list *n;
-    size_t count = 0;
-    size_t bytes = 0;
-
-    LIST_EACH(at, &m->outbox)
-    {
-        count++;
-    }
-    *leases = arena_alloc(&l->arena, count * sizeof(**leases));
-    *lease_count = 0;
-    while (bytes < MAIL_BYTES_MAX && (n = list_pop_front(&m->outbox)) != NULL) {
-        struct ledger_lease *lease = &(*leases)[*lease_count];
-
-        if (lease_fill(l, container_of(n, struct hot_frame, mail), lease)) {
-            bytes += lease->payload.len + LEASE_BYTES;
-            (*lease_count)++;
-        }
-    }
-    *drops = arena_alloc(&l->arena, m->drop_count * sizeof(**drops));
-    if (m->drop_count != 0) {
-        memcpy(*drops, m->drops, m->drop_count * sizeof(**drops));
-    }
-    *drop_count = m->drop_count;
-    m->drop_count = 0;
-    list_remove(&m->link);
-}
-
-bool ledger_has_mail(const struct fleet_worker *w)
-{
-    const struct ledger_mail *m = ledger_mail(w);
-
-    return !list_empty(&m->outbox) || m->drop_count != 0;
-}
-
-struct holds {
-    struct ledger *l;
-    struct fleet_worker *w;
-};
-
-static void holds_resend(void *arg, struct fleet_task *t)
-{
-    struct holds *s = arg;
-
-    if (list_empty(&frame_of(t)->mail)) {
-        log_info("a grant's reply was lost: sent again: worker=%.*s execution=%.*s",
-                 SLICE_FMT(s->w->name), SLICE_FMT(frame_of(t)->hot->h.arn));
-        task_granted(s->l, frame_of(t), s->w);
-    }
-}
-
-static void holds_unknown(void *arg, struct token token)
-{
-    struct holds *s = arg;
-
-    ledger_worker_drop(s->l, s->w, token);
-}
-
-void ledger_worker_holds(struct ledger *l,
-                         struct fleet_worker *w,
-                         const struct token *tokens,
-                         size_t count)
-{
-    struct holds s = {l, w};
-
-    fleet_worker_holds(l->fleet, w, tokens, count, LIMIT_RESEND_MS, l->now, holds_resend,
-                       holds_unknown, &s);
-}
-
-/* ---- workers ---- */
-
-static void fail_lost(struct ledger *l, struct list *lost, const char *why)
-{
-    struct list *n;
-
-    while ((n = list_pop_front(lost)) != NULL) {
-        struct fleet_task *task = container_of(n, struct fleet_task, link);
-        struct hot_frame *hf = frame_of(task);
-        struct engine_event ev = {
-            .kind = ENGINE_TASK_FAILED,
-            .frame = hf->f.id,
-            .token = task->token,
-            .failure = {SLICE("Lambda.ServiceException"),
-                        arena_printf(&l->arena, "The worker %.*s %s.", SLICE_FMT(hf->f.worker),
-                                     why)},
-        };
-        struct err err;
-
-        log_warn("lease lost: worker=%.*s execution=%.*s attempt=%u", SLICE_FMT(hf->f.worker),
-                 SLICE_FMT(hf->hot->h.arn), hf->f.attempt);
-        list_remove(&hf->mail);
-        fleet_task_end(l->fleet, task);
-        if (ledger_step(l, hf->hot, &ev, NULL, &err) == STEP_FAILED) {
-            log_error("a lost lease's step failed: execution=%.*s: %s", SLICE_FMT(hf->hot->h.arn),
-                      err.msg);
-        }
-    }
-}
-
-static void mail_free(struct ledger_mail *m)
-{
-    while (list_pop_front(&m->outbox) != NULL) {
-    }
-    list_remove(&m->link);
-    mem_free(m->drops);
-    mem_free(m);
-}
-
-static struct ledger_mail *mail_new(struct fleet_worker *w)
-{
-    struct ledger_mail *m = mem_zalloc(1, sizeof(*m));
-
-    list_init(&m->outbox);
-    list_init(&m->link);
-    m->worker = w;
-    return m;
-}
-
-void ledger_worker_remove(struct ledger *l, struct fleet_worker *w, const char *why)
-{
-    struct list lost;
-
-    list_init(&lost);
-    l->hooks.worker_gone(l->hooks.arg, w);
-    mail_free(ledger_mail(w));
-    fleet_worker_remove(l->fleet, w, &lost);
-    fail_lost(l, &lost, why);
-}
-
-enum err_code ledger_worker_hello(struct ledger *l,
-                                  const struct fleet_hello *hello,
-                                  struct fleet_worker **out,
-                                  struct err *err)
-{
-    struct fleet_worker *old = fleet_worker_find_name(l->fleet, hello->name);
-    struct ledger_mail *old_mail = NULL;
-    struct list lost;
-    enum err_code rc;
-
-    if (old != NULL && old->instance != hello->instance) {
-        /* If the hello is refused it is no more than a poll given up: it asks again. */
-        l->hooks.worker_gone(l->hooks.arg, old);
-        old_mail = ledger_mail(old);
-    }
-    list_init(&lost);
-    rc = fleet_worker_hello(l->fleet, hello, l->now, out, &lost, err);
-    if (rc != OK) {
-        return rc;
-    }
-    if (old_mail != NULL) {
-        mail_free(old_mail);
-    }
-    fail_lost(l, &lost, "was started anew");
-    if ((*out)->user == NULL) {
-        (*out)->user = mail_new(*out);
-    }
-    return OK;
 }
 
 /* ---- reports ---- */
@@ -384,10 +175,10 @@ static enum err_code check_place(struct ledger *l,
 {
     const struct json_node *event;
     struct stage_places places;
-    enum err_code rc = lease_payload(l, hf, err);
+    enum err_code rc = task_order(l, hf, err);
 
     if (rc == OK) {
-        rc = json_parse(hf->payload, &l->arena, &event, err);
+        rc = json_parse(hf->order->payload, &l->arena, &event, err);
     }
     if (rc == OK) {
         rc = stage_find_places(event, &l->arena, &places, err);
@@ -431,18 +222,51 @@ enum err_code ledger_task_upload(struct ledger *l,
     return ledger_step(l, hf->hot, &ev, w, err) == STEP_DONE ? OK : ERR_LEASE_LOST;
 }
 
+enum err_code ledger_task_submit(struct ledger *l,
+                                 struct fleet_worker *w,
+                                 struct token token,
+                                 struct slice output,
+                                 struct err *err)
+{
+    struct hot_frame *hf = held_frame(l, w, token);
+    struct engine_event ev = {.kind = ENGINE_TASK_SUBMITTED, .token = token, .result = output};
+
+    if (hf == NULL) {
+        return ERR_LEASE_LOST;
+    }
+    if (hf->f.submitted) {
+        return OK; /* said before */
+    }
+    ev.frame = hf->f.id;
+    switch (ledger_step(l, hf->hot, &ev, w, err)) {
+    case STEP_DONE:
+    case STEP_CONTINUE: return OK;
+    case STEP_STALE:
+    case STEP_NEED_FRAME: return ERR_LEASE_LOST;
+    case STEP_FAILED: break;
+    }
+    return err->code;
+}
+
 enum err_code ledger_task_return(struct ledger *l, struct fleet_worker *w, struct token token)
 {
     struct hot_frame *hf = held_frame(l, w, token);
     struct engine_event ev = {.kind = ENGINE_TASK_RETURNED, .token = token};
+    struct hot *h;
     struct err err;
 
     if (hf == NULL) {
         return ERR_LEASE_LOST;
     }
+    h = hf->hot;
     ev.frame = hf->f.id;
-    if (ledger_step(l, hf->hot, &ev, NULL, &err) != STEP_DONE) {
+    if (ledger_step(l, h, &ev, NULL, &err) != STEP_DONE) {
         return ERR_LEASE_LOST;
+    }
+    l->feed = true;
+    hf = hot_frame_find(l, h, ev.frame);
+    if (hf == NULL || hf->task.status != FLEET_TASK_LEASED) {
+        return OK;
     }
     list_remove(&hf->mail);
     if (hf->f.output.bucket.ptr != NULL) {
@@ -451,7 +275,6 @@ enum err_code ledger_task_return(struct ledger *l, struct fleet_worker *w, struc
     } else {
         fleet_task_return(l->fleet, &hf->task, l->now);
     }
-    l->feed = true;
     return OK;
 }
 
@@ -497,10 +320,16 @@ enum err_code ledger_task_succeed(struct ledger *l,
                                   struct fleet_worker *w,
                                   struct token token,
                                   struct slice result,
+                                  struct slice log,
                                   struct err *err)
 {
     struct hot_frame *hf = held_frame(l, w, token);
-    struct engine_event ev = {.kind = ENGINE_TASK_SUCCEEDED, .token = token, .result = result};
+    struct engine_event ev = {
+        .kind = ENGINE_TASK_SUCCEEDED,
+        .token = token,
+        .result = result,
+        .log = log,
+    };
 
     return hf != NULL ? end_task(l, hf, &ev, w, err) : ERR_LEASE_LOST;
 }
@@ -557,7 +386,7 @@ enum err_code ledger_task_commit(struct ledger *l,
     }
     if (!taken) {
         /* It fails as a workflow's failure, and the upload is aborted with it. */
-        rc = ledger_task_succeed(l, w, token, result, err);
+        rc = ledger_task_succeed(l, w, token, result, (struct slice){NULL, 0}, err);
         return rc == OK ? ERR_LEASE_LOST : rc;
     }
     rc = end_task(l, hf, &ev, w, err);
@@ -593,6 +422,7 @@ static void due_timer(struct ledger *l, struct fleet_timer *timer)
 static void due_task(struct ledger *l, struct fleet_task *task, struct engine_event ev)
 {
     struct hot_frame *hf = frame_of(task);
+    const struct hot *h = hf->hot;
     struct fleet_worker *w = task->worker;
     struct token token = task->token;
     struct err err;
@@ -606,28 +436,53 @@ static void due_task(struct ledger *l, struct fleet_task *task, struct engine_ev
              hf->f.attempt);
     l->feed = true;
     if (end_task(l, hf, &ev, NULL, &err) != OK) {
-        log_error("the step of a due task failed: execution=%.*s", SLICE_FMT(hf->hot->h.arn));
+        log_error("the step of a due task failed: execution=%.*s", SLICE_FMT(h->h.arn));
         fleet_task_end(l->fleet, task);
     }
 }
 
-static struct failure no_function(struct ledger *l, const struct hot_frame *hf)
+/* In AWS's words: histories and catchers see what they would there. The log says what to do. */
+static struct failure
+function_not_found(struct ledger *l, struct slice name, struct slice qualifier)
 {
-    struct command c;
-    struct err err;
-    struct slice name = SLICE("?");
+    uint64_t words[2] = {ledger_random(l), ledger_random(l)};
+    char request[TEXT_UUID_BYTES];
+    uint8_t bytes[16];
 
-    if (engine_task(hf->hot->revision->parsed, &hf->hot->h, &hf->f, &l->arena, &c, &err) == OK) {
-        name = c.function;
-    }
+    memcpy(bytes, words, sizeof(bytes));
+    text_format_uuid(bytes, request);
     return (struct failure){
         SLICE("Lambda.ResourceNotFoundException"),
         arena_printf(
             &l->arena,
-            "Function not found: arn:aws:lambda:%s:%012llu:function:%.*s (Service: Lambda, "
-            "Status Code: 404): no worker offers it.",
-            l->config.region, (unsigned long long)l->config.account, SLICE_FMT(name)),
+            "Function not found: arn:aws:lambda:%s:%012llu:function:%.*s:%.*s (Service: AWSLambda; "
+            "Status Code: 404; Error Code: ResourceNotFoundException; Request ID: %.*s; Proxy: "
+            "null)",
+            l->config.region, (unsigned long long)l->config.account, SLICE_FMT(name),
+            SLICE_FMT(qualifier.len != 0 ? qualifier : SLICE("$LATEST")), TEXT_UUID_BYTES, request),
     };
+}
+
+static struct failure no_function(struct ledger *l, struct hot_frame *hf)
+{
+    const struct asl_state *state = &hf->hot->revision->parsed->states[hf->f.state];
+    struct err err;
+    struct slice name = SLICE("?");
+    struct slice qualifier = SLICE("");
+
+    if (task_order(l, hf, &err) == OK) {
+        name = hf->order->function;
+        qualifier = hf->order->qualifier;
+    }
+    log_warn("no worker offers the function %.*s: execution=%.*s", SLICE_FMT(name),
+             SLICE_FMT(hf->hot->h.arn));
+    if (state->task.carrier == ASL_BY_HANDLER) {
+        return (struct failure){
+            SLICE("States.TaskFailed"),
+            arena_printf(&l->arena, "No worker offers the handler %.*s.", SLICE_FMT(name)),
+        };
+    }
+    return function_not_found(l, name, qualifier);
 }
 
 void ledger_due(struct ledger *l)

@@ -15,21 +15,28 @@ void txn_begin(struct txn *t, struct ledger *l, struct hot *h, struct fleet_work
     *t = (struct txn){.l = l, .h = h, .prefer = prefer};
 }
 
+const struct frame *txn_frame(const struct txn *t, uint32_t id)
+{
+    const struct frame_set stored = hot_frames(t->h);
+
+    for (size_t i = 0; i < t->s.frame_count; i++) {
+        if (t->s.frames[i].id == id) {
+            return &t->s.frames[i];
+        }
+    }
+    return frame_set_find(&stored, id);
+}
+
 enum step_status txn_step(struct txn *t, struct engine_event *ev, struct err *err)
 {
     struct ledger *l = t->l;
     bool begun = t->s.frame_count != 0 || t->s.event_count != 0;
-    struct frame_set frames = hot_frames(t->h, &t->s, &l->arena);
-    struct execution_header header = begun ? t->s.header : t->h->h;
-    enum step_status status;
+    struct frame_set frames = hot_frames(t->h); /* it looks into the step's own by itself */
 
     ev->now_ms = l->now.wall_ms;
     ev->seed = ledger_random(l);
-    status = engine_step(t->h->revision->parsed, &header, &frames, ev, &l->arena, &t->s, err);
-    if (status == STEP_CONTINUE) {
-        t->more = true;
-    }
-    return status;
+    return engine_step(t->h->revision->parsed, begun ? &t->s.header : &t->h->h, &frames, ev,
+                       &l->arena, &t->s, err);
 }
 
 /* ---- rows ---- */
@@ -83,19 +90,19 @@ static void unpark_rows(struct ledger *l, struct hot *h, const struct execution_
 
 /* ---- records ---- */
 
-static uint64_t lowest_sequence(const struct txn *t, uint64_t sequence)
+/* The frames of the record are its own from now on: the first of all frames says from which record
+ * on a load must read. */
+static uint64_t claim_frames(struct txn *t, uint64_t sequence)
 {
-    const struct frame_set stepped = {t->s.frames, t->s.frame_count};
-    uint64_t lowest = sequence;
+    const struct hot_frame *first;
 
-    for (size_t i = 0; i < t->h->frame_count; i++) {
-        const struct hot_frame *hf = t->h->frames[i];
-
-        if (hf->sequence < lowest && frame_set_find(&stepped, hf->f.id) == NULL) {
-            lowest = hf->sequence;
-        }
+    for (size_t i = 0; i < t->s.frame_count; i++) {
+        hot_frame_claim(hot_frame_get(t->l, t->h, t->s.frames[i].id), sequence);
     }
-    return lowest;
+    assert(!list_empty(&t->h->frames)); /* the top level has one to the end */
+    first = container_of(t->h->frames.next, struct hot_frame, of_hot);
+    assert(first->sequence <= sequence);
+    return first->sequence;
 }
 
 static void put_record(struct ledger *l,
@@ -167,14 +174,14 @@ static void put_step(struct txn *t)
         /* Rows are named after the header: it must be there before them. */
         enum execution_status status = t->s.header.status;
 
-        hot_take_header(t->h, &t->s.header);
+        hot_take_header(l, t->h, &t->s.header);
         t->h->h.status = EXECUTION_RUNNING;
         t->s.header.status = status;
         if (!t->h->named) {
             hot_name(l, t->h);
         }
     }
-    record_encode(&t->s, lowest_sequence(t, sequence), &record);
+    record_encode(&t->s, claim_frames(t, sequence), &record);
     if (t->s.header.express) {
         keep_express(t, buf_slice(&record));
     } else {
@@ -204,37 +211,102 @@ static void count_open(const struct txn *t)
 /* What was stepped becomes what there is. */
 static void take_step(struct txn *t)
 {
+    struct ledger *l = t->l;
     struct hot *h = t->h;
-    uint64_t sequence = t->s.header.sequence;
 
     count_open(t);
     t->s.header.sequence++;
     t->s.header.record_docs = 0;
     for (size_t i = 0; i < t->s.frame_count; i++) {
-        struct hot_frame *hf = hot_frame_get(h, t->s.frames[i].id);
+        struct hot_frame *hf = hot_frame_find(l, h, t->s.frames[i].id);
 
-        hot_take_frame(t->l, h, hf, &t->s.frames[i], sequence);
-        if (hf->f.status != FRAME_TIMER) {
-            fleet_timer_clear(t->l->fleet, &hf->timer);
-        }
+        hot_frame_take(l, hf, &t->s.frames[i]);
+        hot_frame_time(l, hf);
     }
-    hot_take_header(h, &t->s.header);
-    t->l->transitions++;
+    hot_take_header(l, h, &t->s.header);
+    l->transitions++;
 }
 
 /* ---- commands ---- */
 
+static void schedule_task(struct txn *t, const struct command *c)
+{
+    if (txn_frame(t, c->frame) != NULL) {
+        task_schedule(t, hot_frame_get(t->l, t->h, c->frame), c);
+    }
+}
+
 static void cancel_task(struct txn *t, const struct command *c)
 {
-    struct hot_frame *hf = hot_frame_get(t->h, c->frame);
+    struct hot_frame *hf = hot_frame_find(t->l, t->h, c->frame);
 
+    if (hf == NULL) {
+        return; /* made and ended within this record */
+    }
     if (hf->task.status == FLEET_TASK_LEASED && hf->task.worker != NULL) {
         ledger_worker_drop(t->l, hf->task.worker, hf->task.token);
         t->l->feed = true;
     }
     fleet_task_end(t->l->fleet, &hf->task);
+    activity_leave(t->l, hf);
     list_remove(&hf->mail);
     hf->held = false;
+}
+
+static void abort_upload(struct txn *t, const struct command *c)
+{
+    if (txn_frame(t, c->frame) != NULL) {
+        object_abort(t->l, hot_frame_get(t->l, t->h, c->frame), &c->output);
+    }
+}
+
+static void step_forget(struct step *s, size_t at)
+{
+    s->frame_count--;
+    memmove(&s->frames[at], &s->frames[at + 1], (s->frame_count - at) * sizeof(*s->frames));
+}
+
+/* Frames first .. first + count - 1 are no more, nor are those below them: as deep as scopes stand
+ * in scopes. What is not in the record need not be read from it. */
+static void drop_frames(struct txn *t, uint32_t first, uint32_t count)
+{
+    struct step *s = &t->s;
+
+    for (size_t i = 0; i < s->frame_count;) {
+        struct frame f = s->frames[i];
+
+        if (f.id - first >= count) {
+            i++;
+            continue;
+        }
+        step_forget(s, i);
+        if (f.child_count != 0) {
+            drop_frames(t, f.first_child, f.child_count);
+            i = 0; /* they stood anywhere */
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct hot_frame *hf = hot_frame_find(t->l, t->h, first + i);
+
+        if (hf != NULL) {
+            struct frame f = hf->f;
+
+            hot_frame_drop(t->l, hf);
+            if (f.child_count != 0) {
+                drop_frames(t, f.first_child, f.child_count);
+            }
+        }
+    }
+}
+
+static void closed(struct txn *t)
+{
+    const struct execution_header *h = &t->s.header;
+
+    fleet_timer_clear(t->l->fleet, &t->h->deadline);
+    if (h->parent.execution != 0) {
+        notice_ended(t->l, h->id, &h->parent);
+    }
 }
 
 static void run_commands(struct txn *t)
@@ -242,19 +314,16 @@ static void run_commands(struct txn *t)
     for (; t->commands_done < t->s.command_count; t->commands_done++) {
         /* A grant stepped in below may move the array. */
         struct command c = t->s.commands[t->commands_done];
-        struct hot_frame *hf;
 
         switch (c.kind) {
-        case COMMAND_SCHEDULE_TASK: task_schedule(t, hot_frame_get(t->h, c.frame), &c); break;
+        case COMMAND_SCHEDULE_TASK: schedule_task(t, &c); break;
         case COMMAND_CANCEL_TASK: cancel_task(t, &c); break;
-        case COMMAND_ABORT_UPLOAD:
-            object_abort(t->l, hot_frame_get(t->h, c.frame), &c.output);
-            break;
-        case COMMAND_SET_TIMER:
-            hf = hot_frame_get(t->h, c.frame);
-            fleet_timer_set(t->l->fleet, &hf->timer, c.due_ms);
-            break;
-        case COMMAND_CLOSED: fleet_timer_clear(t->l->fleet, &t->h->deadline); break;
+        case COMMAND_CALL: call_queue(t->l, &t->s.header, txn_frame(t, c.frame), &c); break;
+        case COMMAND_STOP_CHILD: notice_stop(t->l, c.child); break;
+        case COMMAND_DROP_FRAMES: drop_frames(t, c.first, c.count); break;
+        case COMMAND_ABORT_UPLOAD: abort_upload(t, &c); break;
+        case COMMAND_SET_TIMER: break; /* the frame says so too: take_step() */
+        case COMMAND_CLOSED: closed(t); break;
         }
     }
 }
@@ -291,20 +360,17 @@ void txn_commit(struct txn *t)
     if (t->s.frame_count == 0 && t->s.event_count == 0) {
         return;
     }
+    execution_check(&t->s.header,
+                    &(struct frame_set){.items = t->s.frames, .count = t->s.frame_count}, false);
     put_step(t);
     take_step(t);
     set_deadline(t);
     hot_touch(l, h);
     hot_moved(l, h);
-    if (t->more && list_empty(&h->continuing)) {
-        list_push_back(&l->continuing, &h->continuing);
-    }
+    hot_queue(l, h);
     if (h->h.status != EXECUTION_RUNNING) {
-        list_remove(&h->continuing);
         retire(l, h);
     }
-    execution_check(&h->h,
-                    &(struct frame_set){hot_frames(h, NULL, &l->arena).items, h->frame_count});
 }
 
 enum step_status ledger_step(struct ledger *l,

@@ -14,16 +14,17 @@
 #include "coordinator/engine/engine.h"
 #include "proto/base/buf.h"
 
+/* Of documents other than `docs` there are refs only: no text, no node. */
 struct record {
-    struct execution_header
-        header;           /* after this record; of a later record than 0: the fixed fields
-                             (ids, names, arns, start, input ref) are empty until joined */
-    bool whole_header;    /* sequence 0 */
-    uint64_t lowest;      /* sequence; documents referred to by frames are not counted: they
-                             are found by their ref */
-    struct frame *frames; /* doc texts not loaded: refs only */
+    struct execution_header header; /* after this record, `rules` NULL; of a later record than 0:
+                                       the fixed fields (ids, names, arns, start, parent, input ref)
+                                       are empty until joined */
+    bool whole_header;              /* sequence 0 */
+    uint64_t lowest; /* sequence; documents referred to by frames are not counted: they
+                        are found by their ref */
+    struct frame *frames;
     size_t frame_count;
-    struct history_event *events; /* doc refs only */
+    struct history_event *events;
     size_t event_count;
     struct doc *docs; /* with their texts */
     size_t doc_count;
@@ -31,7 +32,9 @@ struct record {
 
 /* Append a record made of a step. `lowest` as above. */
 void record_encode(const struct step *s, uint64_t lowest, struct buf *out);
-/* Arrays in `a`; slices borrow from `bytes`. */
+/* Arrays in `a`; slices borrow from `bytes`. What execution_check() would end the program for is
+ * ERR_CORRUPT, as far as it shows in one record: not how many frames there are in all, not the
+ * length of a history (a rule), not a place in a document's text (items_at). */
 enum err_code
 record_decode(struct slice bytes, struct arena *a, struct record *out, struct err *err);
 /* Only one document's text: for reads by ref. ERR_NOT_FOUND where there is no such slot. */
@@ -78,5 +81,11 @@ struct index_row {
 };
 void index_row_encode(const struct index_row *r, struct buf *out);
 enum err_code index_row_decode(struct slice bytes, struct index_row *out, struct err *err);
+
+struct activity_row {
+    int64_t created_ms;
+};
+void activity_row_encode(const struct activity_row *r, struct buf *out);
+enum err_code activity_row_decode(struct slice bytes, struct activity_row *out, struct err *err);
 
 #endif

@@ -81,6 +81,23 @@ struct key key_machine_counter(uint64_t account)
     return k;
 }
 
+struct key key_activity(uint64_t account, struct slice name)
+{
+    struct key k = key_activities(account);
+
+    key_put(&k, name);
+    return k;
+}
+
+struct key key_activities(uint64_t account)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, 'a');
+    return k;
+}
+
 struct key key_revision(uint64_t account, uint64_t machine, uint32_t revision)
 {
     struct key k;

@@ -2,14 +2,18 @@
 /* The keys of every column family: with codec.h the only description of the format on disk.
  * All numbers big-endian, so that rows sort by value; names are at the end or length-prefixed.
  *
- *   META       "format" | "epoch" | "batch" | "buckets" | "settled"
+ *   META       "format" | "epoch" | "batch" | "buckets" | "settled" | "token_key"
  *   MACHINE    account u64, 'n', name                      -> machine row (current)
  *              account u64, 'r', machine u64, revision u32 -> revision row (definition)
  *              account u64, 'c'                            -> last machine number given
+ *              account u64, 'a', name                      -> activity row
  *   NAME       account u64, machine u64, name              -> execution id, start
  *   INDEX      account u64, status u8, machine u64, ~start_ms u64, ~execution u64 -> index row
  *   EXECUTION  account u64, execution u64, sequence u64    -> transition record
- *   TIMER      account u64, due_ms u64, execution u64      -> empty */
+ *   TIMER      account u64, due_ms u64, execution u64      -> empty
+ *
+ * "token_key" holds 32 random bytes: the secret that task tokens are made with, and that must stay
+ * as it is for as long as any of them is to be known again. */
 #ifndef STEPFLEET_STORE_KEYS_H
 #define STEPFLEET_STORE_KEYS_H
 
@@ -31,6 +35,8 @@ struct key key_meta(const char *what);
 struct key key_machine(uint64_t account, struct slice name);
 struct key key_machines(uint64_t account); /* prefix of all machine rows */
 struct key key_machine_counter(uint64_t account);
+struct key key_activity(uint64_t account, struct slice name);
+struct key key_activities(uint64_t account); /* prefix of all activity rows */
 struct key key_revision(uint64_t account, uint64_t machine, uint32_t revision);
 struct key key_name(uint64_t account, uint64_t machine, struct slice name);
 struct key key_index(uint64_t account,

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bytes of a transition record back to structs. Nothing here trusts the bytes: the cursor turns
  * bad at the first wrong one and gives zeros from then on, counts are held against what is left
- * before memory is taken, and whatever is out of range is malformed. */
+ * before memory is taken, and whatever is out of range is malformed. So is an execution that cannot
+ * be: what execution_check() would end the program for is refused here, as far as one record shows
+ * it. */
 #include "coordinator/store/record_format.h"
+#include "proto/base/limits.h"
 
 struct reader {
     struct cursor c;
+    unsigned version;
     struct arena *a;
     uint64_t sequence;
     uint64_t next_event;
@@ -100,6 +104,21 @@ static size_t get_count(struct reader *r, size_t bytes_min)
     return (size_t)n;
 }
 
+static struct variable *get_variables(struct reader *r, uint32_t *count)
+{
+    size_t n = get_count(r, VARIABLE_BYTES_MIN);
+    struct variable *variables = ARENA_ARRAY(r->a, n, struct variable);
+
+    r->c.bad = r->c.bad || n == 0 || n > UINT32_MAX;
+    for (size_t i = 0; i < n && !r->c.bad; i++) {
+        variables[i].name = get_text(r);
+        variables[i].value.ref = get_ref(r);
+        r->c.bad = r->c.bad || variables[i].value.ref == 0;
+    }
+    *count = (uint32_t)n;
+    return variables;
+}
+
 static void get_docs(struct reader *r, struct record *out)
 {
     out->doc_count = get_count(r, 1);
@@ -113,18 +132,25 @@ static void get_docs(struct reader *r, struct record *out)
     }
 }
 
+static void get_parent(struct reader *r, struct parent_task *p)
+{
+    p->execution = cursor_varint(&r->c);
+    p->frame = get_u32(r);
+    p->attempt = get_u32(r);
+    p->entered_event = cursor_varint(&r->c);
+}
+
 static void get_fixed(struct reader *r, struct execution_header *h)
 {
-    uint8_t kind;
+    unsigned flags;
 
     h->account = cursor_varint(&r->c);
     h->id = cursor_varint(&r->c);
     h->machine = cursor_varint(&r->c);
     h->revision = get_u32(r);
-    kind = cursor_u8(&r->c);
-    r->c.bad = r->c.bad || kind > 3;
-    h->express = (kind & 1) != 0;
-    h->synchronous = (kind & 2) != 0;
+    flags = get_flags(r, r->version == 1 ? FIXED_ALL_V1 : FIXED_ALL);
+    h->express = (flags & FIXED_EXPRESS) != 0;
+    h->synchronous = (flags & FIXED_SYNCHRONOUS) != 0;
     h->name = get_text(r);
     h->arn = get_text(r);
     h->machine_arn = get_text(r);
@@ -132,7 +158,12 @@ static void get_fixed(struct reader *r, struct execution_header *h)
     h->role_arn = get_text(r);
     h->seed = cursor_u64le(&r->c);
     h->start_ms = get_ms(r);
-    h->parent = cursor_varint(&r->c);
+    if (flags & FIXED_PARENT) {
+        get_parent(r, &h->parent);
+    }
+    if (r->version == 1) {
+        r->c.bad = cursor_varint(&r->c) != 0 || r->c.bad;
+    }
     h->map_run = cursor_varint(&r->c);
     h->input.ref = get_ref(r);
 }
@@ -168,6 +199,9 @@ static void get_header_parts(struct reader *r, struct execution_header *h, unsig
     if (flags & HEADER_DOCS) {
         h->record_docs = get_u32(r);
     }
+    if (flags & HEADER_VARIABLES) {
+        h->variable_bytes = cursor_varint(&r->c);
+    }
     if (flags & HEADER_WHOLE) {
         get_fixed(r, h);
     }
@@ -176,7 +210,7 @@ static void get_header_parts(struct reader *r, struct execution_header *h, unsig
 static void get_header(struct reader *r, struct record *out)
 {
     struct execution_header *h = &out->header;
-    unsigned flags = get_flags(r, HEADER_ALL);
+    unsigned flags = get_flags(r, r->version == 1 ? HEADER_ALL_V1 : HEADER_ALL);
     uint64_t back;
 
     h->sequence = r->sequence = cursor_varint(&r->c);
@@ -211,7 +245,7 @@ static bool history_type_is_known(uint64_t type)
 
 static void get_event_more(struct reader *r, struct history_event *e)
 {
-    unsigned more = get_flags(r, MORE_ALL);
+    unsigned more = get_flags(r, r->version == 1 ? MORE_ALL_V1 : MORE_ALL);
 
     e->wrapped = (more & MORE_WRAPPED) != 0;
     if (more & MORE_RETRY) {
@@ -230,6 +264,21 @@ static void get_event_more(struct reader *r, struct history_event *e)
     }
     if (more & MORE_INDEX) {
         e->index = cursor_varint(&r->c);
+    }
+    if (more & MORE_ITEM) {
+        e->item.ref = get_ref(r);
+        e->item_index = get_u32(r);
+    }
+    if (more & MORE_VARIABLES) {
+        e->variables = get_variables(r, &e->variable_count);
+    }
+    if (more & MORE_REDRIVES) {
+        e->redrives = get_u32(r);
+    }
+    if (more & MORE_TOKEN) {
+        e->frame = get_u32(r);
+        e->attempt = get_u32(r);
+        e->entered_event = get_diff(r, e->id);
     }
 }
 
@@ -349,29 +398,217 @@ static void get_frame_parts(struct reader *r, struct frame *f, unsigned flags)
     if (flags & FRAME_HAS_OUTPUT) {
         get_output(r, &f->output);
     }
-    if (flags & FRAME_HAS_JOIN) {
-        f->join_open = get_u32(r);
+}
+
+static void get_children(struct reader *r, struct frame *f)
+{
+    f->first_child = get_u32(r);
+    f->child_count = get_u32(r);
+    f->child_next = get_u32(r);
+    f->child_open = get_u32(r);
+    f->concurrency = get_number(r);
+    f->items_at = cursor_varint(&r->c);
+    f->items.ref = get_ref(r);
+}
+
+static void get_item(struct reader *r, struct frame *f)
+{
+    uint64_t index;
+
+    f->item.ref = get_ref(r);
+    index = get_diff(r, f->index);
+    r->c.bad = r->c.bad || index > UINT32_MAX;
+    f->item_index = (uint32_t)index;
+}
+
+static void get_answer(struct reader *r, struct task_answer *x)
+{
+    switch (cursor_u8(&r->c)) {
+    case ANSWER_NONE: x->is = ANSWER_NONE; break;
+    case ANSWER_SUCCEEDED: x->is = ANSWER_SUCCEEDED; break;
+    case ANSWER_FAILED: x->is = ANSWER_FAILED; break;
+    default: r->c.bad = true; return;
+    }
+    x->result = get_text(r);
+    x->error = get_text(r);
+    x->cause = get_text(r);
+}
+
+static void get_frame_rare_parts(struct reader *r, struct frame *f, unsigned flags)
+{
+    if (flags & FRAME_HAS_CHILDREN) {
+        get_children(r, f);
+    }
+    if (flags & FRAME_HAS_ITEM) {
+        get_item(r, f);
+    }
+    if (flags & FRAME_HAS_RESULT) {
+        f->result.ref = get_ref(r);
     }
     if (flags & FRAME_HAS_VARIABLES) {
-        f->variables.ref = get_ref(r);
+        f->variables = get_variables(r, &f->variable_count);
     }
+    if (flags & FRAME_HAS_DEADLINE) {
+        f->deadline_ms = get_ms(r);
+    }
+    if (flags & FRAME_HAS_BEAT) {
+        f->beat_due_ms = get_ms(r);
+    }
+    if (flags & FRAME_HAS_CHILD) {
+        f->child = cursor_varint(&r->c);
+    }
+    if (flags & FRAME_HAS_ANSWER) {
+        get_answer(r, &f->answer);
+    }
+}
+
+/* Flags and status; version 1's flags stand one bit lower. */
+static unsigned get_frame_flags(struct reader *r, struct frame *f)
+{
+    unsigned flags;
+    unsigned status;
+
+    if (r->version == 1) {
+        flags = get_flags(r, FRAME_FLAGS_ALL_V1 >> 1);
+        status = flags & FRAME_STATUS_BITS_V1;
+        flags = (flags - status) << 1;
+    } else {
+        flags = get_flags(r, FRAME_FLAGS_ALL);
+        status = flags & FRAME_STATUS_BITS;
+        flags -= status;
+    }
+    if (status >= FRAME_STATUSES) {
+        r->c.bad = true;
+        return 0;
+    }
+    f->status = (enum frame_status)status;
+    return flags;
 }
 
 static void get_frame(struct reader *r, struct frame *f)
 {
-    unsigned flags = get_flags(r, FRAME_FLAGS_ALL);
+    unsigned flags = get_frame_flags(r, f);
 
     f->parent = ASL_NONE;
-    f->attempt = 1;
-    f->status = (enum frame_status)(flags & 7);
+    f->attempt = r->version == 1 ? 1 : usual_attempt(f->status);
     f->started = (flags & FRAME_HAS_STARTED) != 0;
+    f->submitted = (flags & FRAME_HAS_SUBMITTED) != 0;
     f->state = get_number(r);
     f->entered_event = get_diff(r, r->next_event);
     f->entered_ms = get_ms(r);
     f->last_event = get_diff(r, r->next_event - 1);
     f->input.ref = get_ref(r);
     get_frame_parts(r, f, flags);
+    get_frame_rare_parts(r, f, flags);
+    if (!(flags & FRAME_HAS_DUE)) {
+        f->due_ms = usual_due_ms(f);
+    }
 }
+
+static void get_frames(struct reader *r, struct record *out)
+{
+    out->frame_count = get_count(r, FRAME_BYTES_MIN);
+    out->frames = ARENA_ARRAY(r->a, out->frame_count, struct frame);
+    for (size_t i = 0; i < out->frame_count && !r->c.bad; i++) {
+        get_frame(r, &out->frames[i]);
+    }
+}
+
+/* ---- What cannot be ---- */
+
+static bool header_can_be(const struct execution_header *h)
+{
+    bool running = h->status == EXECUTION_RUNNING;
+    bool failure = h->error.ptr != NULL || h->cause.ptr != NULL;
+
+    if (running && (h->open_frames == 0 || h->stop_ms != 0 || failure)) {
+        return false;
+    }
+    if (!running && h->status != EXECUTION_PENDING_REDRIVE && h->open_frames != 0) {
+        return false;
+    }
+    return h->next_event >= 1 && h->open_frames <= h->next_frame &&
+           h->record_docs <= RECORD_DOCS_MAX &&
+           (h->status == EXECUTION_SUCCEEDED) == (h->output.ref != 0);
+}
+
+/* One reason to wait, and what that reason needs. */
+static bool wait_can_be(const struct frame *f)
+{
+    bool leased = f->status == FRAME_LEASED || f->status == FRAME_COMMITTING;
+    bool waits = f->status == FRAME_TOKEN || f->status == FRAME_CHILD;
+    bool works = leased || waits || f->status == FRAME_CALL;
+    bool token = f->token.epoch != 0 || f->token.counter != 0;
+
+    if (leased != token || (works && !f->started) ||
+        (f->status == FRAME_CHILD) != (f->child != 0)) {
+        return false;
+    }
+    if (!works && (f->granted_ms != 0 || f->answer.is != ANSWER_NONE)) {
+        return false;
+    }
+    return (f->status != FRAME_TIMER || f->due_ms > 0) && (waits || f->deadline_ms == 0) &&
+           (f->status == FRAME_TOKEN || f->beat_due_ms == 0) &&
+           (f->status != FRAME_READY || f->attempt > 0) &&
+           (f->status != FRAME_COMMITTING || f->output.bucket.ptr != NULL) &&
+           (f->status == FRAME_COMMITTING || f->output.result.ptr == NULL);
+}
+
+/* A join has children, and some of them are yet to end. Their numbers follow the frame's own. */
+static bool children_can_be(const struct execution_header *h, const struct frame *f)
+{
+    bool join = f->status == FRAME_JOIN;
+
+    if (f->child_count > h->next_frame || f->first_child > h->next_frame - f->child_count ||
+        f->child_next > f->child_count || f->child_open > f->child_next) {
+        return false;
+    }
+    if (join && (f->concurrency == 0 || (f->child_open == 0 && f->child_next == f->child_count))) {
+        return false;
+    }
+    return (f->child_count == 0 || f->first_child > f->id) && (join || f->child_open == 0) &&
+           (join || f->status == FRAME_FAILED || f->child_count == 0);
+}
+
+static bool variables_are_sorted(const struct frame *f)
+{
+    for (uint32_t i = 1; i < f->variable_count; i++) {
+        if (slice_cmp(f->variables[i - 1].name, f->variables[i].name) >= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool frame_can_be(const struct execution_header *h, const struct frame *f)
+{
+    bool top = f->parent == ASL_NONE;
+    bool done = f->status == FRAME_DONE;
+
+    return f->id < h->next_frame && top == (f->id == 0) && (top || f->parent < f->id) &&
+           f->last_event < h->next_event && f->entered_event <= f->last_event &&
+           (done || f->input.ref != 0) && (!done || top || f->result.ref != 0) &&
+           f->retrier_count <= LIMIT_RETRIERS && wait_can_be(f) && children_can_be(h, f) &&
+           variables_are_sorted(f);
+}
+
+/* Each frame is there once, so that no more of them can be open than the header says. */
+static bool record_can_be(const struct record *r)
+{
+    uint32_t open = 0;
+
+    for (size_t i = 0; i < r->frame_count; i++) {
+        const struct frame *f = &r->frames[i];
+
+        if (!frame_can_be(&r->header, f)) {
+            return false;
+        }
+        open += f->status != FRAME_DONE && f->status != FRAME_FAILED;
+    }
+    return header_can_be(&r->header) && open <= r->header.open_frames;
+}
+
+/* ---- The whole ---- */
 
 static enum err_code record_version(struct cursor *c, struct err *err)
 {
@@ -405,6 +642,7 @@ record_decode(struct slice bytes, struct arena *a, struct record *out, struct er
     if (rc != OK) {
         return rc;
     }
+    r.version = (uint8_t)bytes.ptr[0];
     get_docs(&r, &rec);
     if (!r.c.bad) {
         get_header(&r, &rec);
@@ -412,13 +650,14 @@ record_decode(struct slice bytes, struct arena *a, struct record *out, struct er
     if (!r.c.bad) {
         get_events(&r, &rec);
     }
-    rec.frame_count = get_count(&r, FRAME_BYTES_MIN);
-    rec.frames = ARENA_ARRAY(a, rec.frame_count, struct frame);
-    for (size_t i = 0; i < rec.frame_count && !r.c.bad; i++) {
-        get_frame(&r, &rec.frames[i]);
+    if (!r.c.bad) {
+        get_frames(&r, &rec);
     }
     if (r.c.bad || !cursor_done(&r.c)) {
         return record_malformed(&r.c, bytes, err);
+    }
+    if (!record_can_be(&rec)) {
+        return err_set(err, ERR_CORRUPT, "a transition record shows an execution that cannot be");
     }
     *out = rec;
     return OK;

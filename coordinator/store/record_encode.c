@@ -61,6 +61,17 @@ static void put_ref(struct writer *w, uint64_t ref)
     }
 }
 
+/* The value of each is kept. */
+static void put_variables(struct writer *w, const struct variable *variables, uint32_t count)
+{
+    buf_put_varint(w->out, count);
+    for (uint32_t i = 0; i < count; i++) {
+        assert(variables[i].value.ref != 0);
+        put_text(w, variables[i].name);
+        put_ref(w, variables[i].value.ref);
+    }
+}
+
 static void put_docs(struct writer *w, const struct step *s)
 {
     assert(s->doc_count <= RECORD_DOCS_MAX);
@@ -81,17 +92,34 @@ static unsigned header_flags(const struct execution_header *h, size_t doc_count)
     return (h->deadline_ms != 0 ? HEADER_DEADLINE : 0u) | (frames ? HEADER_FRAMES : 0u) |
            (h->sequence == 0 ? HEADER_WHOLE : 0u) | (closed ? HEADER_CLOSED : 0u) |
            (h->output.ref != 0 ? HEADER_OUTPUT : 0u) | (redriven ? HEADER_REDRIVE : 0u) |
-           (failure ? HEADER_FAILURE : 0u) | (h->record_docs != doc_count ? HEADER_DOCS : 0u);
+           (failure ? HEADER_FAILURE : 0u) | (h->record_docs != doc_count ? HEADER_DOCS : 0u) |
+           (h->variable_bytes != 0 ? HEADER_VARIABLES : 0u);
+}
+
+static bool parent_is_set(const struct parent_task *p)
+{
+    return p->execution != 0 || p->frame != 0 || p->attempt != 0 || p->entered_event != 0;
+}
+
+static void put_parent(struct writer *w, const struct parent_task *p)
+{
+    buf_put_varint(w->out, p->execution);
+    buf_put_varint(w->out, p->frame);
+    buf_put_varint(w->out, p->attempt);
+    buf_put_varint(w->out, p->entered_event);
 }
 
 /* What never changes after the start. */
 static void put_fixed(struct writer *w, const struct execution_header *h)
 {
+    unsigned flags = (h->express ? FIXED_EXPRESS : 0u) | (h->synchronous ? FIXED_SYNCHRONOUS : 0u) |
+                     (parent_is_set(&h->parent) ? FIXED_PARENT : 0u);
+
     buf_put_varint(w->out, h->account);
     buf_put_varint(w->out, h->id);
     buf_put_varint(w->out, h->machine);
     buf_put_varint(w->out, h->revision);
-    buf_put_u8(w->out, (uint8_t)((h->express ? 1 : 0) | (h->synchronous ? 2 : 0)));
+    buf_put_u8(w->out, (uint8_t)flags);
     put_text(w, h->name);
     put_text(w, h->arn);
     put_text(w, h->machine_arn);
@@ -99,7 +127,9 @@ static void put_fixed(struct writer *w, const struct execution_header *h)
     put_text(w, h->role_arn);
     buf_put_u64le(w->out, h->seed);
     put_ms(w, h->start_ms);
-    buf_put_varint(w->out, h->parent);
+    if (flags & FIXED_PARENT) {
+        put_parent(w, &h->parent);
+    }
     buf_put_varint(w->out, h->map_run);
     put_ref(w, h->input.ref);
 }
@@ -141,6 +171,9 @@ put_header(struct writer *w, const struct execution_header *h, uint64_t lowest, 
     if (flags & HEADER_DOCS) {
         buf_put_varint(w->out, h->record_docs);
     }
+    if (flags & HEADER_VARIABLES) {
+        buf_put_varint(w->out, h->variable_bytes);
+    }
     if (flags & HEADER_WHOLE) {
         put_fixed(w, h);
     }
@@ -148,10 +181,15 @@ put_header(struct writer *w, const struct execution_header *h, uint64_t lowest, 
 
 static unsigned more_flags(const struct history_event *e)
 {
+    bool token = e->frame != 0 || e->attempt != 0 || e->entered_event != 0;
+
     return (e->wrapped ? MORE_WRAPPED : 0u) | (e->retry_count != 0 ? MORE_RETRY : 0u) |
            (e->error.ptr != NULL || e->cause.ptr != NULL ? MORE_FAILURE : 0u) |
            (e->timeout_s != 0 || e->heartbeat_s != 0 ? MORE_TIMEOUTS : 0u) |
-           (e->seed != 0 ? MORE_SEED : 0u) | (e->index != 0 ? MORE_INDEX : 0u);
+           (e->seed != 0 ? MORE_SEED : 0u) | (e->index != 0 ? MORE_INDEX : 0u) |
+           (e->item.ref != 0 || e->item_index != 0 ? MORE_ITEM : 0u) |
+           (e->variable_count != 0 ? MORE_VARIABLES : 0u) |
+           (e->redrives != 0 ? MORE_REDRIVES : 0u) | (token ? MORE_TOKEN : 0u);
 }
 
 static void put_event_more(struct writer *w, const struct history_event *e, unsigned more)
@@ -173,6 +211,21 @@ static void put_event_more(struct writer *w, const struct history_event *e, unsi
     }
     if (more & MORE_INDEX) {
         buf_put_varint(w->out, e->index);
+    }
+    if (more & MORE_ITEM) {
+        put_ref(w, e->item.ref);
+        buf_put_varint(w->out, e->item_index);
+    }
+    if (more & MORE_VARIABLES) {
+        put_variables(w, e->variables, e->variable_count);
+    }
+    if (more & MORE_REDRIVES) {
+        buf_put_varint(w->out, e->redrives);
+    }
+    if (more & MORE_TOKEN) {
+        buf_put_varint(w->out, e->frame);
+        buf_put_varint(w->out, e->attempt);
+        put_diff(w, e->entered_event, e->id);
     }
 }
 
@@ -234,6 +287,31 @@ static bool output_is_set(const struct task_output *o)
            o->mark.ptr != NULL || o->parts.ptr != NULL || o->result.ptr != NULL;
 }
 
+static bool children_are_set(const struct frame *f)
+{
+    return f->first_child != 0 || f->child_count != 0 || f->child_next != 0 || f->child_open != 0 ||
+           f->concurrency != 0 || f->items_at != 0 || f->items.ref != 0;
+}
+
+static bool answer_is_set(const struct task_answer *x)
+{
+    return x->is != ANSWER_NONE || x->result.ptr != NULL || x->error.ptr != NULL ||
+           x->cause.ptr != NULL;
+}
+
+/* Of the parts that most frames are without. */
+static unsigned frame_rare_flags(const struct frame *f)
+{
+    return (children_are_set(f) ? FRAME_HAS_CHILDREN : 0u) |
+           (f->item.ref != 0 || f->item_index != 0 ? FRAME_HAS_ITEM : 0u) |
+           (f->result.ref != 0 ? FRAME_HAS_RESULT : 0u) |
+           (f->variable_count != 0 ? FRAME_HAS_VARIABLES : 0u) |
+           (f->submitted ? FRAME_HAS_SUBMITTED : 0u) |
+           (f->deadline_ms != 0 ? FRAME_HAS_DEADLINE : 0u) |
+           (f->beat_due_ms != 0 ? FRAME_HAS_BEAT : 0u) | (f->child != 0 ? FRAME_HAS_CHILD : 0u) |
+           (answer_is_set(&f->answer) ? FRAME_HAS_ANSWER : 0u);
+}
+
 static unsigned frame_flags(const struct frame *f)
 {
     bool place = f->id != 0 || f->parent != ASL_NONE || f->scope != 0 || f->index != 0;
@@ -242,12 +320,11 @@ static unsigned frame_flags(const struct frame *f)
     bool retry = f->retry_count != 0 || f->retries != NULL;
 
     return (place ? FRAME_HAS_PLACE : 0u) | (f->started ? FRAME_HAS_STARTED : 0u) |
-           (lease ? FRAME_HAS_LEASE : 0u) | (f->due_ms != 0 ? FRAME_HAS_DUE : 0u) |
-           (f->attempt != 1 ? FRAME_HAS_ATTEMPT : 0u) | (retry ? FRAME_HAS_RETRY : 0u) |
+           (lease ? FRAME_HAS_LEASE : 0u) | (f->due_ms != usual_due_ms(f) ? FRAME_HAS_DUE : 0u) |
+           (f->attempt != usual_attempt(f->status) ? FRAME_HAS_ATTEMPT : 0u) |
+           (retry ? FRAME_HAS_RETRY : 0u) |
            (f->timeout_ms != 0 || f->heartbeat_ms != 0 ? FRAME_HAS_TIMEOUTS : 0u) |
-           (output_is_set(&f->output) ? FRAME_HAS_OUTPUT : 0u) |
-           (f->join_open != 0 ? FRAME_HAS_JOIN : 0u) |
-           (f->variables.ref != 0 ? FRAME_HAS_VARIABLES : 0u);
+           (output_is_set(&f->output) ? FRAME_HAS_OUTPUT : 0u) | frame_rare_flags(f);
 }
 
 static void put_retries(struct writer *w, const struct frame *f)
@@ -308,11 +385,53 @@ static void put_frame_parts(struct writer *w, const struct frame *f, unsigned fl
     if (flags & FRAME_HAS_OUTPUT) {
         put_output(w, &f->output);
     }
-    if (flags & FRAME_HAS_JOIN) {
-        buf_put_varint(w->out, f->join_open);
+}
+
+static void put_children(struct writer *w, const struct frame *f)
+{
+    buf_put_varint(w->out, f->first_child);
+    buf_put_varint(w->out, f->child_count);
+    buf_put_varint(w->out, f->child_next);
+    buf_put_varint(w->out, f->child_open);
+    put_number(w, f->concurrency);
+    buf_put_varint(w->out, f->items_at);
+    put_ref(w, f->items.ref);
+}
+
+static void put_answer(struct writer *w, const struct task_answer *x)
+{
+    buf_put_u8(w->out, (uint8_t)x->is);
+    put_text(w, x->result);
+    put_text(w, x->error);
+    put_text(w, x->cause);
+}
+
+static void put_frame_rare_parts(struct writer *w, const struct frame *f, unsigned flags)
+{
+    if (flags & FRAME_HAS_CHILDREN) {
+        put_children(w, f);
+    }
+    if (flags & FRAME_HAS_ITEM) {
+        put_ref(w, f->item.ref);
+        put_diff(w, f->item_index, f->index);
+    }
+    if (flags & FRAME_HAS_RESULT) {
+        put_ref(w, f->result.ref);
     }
     if (flags & FRAME_HAS_VARIABLES) {
-        put_ref(w, f->variables.ref);
+        put_variables(w, f->variables, f->variable_count);
+    }
+    if (flags & FRAME_HAS_DEADLINE) {
+        put_ms(w, f->deadline_ms);
+    }
+    if (flags & FRAME_HAS_BEAT) {
+        put_ms(w, f->beat_due_ms);
+    }
+    if (flags & FRAME_HAS_CHILD) {
+        buf_put_varint(w->out, f->child);
+    }
+    if (flags & FRAME_HAS_ANSWER) {
+        put_answer(w, &f->answer);
     }
 }
 
@@ -327,6 +446,7 @@ static void put_frame(struct writer *w, const struct frame *f)
     put_diff(w, f->last_event, w->next_event - 1);
     put_ref(w, f->input.ref);
     put_frame_parts(w, f, flags);
+    put_frame_rare_parts(w, f, flags);
 }
 
 void record_encode(const struct step *s, uint64_t lowest, struct buf *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The small rows of codec.h: machines, revisions, names, index lines. A version byte, then the
- * members in a fixed order. A later version is refused by number; bytes left over are malformed. */
+/* The small rows of codec.h: machines, revisions, names, index lines, activities. A version byte,
+ * then the members in a fixed order. A later version is refused by number; bytes left over are
+ * malformed. */
 #include "coordinator/store/codec.h"
 
 enum { ROW_VERSION = 1 };
@@ -159,6 +160,29 @@ enum err_code index_row_decode(struct slice bytes, struct index_row *out, struct
     r.redrive_ms = cursor_svarint(&c);
     r.parked_ms = cursor_svarint(&c);
     rc = row_end(&c, "index", err);
+    if (rc == OK) {
+        *out = r;
+    }
+    return rc;
+}
+
+void activity_row_encode(const struct activity_row *r, struct buf *out)
+{
+    buf_put_u8(out, ROW_VERSION);
+    buf_put_svarint(out, r->created_ms);
+}
+
+enum err_code activity_row_decode(struct slice bytes, struct activity_row *out, struct err *err)
+{
+    struct cursor c = cursor_make(bytes);
+    struct activity_row r = {0};
+    enum err_code rc = row_begin(&c, "activity", err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    r.created_ms = cursor_svarint(&c);
+    rc = row_end(&c, "activity", err);
     if (rc == OK) {
         *out = r;
     }

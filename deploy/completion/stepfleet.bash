@@ -6,11 +6,17 @@ _stepfleet_machines() {
         grep -o '"name":"[^"]*"' | cut -d'"' -f4
 }
 
+_stepfleet_activities() {
+    stepfleet ${coordinator:+--coordinator "$coordinator"} activity list --json 2>/dev/null |
+        grep -o '"name":"[^"]*"' | cut -d'"' -f4
+}
+
 _stepfleet_options() {
     case $1 in
     dev) echo "--data --workers --worker-config --function --listen" ;;
     "machine create") echo "--type --role-arn --resource" ;;
     "machine update") echo "--role-arn --resource" ;;
+    "machine lint") echo "--type --severity --resource" ;;
     "machine show") echo "--revision --definition" ;;
     start) echo "--name --input --input-file --wait --sync" ;;
     show | watch) echo "--machine" ;;
@@ -19,12 +25,16 @@ _stepfleet_options() {
     output) echo "--machine --bucket --output" ;;
     stop) echo "--machine --error --cause" ;;
     redrive) echo "--machine --wait" ;;
+    "activity poll") echo "--worker --wait --token-file" ;;
+    "task success") echo "--token-file --output --output-file" ;;
+    "task failure") echo "--token-file --error --cause" ;;
+    "task heartbeat") echo "--token-file" ;;
     esac
 }
 
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="dev machine start show list watch history output stop redrive workers health"
+    local commands="dev machine start show list watch history output stop redrive activity task workers health"
     local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word
 
     COMPREPLY=()
@@ -36,7 +46,7 @@ _stepfleet() {
         *)
             if [[ -z $command ]]; then
                 command=$word
-            elif [[ $command == machine && -z $sub ]]; then
+            elif [[ $command =~ ^(machine|activity|task)$ && -z $sub ]]; then
                 sub=$word
             else
                 operands=$((operands + 1))
@@ -45,24 +55,33 @@ _stepfleet() {
         esac
     done
     case $prev in
-    --data | --worker-config | --input-file | -o | --output | -c)
+    --output) [[ $command == task ]] && return ;;&
+    --data | --worker-config | --input-file | --output-file | --token-file | -o | --output | -c)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
     --status | -s) mapfile -t COMPREPLY < <(compgen -W "RUNNING SUCCEEDED FAILED TIMED_OUT ABORTED" -- "$cur") && return ;;
+    --severity) mapfile -t COMPREPLY < <(compgen -W "ERROR WARNING" -- "$cur") && return ;;
     --type) mapfile -t COMPREPLY < <(compgen -W "STANDARD EXPRESS" -- "$cur") && return ;;
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
     --coordinator | --listen | --workers | --function | --name | --input | --prefix | --limit | -n | --error | --cause | \
-        --bucket | --role-arn | --resource | --revision | -f) return ;;
+        --bucket | --role-arn | --resource | --revision | --worker | -f) return ;;
+    --wait) [[ $command == activity ]] && return ;;
     esac
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_options "$command${sub:+ $sub}") $globals" -- "$cur")
     elif [[ -z $command ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur")
     elif [[ $command == machine && -z $sub ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "create update list show delete" -- "$cur")
-    elif [[ "$command $sub" == "machine create" || "$command $sub" == "machine update" && $operands -ge 1 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "create update lint list show delete" -- "$cur")
+    elif [[ $command == activity && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "create list describe delete poll" -- "$cur")
+    elif [[ $command == task && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "success failure heartbeat" -- "$cur")
+    elif [[ $command == activity && $sub =~ ^(describe|delete|poll)$ && $operands -eq 0 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_activities)" -- "$cur")
+    elif [[ $command == machine && ($sub =~ ^(create|lint)$ || $sub == update && $operands -ge 1) ]]; then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     elif [[ $command == start || $command == machine ]] && [[ $operands -eq 0 && $sub != list ]]; then

@@ -5,17 +5,23 @@
 
 enum limits {
     /* AWS quotas: the strict mode. */
-    LIMIT_PAYLOAD_BYTES = 262144,       /* input, output, result of a state, task or execution */
-    LIMIT_DEFINITION_BYTES = 1048576,   /* text of a definition */
-    LIMIT_HISTORY_EVENTS = 25000,       /* of a Standard execution */
-    LIMIT_NAME_CHARS = 80,              /* machine, execution, state */
-    LIMIT_ERROR_BYTES = 256,            /* a failure's error name */
-    LIMIT_CAUSE_BYTES = 32768,          /* a failure's cause */
-    LIMIT_EXPRESS_MS = 5 * 60 * 1000,   /* an Express execution's life */
-    LIMIT_PAGE_DEFAULT = 100,           /* maxResults 0 */
-    LIMIT_PAGE_MAX = 1000,              /* maxResults */
-    LIMIT_LIST_MACHINES = 200,          /* lanes that one list merges, each an iterator */
-    LIMIT_LIST_ROWS = 100000,           /* lines one page looks at for a prefix */
+    LIMIT_PAYLOAD_BYTES = 262144,     /* input, output, result of a state, task or execution */
+    LIMIT_DEFINITION_BYTES = 1048576, /* text of a definition */
+    LIMIT_HISTORY_EVENTS = 25000,     /* of a Standard execution */
+    LIMIT_NAME_CHARS = 80,            /* machine, execution, state */
+    LIMIT_ERROR_BYTES = 256,          /* a failure's error name */
+    LIMIT_CAUSE_BYTES = 32768,        /* a failure's cause */
+    LIMIT_VARIABLES_BYTES = 10 * 1024 * 1024, /* of all variables of an execution */
+    LIMIT_MAP_CONCURRENCY = 40,               /* iterations of an Inline Map at once */
+    LIMIT_EXPRESS_MS = 5 * 60 * 1000,         /* an Express execution's life */
+    LIMIT_PAGE_DEFAULT = 100,                 /* maxResults 0 */
+    LIMIT_PAGE_MAX = 1000,                    /* maxResults */
+    LIMIT_DIAGNOSTICS = 100,                  /* maxResults of ValidateStateMachineDefinition */
+    LIMIT_ACTIVITIES = 10000,                 /* ActivityLimitExceeded past it */
+    LIMIT_ACTIVITY_POLLS = 1000,              /* that ask for tasks of one activity at once */
+    LIMIT_ACTIVITY_POLL_MS = 60000,           /* GetActivityTask answers by then */
+    LIMIT_LIST_MACHINES = 200,                /* lanes that one list merges, each an iterator */
+    LIMIT_LIST_ROWS = 100000,                 /* lines one page looks at for a prefix */
     LIMIT_PAGE_BYTES = 4 * 1024 * 1024, /* a page's text: below the frame, above any one event */
     LIMIT_OPEN_EXECUTIONS = 1000000,    /* ExecutionLimitExceeded past it */
     LIMIT_MACHINES = 100000,            /* StateMachineLimitExceeded past it */
@@ -47,8 +53,11 @@ enum limits {
     LIMIT_LABELS_BYTES = 4096,           /* of one worker: kept for LIMIT_WORKERS of them */
     LIMIT_REPORTS = 512,                 /* results in one report message */
     LIMIT_POLL_MS = 20000,               /* a parked poll is answered by then */
+    LIMIT_LOG_TAIL_BYTES = 4096,         /* Lambda: the end of a log that goes with a result */
     LIMIT_RESEND_MS = 2000,              /* a grant not among those held is sent again after that */
-    LIMIT_CONTEXTS = 2048,   /* requests in hand at once: twice the polls that may be parked */
+    LIMIT_WAITS = 512,                   /* calls parked for news of executions */
+    LIMIT_POLLS = 1024,                  /* calls parked for tasks of all activities */
+    LIMIT_CONTEXTS = 4096,   /* requests in hand at once: well above all that may be parked */
     LIMIT_AUTH_BYTES = 4096, /* credentials in the envelope */
 
     /* Outputs. */
@@ -68,7 +77,18 @@ enum limits {
     LIMIT_PARK_IDLE_MS = 5000,            /* and waiting at least that long yet: parked */
     LIMIT_TIMER_WINDOW_MS = 60000,        /* parked timers due within it are loaded */
     LIMIT_EXPRESS_KEPT = 1000,            /* finished Express executions that can still be shown */
+    LIMIT_SHOWN_FRAMES = 100,             /* of one execution: a Map may have thousands */
+    LIMIT_CALLS_A_TURN = 256,             /* operations tasks ask for: a turn stays short */
     LIMIT_BATCH_BYTES = 16 * 1024 * 1024, /* of one commit: past it requests wait for the next */
+};
+
+/* How far the configuration may lift a quota of AWS: results travel whole, several to a message,
+ * and a history is counted in 64 bits but read in pages. */
+enum {
+    LIMIT_PAYLOAD_BYTES_MAX = 1024 * 1024,
+    LIMIT_HISTORY_EVENTS_MAX = 10000000,
+    LIMIT_BINDINGS =
+        256, /* integrations bound to handlers: searched for each Task of a definition */
 };
 
 #endif

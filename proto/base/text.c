@@ -202,6 +202,17 @@ struct slice text_time(int64_t ms, struct arena *a)
     return arena_copy(a, slice_make(text, text_format_time(ms, text)));
 }
 
+struct slice text_http_date(int64_t ms, struct arena *a)
+{
+    static const char days[] = "ThuFriSatSunMonTueWed"; /* 1970 began on a Thursday */
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const char *t = text_time(ms, a).ptr;
+    int month = (t[5] - '0') * 10 + (t[6] - '0');
+
+    return arena_printf(a, "%.3s, %.2s %.3s %.4s %.8s GMT", &days[ms / 86400000 % 7 * 3], t + 8,
+                        &months[(month - 1) * 3], t, t + 11);
+}
+
 /* Take exactly `digits` digits, 0..max, off the front. */
 static bool take_number(struct slice *s, size_t digits, int64_t max, int64_t *out)
 {
@@ -417,6 +428,16 @@ bool text_is_name(struct slice s)
         chars++;
     }
     return chars >= 1 && chars <= LIMIT_NAME_CHARS;
+}
+
+bool text_is_function_name(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] <= ' ' || s.ptr[i] > '~') {
+            return false;
+        }
+    }
+    return s.len != 0 && s.len <= LIMIT_NAME_CHARS;
 }
 
 bool text_glob(struct slice pattern, struct slice s)

@@ -25,6 +25,8 @@ size_t text_format_double(double v, char out[TEXT_DOUBLE_BYTES]);
 enum { TEXT_TIME_BYTES = 32 };
 size_t text_format_time(int64_t ms, char out[TEXT_TIME_BYTES]);
 struct slice text_time(int64_t ms, struct arena *a);
+/* "Mon, 23 Nov 2026 05:14:00 GMT", as HTTP's Date header has it; from 1970 on. */
+struct slice text_http_date(int64_t ms, struct arena *a);
 /* RFC 3339 with 'T', 'Z' or an offset, and any fraction of a second (cut to ms); strict. */
 bool text_parse_time(struct slice s, int64_t *ms);
 
@@ -37,6 +39,11 @@ void text_format_hex(const void *bytes, size_t len, char *out);
 /* False where odd or not hexadecimal; out holds len / 2. */
 bool text_parse_hex(struct slice s, void *out);
 
+/* Base64 with padding. */
+struct slice text_base64(struct slice bytes, struct arena *a);
+/* False: it is not, or is more than `size` bytes. */
+bool text_parse_base64(struct slice s, uint8_t *out, size_t size, size_t *len);
+
 bool text_is_utf8(struct slice s);
 /* Number of code points of valid UTF-8. */
 size_t text_code_points(struct slice s);
@@ -44,6 +51,9 @@ size_t text_code_points(struct slice s);
 /* AWS's rule for the names of machines and executions: 1..80 characters, none of white space,
  * ? * < > { } [ ] " # % \ ^ | ~ ` $ & , ; : / or controls. */
 bool text_is_name(struct slice s);
+/* The name of a function or handler as workers offer it: 1..80 printable ASCII characters without
+ * spaces. */
+bool text_is_function_name(struct slice s);
 
 /* A name with '*' for any run and '?' for any one byte. */
 bool text_glob(struct slice pattern, struct slice s);

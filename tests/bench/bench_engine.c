@@ -48,7 +48,7 @@ struct chain {
 static void start(struct chain *c)
 {
     struct engine_event ev = {.kind = ENGINE_START, .now_ms = 1, .seed = 1};
-    struct frame_set none = {NULL, 0};
+    struct frame_set none = {.items = NULL};
     struct step s = {0};
 
     c->header.input.text = c->doc;
@@ -61,7 +61,7 @@ static void start(struct chain *c)
 
 static void transition(struct chain *c)
 {
-    struct frame_set set = {&c->frame, 1};
+    struct frame_set set = {.items = &c->frame, .count = 1};
     struct step s = {0};
     struct engine_event ev = {.now_ms = 2, .token = {1, c->token}};
     uint64_t input = c->header.input.ref;
@@ -81,7 +81,7 @@ static void transition(struct chain *c)
         abort();
     }
     c->header = s.header;
-    c->header.input = (struct doc){input, c->docs[0]};
+    c->header.input = (struct doc){.ref = input, .text = c->docs[0]};
     c->header.next_event = 7;
     c->frame = s.frames[0];
     c->frame.last_event = 6;
@@ -106,7 +106,7 @@ static void measure(const char *name, const char *definition, bool echo, long co
 
     arena_init(&c.keep);
     arena_init(&c.a);
-    if (asl_machine_parse(slice_str(definition), false, &c.keep, &found, &m, &err) != OK) {
+    if (asl_machine_parse(slice_str(definition), NULL, &c.keep, &found, &m, &err) != OK) {
         (void)fprintf(stderr, "%s\n", err.msg);
         exit(EXIT_FAILURE);
     }

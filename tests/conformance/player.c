@@ -1,384 +1,491 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The least shell an engine can have. See player.h. */
 #include "tests/conformance/player.h"
-#include "proto/base/text.h"
 
-#include <assert.h>
 #include <stdio.h>
 
-enum { FRAMES_MAX = 64, STEPS_MAX = 100000 };
+#include "proto/base/limits.h"
+#include "proto/base/text.h"
+#include "tests/conformance/cast.h"
 
-static const int64_t player_start_ms = 1795410840123; /* 2026-11-23T05:14:00.123Z */
+enum { STEPS_MAX = 1000000 };
+
+static const int64_t player_start_ms = 1795410840123;          /* 2026-11-23T05:14:00.123Z */
+static const int64_t player_horizon_ms = 2 * 24 * 3600 * 1000; /* one that never ends is left */
 
 struct player {
-    const struct json_node *c; /* the case */
-    struct asl_machine *m;
+    const struct json_node *c;
     struct arena *a;
-    struct err *err;
-    struct execution_header header;
-    struct frame frames[FRAMES_MAX];
-    size_t frame_count;
-    struct doc *docs; /* all kept, by order of ref */
-    size_t doc_count;
-    size_t doc_cap;
-    struct history_event *events;
-    size_t event_count;
-    size_t event_cap;
-    int64_t now_ms;
-    uint64_t tokens;
-    unsigned played; /* tasks finished so far */
+    struct script script;
+    struct api_world world;
+    struct cast cast;
+    struct api_ask sync; /* the synchronous run */
+    bool synchronous;
+    struct json_builder result;
 };
 
-static enum err_code
-get_doc(void *arg, uint64_t ref, struct arena *a, struct slice *out, struct err *err)
+static const struct json_node *member(const struct player *p, const char *key)
 {
-    const struct player *p = arg;
+    return json_member(p->c, slice_str(key));
+}
 
-    (void)a;
-    for (size_t i = 0; i < p->doc_count; i++) {
-        if (p->docs[i].ref == ref) {
-            *out = p->docs[i].text;
-            return OK;
+static bool member_is(const struct player *p, const char *key, const char *text)
+{
+    return slice_eq_str(json_text(member(p, key)), text);
+}
+
+static bool flag(const struct player *p, const char *key)
+{
+    return json_is(json_member(member(p, "flags"), slice_str(key)), JSON_TRUE);
+}
+
+static void put_text(struct json_builder *b, const char *key, struct slice text, struct arena *a)
+{
+    json_put(b, slice_str(key), json_string(a, arena_copy(a, text)));
+}
+
+static void put_error(struct player *p, const char *key, const struct api_ask *ask)
+{
+    struct json_builder b = json_build_object(p->a);
+
+    put_text(&b, "code", slice_str(err_name(ask->rc)), p->a);
+    put_text(&b, "message", slice_str(ask->err.msg), p->a);
+    json_put(&p->result, slice_str(key), json_built(&b));
+}
+
+/* ---- what the case gives ---- */
+
+/* The name the case's texts have for a thing, so that they show the same placeholder; or `other`.
+ */
+static char *bound_name(const struct player *p, const char *word, const char *other)
+{
+    const struct json_node *all = member(p, "bindings");
+    struct slice pattern = arena_printf(p->a, "*%s*", word);
+
+    for (const struct json_node *b = json_first(all); b != NULL; b = json_next(all, b)) {
+        struct slice name = json_text(json_element(b, 0));
+
+        if (text_glob(pattern, json_text(json_element(b, 1))) && text_is_name(name)) {
+            return arena_str(p->a, name);
         }
     }
-    return err_set(err, ERR_NOT_FOUND, "no document %llu", (unsigned long long)ref);
+    return arena_str(p->a, slice_str(other));
 }
 
-static void *more(struct arena *a, void *items, size_t count, size_t *cap, size_t size)
+static char *machine_name(const struct player *p)
 {
-    size_t want = *cap == 0 ? 16 : *cap * 2;
+    const struct json_node *mocks = json_member(member(p, "mock_config"), SLICE("StateMachines"));
 
-    if (count < *cap) {
-        return items;
-    }
-    items = arena_grow(a, items, *cap * size, want * size);
-    *cap = want;
-    return items;
+    return json_first(mocks) != NULL ? arena_str(p->a, json_key(mocks, json_first(mocks)))
+                                     : bound_name(p, "state?machine?name", "machine");
 }
 
-static void keep_frame(struct player *p, const struct frame *f)
+static struct slice definition_text(const struct player *p)
 {
-    for (size_t i = 0; i < p->frame_count; i++) {
-        if (p->frames[i].id == f->id) {
-            p->frames[i] = *f;
-            return;
-        }
-    }
-    assert(p->frame_count < FRAMES_MAX);
-    p->frames[p->frame_count++] = *f;
+    const struct json_node *text = member(p, "definition_text");
+
+    return text != NULL ? json_text(text) : json_print(member(p, "definition"), p->a);
 }
 
-/* What a ledger does with a step, its texts forgotten but for the documents. */
-static void take(struct player *p, const struct step *s)
+/* The input with one member put in: "input_time" gives a time so many days from now, "input_fill" a
+ * long text. */
+static const struct json_node *filled_input(const struct player *p, const struct json_node *input)
 {
-    struct frame_set set;
+    const struct json_node *at = member(p, "input_time");
+    const struct json_node *fill = member(p, "input_fill");
+    struct json_builder b = json_build_object(p->a);
+    int64_t days;
 
-    for (size_t i = 0; i < s->doc_count; i++) {
-        p->docs = more(p->a, p->docs, p->doc_count, &p->doc_cap, sizeof(*p->docs));
-        p->docs[p->doc_count++] = s->docs[i];
+    if (at == NULL && fill == NULL) {
+        return input;
     }
-    for (size_t i = 0; i < s->event_count; i++) {
-        p->events = more(p->a, p->events, p->event_count, &p->event_cap, sizeof(*p->events));
-        p->events[p->event_count] = s->events[i];
-        p->events[p->event_count++].doc.text = (struct slice){0};
+    for (const struct json_node *e = json_first(input); e != NULL; e = json_next(input, e)) {
+        json_put(&b, json_key(input, e), e);
     }
-    p->header = s->header;
-    for (size_t i = 0; i < s->frame_count; i++) {
-        keep_frame(p, &s->frames[i]);
+    if (json_i64(json_member(at, SLICE("days_from_now")), &days)) {
+        json_put(&b, slice_from(json_text(json_member(at, SLICE("path"))), 2),
+                 json_string(p->a, text_time(p->world.now.wall_ms + days * 86400000, p->a)));
     }
-    set = (struct frame_set){p->frames, p->frame_count};
-    execution_check(&p->header, &set);
-    for (size_t i = 0; i < p->frame_count; i++) {
-        p->frames[i].input.text = (struct slice){0};
+    if (fill != NULL) {
+        json_put(&b, json_text(json_member(fill, SLICE("member"))),
+                 json_string(p->a, script_repeated(fill, p->a)));
     }
+    return json_built(&b);
 }
 
-static void load(struct player *p)
+/* False: the execution is started without one. */
+static bool input_text(const struct player *p, struct slice *out)
 {
-    if (p->header.input.ref != 0) {
-        (void)get_doc(p, p->header.input.ref, p->a, &p->header.input.text, NULL);
+    const struct json_node *text = member(p, "input_text");
+    const struct json_node *input = member(p, "input");
+
+    if (json_is(text, JSON_STRING)) {
+        *out = json_text(text);
+        return true;
     }
-    for (size_t i = 0; i < p->frame_count; i++) {
-        (void)get_doc(p, p->frames[i].input.ref, p->a, &p->frames[i].input.text, NULL);
-    }
-}
-
-/* One engine event, and what CONTINUE asks for. A trial step must not change anything. */
-static enum step_status play(struct player *p, struct engine_event ev)
-{
-    enum step_status status;
-
-    do {
-        struct frame_set set = {p->frames, p->frame_count};
-        struct step trial = {0};
-        struct step s = {0};
-
-        ev.now_ms = p->now_ms;
-        load(p);
-        p->header.sequence++;
-        p->header.record_docs = 0;
-        (void)engine_step(p->m, &p->header, &set, &ev, p->a, &trial, p->err);
-        status = engine_step(p->m, &p->header, &set, &ev, p->a, &s, p->err);
-        assert(trial.event_count == s.event_count && trial.doc_count == s.doc_count);
-        if (status == STEP_DONE || status == STEP_CONTINUE) {
-            take(p, &s);
-        }
-        ev = (struct engine_event){.kind = ENGINE_CONTINUE};
-    } while (status == STEP_CONTINUE);
-    return status;
-}
-
-/* ---- Tasks ---- */
-
-static const struct json_node *behaviour_of(const struct player *p, struct slice function)
-{
-    const struct json_node *tasks = json_member(p->c, SLICE("tasks"));
-
-    for (const struct json_node *t = json_first(tasks); t != NULL; t = json_next(tasks, t)) {
-        if (slice_eq(json_text(json_member(t, SLICE("function"))), function)) {
-            return t;
-        }
-    }
-    return NULL;
-}
-
-static struct slice not_found(struct player *p, struct slice function)
-{
-    return arena_printf(p->a,
-                        "Function not found: arn:aws:lambda:us-east-1:111111111111:function:%.*s:"
-                        "$LATEST (Service: AWSLambda; Status Code: 404; Error Code: "
-                        "ResourceNotFoundException; Request ID: "
-                        "00000000-0000-4000-8000-000000000000; Proxy: null)",
-                        SLICE_FMT(function));
-}
-
-static struct slice repeated(struct player *p, const struct json_node *spec)
-{
-    int64_t count = 0;
-    char *text;
-
-    (void)json_i64(json_member(spec, SLICE("count")), &count);
-    text = arena_alloc(p->a, (size_t)count + 2);
-    memset(text, json_text(json_member(spec, SLICE("char"))).ptr[0], (size_t)count + 2);
-    text[0] = text[count + 1] = '"';
-    return slice_make(text, (size_t)count + 2);
-}
-
-static void raised(struct player *p, const struct json_node *t, struct engine_event *ev)
-{
-    const struct json_node *text = json_member(t, SLICE("payload_text"));
-    const struct json_node *payload = json_member(t, SLICE("payload"));
-
-    ev->kind = ENGINE_TASK_FAILED;
-    ev->failure.error = json_text(json_member(t, SLICE("errorType")));
-    if (text != NULL) {
-        ev->failure.cause = json_text(text);
-    } else if (payload != NULL) {
-        ev->failure.cause = json_print(payload, p->a);
-    }
-}
-
-/* True where it would outlive its timeout or heartbeat: the clock moves there. */
-static bool
-times_out(struct player *p, const struct json_node *t, const struct frame *f, bool *beat)
-{
-    int64_t seconds = 0;
-    int64_t limit = f->timeout_ms;
-
-    *beat = f->heartbeat_ms > 0 && (limit == 0 || f->heartbeat_ms < limit);
-    if (*beat) {
-        limit = f->heartbeat_ms;
-    }
-    (void)json_i64(json_member(t, SLICE("seconds")), &seconds);
-    if (limit == 0 || seconds * 1000 <= limit) {
-        p->now_ms += seconds * 1000;
+    if (input == NULL || json_is(text, JSON_NULL)) {
         return false;
     }
-    p->now_ms += limit;
+    *out = json_print(filled_input(p, input), p->a);
     return true;
 }
 
-/* What the function answers to its payload, as an engine event. */
-static void answer(struct player *p,
-                   const struct json_node *t,
-                   const struct frame *f,
-                   const struct command *task,
-                   struct engine_event *ev)
-{
-    struct slice how = json_text(json_member(t, SLICE("behaviour")));
-    int64_t times = 0;
+/* ---- machines ---- */
 
-    ev->kind = ENGINE_TASK_SUCCEEDED;
-    ev->result = task->payload;
-    if (slice_eq_str(how, "constant")) {
-        ev->result = json_print(json_member(t, SLICE("value")), p->a);
-    } else if (slice_eq_str(how, "large_output")) {
-        ev->result = repeated(p, json_member(t, SLICE("value_repeat")));
-    } else if (slice_eq_str(how, "raise")) {
-        /* "times": so often, then it echoes. */
-        if (!json_i64(json_member(t, SLICE("times")), &times) || p->played < times) {
-            raised(p, t, ev);
+static enum err_code create_machine(struct player *p,
+                                    char *name,
+                                    struct slice definition,
+                                    const char *type,
+                                    struct api_ask *ask)
+{
+    Stepfleet__MachineCreateRequest q = STEPFLEET__MACHINE_CREATE_REQUEST__INIT;
+
+    q.name = name;
+    q.definition = message_bytes(definition);
+    q.type = arena_str(p->a, slice_str(type));
+    q.role_arn = "arn:aws:iam::111111111111:role/conformance";
+    return api_world_call(&p->world, ask, RPC_MACHINE_CREATE, &q.base);
+}
+
+static const char *type_of(const struct json_node *v)
+{
+    return slice_eq_str(json_text(json_member(v, SLICE("type"))), "EXPRESS") ? "EXPRESS"
+                                                                             : "STANDARD";
+}
+
+/* Started by name, or by the case with its input. */
+static void start_other(struct player *p, char *name, const struct json_node *input)
+{
+    Stepfleet__StartRequest q = STEPFLEET__START_REQUEST__INIT;
+    struct api_ask ask;
+
+    q.machine = name;
+    q.has_input = true;
+    q.input = message_bytes(json_print(input, p->a));
+    (void)api_world_call(&p->world, &ask, RPC_EXECUTION_START, &q.base);
+    api_ask_fini(&ask);
+}
+
+/* The other machines of the case, but for those whose part is the cast's. */
+static void create_others(struct player *p)
+{
+    const struct json_node *all = member(p, "aux_state_machines");
+    const struct json_node *tasks = member(p, "tasks");
+    bool played = false;
+
+    for (const struct json_node *t = json_first(tasks); t != NULL; t = json_next(tasks, t)) {
+        played = played || json_member(t, SLICE("callback")) != NULL ||
+                 json_member(t, SLICE("worker")) != NULL;
+    }
+    for (const struct json_node *x = json_first(all); x != NULL; x = json_next(all, x)) {
+        char *name = arena_str(p->a, json_text(json_member(x, SLICE("state_machine_name"))));
+        const struct json_node *input = json_member(x, SLICE("started_by_test_with_input"));
+        struct api_ask ask;
+
+        if (input != NULL && played) {
+            continue;
         }
-    } else if (slice_eq_str(how, "sleep") && times_out(p, t, f, &ev->heartbeat)) {
-        ev->kind = ENGINE_TASK_TIMED_OUT;
+        if (create_machine(p, name, json_print(json_member(x, SLICE("definition")), p->a),
+                           type_of(x), &ask) != OK) {
+            (void)fprintf(stderr, "%.*s: machine %s is refused: %s\n",
+                          SLICE_FMT(json_text(member(p, "id"))), name, ask.err.msg);
+        } else if (input != NULL) {
+            start_other(p, name, input);
+        }
+        api_ask_fini(&ask);
     }
-    p->played++;
 }
 
-static void run_task(struct player *p, const struct frame *f)
-{
-    struct engine_event ev = {.frame = f->id, .worker = SLICE("player")};
-    struct command task = {0};
-    const struct json_node *t;
+/* ---- results ---- */
 
-    load(p);
-    if (engine_task(p->m, &p->header, f, p->a, &task, p->err) != OK) {
-        assert(false);
+static void put_detail(struct player *p, const Stepfleet__ExecutionDetail *d)
+{
+    const struct json_node *output;
+
+    put_text(&p->result, "status", slice_str(d->status), p->a);
+    if (d->has_output &&
+        json_parse(arena_copy(p->a, message_slice(d->output)), p->a, &output, NULL) == OK) {
+        json_put(&p->result, SLICE("output"), output);
     }
-    t = behaviour_of(p, task.function);
-    if (t == NULL) {
-        ev.kind = ENGINE_TASK_FAILED;
-        ev.failure = (struct failure){SLICE("Lambda.ResourceNotFoundException"),
-                                      not_found(p, task.function)};
-        (void)play(p, ev);
-        return;
+    if (d->has_error) {
+        put_text(&p->result, "error", slice_str(d->error), p->a);
     }
-    ev.kind = ENGINE_TASK_GRANTED;
-    ev.token = (struct token){1, ++p->tokens};
-    (void)play(p, ev);
-    answer(p, t, f, &task, &ev);
-    (void)play(p, ev);
+    if (d->has_cause) {
+        put_text(&p->result, "cause", message_slice(d->cause), p->a);
+    }
 }
 
-/* ---- The whole ---- */
-
-static bool run_timer(struct player *p, const struct frame *f)
+static bool
+history_page(struct player *p, struct json_builder *events, Stepfleet__HistoryRequest *q)
 {
-    struct engine_event ev = {.kind = ENGINE_TIMER, .frame = f->id};
-    struct slice want = json_text(json_member(json_member(p->c, SLICE("expect")), SLICE("status")));
+    struct api_ask ask;
+    enum err_code rc = api_world_call(&p->world, &ask, RPC_EXECUTION_HISTORY, &q->base);
+    const Stepfleet__HistoryReply *r = ask.reply;
 
-    if (slice_eq_str(want, "RUNNING")) {
+    if (rc != OK) {
+        (void)fprintf(stderr, "%.*s: history: %s\n", SLICE_FMT(json_text(member(p, "id"))),
+                      ask.err.msg);
+        api_ask_fini(&ask);
         return false;
     }
-    p->now_ms = f->due_ms > p->now_ms ? f->due_ms : p->now_ms;
-    if (p->header.deadline_ms != 0 && p->header.deadline_ms <= p->now_ms) {
-        p->now_ms = p->header.deadline_ms;
-        ev.kind = ENGINE_DEADLINE;
+    for (size_t i = 0; i < r->n_events; i++) {
+        const struct json_node *event = NULL;
+
+        (void)json_parse(arena_copy(p->a, message_slice(r->events[i])), p->a, &event, NULL);
+        json_push(events, event);
     }
-    return play(p, ev) == STEP_DONE;
+    q->next_token = arena_str(p->a, slice_str(r->next_token));
+    api_ask_fini(&ask);
+    return q->next_token[0] != '\0';
 }
 
-/* Let the first frame that waits have what it waits for. False: nothing to do. */
-static bool go_on(struct player *p)
+static void put_history(struct player *p)
 {
-    for (size_t i = 0; i < p->frame_count; i++) {
-        const struct frame *f = &p->frames[i];
+    Stepfleet__HistoryRequest q = STEPFLEET__HISTORY_REQUEST__INIT;
+    struct json_builder events = json_build_array(p->a);
 
-        if (f->status == FRAME_READY) {
-            run_task(p, f);
+    q.execution = arena_str(p->a, p->cast.execution);
+    q.max_results = LIMIT_PAGE_MAX;
+    while (history_page(p, &events, &q)) {
+    }
+    json_put(&p->result, SLICE("history"), json_built(&events));
+}
+
+static void put_execution(struct player *p, bool express)
+{
+    Stepfleet__ExecutionRequest q = STEPFLEET__EXECUTION_REQUEST__INIT;
+    struct api_ask ask;
+
+    q.execution = arena_str(p->a, p->cast.execution);
+    if (api_world_call(&p->world, &ask, RPC_EXECUTION_DESCRIBE, &q.base) == OK) {
+        put_detail(p, ask.reply);
+    }
+    api_ask_fini(&ask);
+    if (!express) {
+        put_history(p); /* AWS keeps none of an Express execution */
+    }
+}
+
+/* ---- the execution ---- */
+
+static void start(struct player *p)
+{
+    Stepfleet__StartRequest q = STEPFLEET__START_REQUEST__INIT;
+    struct slice input = {0};
+    struct api_ask ask;
+
+    q.machine = machine_name(p);
+    q.name = bound_name(p, "execution?name", "run");
+    q.has_input = input_text(p, &input);
+    q.input = message_bytes(input);
+    if (p->synchronous) {
+        api_world_ask(&p->world, &p->sync, RPC_EXECUTION_START_SYNC, &q.base);
+        return;
+    }
+    if (api_world_call(&p->world, &ask, RPC_EXECUTION_START, &q.base) == OK) {
+        const Stepfleet__StartReply *r = ask.reply;
+
+        cast_follow(&p->cast, slice_str(r->execution_arn));
+    } else {
+        put_error(p, "start_error", &ask);
+    }
+    api_ask_fini(&ask);
+}
+
+/* A function that only the case's mocked responses play is offered when it is asked for. */
+static bool offer_missing(struct player *p, const Stepfleet__ExecutionDetail *d)
+{
+    for (size_t i = 0; i < d->n_frames; i++) {
+        const Stepfleet__Frame *f = d->frames[i];
+        struct slice function = slice_str(f->function);
+
+        if (strcmp(f->status, "READY") == 0 && !cast_offers(&p->cast, function) &&
+            script_offers(&p->script, slice_str(f->state), function)) {
+            cast_offer(&p->cast, function);
             return true;
-        }
-        if (f->status == FRAME_TIMER) {
-            return run_timer(p, f);
         }
     }
     return false;
 }
 
-/* The case's input; with "input_time" the member of that name is moved to so many days from now. */
-static struct slice input_of(struct player *p)
+enum outlook { GOES_ON, HAS_MORE, HAS_ENDED };
+
+static enum outlook look(struct player *p)
 {
-    const struct json_node *text = json_member(p->c, SLICE("input_text"));
-    const struct json_node *input = json_member(p->c, SLICE("input"));
-    const struct json_node *at = json_member(p->c, SLICE("input_time"));
-    int64_t days;
+    Stepfleet__ExecutionRequest q = STEPFLEET__EXECUTION_REQUEST__INIT;
+    enum outlook outlook = GOES_ON;
+    struct api_ask ask;
 
-    if (json_is(text, JSON_STRING)) {
-        return json_text(text);
+    if (p->synchronous) {
+        return p->sync.done ? HAS_ENDED : GOES_ON;
     }
-    if (at != NULL && json_i64(json_member(at, SLICE("days_from_now")), &days)) {
-        struct json_builder b = json_build_object(p->a);
-
-        json_put(&b, slice_from(json_text(json_member(at, SLICE("path"))), 2),
-                 json_string(p->a, text_time(p->now_ms + days * 86400000, p->a)));
-        input = json_built(&b);
+    if (p->cast.execution.len == 0) {
+        return HAS_ENDED;
     }
-    return input == NULL ? SLICE("{}") : json_print(input, p->a);
-}
+    q.execution = arena_str(p->a, p->cast.execution);
+    if (api_world_call(&p->world, &ask, RPC_EXECUTION_DESCRIBE, &q.base) == OK) {
+        const Stepfleet__ExecutionDetail *d = ask.reply;
 
-static struct execution_header header_of(struct player *p)
-{
-    bool express = slice_eq_str(json_text(json_member(p->c, SLICE("type"))), "EXPRESS");
-
-    return (struct execution_header){
-        .account = 111111111111,
-        .express = express,
-        .name = SLICE("run"),
-        .arn = express ? SLICE("arn:aws:states:us-east-1:111111111111:express:machine:run:one")
-                       : SLICE("arn:aws:states:us-east-1:111111111111:execution:machine:run"),
-        .machine_arn = SLICE("arn:aws:states:us-east-1:111111111111:stateMachine:machine"),
-        .machine_name = SLICE("machine"),
-        .role_arn = SLICE("arn:aws:iam::111111111111:role/role"),
-        .seed = 42,
-        .input.text = input_of(p),
-    };
-}
-
-static const struct json_node *result_of(struct player *p)
-{
-    struct json_builder b = json_build_object(p->a);
-    struct json_builder h = json_build_array(p->a);
-    struct doc_source docs = {get_doc, p};
-    const struct json_node *node = NULL;
-    struct slice text;
-
-    load(p);
-    json_put(&b, SLICE("id"), json_member(p->c, SLICE("id")));
-    json_put(&b, SLICE("status"),
-             json_string(p->a, slice_str(execution_status_name(p->header.status))));
-    if (p->header.output.ref != 0 && get_doc(p, p->header.output.ref, p->a, &text, NULL) == OK &&
-        json_parse(text, p->a, &node, NULL) == OK) {
-        json_put(&b, SLICE("output"), node);
-    }
-    if (p->header.error.ptr != NULL) {
-        json_put(&b, SLICE("error"), json_string(p->a, p->header.error));
-    }
-    if (p->header.cause.ptr != NULL) {
-        json_put(&b, SLICE("cause"), json_string(p->a, p->header.cause));
-    }
-    for (size_t i = 0; i < p->event_count; i++) {
-        if (history_render(p->m, &p->header, &p->events[i], true, &docs, p->a, &node, p->err) !=
-            OK) {
-            assert(false);
+        if (strcmp(d->status, "RUNNING") != 0) {
+            outlook = cast_has_operation(&p->cast) ? GOES_ON : HAS_ENDED;
+        } else if (offer_missing(p, d)) {
+            outlook = HAS_MORE;
         }
-        json_push(&h, node);
+    } else {
+        (void)fprintf(stderr, "describe: %s\n", ask.err.msg);
+        outlook = HAS_ENDED;
     }
-    json_put(&b, SLICE("history"), json_built(&h));
+    api_ask_fini(&ask);
+    return outlook;
+}
+
+/* The clock jumps to what is due next; false: nothing is, or not within the horizon. */
+static bool jump(struct player *p)
+{
+    int64_t wait = api_world_wait_ms(&p->world);
+    int64_t planned = cast_wait_ms(&p->cast);
+
+    if (wait < 0 || (planned >= 0 && planned < wait)) {
+        wait = planned;
+    }
+    if (wait < 0 || p->world.now.wall_ms - player_start_ms > player_horizon_ms) {
+        return false;
+    }
+    api_world_advance(&p->world, wait);
+    return true;
+}
+
+static void run(struct player *p)
+{
+    for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
+        enum outlook outlook;
+
+        api_world_settle(&p->world);
+        if (cast_take(&p->cast) || cast_act(&p->cast)) {
+            continue;
+        }
+        outlook = look(p);
+        if (outlook == HAS_ENDED ||
+            (outlook == GOES_ON && (flag(p, "expect_running") || !jump(p)))) {
+            return;
+        }
+    }
+}
+
+static void play_execution(struct player *p)
+{
+    const char *type = type_of(p->c);
+    struct api_ask ask;
+
+    cast_open(&p->cast, &p->world, &p->script);
+    create_others(p);
+    if (create_machine(p, machine_name(p), definition_text(p), type, &ask) != OK) {
+        put_error(p, "create_error", &ask);
+        api_ask_fini(&ask);
+        return;
+    }
+    api_ask_fini(&ask);
+    start(p);
+    run(p);
+    if (p->synchronous) {
+        if (p->sync.done && p->sync.rc == OK) {
+            put_detail(p, p->sync.reply);
+        }
+    } else if (p->cast.execution.len != 0) {
+        put_execution(p, strcmp(type, "EXPRESS") == 0);
+    }
+}
+
+/* ---- definitions only ---- */
+
+static void play_creation(struct player *p)
+{
+    struct api_ask ask;
+
+    if (create_machine(p, machine_name(p), definition_text(p), type_of(p->c), &ask) != OK) {
+        put_error(p, "create_error", &ask);
+    }
+    api_ask_fini(&ask);
+}
+
+static const struct json_node *diagnostic(const Stepfleet__Diagnostic *d, struct arena *a)
+{
+    struct json_builder b = json_build_object(a);
+
+    put_text(&b, "severity", slice_str(d->severity), a);
+    put_text(&b, "code", slice_str(d->code), a);
+    put_text(&b, "message", message_slice(d->message), a);
+    if (d->has_location) {
+        put_text(&b, "location", message_slice(d->location), a);
+    }
     return json_built(&b);
 }
 
-const struct json_node *player_run(const struct json_node *c, struct arena *a, struct err *err)
+static void put_verdict(struct player *p, const Stepfleet__ValidateReply *r)
 {
-    struct player *p = ARENA_NEW(a, struct player);
-    struct asl_diagnostics found = {0};
-    const struct json_node *result;
-    struct slice printed;
-    const struct json_node *text = json_member(c, SLICE("definition_text"));
-    struct slice definition = json_is(text, JSON_STRING)
-                                  ? json_text(text)
-                                  : json_print(json_member(c, SLICE("definition")), a);
+    struct json_builder b = json_build_object(p->a);
+    struct json_builder found = json_build_array(p->a);
 
-    *p = (struct player){.c = c, .a = a, .err = err, .now_ms = player_start_ms};
-    p->header = header_of(p);
-    if (asl_machine_parse(definition, p->header.express, a, &found, &p->m, err) != OK) {
-        return NULL;
+    for (size_t i = 0; i < r->n_diagnostics; i++) {
+        json_push(&found, diagnostic(r->diagnostics[i], p->a));
     }
-    if (play(p, (struct engine_event){.kind = ENGINE_START, .seed = 7}) == STEP_DONE) {
-        for (int i = 0; i < STEPS_MAX && go_on(p); i++) {
-        }
+    put_text(&b, "result", slice_str(r->result), p->a);
+    json_put(&b, SLICE("diagnostics"), json_built(&found));
+    json_put(&b, SLICE("truncated"), json_bool(r->truncated));
+    json_put(&p->result, SLICE("response"), json_built(&b));
+}
+
+static void play_validation(struct player *p)
+{
+    Stepfleet__ValidateRequest q = STEPFLEET__VALIDATE_REQUEST__INIT;
+    const struct json_node *request = member(p, "request");
+    int64_t max = 0;
+    struct api_ask ask;
+
+    (void)json_i64(json_member(request, SLICE("maxResults")), &max);
+    q.definition = message_bytes(definition_text(p));
+    q.type = arena_str(p->a, json_text(json_member(request, SLICE("type"))));
+    q.severity = arena_str(p->a, json_text(json_member(request, SLICE("severity"))));
+    q.max_results = (uint32_t)max;
+    if (api_world_call(&p->world, &ask, RPC_MACHINE_VALIDATE, &q.base) == OK) {
+        put_verdict(p, ask.reply);
+    } else {
+        put_error(p, "error", &ask);
     }
-    /* Names in it belong to the machine: print before that goes. */
-    printed = json_print(result_of(p), a);
-    asl_machine_free(p->m);
-    return json_parse(printed, a, &result, err) == OK ? result : NULL;
+    api_ask_fini(&ask);
+}
+
+/* ---- the whole ---- */
+
+static bool bound(const void *arg, struct slice service, struct slice action, struct slice *handler)
+{
+    return script_binds(arg, service, action, handler);
+}
+
+const struct json_node *player_run(const struct json_node *c, struct arena *a)
+{
+    struct player *p = mem_zalloc(1, sizeof(*p));
+    const struct json_node *result;
+
+    p->c = c;
+    p->a = a;
+    p->result = json_build_object(a);
+    p->synchronous = member_is(p, "kind", "sync_execution");
+    json_put(&p->result, SLICE("id"), member(p, "id"));
+    script_init(&p->script, c, a);
+    api_world_open(&p->world, player_start_ms, bound, &p->script);
+    if (member_is(p, "kind", "create_error")) {
+        play_creation(p);
+    } else if (member_is(p, "kind", "validate")) {
+        play_validation(p);
+    } else {
+        play_execution(p);
+    }
+    api_world_close(&p->world);
+    cast_close(&p->cast);
+    if (p->synchronous) {
+        api_ask_fini(&p->sync);
+    }
+    result = json_built(&p->result);
+    mem_free(p);
+    return result;
 }

@@ -53,6 +53,7 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     struct revision_row revision;
     struct name_row name;
     struct index_row index;
+    struct activity_row activity;
     struct slice text;
     struct err err;
 
@@ -61,6 +62,7 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     case 2: (void)revision_row_decode(bytes, &revision, &err); break;
     case 3: (void)name_row_decode(bytes, &name, &err); break;
     case 4: (void)index_row_decode(bytes, &index, &err); break;
+    case 5: (void)activity_row_decode(bytes, &activity, &err); break;
     default: (void)record_doc(bytes, which, &text, &err); break;
     }
 }

@@ -3,6 +3,8 @@
  * line, what the worker says on stdout.
  *
  *   lease N FUNCTION TIMEOUT_MS HEARTBEAT_MS PAYLOAD   grant token (7, N)
+ *   extra QUALIFIER LOG SUBMITS CREDENTIALS   what the grants from now on carry; - for none, 0 or 1
+ *   busy N      the next submission of it is answered ThrottlingException
  *   drop N      the next reply tells the worker to drop it
  *   lost N      every report of it is answered LeaseLost
  *   forget      the worker is unknown until it says hello again
@@ -40,6 +42,12 @@ static uint64_t drops[TOKENS_MAX];
 static size_t drop_count;
 static uint64_t lost[TOKENS_MAX];
 static size_t lost_count;
+static uint64_t busy[TOKENS_MAX];
+static size_t busy_count;
+static char extra_qualifier[128];
+static char *extra_credentials;
+static unsigned extra_log;
+static unsigned extra_submits;
 static uint64_t workers;               /* the last number given */
 static bool forgotten = true;          /* as after a restart */
 static bool quiet;                     /* bench: results are counted, not printed */
@@ -73,6 +81,11 @@ static void add_grant(uint64_t n,
     l->attempt = 1;
     l->timeout_ms = timeout;
     l->heartbeat_ms = heartbeat;
+    l->qualifier = message_bytes(arena_copy(&g->a, slice_str(extra_qualifier)));
+    l->credentials = message_bytes(
+        arena_copy(&g->a, slice_str(extra_credentials != NULL ? extra_credentials : "")));
+    l->log_tail = extra_log != 0;
+    l->submits = extra_submits != 0;
     list_push_back(&grants, &g->link);
     (void)pthread_cond_broadcast(&changed);
 }
@@ -93,6 +106,8 @@ static size_t take_grants(struct arena *a, Stepfleet__Lease ***out)
         l->token = t;
         l->function = message_bytes(arena_copy(a, message_slice(l->function)));
         l->payload = message_bytes(arena_copy(a, message_slice(l->payload)));
+        l->qualifier = message_bytes(arena_copy(a, message_slice(l->qualifier)));
+        l->credentials = message_bytes(arena_copy(a, message_slice(l->credentials)));
         arena_fini(&g->a);
         mem_free(g);
         (*out)[n++] = l;
@@ -201,6 +216,36 @@ static const ProtobufCMessage *on_poll(const Stepfleet__PollRequest *m, struct a
     return &r->base;
 }
 
+/* One line, its newlines as '|'. */
+static void say_log(const Stepfleet__Result *m, struct arena *a)
+{
+    struct slice text = arena_copy(a, message_slice(m->log));
+    char *bytes = (char *)(uintptr_t)text.ptr;
+
+    for (size_t i = 0; i < text.len; i++) {
+        bytes[i] = bytes[i] == '\n' ? '|' : bytes[i];
+    }
+    if (text.len != 0) {
+        say("log %llu bytes=%zu %.*s", (unsigned long long)m->token->counter, text.len,
+            SLICE_FMT(text));
+    }
+}
+
+static Stepfleet__Outcome *on_submitted(const Stepfleet__Submitted *m, struct arena *a)
+{
+    Stepfleet__Outcome *o = outcome(a, m->token);
+
+    say("submitted %llu %.*s", (unsigned long long)m->token->counter,
+        m->output.len < 2000 ? (int)m->output.len : 2000, (const char *)m->output.data);
+    for (size_t i = 0; i < busy_count; i++) {
+        if (busy[i] == m->token->counter) {
+            busy[i] = 0;
+            o->status = ERR_BUSY;
+        }
+    }
+    return o;
+}
+
 static void say_result(const Stepfleet__Result *m)
 {
     if (m->failed) {
@@ -218,13 +263,18 @@ static const ProtobufCMessage *on_report(const Stepfleet__ReportRequest *m, stru
     Stepfleet__ReportReply *r = ARENA_NEW(a, Stepfleet__ReportReply);
 
     stepfleet__report_reply__init(r);
-    r->outcomes = ARENA_ARRAY(a, m->n_uploads + m->n_results, Stepfleet__Outcome *);
+    r->outcomes =
+        ARENA_ARRAY(a, m->n_uploads + m->n_submitted + m->n_results, Stepfleet__Outcome *);
     for (size_t i = 0; i < m->n_uploads; i++) {
         say("upload %llu %.*s", (unsigned long long)m->uploads[i]->token->counter,
             (int)m->uploads[i]->key.len, (const char *)m->uploads[i]->key.data);
         r->outcomes[r->n_outcomes++] = outcome(a, m->uploads[i]->token);
     }
+    for (size_t i = 0; i < m->n_submitted; i++) {
+        r->outcomes[r->n_outcomes++] = on_submitted(m->submitted[i], a);
+    }
     for (size_t i = 0; i < m->n_results; i++) {
+        say_log(m->results[i], a);
         say_result(m->results[i]);
         bench_result();
         r->outcomes[r->n_outcomes++] = outcome(a, m->results[i]->token);
@@ -332,6 +382,20 @@ static void bench(unsigned long long leases, unsigned long long count)
     }
 }
 
+/* "QUALIFIER LOG SUBMITS CREDENTIALS" */
+static void extra(const char *line)
+{
+    int at = 0;
+
+    if (sscanf(line, "%127s %u %u %n", extra_qualifier, &extra_log, &extra_submits, &at) == 3) {
+        mem_free(extra_credentials);
+        extra_credentials = strcmp(line + at, "-") == 0 ? NULL : mem_strdup(slice_str(line + at));
+    }
+    if (strcmp(extra_qualifier, "-") == 0) {
+        extra_qualifier[0] = '\0';
+    }
+}
+
 static void command(const char *line)
 {
     unsigned long long n;
@@ -344,6 +408,10 @@ static void command(const char *line)
     if (sscanf(line, "lease %llu %127s %llu %llu %n", &n, function, &timeout, &heartbeat, &at) ==
         4) {
         add_grant(n, function, timeout, heartbeat, line + at);
+    } else if (strncmp(line, "extra ", 6) == 0) {
+        extra(line + 6);
+    } else if (sscanf(line, "busy %llu", &n) == 1) {
+        busy[busy_count++ % TOKENS_MAX] = n;
     } else if (sscanf(line, "drop %llu", &n) == 1) {
         drops[drop_count++ % TOKENS_MAX] = n;
     } else if (sscanf(line, "lost %llu", &n) == 1) {

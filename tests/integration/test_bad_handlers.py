@@ -227,7 +227,7 @@ def test_the_environment_is_what_was_given_and_no_secret_is_seen(tmp_path):
         assert names - {"PWD", "OLDPWD", "_", "SHLVL"} == {
             "PATH", "LANG", "HOME", "TMPDIR", "MODE", "PASSED", "STEPFLEET_FUNCTION", "STEPFLEET_EXECUTION",
             "STEPFLEET_STATE", "STEPFLEET_ATTEMPT", "STEPFLEET_HEARTBEAT_FD", "STEPFLEET_EVENT",
-            "STEPFLEET_EVENT_FD", "STEPFLEET_RESULT_FD"}
+            "STEPFLEET_EVENT_FD", "STEPFLEET_RESULT_FD", "STEPFLEET_REQUEST_ID", "AWS_LAMBDA_FUNCTION_VERSION"}
         assert f"STEPFLEET_EXECUTION={arn}\n" in own and "STEPFLEET_ATTEMPT=1\n" in own and "MODE=fast\n" in own
         fleet.workers["w1"].stop()
         fleet.coordinator.stop()

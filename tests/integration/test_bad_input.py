@@ -163,14 +163,15 @@ def test_broken_input_is_refused_with_line_and_column(fleet, probe):
 
 
 def test_a_broken_definition_is_refused_with_line_and_column(fleet, probe):
-    for text, line, column in [('{"StartAt": "A",\n "States": {"A": }}', 2, 18),
-                               ('{"StartAt": "A"} x', 1, 18), ("", 1, 1), ('{"StartAt": "A', 1, 15)]:
+    # The coordinator counts as AWS does: past the character, or the word, that does not belong there.
+    for text, line, column, past in [('{"StartAt": "A",\n "States": {"A": }}', 2, 18, 19),
+                                     ('{"StartAt": "A"} x', 1, 18, 19), ("", 1, 1, None),
+                                     ('{"StartAt": "A', 1, 15, 15)]:
         assert f"line {line}, column {column}:" in define(fleet, text)
         answer = probe.call(CREATE, field(1, "bad") + field(2, text))
         assert answer.status == "InvalidDefinition", answer.line
-        assert not text or f"line {line}, column {column}" in answer.message.replace("line: ", "line ").replace(
-            "column: ", "column "), answer.line
-    assert "Expected value of type Object at /" in define(fleet, "[1]")
+        assert past is None or f"line: {line}, column: {past}]" in answer.message, answer.line
+    assert "Expected value of type [OBJECT] at /" in define(fleet, "[1]")
     assert "These fields are required: [States] at /" in define(fleet, {"StartAt": "A"})
     assert fleet.json("machine", "list")["stateMachines"] == []
 
@@ -185,7 +186,7 @@ def test_all_problems_of_a_definition_come_at_once(fleet):
     for code, text, pointer in [
             ("SCHEMA_VALIDATION_FAILED", "Field 'Bogus' is not supported", "/"),
             ("SCHEMA_VALIDATION_FAILED", "Field 'Extra' is not supported", "/States/A"),
-            ("SCHEMA_VALIDATION_FAILED", "Value is not a valid JSONPath", "/States/B/InputPath"),
+            ("SCHEMA_VALIDATION_FAILED", "Value must be a valid JSONPath", "/States/B/InputPath"),
             ("SCHEMA_VALIDATION_FAILED", "must be a valid JSONPath or a valid intrinsic", "/States/B/Parameters"),
             ("SCHEMA_VALIDATION_FAILED", "The field 'Type' should have one of these values", "/States/C/Type"),
             ("SCHEMA_VALIDATION_FAILED", "String does not match RFC3339 timestamp", "/States/D/Timestamp")]:

@@ -142,11 +142,12 @@ def test_event(d, fake):
     n = 0
     for function, pattern in [
             ("Ok", r'result N .*\{"a":\[1,2\]\}'),
-            ("Env", r'result N .*"A=b\|HOME=.*LANG=.*PATH=.*STEPFLEET_ATTEMPT=1\|STEPFLEET_EXECUTION=arn.*STATE=S'),
+            ("Env", r'result N .*"A=b\|AWS_LAMBDA_FUNCTION_VERSION=\$LATEST\|HOME=.*LANG=.*PATH=.*'
+                    r'STEPFLEET_ATTEMPT=1\|STEPFLEET_EXECUTION=arn.*STATE=S'),
             ("Empty", r"result N .*null"),
             ("Text", r"failed N Runtime.MarshalError .*not json"),
             ("Exit", r"failed N Runtime.ExitError .*exited with status 3: why"),
-            ("Error", r'failed N Mine \{"errorType":"Mine","errorMessage":"m"\}'),
+            ("Error", r'failed N Mine \{"errorType": "Mine", "errorMessage":"m"\}'),
             ("Signal", r"failed N Runtime.ExitError .*signal 11 \(SIGSEGV\)"),
             ("Big", r"failed N Function.ResponseSizeTooLarge .*1048576"),
             ("Slow", r"failed N Sandbox.Timedout .*Task timed out after 0.30 seconds"),
@@ -307,6 +308,221 @@ def test_noise(d, fake):
     fake.expect(r"result 4")
     assert "asan" in BIN or "tsan" in BIN or w.rss_kib() < 20000, w.rss_kib()
     w.end()
+
+
+ENV = "/bin/sh -c 'env | sort | tr \"\\n\" \"|\" | tr \\\" _ | sed \"s/.*/\\\"&\\\"/\"'"
+
+
+def test_invocation(d, fake):
+    """Version, credentials and log, as the lease asks for them."""
+    stage = lambda name: place(name, "null")
+    w = Worker(d, fake, event("Env", ENV) + "[function E]\nhandler = echo\n" +
+               event("Log", "/bin/sh -c 'cat; echo one >&2; printf two >&2'", "memory = 200MiB") +
+               event("Much", """/bin/sh -c 'cat; head -c 70000 /dev/zero | tr "\\000" x >&2'""") +
+               event("Fails", "/bin/sh -c 'echo no >&2; exit 1'") +
+               "[function Stream]\nhandler = stream\ncommand = /bin/sh -c 'cat; echo streamed >&2'\n",
+               extra="log = debug")
+    uuid = r"00000000-0007-4000-8000-0000000000[0-9a-f][0-9a-f]"
+    end = (rf"END RequestId: {uuid}\|REPORT RequestId: {uuid}\tDuration: \d+\.\d\d ms\tBilled Duration: [1-9]\d* ms\t"
+           r"Memory Size: {size} MB\tMax Memory Used: {used} MB\t\|$")
+    fake.expect("hello")
+    fake.command("lease 1 Env 0 0 {}")
+    line = fake.expect("result 1")
+    assert "FUNCTION_VERSION=$LATEST|" in line and "CREDENTIALS" not in line and "SUBMITTED" not in line, line
+    assert re.search(rf"STEPFLEET_REQUEST_ID={uuid}\|", line), line
+    fake.command('extra live 0 0 {"RoleArn":"arn:aws:iam::123456789012:role/very-private"}')
+    fake.command("lease 2 Env 0 0 {}")
+    line = fake.expect("result 2")
+    assert "FUNCTION_VERSION=live|" in line, line
+    assert "STEPFLEET_CREDENTIALS={_RoleArn_:_arn:aws:iam::123456789012:role/very-private_}|" in line, line
+    fake.command("extra - 0 0 " + '"' + "c" * 32766 + '"')
+    fake.command("lease 3 Env 0 0 {}")
+    assert "STEPFLEET_CREDENTIALS=_ccc" in fake.expect("result 3")
+    fake.command("extra - 0 0 " + '"' + "c" * 32767 + '"')
+    for n, function in enumerate(("Env", "E", "Stream"), 4):
+        fake.command(f"lease {n} {function} 0 0 " + stage("C"))
+        fake.expect(rf"failed {n} States.TaskFailed .*Credentials have 32769 bytes of JSON: a handler is given at most 32768")
+
+    fake.command("extra live 1 0 -")
+    fake.command("lease 7 Log 0 0 7")
+    fake.expect(rf"log 7 bytes=\d+ START RequestId: {uuid} Version: live\|one\|two\|" +
+                end.format(size=200, used=r"[1-9]\d*"))
+    fake.expect("result 7 .* 7$")
+    fake.command("lease 8 E 0 0 8")
+    fake.expect(rf"log 8 bytes=\d+ START RequestId: {uuid} Version: live\|" + end.format(size=r"\d+", used=0))
+    fake.command("lease 9 Stream 0 0 " + stage("D"))
+    fake.expect(rf"log 9 bytes=\d+ START RequestId: {uuid} Version: live\|streamed\|" + end.format(size=r"\d+", used=r"[1-9]\d*"))
+    fake.expect("result 9 parts=1")
+    fake.command("lease 10 Much 0 0 1")
+    fake.expect(r"log 10 bytes=4096 x{3000,}\|" + end.format(size=r"\d+", used=r"[1-9]\d*"))
+    fake.command("lease 11 Fails 0 0 1")
+    fake.expect("failed 11 .*: no")
+    fake.command("extra - 0 0 -")
+    fake.command("lease 12 Log 0 0 1")
+    fake.expect("result 12")
+    assert not [line for line in fake.seen if re.match("log (11|12) ", line)]
+    w.end()
+    assert "very-private" not in open(f"{d}/worker.log").read()
+
+
+def test_submits(d, fake):
+    """A job's begin is told before its result, once it is acknowledged no more, and never counts against it."""
+    say = "/bin/sh -c '%s; read go <go; echo [1]'"
+    os.mkfifo(f"{d}/go")
+    jobs = {"Job": 'echo "{\\"StepId\\": \\"s-1\\"}" >&$STEPFLEET_SUBMITTED_FD',
+            "Lines": 'printf "{\\n \\"a\\": [1,\\n2] }{\\"second\\":1}" >&6; echo later >&6',
+            "Word": "echo 5 >&6", "Open": "printf 6 >&6; exec 6>&-",
+            "Bad": "echo submitted >&6", "Half": 'printf "{" >&6; exec 6>&-', "Silent": ":",
+            "Long": """head -c 300000 /dev/zero | tr "\\000" 1 >&6"""}
+    w = Worker(d, fake, "".join(event(n, say % c, f"directory = {d}") for n, c in jobs.items()) + event("Env", ENV) +
+               event("Last", "/bin/sh -c 'printf \"[7]\" >&6; echo 8'") +
+               event("Fails", "/bin/sh -c 'echo {} >&6; exit 3'") +
+               f"[function Stream]\nhandler = stream\ndirectory = {d}\ncommand = {say % 'echo {} >&6; cat'}\n")
+    go = os.open(f"{d}/go", os.O_RDWR)
+
+    def begin(n, function, payload="{}"):
+        fake.command(f"lease {n} {function} 0 0 {payload}")
+
+    def finish(n, pattern=r"result {} .*\[1\]"):
+        """The lines up to its result."""
+        at = len(fake.seen)
+        os.write(go, b"\n")
+        fake.expect(pattern.format(n))
+        return fake.seen[at:]
+
+    def again(n, lines):
+        return [line for line in lines if line.startswith(f"submitted {n} ")]
+
+    fake.expect("hello")
+    begin(1, "Env")
+    assert "SUBMITTED" not in fake.expect("result 1")
+    fake.command("extra - 0 1 -")
+    begin(2, "Env")
+    assert "STEPFLEET_SUBMITTED_FD=6|" in fake.expect("result 2")
+    for n, (function, said) in enumerate((("Job", '{"StepId":"s-1"}'), ("Lines", '{"a":[1,2]}'), ("Word", "5"), ("Open", "6")), 3):
+        begin(n, function)
+        assert fake.expect(f"submitted {n} ") == f"submitted {n} {said}"
+        fake.expect("alive holds=1")
+        assert not again(n, finish(n))
+    for n, function in enumerate(("Bad", "Half", "Silent", "Long"), 7):
+        begin(n, function)
+        fake.expect("alive holds=1")
+        assert not again(n, finish(n))
+    assert len(re.findall("is not JSON and left aside", open(f"{d}/worker.log").read())) == 3
+    begin(11, "Stream", place("S", "null"))
+    fake.expect(r"submitted 11 \{\}")
+    finish(11, "result {} parts=1")
+    begin(12, "Last")  # the same report may bring both, the submission first
+    fake.expect(r"submitted 12 \[7\]")
+    fake.expect("result 12 .* 8$")
+    begin(13, "Fails")
+    fake.expect(r"submitted 13 \{\}")
+    fake.expect("failed 13 Runtime.ExitError")
+
+    fake.command("busy 14")
+    begin(14, "Job")
+    fake.expect("submitted 14")
+    fake.expect("submitted 14")  # until it is acknowledged
+    fake.expect("alive holds=1")
+    assert not again(14, finish(14))
+    fake.command("lost 15")  # that alone ends nothing: a drop does
+    begin(15, "Job")
+    fake.expect("submitted 15")
+    fake.expect("alive holds=1")
+    assert not again(15, finish(15))
+    fake.kill()  # the coordinator is away while the job begins and ends
+    begun = w.process.pid
+    fake.start()
+    fake.expect("hello")
+    fake.command("extra - 0 1 -")
+    begin(16, "Job")
+    fake.expect("submitted 16")
+    finish(16)
+    os.close(go)
+    w.end()
+    assert begun == w.process.pid
+
+
+def test_submitted_while_away(d, fake):
+    """A coordinator that was gone hears of the job with its result, the job first."""
+    w = Worker(d, fake, event("Job", "/bin/sh -c 'touch begun; while [ ! -e go ]; do sleep .05; done; echo [3] >&6; echo 4'",
+                              f"directory = {d}"))
+    fake.expect("hello")
+    fake.command("extra - 0 1 -")
+    fake.command("lease 1 Job 0 0 {}")
+    until = time.monotonic() + 10
+    while not os.path.exists(f"{d}/begun") and time.monotonic() < until:
+        time.sleep(0.02)
+    fake.kill()
+    open(f"{d}/go", "w").close()
+    until = time.monotonic() + 10
+    while os.listdir(f"{d}/work") and time.monotonic() < until:
+        time.sleep(0.02)
+    fake.start()
+    fake.expect("hello")
+    fake.expect(r"submitted 1 \[3\]")
+    fake.expect("result 1 .* 4$")
+    fake.expect("alive holds=0")
+    w.end()
+
+
+STUBBORN = ("import os,signal,sys,time\nsignal.signal(15,signal.SIG_IGN)\nif os.fork()==0:\n os.setsid()\n"
+            " os.execvp('sleep',['sleep','987662'])\nos.write(5,b'ready\\n')\ntime.sleep(987663)\n")
+POLITE = ("import os,signal,sys,time\n"
+          "def end(*_):\n open(sys.argv[1],'a').write('told\\n'); sys.exit(0)\n"
+          "if os.fork()==0:\n time.sleep(987664)\nsignal.signal(15,end)\nos.write(5,b'ready\\n')\ntime.sleep(987665)\n")
+
+
+def test_cancel(d, fake):
+    """A dropped lease ends its handler's processes: at once those that listen to SIGTERM, after a grace all others."""
+    for name, text in (("stubborn", STUBBORN), ("polite", POLITE)):
+        with open(f"{d}/{name}.py", "w") as f:
+            f.write(text)
+    kinds = {kind: [f"[function {kind}-{name}]\nhandler = {kind}\ncommand = python3 {d}/{name}.py {d}/told-{kind}\n"
+                    for name in ("stubborn", "polite")] for kind in ("event", "stream")}
+    w = Worker(d, fake, "".join(sum(kinds.values(), [])) + "[function E]\nhandler = echo\n")
+    fake.expect("hello")
+    fake.command("extra - 1 1 -")
+    n = 0
+    for kind in kinds:
+        for name, least, most in (("polite", 0, 1.9), ("stubborn", 1.9, 5)):
+            n += 1
+            fake.command(f"lease {n} {kind}-{name} 0 900 " + place(f"S{n}", "null"))
+            fake.expect(rf"progress {n} .*note=ready")
+            begun = time.monotonic()
+            fake.command(f"drop {n}")
+            gone(f"{name}.py")
+            gone("98766")
+            took = time.monotonic() - begun
+            assert least <= took < most, (kind, name, took)
+        assert open(f"{d}/told-{kind}").read() == "told\n"
+    fake.command("lease 9 E 0 0 9")  # an echo is over before a drop could come
+    fake.command("drop 9")
+    fake.expect("result 9")
+    fake.expect("alive holds=0")
+    assert not [line for line in fake.seen if re.match(rf"(result|failed) [1-{n}] ", line)]
+    w.end()
+    assert os.listdir(f"{d}/work") == []
+
+
+def test_names(d, fake):
+    """A handler of an integration has the integration's name."""
+    w = Worker(d, fake, "[function elasticmapreduce:addStep]\nhandler = echo\n"
+               "[function aws-sdk:dynamodb:getItem]\nhandler = echo\n")
+    fake.expect(r"hello w1 slots=4 offers=2")
+    fake.command("lease 1 elasticmapreduce:addStep 0 0 1")
+    fake.expect("result 1")
+    fake.command("lease 2 aws-sdk:dynamodb:getItem 0 0 2")
+    fake.expect("result 2")
+    w.end()
+    for name, right in (("a:b", 1), ("a" * 39 + ":" + "b" * 40, 1), ("a" * 40 + ":" + "b" * 40, 0), ("a" * 80, 1),
+                        ("a" * 81, 0), (":a", 0), ("a:", 0), ("a::b", 0), (":", 0), ("a b:c", 0), ("a:b/c", 0)):
+        with open(f"{d}/names.conf", "w") as f:
+            f.write(f"[worker]\nname = w1\n[function {name}]\nhandler = echo\n")
+        run = subprocess.run([f"{BIN}/stepfleet-worker", "-c", f"{d}/names.conf", "--check-config"],
+                             capture_output=True, text=True)
+        assert (run.returncode == 0) == bool(right), (name, run)
+        assert right or "not a function's name" in run.stderr + run.stdout, run
 
 
 def test_forgotten(d, fake):

@@ -11,8 +11,11 @@ struct world {
     struct err err;
     struct asl_machine *m;
     struct execution_header header;
-    struct frame frame; /* frame 0: all there is */
+    struct engine_rules rules; /* the header's; the strict mode, until a test changes it */
+    struct frame frame;        /* the top level's: frame 0 */
+    struct frame *frames;      /* all that are live, in order of their numbers */
     size_t frame_count;
+    bool by_function; /* frames are found by a function, as a ledger does; else in a table */
     struct doc *docs;
     size_t doc_count;
     struct history_event *events; /* all so far */
@@ -25,14 +28,28 @@ struct world {
 void world_init(struct world *w, const char *definition);
 void world_fini(struct world *w);
 
-/* Take one step; on DONE and CONTINUE it is carried on. now_ms is the world's unless set. */
+/* Take one step; on DONE and CONTINUE it is carried on. now_ms is the world's unless set; for
+ * ENGINE_CONTINUE all frames that can go on are named. */
 enum step_status world_step(struct world *w, struct engine_event ev);
 /* The same without carrying on. */
 enum step_status world_try(struct world *w, struct engine_event ev, struct step *out);
 
+/* ENGINE_CONTINUE until nothing goes on by itself; the number of steps it took. */
+unsigned world_run(struct world *w);
+/* The first live frame in that status, in the state of that name (NULL: any); NULL: there is none.
+ */
+const struct frame *world_frame(struct world *w, enum frame_status status, const char *state);
+
 enum step_status world_start(struct world *w, const char *input);
 /* Grant under a fresh token. */
 enum step_status world_grant(struct world *w);
+/* The same for one frame; its end under its own token. */
+enum step_status world_grant_frame(struct world *w, uint32_t frame);
+enum step_status world_succeed_frame(struct world *w, uint32_t frame, const char *result);
+enum step_status
+world_fail_frame(struct world *w, uint32_t frame, const char *error, const char *cause);
+/* The clock goes to the frame's due time, and its timer fires. */
+enum step_status world_timer_frame(struct world *w, uint32_t frame);
 enum step_status world_succeed(struct world *w, const char *result);
 enum step_status world_fail(struct world *w, const char *error, const char *cause);
 /* The clock goes to the frame's due time, and the timer fires. */

@@ -85,15 +85,16 @@ class Failed(Exception):
 
 
 class Fleet:
-    def __init__(self, directory, objects=None, coordinator=None, env=None):
+    def __init__(self, directory, objects=None, coordinator=None, env=None, bind=None):
         """objects: None for a directory store; else the [objects] lines of an S3 server.
-        coordinator: further lines of the [coordinator] section."""
+        coordinator: further lines of the [coordinator] section. bind: the [bind] section."""
         self.dir = pathlib.Path(directory)
         self.port = free_port()
         self.url = f"tcp://127.0.0.1:{self.port}"
         self.env = {**os.environ, **(env or {}), "STEPFLEET_COORDINATOR": self.url}
         self.objects = objects or {"root": str(self.dir / "objects")}
         self.options = {"lease": "2s", "sweep_age": "1s", "sweep_interval": "1s", **(coordinator or {})}
+        self.bind = bind or {}
         self.coordinator = None
         self.workers = {}
 
@@ -105,7 +106,8 @@ class Fleet:
     def start_coordinator(self, timeout=60, wait=True):
         conf = self.dir / "coordinator.conf"
         keys = {"data": self.dir / "data", "listen": self.url, **self.options}
-        conf.write_text(self._section("coordinator", keys) + self._section("objects", self.objects))
+        conf.write_text(self._section("coordinator", keys) + self._section("objects", self.objects) +
+                        self._section("bind", self.bind))
         log = self.dir / "coordinator.log"
         self.coordinator = Process([BIN / "stepfleet-coordinator", "-c", conf], log, self.env)
         if wait:

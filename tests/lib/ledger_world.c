@@ -206,6 +206,10 @@ static void take_lease(struct world_reply *r, const struct ledger_lease *from)
     put_text(l->function, from->function);
     put_text(l->execution, from->execution_name);
     put_text(l->state, from->state);
+    put_text(l->qualifier, from->qualifier);
+    put_text(l->credentials, from->credentials);
+    l->log_tail = from->log_tail;
+    l->submits = from->submits;
     l->payload = mem_strdup(from->payload);
     l->attempt = from->attempt;
     l->retry_count = from->retry_count;
@@ -274,6 +278,8 @@ enum err_code world_reopen(struct ledger_world *w, struct err *err)
         .worker_mail = hook_mail,
         .moved = hook_moved,
         .worker_gone = hook_gone,
+        .call = world_hook_call,
+        .activity_ready = world_hook_activity,
         .failed = hook_failed,
     };
 
@@ -292,7 +298,8 @@ void world_open(struct ledger_world *w)
         .config = {.account = WORLD_ACCOUNT,
                    .region = "eu-x-1",
                    .fleet = {15000, 60000},
-                   .objects = true},
+                   .objects = true,
+                   .secret = SLICE_INIT("0123456789abcdef0123456789ABCDEF")},
     };
     list_init(&w->replies);
     list_init(&w->waits);
@@ -315,6 +322,7 @@ static void world_drop(struct ledger_world *w)
     w->l = NULL;
     w->flying = NULL;
     w->request_count = 0;
+    w->call_count = 0;
     while ((n = list_pop_front(&w->replies)) != NULL) {
         struct world_reply *r = container_of(n, struct world_reply, link);
 
@@ -487,6 +495,7 @@ void world_settle(struct ledger_world *w)
         assert_true(i < 100000);
         more = world_commit(w);
         more = world_objects(w) || more;
+        more = (!w->hold_calls && world_calls(w)) || more;
         if (!more && ledger_wait_ms(w->l, w->now) == 0) {
             world_turn(w);
             more = true;
@@ -531,13 +540,18 @@ void world_advance(struct ledger_world *w, int64_t ms)
 struct ledger_machine *
 world_machine(struct ledger_world *w, const char *name, bool express, const char *definition)
 {
+    const struct asl_options options = {
+        .express = express,
+        .bound = w->config.bound,
+        .arg = w->config.bound_arg,
+    };
     struct asl_diagnostics found = {0};
     struct asl_machine *parsed;
     struct ledger_machine *m;
     struct err err;
 
     world_begin(w);
-    if (asl_machine_parse(slice_str(definition), express, ledger_turn_arena(w->l), &found, &parsed,
+    if (asl_machine_parse(slice_str(definition), &options, ledger_turn_arena(w->l), &found, &parsed,
                           &err) != OK) {
         fail_msg("%s", err.msg);
     }

@@ -35,6 +35,10 @@ struct world_lease {
     char function[WORLD_TEXT];
     char execution[WORLD_TEXT]; /* name */
     char state[WORLD_TEXT];
+    char qualifier[WORLD_TEXT];
+    char credentials[WORLD_TEXT];
+    bool log_tail;
+    bool submits;
     char *payload;
     uint32_t attempt;
     uint32_t retry_count;
@@ -116,6 +120,13 @@ struct ledger_world {
     struct world_grant *grants;
     size_t grant_count;
     uint64_t moved; /* hooks.moved calls */
+
+    struct ledger_call *calls[4096]; /* handed out, not answered */
+    size_t call_count;
+    bool hold_calls;       /* they are not answered by world_settle() */
+    bool slow_calls;       /* a call is carried out in one turn and answered in a later one */
+    uint64_t calls_made;   /* hooks.call calls */
+    uint64_t tasks_waited; /* hooks.activity_ready calls */
 };
 
 void world_open(struct ledger_world *w);
@@ -124,6 +135,19 @@ void world_close(struct ledger_world *w);
 void world_crash(struct ledger_world *w);
 enum err_code world_reopen(struct ledger_world *w, struct err *err);
 
+/* Where the next crash is, counted down over the points there are; below 0: nowhere. */
+struct world_crash_point {
+    struct ledger_world *world;
+    int left;
+    bool happened;
+};
+/* The batch under way is written and told, or a crash comes before it is written, or before anybody
+ * knows. False: there was none. */
+bool world_crash_commit(struct world_crash_point *c);
+/* All requests to the object store are answered, or carried out and a crash comes. */
+bool world_crash_objects(struct world_crash_point *c);
+void world_write_unheard(struct ledger_world *w);
+
 void world_begin(struct ledger_world *w);
 void world_end(struct ledger_world *w);
 void world_turn(struct ledger_world *w);
@@ -131,6 +155,9 @@ void world_turn(struct ledger_world *w);
 bool world_commit(struct ledger_world *w);
 /* All requests to the object store are answered; false: there was none. */
 bool world_objects(struct ledger_world *w);
+/* All calls tasks have made are carried out, in one turn; false: there was none. Known is
+ * startExecution, by machine name in the ARN; anything else fails. */
+bool world_calls(struct ledger_world *w);
 /* Turns, commits and answers until nothing is left to do now. */
 void world_settle(struct ledger_world *w);
 /* Time goes on in steps no longer than the ledger asks for, settled after each. */
@@ -167,7 +194,23 @@ enum err_code world_output(struct ledger_world *w,
                            struct world_report *report);
 void world_forget(struct world_worker *worker, size_t n);
 
+/* A task token as its holder has it. */
+struct world_token {
+    char text[WORLD_TEXT];
+    char input[WORLD_TEXT];
+};
+void world_activity(struct ledger_world *w, const char *name);
+/* In a turn of its own; false: no task waits. */
+bool world_take(struct ledger_world *w, const char *activity, struct world_token *out);
+/* SendTaskSuccess, SendTaskFailure (result NULL), SendTaskHeartbeat, in turns of their own. */
+enum err_code world_send(struct ledger_world *w, const char *token, const char *result);
+enum err_code world_beat(struct ledger_world *w, const char *token);
+/* The output of a closed execution, from disk; in `a`. */
+struct slice world_result(struct ledger_world *w, uint64_t id, struct arena *a);
+
 /* Between the world's own files: */
+void world_hook_call(void *arg, struct ledger_call *c);
+void world_hook_activity(void *arg, struct ledger_activity *a);
 struct world_lease *world_lease_find(struct world_worker *worker, struct token token);
 void world_send_mail(struct world_worker *worker);
 void world_answer_poll(struct world_worker *worker);

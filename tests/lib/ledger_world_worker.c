@@ -82,7 +82,8 @@ enum err_code world_succeed(struct ledger_world *w, unsigned worker, size_t n, c
 
     report_begin(k);
     return report_end(k, n, true,
-                      ledger_task_succeed(w->l, k->w, k->leases[n].token, slice_str(result), &err));
+                      ledger_task_succeed(w->l, k->w, k->leases[n].token, slice_str(result),
+                                          (struct slice){NULL, 0}, &err));
 }
 
 enum err_code world_fail(struct ledger_world *w, unsigned worker, size_t n, const char *error)

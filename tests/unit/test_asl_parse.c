@@ -1,68 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parse.c, fields.c, retry.c, state_*.c, check.c: what a definition becomes, and what is said of
- * one that is wrong. Texts marked "AWS" are recorded answers. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* parse.c, state.c, fields.c, retry.c, check.c and the small state_*.c: what a definition becomes,
+ * and what is said of one that is wrong. Texts marked "AWS" are recorded answers. */
 #include <stdio.h>
 
-#include <cmocka.h>
-
-#include "coordinator/asl/machine.h"
 #include "proto/base/limits.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define LAMBDA       "\"Resource\":\"arn:aws:lambda:us-east-1:123456789012:function:f\""
-
-/* The refusal without AWS's frame, one problem a part; "" where the definition is good. */
-static const char *refusal(struct arena *a, const char *text, bool express)
-{
-    static const char head[] = "Invalid State Machine Definition: '";
-    struct asl_diagnostics found = {0};
-    struct asl_machine *m = NULL;
-    struct err err = {0};
-    struct slice msg;
-
-    if (asl_machine_parse(slice_str(text), express, a, &found, &m, &err) == OK) {
-        asl_machine_free(m);
-        return "";
-    }
-    assert_int_equal(err.code, ERR_INVALID_DEFINITION);
-    assert_null(m);
-    msg = slice_str(err.msg);
-    assert_true(slice_starts_with(msg, slice_str(head)) && slice_ends_with(msg, SLICE("'")));
-    return arena_str(a, slice_head(slice_from(msg, sizeof(head) - 1), msg.len - sizeof(head)));
-}
-
-struct example {
-    const char *text;
-    const char *expected;
-};
-
-/* Each text as it stands. */
-static void check(const struct example *examples, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct arena a = {0};
-
-        assert_string_equal(refusal(&a, examples[i].text, false), examples[i].expected);
-        arena_fini(&a);
-    }
-}
-
-/* Each text as the fields of the one state "S". */
-static void check_state(const struct example *examples, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct arena a = {0};
-        const char *text = arena_str(
-            &a, arena_printf(&a, "{\"StartAt\":\"S\",\"States\":{\"S\":{%s}}}", examples[i].text));
-
-        assert_string_equal(refusal(&a, text, false), examples[i].expected);
-        arena_fini(&a);
-    }
-}
+#include "tests/lib/asl_refusal.h"
 
 static void test_asl_parse__document(void **state)
 {
@@ -78,24 +20,33 @@ static void test_asl_parse__document(void **state)
          "line: "
          "1, column: 4] at [Source: (String)\"not a definition\"; line: 1, column: 4]"},
         /* Ours */
-        {"[]", "SCHEMA_VALIDATION_FAILED: Expected value of type Object at /"},
+        {"[]", "SCHEMA_VALIDATION_FAILED: Expected value of type [OBJECT] at /"},
         {"", "MISSING_DESCRIPTION: The definition is empty at null"},
         {"{\"StartAt\":\"A\",\"States\":{}}",
-         "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States"},
+         SCHEMA "Value cannot be empty at /States, MISSING_TRANSITION_TARGET: Missing 'Next' "
+                "target: A at /StartAt, MISSING_END_STATE: Workflow has no terminal state at null"},
         {"{\"StartAt\":\"A\",\"States\":[]}",
-         "SCHEMA_VALIDATION_FAILED: Expected value of type Object at /States"},
-        {"{\"StartAt\":\"A\",\"Stats\":1,\"Version\":\"2.0\",\"TimeoutSeconds\":0,\"States\":{"
+         "SCHEMA_VALIDATION_FAILED: Expected value of type [OBJECT] at /States"},
+        {"{\"StartAt\":\"A\",\"Stats\":1,\"Version\":\"2.0\",\"TimeoutSeconds\":-1,\"States\":{"
          "\"A\":{"
          "\"Type\":\"Succeed\"}}}",
          "SCHEMA_VALIDATION_FAILED: Field 'Stats' is not supported at /, SCHEMA_VALIDATION_FAILED: "
-         "The "
-         "field 'Version' should have one of these values: [1.0] at /Version, "
-         "SCHEMA_VALIDATION_FAILED: "
-         "Minimum value is 1 at /TimeoutSeconds"},
+         "Value should be one of the following: [1.0] at /Version, SCHEMA_VALIDATION_FAILED: "
+         "Minimum value is 0 at /TimeoutSeconds"},
+        {"{'StartAt':'A','TimeoutSeconds':0,'States':{'A':{'Type':'Succeed'}}}", ""},
+        {"{'StartAt':'A','QueryLanguage':'jsonpath','States':{'A':{'Type':'Succeed'}}}",
+         SCHEMA "Value should be one of the following: [JSONPath, JSONata] at /QueryLanguage"},
+        {"{'StartAt':'A','QueryLanguage':5,'States':{'A':{'Type':'Succeed'}}}",
+         SCHEMA "Expected value of type [STRING] at /QueryLanguage"},
+        {"{'States':{'A':{'Type':'Succeed'}}}", SCHEMA "These fields are required: [StartAt] at /"},
         {"{\"StartAt\":\"A\",\"States\":{\"A\":5}}",
-         "SCHEMA_VALIDATION_FAILED: Expected value of type Object at /States/A"},
+         SCHEMA "Expected value of type [OBJECT] at /States/A, "
+                "MISSING_END_STATE: Workflow has no terminal state at null"},
+        {"  \n", "MISSING_DESCRIPTION: The definition is empty at null"},
+        {"{\"StartAt\":\"\",\"States\":{\"\":{\"Type\":\"Succeed\"}}}",
+         "INVALID_STATE_NAME: State name cannot be empty at /States/"},
         {"{\"StartAt\":5,\"States\":{\"A\":{\"Type\":\"Succeed\"}}}",
-         "SCHEMA_VALIDATION_FAILED: Expected value of type String at /StartAt"},
+         "SCHEMA_VALIDATION_FAILED: Expected value of type [STRING] at /StartAt"},
     };
 
     (void)state;
@@ -148,19 +99,23 @@ static void test_asl_parse__graph(void **state)
 static void test_asl_parse__state(void **state)
 {
     static const struct example examples[] = {
-        {"\"End\":true",
-         "SCHEMA_VALIDATION_FAILED: These fields are required: [Type] at /States/S"},
-        {"\"Type\":\"Nothing\"", "SCHEMA_VALIDATION_FAILED: The field 'Type' should have one of "
-                                 "these values: [Task, Wait, Pass, "
-                                 "Succeed, Fail, Choice, Parallel, Map] at /States/S/Type"},
+        {"\"End\":true", "SCHEMA_VALIDATION_FAILED: The field 'Type' is required at /States/S"},
+        {"'Comment':'c'", SCHEMA "The field 'Type' is required at /States/S, "
+                                 "MISSING_END_STATE: Workflow has no terminal state at null"},
+        {"\"Type\":\"Nothing\",\"End\":true",
+         "SCHEMA_VALIDATION_FAILED: The field 'Type' should have one of "
+         "these values: [Task, Wait, Pass, "
+         "Succeed, Fail, Choice, Parallel, Map] at /States/S/Type"},
         {"\"Type\":\"Pass\"",
-         "SCHEMA_VALIDATION_FAILED: One of these fields is required: [Next, End] at /States/S"},
+         SCHEMA "This object should have only one of the following fields: [Next, End] at "
+                "/States/S, MISSING_END_STATE: Workflow has no terminal state at null"},
         {"\"Type\":\"Pass\",\"End\":true,\"Next\":\"S\"",
-         "SCHEMA_VALIDATION_FAILED: Only one of these fields can be given: [Next, End] at "
+         "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [Next, End] "
+         "at "
          "/States/S"},
         {"\"Type\":\"Pass\",\"End\":false",
          "SCHEMA_VALIDATION_FAILED: The field 'End' should have one of these values: [true] at "
-         "/States/S/End"},
+         "/States/S/End, MISSING_END_STATE: Workflow has no terminal state at null"},
         {"\"Type\":\"Wait\",\"Seconds\":1,\"End\":true,\"ResultPath\":null",
          "SCHEMA_VALIDATION_FAILED: Field 'ResultPath' is not supported at /States/S"},
         {"\"Type\":\"Pass\",\"End\":true,\"Retry\":[]",
@@ -172,8 +127,17 @@ static void test_asl_parse__state(void **state)
          "only "
          "supported for the 'JSONata' QueryLanguage at /States/S"},
         {"\"Type\":\"Pass\",\"End\":true,\"InputPath\":\"a\"",
-         "SCHEMA_VALIDATION_FAILED: Value is not a valid JSONPath: a path must begin with '$' at "
-         "/States/S/InputPath"},
+         "SCHEMA_VALIDATION_FAILED: Value must be a valid JSONPath. at /States/S/InputPath"},
+        {"'Type':'Pass','End':true,'OutputPath':'$.'",
+         SCHEMA "Value must be a valid JSONPath. at /States/S/OutputPath"},
+        {"'Type':'Pass','End':true,'ResultPath':'a'",
+         SCHEMA "Value must be a valid JSONPath. at /States/S/ResultPath"},
+        {"'Type':'Pass','End':true,'InputPath':5",
+         SCHEMA "Expected value of type [STRING] at /States/S/InputPath"},
+        {"'Type':'Pass','End':true,'InputPath':null,'OutputPath':null,'ResultPath':null", ""},
+        {"'Type':'Pass','End':true,'QueryLanguage':'JSONPATH'",
+         SCHEMA "Value should be one of the following: [JSONPath, JSONata] at "
+                "/States/S/QueryLanguage"},
         {"\"Type\":\"Pass\",\"End\":true,\"ResultPath\":\"$.*\"",
          "SCHEMA_VALIDATION_FAILED: Value is not a Reference Path: '*' is not allowed at "
          "/States/S/ResultPath"},
@@ -182,10 +146,18 @@ static void test_asl_parse__state(void **state)
          "at "
          "/States/S/ResultPath"},
         {"\"Type\":\"Pass\",\"End\":true,\"Parameters\":\"$\"",
-         "SCHEMA_VALIDATION_FAILED: Expected value of type Object at /States/S/Parameters"},
-        {"\"Type\":\"Wait\",\"End\":true", "SCHEMA_VALIDATION_FAILED: One of these fields is "
-                                           "required: [Seconds, SecondsPath, Timestamp, "
-                                           "TimestampPath] at /States/S"},
+         "SCHEMA_VALIDATION_FAILED: Expected value of type [OBJECT] at /States/S/Parameters"},
+        {"'Type':'Wait','End':true",
+         SCHEMA "This object should have only one of the following fields: [SecondsPath, Seconds, "
+                "TimestampPath, Timestamp] at /States/S"},
+        {"'Type':'Wait','End':true,'Seconds':1,'Timestamp':'2016-12-05T21:29:29Z'",
+         SCHEMA "There should only be one of the following fields: [SecondsPath, Seconds, "
+                "TimestampPath, Timestamp] at /States/S"},
+        {"'Type':'Wait','End':true,'Seconds':-1", SCHEMA "Minimum value is 0 at /States/S/Seconds"},
+        {"'Type':'Wait','End':true,'Seconds':1.5",
+         SCHEMA "Expected value of type Integer at /States/S/Seconds"},
+        {"'Type':'Wait','End':true,'SecondsPath':'$.*'",
+         SCHEMA "Value is not a Reference Path: '*' is not allowed at /States/S/SecondsPath"},
         {"\"Type\":\"Wait\",\"End\":true,\"Seconds\":100000000",
          "SCHEMA_VALIDATION_FAILED: Maximum value is 99999999 at /States/S/Seconds"},
         {"\"Type\":\"Wait\",\"End\":true,\"Seconds\":99999999", ""},
@@ -195,7 +167,8 @@ static void test_asl_parse__state(void **state)
          "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at "
          "/States/S/Timestamp"},
         {"\"Type\":\"Fail\",\"Error\":\"a\",\"ErrorPath\":\"$.a\"",
-         "SCHEMA_VALIDATION_FAILED: Only one of these fields can be given: [Error, ErrorPath] at "
+         "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [Error, "
+         "ErrorPath] at "
          "/States/S"},
         {"\"Type\":\"Fail\",\"CausePath\":\"States.Array(1)\"",
          "SCHEMA_VALIDATION_FAILED: The value for the field 'CausePath' must be a valid JSONPath "
@@ -204,45 +177,107 @@ static void test_asl_parse__state(void **state)
     };
 
     (void)state;
-    check_state(examples, COUNT(examples));
+    check_state(examples, COUNT(examples), NULL);
 }
+
+/* Choice "S" with these fields beside its Type; "T" ends the machine. */
+static void check_choice(const struct example *examples, size_t count)
+{
+    check_in("{'StartAt':'S','States':{'S':{'Type':'Choice',", examples, count,
+             "},'T':{'Type':'Succeed'}}}", NULL);
+}
+
+#define RULE(fields) "'Choices':[{'Next':'T'," fields "}]"
+#define AT_RULE      " at /States/S/Choices[0]"
+#define OPERATORS                                                                                  \
+    "[StringEquals, IsBoolean, StringLessThan, IsNumeric, BooleanEquals, "                         \
+    "StringLessThanEqualsPath, NumericLessThan, NumericGreaterThan, NumericLessThanPath, "         \
+    "StringMatches, TimestampLessThanEqualsPath, NumericEquals, TimestampGreaterThan, "            \
+    "StringGreaterThanEqualsPath, TimestampGreaterThanEqualsPath, TimestampLessThanEquals, "       \
+    "NumericLessThanEqualsPath, TimestampEquals, BooleanEqualsPath, IsTimestamp, "                 \
+    "StringLessThanEquals, NumericLessThanEquals, StringLessThanPath, TimestampGreaterThanPath, "  \
+    "StringGreaterThan, StringGreaterThanPath, IsString, StringEqualsPath, "                       \
+    "TimestampEqualsPath, TimestampLessThan, StringGreaterThanEquals, NumericGreaterThanPath, "    \
+    "NumericGreaterThanEquals, NumericEqualsPath, TimestampLessThanPath, IsNull, IsPresent, "      \
+    "TimestampGreaterThanEquals, NumericGreaterThanEqualsPath]"
 
 static void test_asl_parse__choice(void **state)
 {
     static const struct example examples[] = {
-        {"\"Type\":\"Choice\"",
-         "SCHEMA_VALIDATION_FAILED: These fields are required: [Choices] at /States/S"},
-        {"\"Type\":\"Choice\",\"Choices\":[]",
-         "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/Choices"},
+        {"'Default':'T'", SCHEMA "These fields are required: [Choices] at /States/S"},
+        {"'Choices':[]", SCHEMA "Value cannot be empty at /States/S/Choices"},
+        {"'Choices':[5]", SCHEMA "Expected value of type [OBJECT]" AT_RULE},
         /* AWS */
-        {"\"Type\":\"Choice\",\"Choices\":[{\"Variable\":\"$\",\"StringMatches\":\"Test\"}]",
-         "SCHEMA_VALIDATION_FAILED: These fields are required: [Next] at /States/S/Choices[0]"},
-        {"\"Type\":\"Choice\",\"Choices\":[{\"Variable\":\"$.a\",\"Next\":\"S\"}]",
-         "SCHEMA_VALIDATION_FAILED: A choice rule must have exactly one comparison operator at "
-         "/States/S/Choices[0]"},
-        {"\"Type\":\"Choice\",\"Choices\":[{\"Variable\":\"$.a\",\"IsNull\":1,\"Next\":\"S\"}]",
-         "SCHEMA_VALIDATION_FAILED: Expected value of type Boolean at /States/S/Choices[0]/IsNull"},
-        {"\"Type\":\"Choice\",\"Choices\":[{\"IsNull\":true,\"Next\":\"S\"}]",
-         "SCHEMA_VALIDATION_FAILED: These fields are required: [Variable] at /States/S/Choices[0]"},
-        {"\"Type\":\"Choice\",\"Choices\":[{\"Not\":{\"Variable\":\"$.a\",\"IsNull\":true,\"Next\":"
-         "\"S\"},"
-         "\"Next\":\"S\"}]",
-         "SCHEMA_VALIDATION_FAILED: Field 'Next' is not supported at /States/S/Choices[0]/Not"},
-        {"\"Type\":\"Choice\",\"Choices\":[{\"And\":[],\"Next\":\"S\"}]",
-         "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/Choices[0]/And"},
-        {"\"Type\":\"Choice\",\"Choices\":[{\"And\":[5],\"Next\":\"S\"}]",
-         "SCHEMA_VALIDATION_FAILED: Expected value of type Object at /States/S/Choices[0]/And[0]"},
-        {"\"Type\":\"Choice\",\"Choices\":[{\"Variable\":\"$.a\",\"TimestampEquals\":\"x\","
-         "\"Next\":\"S\"}]",
-         "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at "
-         "/States/S/Choices[0]/TimestampEquals"},
-        {"\"Type\":\"Choice\",\"Choices\":[{\"Variable\":\"$..a\",\"IsNull\":true,\"Next\":\"S\"}]",
-         "SCHEMA_VALIDATION_FAILED: Value is not a Reference Path: '..' is not allowed at "
-         "/States/S/Choices[0]/Variable"},
+        {"'Choices':[{'Variable':'$','StringMatches':'Test'}]",
+         SCHEMA "These fields are required: [Next]" AT_RULE},
+        {RULE("'Variable':'$.a'"),
+         SCHEMA "This object should have only one of the following fields: " OPERATORS AT_RULE},
+        {RULE("'Variable':'$.a','IsNull':true,'StringEquals':'b'"),
+         SCHEMA "There should only be one of the following fields: " OPERATORS AT_RULE},
+        {RULE("'Variable':'status','IsNull':true"), SCHEMA
+         "Value is not a Reference Path: Reference path didn't start with '$'" AT_RULE "/Variable"},
+        {RULE("'Variable':'$.a','StringEqualsPath':'b'"),
+         SCHEMA "Value is not a Reference Path: Reference path didn't start with '$'" AT_RULE
+                "/StringEqualsPath"},
+        {RULE("'IsNull':true"), SCHEMA "The object must have only one of the following fields, "
+                                       "[And, Or, Not, Variable, Condition]" AT_RULE},
+        {RULE("'Variable':'$.a','IsNull':true,'And':[]"),
+         SCHEMA "The object must have only one of the following fields, "
+                "[And, Or, Not, Variable, Condition]" AT_RULE},
+        {RULE("'Not':{'Variable':'$.a','IsNull':true,'Next':'T'}"),
+         SCHEMA "Field 'Next' is not supported" AT_RULE "/Not"},
+        {RULE("'And':[]"), SCHEMA "Value cannot be empty" AT_RULE "/And"},
+        {RULE("'Or':[]"), SCHEMA "Value cannot be empty" AT_RULE "/Or"},
+        {RULE("'Condition':true"),
+         SCHEMA "The QueryLanguage is set to 'JSONPath', but field 'Condition' is only supported "
+                "for the 'JSONata' QueryLanguage" AT_RULE},
+        /* Ours */
+        {RULE("'Variable':'$.a','IsNull':1"),
+         SCHEMA "Expected value of type [BOOLEAN]" AT_RULE "/IsNull"},
+        {RULE("'Variable':'$.a','NumericEquals':'1'"),
+         SCHEMA "Expected value of type [NUMBER]" AT_RULE "/NumericEquals"},
+        {RULE("'And':[5]"), SCHEMA "Expected value of type [OBJECT]" AT_RULE "/And[0]"},
+        {RULE("'Not':{'Not':{}}"), SCHEMA "The object must have only one of the following fields, "
+                                          "[And, Or, Not, Variable, Condition]" AT_RULE "/Not/Not"},
+        {RULE("'And':[{'Variable':'$.a','IsNull':true}],'IsNull':true"),
+         SCHEMA "Field 'IsNull' is not supported" AT_RULE},
+        {RULE("'Variable':'$.a','IsNull':true,'Other':1"),
+         SCHEMA "Field 'Other' is not supported" AT_RULE},
+        {RULE("'Variable':'$.a','TimestampEquals':'x'"),
+         SCHEMA "String does not match RFC3339 timestamp" AT_RULE "/TimestampEquals"},
+        {RULE("'Variable':'$.a[','IsNull':true"),
+         SCHEMA "Value is not a Reference Path: '[' must be followed by a quote, a number, '*' or "
+                "'?('" AT_RULE "/Variable"},
+        /* Variable may be any path, the right side names one node. */
+        {RULE("'Variable':'$..a','IsNull':true"), ""},
+        {RULE("'Variable':'$.a[?(@.b > 1)]','IsPresent':true"), ""},
+        {RULE("'Variable':'$$.Execution.Name','StringEqualsPath':'$v.a'"), ""},
+        {RULE("'Variable':'$.a','StringEqualsPath':'$..a'"),
+         SCHEMA "Value is not a Reference Path: '..' is not allowed" AT_RULE "/StringEqualsPath"},
     };
 
     (void)state;
-    check_state(examples, COUNT(examples));
+    check_choice(examples, COUNT(examples));
+}
+
+/* Each operator makes a rule of its own. */
+static void test_asl_parse__choice_operators(void **state)
+{
+    static const struct example examples[] = {
+#define CHOICE_OPERATOR(name, type, relation, twin)                                                \
+    {RULE("'Variable':'$.a','" name "':" CHOICE_##type), ""},                                      \
+        {twin ? RULE("'Variable':'$.a','" name "Path':'$.b'") : "'Choices':[" GOOD_RULE "]", ""},
+#define CHOICE_STRING    "'a'"
+#define CHOICE_NUMERIC   "1.5"
+#define CHOICE_BOOLEAN   "true"
+#define CHOICE_TIMESTAMP "'2001-01-01T12:00:00Z'"
+#define GOOD_RULE        "{'Variable':'$.a','IsNull':true,'Next':'T'}"
+#include "coordinator/asl/choice.def"
+#undef CHOICE_OPERATOR
+    };
+
+    (void)state;
+    check_choice(examples, COUNT(examples));
 }
 
 #define TASK "\"Type\":\"Task\",\"End\":true," LAMBDA ","
@@ -255,123 +290,54 @@ static void test_asl_parse__retry_and_catch(void **state)
                                 "[ErrorEquals] at /States/S/Retry[0]"},
         {TASK "\"Retry\":[{\"ErrorEquals\":[]}]",
          "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/S/Retry[0]/ErrorEquals"},
-        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"IntervalSeconds\":0}]",
-         "SCHEMA_VALIDATION_FAILED: Minimum value is 1 at /States/S/Retry[0]/IntervalSeconds"},
+        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"IntervalSeconds\":0}]", ""},
+        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"IntervalSeconds\":-1}]",
+         "SCHEMA_VALIDATION_FAILED: Minimum value is 0 at /States/S/Retry[0]/IntervalSeconds"},
         {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"BackoffRate\":0.9}]",
          "SCHEMA_VALIDATION_FAILED: Minimum value is 1.0 at /States/S/Retry[0]/BackoffRate"},
         {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"BackoffRate\":1.0,\"MaxAttempts\":0}]", ""},
-        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"MaxDelaySeconds\":31622400}]",
-         "SCHEMA_VALIDATION_FAILED: Maximum value is 31622399 at "
+        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"MaxDelaySeconds\":31622400}]", ""},
+        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"MaxDelaySeconds\":31622401}]",
+         "SCHEMA_VALIDATION_FAILED: Maximum value is 31622400 at "
          "/States/S/Retry[0]/MaxDelaySeconds"},
         {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"MaxDelaySeconds\":1}]",
          "SCHEMA_VALIDATION_FAILED: 'MaxDelaySeconds' must be greater than 'IntervalSeconds' at "
          "/States/S/Retry[0]/MaxDelaySeconds"},
         {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"JitterStrategy\":\"HALF\"}]",
-         "SCHEMA_VALIDATION_FAILED: The field 'JitterStrategy' should have one of these values: "
-         "[FULL, "
-         "NONE] at /States/S/Retry[0]/JitterStrategy"},
+         SCHEMA "Value should be one of the following: [NONE, FULL] at "
+                "/States/S/Retry[0]/JitterStrategy"},
         {TASK "\"Retry\":[{\"ErrorEquals\":[\"States.ALL\",\"a\"]}]",
-         "SCHEMA_VALIDATION_FAILED: 'States.ALL' must be the only value in 'ErrorEquals' and must "
-         "be in "
-         "the last retrier or catcher at /States/S/Retry[0]/ErrorEquals"},
+         SCHEMA "States.ALL must appear alone and at end of list at "
+                "/States/S/Retry[0]/ErrorEquals"},
         {TASK "\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"]},{\"ErrorEquals\":[\"a\"]}]",
-         "SCHEMA_VALIDATION_FAILED: 'States.ALL' must be the only value in 'ErrorEquals' and must "
-         "be in "
-         "the last retrier or catcher at /States/S/Retry[0]/ErrorEquals"},
+         SCHEMA "States.ALL must appear alone and at end of list at "
+                "/States/S/Retry[0]/ErrorEquals"},
         {TASK "\"Catch\":[{\"ErrorEquals\":[\"a\"]}]",
          "SCHEMA_VALIDATION_FAILED: These fields are required: [Next] at /States/S/Catch[0]"},
-        {TASK "\"Catch\":[{\"ErrorEquals\":[\"a\"],\"Next\":\"S\",\"Assign\":{}}]",
-         "NOT_SUPPORTED: Field 'Assign' is not supported yet at /States/S/Catch[0]/Assign"},
+        {TASK "\"Catch\":[{\"ErrorEquals\":[\"a\"],\"Next\":\"S\",\"Assign\":{}}]", ""},
+        {TASK "\"Catch\":[{\"ErrorEquals\":[\"a\"],\"Next\":\"S\",\"Output\":{}}]",
+         SCHEMA "The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for "
+                "the 'JSONata' QueryLanguage at /States/S/Catch[0]"},
+        {TASK "\"Catch\":[{\"ErrorEquals\":[\"a\"],\"Next\":\"S\",\"ResultPath\":\"$..a\"}]",
+         SCHEMA "Value is not a Reference Path: '..' is not allowed at "
+                "/States/S/Catch[0]/ResultPath"},
+        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"MaxAttempts\":-1}]",
+         SCHEMA "Minimum value is 0 at /States/S/Retry[0]/MaxAttempts"},
+        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"Next\":\"S\"}]",
+         SCHEMA "Field 'Next' is not supported at /States/S/Retry[0]"},
         {TASK "\"Retry\":[5]",
-         "SCHEMA_VALIDATION_FAILED: Expected value of type Object at /States/S/Retry[0]"},
+         "SCHEMA_VALIDATION_FAILED: Expected value of type [OBJECT] at /States/S/Retry[0]"},
         {TASK "\"TimeoutSeconds\":5,\"HeartbeatSeconds\":5",
          "SCHEMA_VALIDATION_FAILED: 'HeartbeatSeconds' must be smaller than 'TimeoutSeconds' at "
          "/States/S"},
         {TASK "\"TimeoutSeconds\":5,\"TimeoutSecondsPath\":\"$.t\"",
-         "SCHEMA_VALIDATION_FAILED: Only one of these fields can be given: [TimeoutSeconds, "
+         "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: "
+         "[TimeoutSeconds, "
          "TimeoutSecondsPath] at /States/S"},
     };
 
     (void)state;
-    check_state(examples, COUNT(examples));
-}
-
-#define RESOURCE "\"Type\":\"Task\",\"End\":true,\"Resource\":"
-
-static void test_asl_parse__resources(void **state)
-{
-    static const struct example examples[] = {
-        /* AWS */
-        {RESOURCE "\"arn:aws:states:::dynamodb:query\"",
-         "SCHEMA_VALIDATION_FAILED: The resource provided arn:aws:states:::dynamodb:query is not "
-         "recognized. The value is not a valid resource ARN, or the resource is not available in "
-         "this "
-         "region. at /States/S/Resource"},
-        {RESOURCE "\"createToken\"",
-         "SCHEMA_VALIDATION_FAILED: Value is not a valid resource ARN at /States/S/Resource"},
-        /* Ours */
-        {RESOURCE "\"arn:aws:states:::glue:startJobRun.sync\"",
-         "NOT_SUPPORTED: Service integration 'glue:startJobRun.sync' is not supported yet at "
-         "/States/S/Resource"},
-        {RESOURCE "\"arn:aws:states:::aws-sdk:s3:getObject\"",
-         "NOT_SUPPORTED: Service integration 'aws-sdk:s3:getObject' is not supported yet at "
-         "/States/S/Resource"},
-        {RESOURCE "\"arn:aws:states:us-east-1:1:activity:a\"",
-         "NOT_SUPPORTED: Activity resources are not supported yet at /States/S/Resource"},
-        {RESOURCE
-         "\"arn:aws:states:::lambda:invoke.sync:2\",\"Parameters\":{\"FunctionName\":\"f\"}",
-         "NOT_SUPPORTED: Service integration 'lambda:invoke.sync:2' is not supported yet at "
-         "/States/S/Resource"},
-        {RESOURCE "\"arn:aws:lambda:r:1:function:f:\"",
-         "SCHEMA_VALIDATION_FAILED: The resource provided arn:aws:lambda:r:1:function:f: is not "
-         "recognized. The value is not a valid resource ARN, or the resource is not available in "
-         "this "
-         "region. at /States/S/Resource"},
-        {RESOURCE "\"arn:aws:states:::lambda:invoke\",\"Parameters\":{\"Payload\":1,\"Func\":2}",
-         "SCHEMA_VALIDATION_FAILED: The field 'Func' is not supported by Step Functions at "
-         "/States/S/Parameters, SCHEMA_VALIDATION_FAILED: The field 'FunctionName' is required but "
-         "was "
-         "missing at /States/S/Parameters"},
-        {RESOURCE "\"arn:aws:states:::lambda:invoke\",\"Parameters\":{\"FunctionName.$\":\"$.f\"}",
-         ""},
-        {"\"Type\":\"Map\",\"End\":true,\"ItemProcessor\":{}",
-         "NOT_SUPPORTED: State type 'Map' is not supported yet at /States/S/Type"},
-        {"\"Type\":\"Pass\",\"End\":true,\"Assign\":{}",
-         "NOT_SUPPORTED: Field 'Assign' is not supported yet at /States/S/Assign"},
-        {"\"Type\":\"Pass\",\"End\":true,\"QueryLanguage\":\"JSONata\"",
-         "NOT_SUPPORTED: QueryLanguage 'JSONata' is not supported yet at /States/S/QueryLanguage"},
-    };
-
-    (void)state;
-    check_state(examples, COUNT(examples));
-}
-
-/* AWS; the second text has two blanks before " at". */
-static void test_asl_parse__express(void **state)
-{
-    static const struct example examples[] = {
-        {RESOURCE "\"arn:aws:states:::glue:startJobRun.sync\"",
-         "SCHEMA_VALIDATION_FAILED: Express state machine does not support '.sync' service "
-         "integration "
-         "at /States/S/Resource"},
-        {RESOURCE "\"arn:aws:states:::sns:publish.waitForTaskToken\"",
-         "SCHEMA_VALIDATION_FAILED: Express state machine does not support '.waitForTaskToken' "
-         "service "
-         "integration  at /States/S/Resource"},
-        {RESOURCE "\"arn:aws:states:us-east-1:1:activity:a\"",
-         "SCHEMA_VALIDATION_FAILED: Express state machine does not support Activity ARN at "
-         "/States/S/Resource"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(examples); i++) {
-        struct arena a = {0};
-        const char *text = arena_str(
-            &a, arena_printf(&a, "{\"StartAt\":\"S\",\"States\":{\"S\":{%s}}}", examples[i].text));
-
-        assert_string_equal(refusal(&a, text, true), examples[i].expected);
-        arena_fini(&a);
-    }
+    check_state(examples, COUNT(examples), NULL);
 }
 
 /* A pipeline stage as CDK writes it. */
@@ -383,7 +349,8 @@ static const char stage[] =
     "\"Stage1\":{\"Next\":\"Done\",\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"],"
     "\"IntervalSeconds\":20,"
     "\"MaxAttempts\":2,\"BackoffRate\":1.5,\"MaxDelaySeconds\":60,\"JitterStrategy\":\"FULL\"}],"
-    "\"Catch\":[{\"ErrorEquals\":[\"A\",\"B\"],\"ResultPath\":\"$.e\",\"Next\":\"Sorry\"}],"
+    "\"Catch\":[{\"ErrorEquals\":[\"A\",\"B\"],\"ResultPath\":\"$.e\",\"Next\":\"Sorry\","
+    "\"Assign\":{\"e.$\":\"$.Error\"}}],"
     "\"Type\":\"Task\",\"ResultPath\":null,\"Resource\":\"arn:aws:states:::lambda:invoke\","
     "\"Parameters\":{"
     "\"FunctionName\":\"arn:aws:lambda:us-east-1:123456789012:function:Stage1\",\"Payload\":{"
@@ -402,7 +369,10 @@ static void test_asl_parse__machine(void **state)
     struct err err;
 
     (void)state;
-    assert_int_equal(asl_machine_parse(slice_str(stage), true, &a, &found, &m, &err), OK);
+    static const struct asl_options express = {.express = true};
+
+    (void)state;
+    assert_int_equal(asl_machine_parse(slice_str(stage), &express, &a, &found, &m, &err), OK);
     assert_int_equal(found.count, 0);
     assert_int_equal(m->state_count, 4);
     assert_int_equal(m->scope_count, 1);
@@ -419,7 +389,7 @@ static void test_asl_parse__machine(void **state)
     assert_int_equal(st->choice.default_next, 1);
 
     st = &m->states[1];
-    assert_true(slice_eq_str(st->name, "Stage1") && slice_eq_str(st->pointer, "/States/Stage1"));
+    assert_true(slice_eq_str(st->name, "Stage1"));
     assert_int_equal(st->next, 2);
     assert_false(st->end);
     assert_int_equal(st->result_path.is, ASL_PATH_NULL);
@@ -438,6 +408,7 @@ static void test_asl_parse__machine(void **state)
     assert_int_equal(st->catcher_count, 1);
     assert_int_equal(st->catchers[0].error_count, 2);
     assert_int_equal(st->catchers[0].next, 3);
+    assert_non_null(st->catchers[0].assign);
     assert_int_equal(st->catchers[0].result_path.is, ASL_PATH_SET);
 
     st = &m->states[2];
@@ -461,7 +432,7 @@ static void test_asl_parse__retry_defaults(void **state)
     struct err err;
 
     (void)state;
-    assert_int_equal(asl_machine_parse(text, false, &a, &found, &m, &err), OK);
+    assert_int_equal(asl_machine_parse(text, NULL, &a, &found, &m, &err), OK);
     assert_int_equal(m->states[0].retriers[0].interval_s, 1);
     assert_int_equal(m->states[0].retriers[0].max_attempts, 3);
     assert_true(m->states[0].retriers[0].backoff_rate > 1.99);
@@ -471,24 +442,103 @@ static void test_asl_parse__retry_defaults(void **state)
     arena_fini(&a);
 }
 
-/* Warnings stand beside success. */
-static void test_asl_parse__warnings(void **state)
+/* Nothing to walk, nothing at all, a walk. */
+static void test_asl_parse__path_fields(void **state)
 {
-    static const struct slice text = SLICE_INIT(
-        "{\"StartAt\":\"S\",\"States\":{\"S\":{\"Type\":\"Pass\",\"End\":true,\"Result\":{\"a\":[{"
-        "\"x.$\":\"$.y\"}]}}}}");
+    struct arena a = {0};
+    struct asl_machine *m =
+        good(&a,
+             "{'StartAt':'S','States':{'S':{'Type':'Pass','End':true,'InputPath':'$',"
+             "'OutputPath':null,'ResultPath':'$.a'}}}",
+             NULL);
+    const struct asl_state *st = &m->states[0];
+
+    (void)state;
+    assert_int_equal(st->input_path.is, ASL_PATH_DEFAULT);
+    assert_int_equal(st->output_path.is, ASL_PATH_NULL);
+    assert_int_equal(st->result_path.is, ASL_PATH_SET);
+    assert_non_null(st->result_path.path);
+    assert_true(slice_eq_str(st->result_path.text, "$.a"));
+    asl_machine_free(m);
+    arena_fini(&a);
+}
+
+/* What stands in the one state "S", and the warnings. */
+static void check_warnings(const char *fields, const struct example *expected, size_t count)
+{
     struct arena a = {0};
     struct asl_diagnostics found = {0};
     struct asl_machine *m = NULL;
     struct err err;
+    struct slice text =
+        arena_printf(&a, "{\"StartAt\":\"S\",\"States\":{\"S\":{%s}}}", quoted(&a, fields));
 
-    (void)state;
-    assert_int_equal(asl_machine_parse(text, false, &a, &found, &m, &err), OK);
-    assert_int_equal(found.count, 1);
-    assert_int_equal(found.items[0].severity, ASL_WARNING);
-    assert_string_equal(found.items[0].code, "PASS_RESULT_IS_STATIC");
+    assert_int_equal(asl_machine_parse(text, NULL, &a, &found, &m, &err), OK);
+    assert_int_equal(found.count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(found.items[i].severity, ASL_WARNING);
+        assert_string_equal(found.items[i].code, expected[i].text);
+        assert_string_equal(arena_str(&a, found.items[i].location), expected[i].expected);
+    }
     asl_machine_free(m);
     arena_fini(&a);
+}
+
+/* Warnings stand beside success. */
+static void test_asl_parse__path_like_values(void **state)
+{
+    static const struct example fail[] = {{"NO_PATH", "/States/S/Error"},
+                                          {"NO_PATH", "/States/S/Cause"}};
+    static const struct example template[] = {{"NO_DOLLAR", "/States/S/Parameters"}};
+    static const struct example result[] = {{"PASS_RESULT_IS_STATIC", "/States/S/Result"}};
+
+    (void)state;
+    check_warnings("'Type':'Fail','Error':'$.e','Cause':'$$.c'", fail, 2);
+    check_warnings("'Type':'Fail','Error':'$','Cause':'5 $.'", NULL, 0);
+    check_warnings("'Type':'Pass','End':true,'Parameters':{'a':'$.b'}", template, 1);
+    check_warnings("'Type':'Pass','End':true,'Result':{'a':['$.b']}", result, 1);
+    check_warnings("'Type':'Pass','End':true,'Result':{'a.$':5}", result, 1);
+    check_warnings("'Type':'Pass','End':true,'Result':{'a':'$5'}", NULL, 0);
+}
+
+/* Code, place and text of the first warning, as the API's documentation shows them. */
+static void test_asl_parse__warnings(void **state)
+{
+    static const struct example examples[] = {
+        {"'Type':'Pass','End':true,'Result':{'a':[{'c.$':'$.y'}],'d.$':'$.x'}",
+         "PASS_RESULT_IS_STATIC at /States/S/Result: The value of 'c.$' will not evaluate as a "
+         "JSONPath or Intrinsic Function at runtime. Instead of 'Result', use 'Parameters' to "
+         "evaluate it as a JSONPath or Intrinsic Function at runtime."},
+        {"'Type':'Pass','End':true,'Result':{'a':{},'b':[1,['$.y']]}",
+         "PASS_RESULT_IS_STATIC at /States/S/Result: The value of 'b' will not evaluate as a "
+         "JSONPath or Intrinsic Function at runtime. Instead of 'Result', use 'Parameters' to "
+         "evaluate it as a JSONPath or Intrinsic Function at runtime."},
+        {"'Type':'Fail','Cause':'$.c'",
+         "NO_PATH at /States/S/Cause: The value of 'Cause' looks like a JSONPath. Instead of "
+         "'Cause', use 'CausePath' to evaluate it as a JSONPath at runtime."},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(examples); i++) {
+        struct arena a = {0};
+        struct asl_diagnostics found = {0};
+        struct asl_machine *m = NULL;
+        struct err err;
+        const struct asl_diagnostic *d;
+        struct slice text = arena_printf(&a, "{\"StartAt\":\"S\",\"States\":{\"S\":{%s}}}",
+                                         quoted(&a, examples[i].text));
+
+        assert_int_equal(asl_machine_parse(text, NULL, &a, &found, &m, &err), OK);
+        assert_int_equal(found.count, 1);
+        d = &found.items[0];
+        assert_int_equal(d->severity, ASL_WARNING);
+        assert_string_equal(
+            arena_str(&a, arena_printf(&a, "%s at %.*s: %.*s", d->code, SLICE_FMT(d->location),
+                                       SLICE_FMT(d->message))),
+            examples[i].expected);
+        asl_machine_free(m);
+        arena_fini(&a);
+    }
 }
 
 /* `count` states of which each has `part` wrong. */
@@ -511,7 +561,7 @@ static void test_asl_parse__diagnostics_are_bounded(void **state)
     struct err err;
 
     (void)state;
-    assert_int_equal(asl_machine_parse(many(&b, 150, ",\"X\":1"), false, &a, &found, &m, &err),
+    assert_int_equal(asl_machine_parse(many(&b, 150, ",\"X\":1"), NULL, &a, &found, &m, &err),
                      ERR_INVALID_DEFINITION);
     assert_int_equal(found.count, ASL_DIAGNOSTICS_MAX);
     assert_null(m);
@@ -530,7 +580,7 @@ static void test_asl_parse__warnings_hide_no_error(void **state)
 
     (void)state;
     assert_int_equal(
-        asl_machine_parse(many(&b, 150, ",\"Result\":{\"x.$\":1}"), false, &a, &found, &m, &err),
+        asl_machine_parse(many(&b, 150, ",\"Result\":{\"x.$\":1}"), NULL, &a, &found, &m, &err),
         ERR_INVALID_DEFINITION);
     assert_int_equal(found.items[0].severity, ASL_WARNING);
     assert_int_equal(found.items[found.count - 1].severity, ASL_ERROR);
@@ -556,7 +606,7 @@ static void test_asl_parse__limits(void **state)
                     arena_str(&a, arena_printf(&a, "{\"StartAt\":\"%.*s\",\"States\":{\"%.*s\":%s",
                                                SLICE_FMT(buf_slice(&name)),
                                                SLICE_FMT(buf_slice(&name)), tail)),
-                    false)[0] == '\0',
+                    NULL)[0] == '\0',
             len == LIMIT_NAME_CHARS);
         buf_fini(&name);
         arena_fini(&a);
@@ -569,7 +619,7 @@ static void test_asl_parse__limits(void **state)
         struct err err;
 
         assert_int_equal(text.len, len);
-        assert_int_equal(asl_machine_parse(text, false, &a, &found, &m, &err),
+        assert_int_equal(asl_machine_parse(text, NULL, &a, &found, &m, &err),
                          len == LIMIT_DEFINITION_BYTES ? OK : ERR_TOO_LARGE);
         asl_machine_free(m);
         arena_fini(&a);
@@ -588,7 +638,7 @@ static void test_asl_parse__retrier_limit(void **state)
             buf_printf(&b, "%s{\"ErrorEquals\":[\"a\"]}", i == 0 ? "" : ",");
         }
         buf_put_str(&b, "]}}}");
-        assert_int_equal(refusal(&a, arena_str(&a, buf_slice(&b)), false)[0] == '\0',
+        assert_int_equal(refusal(&a, arena_str(&a, buf_slice(&b)), NULL)[0] == '\0',
                          count == LIMIT_RETRIERS);
         buf_fini(&b);
         arena_fini(&a);
@@ -615,7 +665,7 @@ static void test_asl_parse__deep_rules(void **state)
         buf_put_str(&b, "}");
     }
     buf_put_str(&b, "}]},\"D\":{\"Type\":\"Succeed\"}}}");
-    assert_string_equal(refusal(&a, arena_str(&a, buf_slice(&b)), false), "");
+    assert_string_equal(refusal(&a, arena_str(&a, buf_slice(&b)), NULL), "");
     buf_fini(&b);
     arena_fini(&a);
 }
@@ -627,11 +677,12 @@ int main(void)
         cmocka_unit_test(test_asl_parse__graph),
         cmocka_unit_test(test_asl_parse__state),
         cmocka_unit_test(test_asl_parse__choice),
+        cmocka_unit_test(test_asl_parse__choice_operators),
         cmocka_unit_test(test_asl_parse__retry_and_catch),
-        cmocka_unit_test(test_asl_parse__resources),
-        cmocka_unit_test(test_asl_parse__express),
         cmocka_unit_test(test_asl_parse__machine),
         cmocka_unit_test(test_asl_parse__retry_defaults),
+        cmocka_unit_test(test_asl_parse__path_fields),
+        cmocka_unit_test(test_asl_parse__path_like_values),
         cmocka_unit_test(test_asl_parse__warnings),
         cmocka_unit_test(test_asl_parse__diagnostics_are_bounded),
         cmocka_unit_test(test_asl_parse__warnings_hide_no_error),

@@ -28,11 +28,13 @@ static const char *choose(struct arena *a, const char *rule, const char *input)
     struct err err;
     const char *result;
     uint32_t next = 0;
+    size_t rule_number = 9;
 
-    assert_int_equal(asl_machine_parse(text, false, a, &found, &m, &err), OK);
+    assert_int_equal(asl_machine_parse(text, NULL, a, &found, &m, &err), OK);
     assert_int_equal(json_parse(slice_str(input), a, &s.input, NULL), OK);
-    if (asl_choose(&m->states[0].choice, &s, &next, &why)) {
+    if (asl_choose(&m->states[0].choice, &s, &next, &rule_number, &why)) {
         result = arena_str(a, m->states[next].name);
+        assert_int_equal(rule_number, slice_eq_str(m->states[next].name, "No") ? 1 : 0);
     } else {
         assert_string_equal(arena_str(a, why.error), "States.Runtime");
         result = arena_str(a, why.cause);
@@ -115,6 +117,11 @@ static void test_choice__numbers(void **state)
         {X "\"NumericLessThanEquals\":5", "{\"x\":5}", true},
         {X "\"NumericGreaterThanEquals\":5", "{\"x\":4.9}", false},
         {X "\"NumericEqualsPath\":\"$.y\"", "{\"x\":2,\"y\":2.0}", true},
+        {X "\"NumericGreaterThanEqualsPath\":\"$.y\"", "{\"x\":8,\"y\":false}", true},
+        {X "\"NumericGreaterThanPath\":\"$.y\"", "{\"x\":7,\"y\":[6]}", true},
+        {X "\"NumericGreaterThanPath\":\"$.y\"", "{\"x\":7,\"y\":\"7.5\"}", false},
+        {X "\"NumericGreaterThanPath\":\"$.y\"", "{\"x\":1,\"y\":true}", false},
+        {X "\"NumericGreaterThanPath\":\"$.y\"", "{\"x\":null,\"y\":-1}", false},
         {X "\"BooleanEquals\":true", "{\"x\":true}", true},
         {X "\"BooleanEquals\":false", "{\"x\":true}", false},
         {X "\"BooleanEquals\":false", "{\"x\":null}", false},
@@ -215,16 +222,20 @@ static void test_choice__no_default(void **state)
     struct failure why = {0};
     struct err err;
     uint32_t next = 9;
+    size_t rule_number = 9;
 
     (void)state;
-    assert_int_equal(asl_machine_parse(text, false, &a, &found, &m, &err), OK);
-    assert_false(asl_choose(&m->states[0].choice, &s, &next, &why));
-    assert_string_equal(arena_str(&a, why.error), "States.NoChoiceMatched");
+    assert_int_equal(asl_machine_parse(text, NULL, &a, &found, &m, &err), OK);
+    assert_false(asl_choose(&m->states[0].choice, &s, &next, &rule_number, &why));
+    assert_string_equal(arena_str(&a, why.error), "States.Runtime");
+    assert_string_equal(arena_str(&a, why.cause), "Failed to transition out of the state. The "
+                                                  "state does not point to a next state.");
     assert_int_equal(next, 9);
     /* The first rule that holds is taken. */
     s.input = json_bool(false);
-    assert_true(asl_choose(&m->states[0].choice, &s, &next, &why));
+    assert_true(asl_choose(&m->states[0].choice, &s, &next, &rule_number, &why));
     assert_int_equal(next, 0);
+    assert_int_equal(rule_number, 1);
     asl_machine_free(m);
     arena_fini(&a);
 }

@@ -249,6 +249,43 @@ static void test_client__each_call_is_its_operation(void **state)
     assert_memory_equal(m.methods, want, sizeof(want));
 }
 
+/* The same for activities, tasks and definitions that are only checked. */
+static void test_client__each_call_of_a_task_is_its_operation(void **state)
+{
+    struct mock m = {0};
+    struct stepfleet_bytes text = {"{}", 2};
+    struct stepfleet_validation_query query = {.definition = text};
+    struct stepfleet_validation *validation;
+    struct stepfleet_activity *activity;
+    struct stepfleet_activity_page *page;
+    struct stepfleet *c;
+    static const uint16_t want[] = {
+        RPC_MACHINE_VALIDATE, RPC_ACTIVITY_CREATE, RPC_ACTIVITY_DESCRIBE, RPC_ACTIVITY_LIST,
+        RPC_ACTIVITY_DELETE,  RPC_TASK_SUCCESS,    RPC_TASK_FAILURE,      RPC_TASK_HEARTBEAT};
+
+    (void)state;
+    mock_open(&m);
+    c = client_open(&m);
+    assert_int_equal(stepfleet_machine_validate(c, &query, &validation, NULL), STEPFLEET_OK);
+    assert_false(validation->ok);
+    stepfleet_release(validation);
+    assert_int_equal(stepfleet_activity_create(c, "a", &activity, NULL), STEPFLEET_OK);
+    stepfleet_release(activity);
+    assert_int_equal(stepfleet_activity_describe(c, "a", &activity, NULL), STEPFLEET_OK);
+    assert_string_equal(activity->name, "");
+    stepfleet_release(activity);
+    assert_int_equal(stepfleet_activity_list(c, 0, NULL, &page, NULL), STEPFLEET_OK);
+    stepfleet_release(page);
+    assert_int_equal(stepfleet_activity_delete(c, "a", NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_task_success(c, text, text, NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_task_failure(c, text, NULL, (struct stepfleet_bytes){0}, NULL),
+                     STEPFLEET_OK);
+    assert_int_equal(stepfleet_task_heartbeat(c, text, NULL), STEPFLEET_OK);
+    stepfleet_close(c);
+    mock_close(&m);
+    assert_memory_equal(m.methods, want, sizeof(want));
+}
+
 /* ---- Repeats ---- */
 
 static void test_client__a_lost_start_is_sent_again_under_its_name(void **state)
@@ -321,6 +358,28 @@ static void test_client__a_lost_sync_start_is_not_sent_again(void **state)
     stepfleet_close(c);
     mock_close(&m);
     assert_int_equal(m.requests, 1);
+}
+
+/* A task whose answer was lost is out: asking again would take another. */
+static void test_client__a_lost_activity_task_is_not_asked_for_again(void **state)
+{
+    struct mock m = {.steps = {{MOCK_ANSWER, 0}, {MOCK_HANG_UP, 0}}};
+    struct stepfleet_activity_task *task = NULL;
+    struct stepfleet *c;
+
+    (void)state;
+    mock_open(&m);
+    c = client_open(&m);
+    assert_int_equal(stepfleet_activity_task(c, "a", NULL, 1, &task, NULL), STEPFLEET_OK);
+    assert_int_equal(task->token.len, 0);
+    stepfleet_release(task);
+    task = NULL;
+    assert_int_equal(stepfleet_activity_task(c, "a", "w", 1, &task, NULL), STEPFLEET_UNAVAILABLE);
+    assert_null(task);
+    stepfleet_close(c);
+    mock_close(&m);
+    assert_int_equal(m.requests, 2);
+    assert_int_equal(m.methods[1], RPC_ACTIVITY_TASK);
 }
 
 static void test_client__a_sync_start_turned_away_is_sent_again(void **state)
@@ -538,6 +597,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_client__a_reply_is_plain_structs),
         cmocka_unit_test(test_client__each_call_is_its_operation),
+        cmocka_unit_test(test_client__each_call_of_a_task_is_its_operation),
+        cmocka_unit_test(test_client__a_lost_activity_task_is_not_asked_for_again),
         cmocka_unit_test(test_client__a_lost_start_is_sent_again_under_its_name),
         cmocka_unit_test(test_client__a_lost_start_that_has_ended_is_found),
         cmocka_unit_test(test_client__a_lost_sync_start_is_not_sent_again),

@@ -1,358 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of the store: what is written comes back as it was, for any structs that keep the engine's
- * promises; malformed bytes are refused without harm; and a usual transition stays small. */
-#include <setjmp.h>
-#include <stdarg.h>
+/* Transition records: what is written comes back as it was, for any structs that keep the engine's
+ * promises; malformed bytes and executions that cannot be are refused without harm; version 1 is
+ * read; and a usual transition stays small. The small rows are in test_keys.c. */
+#include "tests/lib/record_case.h"
+
 #include <stdlib.h>
 
-#include <cmocka.h>
-
-#include "coordinator/store/codec.h"
-
-/* ---- Random structs ---- */
-
-struct chance {
-    uint64_t state;
-    struct arena a;
-};
-
-static uint64_t chance_u64(struct chance *c)
-{
-    uint64_t z = (c->state += 0x9e3779b97f4a7c15u);
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-static uint64_t chance_below(struct chance *c, uint64_t n)
-{
-    return chance_u64(c) % n;
-}
-
-/* Usual, small, large and extreme values alike. */
-static uint64_t chance_number(struct chance *c)
-{
-    switch (chance_below(c, 5)) {
-    case 0: return 0;
-    case 1: return chance_below(c, 4);
-    case 2: return chance_below(c, 100000);
-    case 3: return UINT64_MAX - chance_below(c, 3);
-    default: return chance_u64(c);
-    }
-}
-
-static int64_t chance_ms(struct chance *c)
-{
-    switch (chance_below(c, 4)) {
-    case 0: return 0;
-    case 1: return (int64_t)chance_number(c);
-    default: return (int64_t)(1700000000000u + chance_below(c, 5000));
-    }
-}
-
-static uint32_t chance_u32(struct chance *c)
-{
-    return (uint32_t)chance_number(c);
-}
-
-/* NULL, empty, or some bytes; few different ones, so that texts repeat. */
-static struct slice chance_text(struct chance *c)
-{
-    static const char texts[] = "worker-1worker-2States.TaskFailed\0\xff the cause was long";
-    size_t from;
-
-    switch (chance_below(c, 5)) {
-    case 0: return (struct slice){NULL, 0};
-    case 1: return slice_make(texts, 0);
-    case 2: return SLICE("the-same-again");
-    default:
-        from = (size_t)chance_below(c, sizeof(texts) - 1);
-        return slice_make(texts + from, sizeof(texts) - 1 - from);
-    }
-}
-
-static uint64_t chance_ref(struct chance *c, uint64_t sequence)
-{
-    uint64_t back;
-
-    if (chance_below(c, 3) == 0) {
-        return 0;
-    }
-    back = chance_below(c, 2) == 0 ? 0 : chance_below(c, sequence + 1);
-    return DOC_REF(sequence - back, chance_below(c, 2) == 0 ? 0 : chance_below(c, 256));
-}
-
-static void chance_header(struct chance *c, struct execution_header *h, bool plain)
-{
-    h->sequence = chance_below(c, 3) == 0   ? 0
-                  : chance_below(c, 2) == 0 ? chance_below(c, 50)
-                                            : chance_below(c, UINT64_C(1) << 55);
-    h->next_event = chance_number(c);
-    h->next_frame = h->open_frames = 1;
-    if (plain) {
-        return;
-    }
-    h->status = (enum execution_status)chance_below(c, 6);
-    h->stop_ms = chance_ms(c);
-    h->deadline_ms = chance_ms(c);
-    h->redrive_count = chance_u32(c);
-    h->redrive_ms = chance_ms(c);
-    h->redrive_token = chance_number(c);
-    h->record_docs = chance_u32(c);
-    h->next_frame = chance_u32(c);
-    h->open_frames = chance_u32(c);
-    h->output.ref = chance_ref(c, h->sequence);
-    h->error = chance_text(c);
-    h->cause = chance_text(c);
-}
-
-static void chance_fixed(struct chance *c, struct execution_header *h)
-{
-    h->account = chance_number(c);
-    h->id = chance_number(c);
-    h->machine = chance_number(c);
-    h->revision = chance_u32(c);
-    h->express = chance_below(c, 2) != 0;
-    h->synchronous = chance_below(c, 2) != 0;
-    h->name = chance_text(c);
-    h->arn = chance_text(c);
-    h->machine_arn = chance_text(c);
-    h->machine_name = chance_text(c);
-    h->role_arn = chance_text(c);
-    h->seed = chance_number(c);
-    h->start_ms = chance_ms(c);
-    h->parent = chance_number(c);
-    h->map_run = chance_number(c);
-    h->input.ref = chance_ref(c, h->sequence);
-}
-
-static enum history_type chance_type(struct chance *c)
-{
-    static const enum history_type types[] = {
-#define HISTORY_TYPE(type, number, name) HISTORY_##type,
-#include "coordinator/engine/history.def"
-#undef HISTORY_TYPE
-    };
-
-    return types[chance_below(c, sizeof(types) / sizeof(types[0]))];
-}
-
-static void chance_event(struct chance *c, uint64_t sequence, struct history_event *e)
-{
-    bool plain = chance_below(c, 2) != 0;
-
-    e->type = chance_type(c);
-    e->previous = plain ? e->id - 1 : chance_number(c);
-    e->time_ms = chance_ms(c);
-    e->state = chance_below(c, 2) != 0 ? ASL_NONE : chance_u32(c);
-    e->doc.ref = chance_ref(c, sequence);
-    e->worker = chance_text(c);
-    e->entered_ms = chance_ms(c);
-    if (!plain) {
-        e->wrapped = chance_below(c, 2) != 0;
-        e->retry_count = chance_u32(c);
-        e->seed = chance_number(c);
-        e->timeout_s = (int64_t)chance_number(c);
-        e->heartbeat_s = (int64_t)chance_number(c);
-        e->error = chance_text(c);
-        e->cause = chance_text(c);
-        e->index = chance_number(c);
-    }
-}
-
-static void chance_output(struct chance *c, struct task_output *o)
-{
-    o->bucket = chance_text(c);
-    o->key = chance_text(c);
-    o->upload_id = chance_text(c);
-    o->mark = chance_text(c);
-    o->parts = chance_text(c);
-    o->result = chance_text(c);
-}
-
-static void chance_retries(struct chance *c, struct frame *f)
-{
-    uint32_t *retries;
-
-    f->retrier_count = (uint32_t)chance_below(c, 4);
-    retries = ARENA_ARRAY(&c->a, f->retrier_count, uint32_t);
-    for (uint32_t i = 0; i < f->retrier_count; i++) {
-        retries[i] = chance_u32(c);
-    }
-    f->retries = retries;
-}
-
-static void chance_frame(struct chance *c, uint64_t sequence, struct frame *f)
-{
-    *f = (struct frame){.parent = ASL_NONE, .attempt = 1};
-    f->state = chance_u32(c);
-    f->status = (enum frame_status)chance_below(c, 8);
-    f->entered_event = chance_number(c);
-    f->entered_ms = chance_ms(c);
-    f->last_event = chance_number(c);
-    f->started = chance_below(c, 2) != 0;
-    f->input.ref = chance_ref(c, sequence);
-    if (chance_below(c, 3) == 0) {
-        return;
-    }
-    f->id = chance_u32(c);
-    f->parent = chance_u32(c);
-    f->scope = chance_u32(c);
-    f->index = chance_u32(c);
-    f->attempt = chance_u32(c);
-    f->retry_count = chance_u32(c);
-    if (chance_below(c, 2) != 0) {
-        chance_retries(c, f);
-    }
-    f->due_ms = chance_ms(c);
-    f->timeout_ms = (int64_t)chance_number(c);
-    f->heartbeat_ms = (int64_t)chance_number(c);
-    f->granted_ms = chance_ms(c);
-    f->token = (struct token){chance_number(c), chance_number(c)};
-    f->worker = chance_text(c);
-    chance_output(c, &f->output);
-    f->join_open = chance_u32(c);
-    f->variables.ref = chance_ref(c, sequence);
-}
-
-static void chance_step(struct chance *c, struct step *s)
-{
-    *s = (struct step){0};
-    chance_header(c, &s->header, chance_below(c, 2) != 0);
-    if (s->header.sequence == 0) {
-        chance_fixed(c, &s->header);
-    }
-    s->doc_count = chance_below(c, 10) == 0 ? 256 : (size_t)chance_below(c, 3);
-    s->docs = ARENA_ARRAY(&c->a, s->doc_count, struct doc);
-    for (size_t i = 0; i < s->doc_count; i++) {
-        s->docs[i].text = chance_text(c);
-        s->docs[i].ref = DOC_REF(s->header.sequence, i);
-    }
-    s->event_count = (size_t)chance_below(c, 8);
-    s->events = ARENA_ARRAY(&c->a, s->event_count, struct history_event);
-    for (size_t i = 0; i < s->event_count; i++) {
-        s->events[i].id =
-            i == 0 ? chance_number(c) : s->events[0].id + (uint64_t)i; /* anywhere, in a row */
-        chance_event(c, s->header.sequence, &s->events[i]);
-    }
-    s->frame_count = (size_t)chance_below(c, 4);
-    s->frames = ARENA_ARRAY(&c->a, s->frame_count, struct frame);
-    for (size_t i = 0; i < s->frame_count; i++) {
-        chance_frame(c, s->header.sequence, &s->frames[i]);
-    }
-}
-
-/* ---- The same? ---- */
-
-static void same_text(struct slice a, struct slice b)
-{
-    assert_int_equal(a.ptr == NULL, b.ptr == NULL);
-    assert_true(slice_eq(a, b));
-}
-
-static void same_fixed(const struct execution_header *a, const struct execution_header *b)
-{
-    assert_true(a->account == b->account && a->id == b->id && a->machine == b->machine);
-    assert_int_equal(a->revision, b->revision);
-    assert_int_equal(a->express, b->express);
-    assert_int_equal(a->synchronous, b->synchronous);
-    same_text(a->name, b->name);
-    same_text(a->arn, b->arn);
-    same_text(a->machine_arn, b->machine_arn);
-    same_text(a->machine_name, b->machine_name);
-    same_text(a->role_arn, b->role_arn);
-    assert_true(a->seed == b->seed);
-    assert_true(a->start_ms == b->start_ms);
-    assert_true(a->parent == b->parent && a->map_run == b->map_run);
-    assert_true(a->input.ref == b->input.ref);
-}
-
-static void same_header(const struct execution_header *a, const struct execution_header *b)
-{
-    assert_int_equal(a->status, b->status);
-    assert_true(a->stop_ms == b->stop_ms && a->deadline_ms == b->deadline_ms);
-    assert_int_equal(a->redrive_count, b->redrive_count);
-    assert_true(a->redrive_ms == b->redrive_ms && a->redrive_token == b->redrive_token);
-    assert_true(a->sequence == b->sequence);
-    assert_int_equal(a->record_docs, b->record_docs);
-    assert_true(a->next_event == b->next_event);
-    assert_int_equal(a->next_frame, b->next_frame);
-    assert_int_equal(a->open_frames, b->open_frames);
-    assert_true(a->output.ref == b->output.ref);
-    same_text(a->error, b->error);
-    same_text(a->cause, b->cause);
-    same_fixed(a, b);
-}
-
-static void same_event(const struct history_event *a, const struct history_event *b)
-{
-    assert_int_equal(a->type, b->type);
-    assert_true(a->id == b->id && a->previous == b->previous);
-    assert_true(a->time_ms == b->time_ms && a->entered_ms == b->entered_ms);
-    assert_int_equal(a->state, b->state);
-    assert_true(a->doc.ref == b->doc.ref);
-    assert_int_equal(a->wrapped, b->wrapped);
-    assert_int_equal(a->retry_count, b->retry_count);
-    assert_true(a->seed == b->seed && a->index == b->index);
-    assert_true(a->timeout_s == b->timeout_s && a->heartbeat_s == b->heartbeat_s);
-    same_text(a->error, b->error);
-    same_text(a->cause, b->cause);
-    same_text(a->worker, b->worker);
-}
-
-static void same_output(const struct task_output *a, const struct task_output *b)
-{
-    same_text(a->bucket, b->bucket);
-    same_text(a->key, b->key);
-    same_text(a->upload_id, b->upload_id);
-    same_text(a->mark, b->mark);
-    same_text(a->parts, b->parts);
-    same_text(a->result, b->result);
-}
-
-static void same_frame(const struct frame *a, const struct frame *b)
-{
-    assert_true(a->id == b->id && a->parent == b->parent);
-    assert_true(a->scope == b->scope && a->index == b->index && a->state == b->state);
-    assert_int_equal(a->status, b->status);
-    assert_true(a->entered_event == b->entered_event && a->entered_ms == b->entered_ms);
-    assert_true(a->last_event == b->last_event);
-    assert_true(a->attempt == b->attempt && a->retry_count == b->retry_count);
-    assert_int_equal(a->retries == NULL, b->retries == NULL);
-    assert_int_equal(a->retrier_count, b->retrier_count);
-    for (uint32_t i = 0; i < a->retrier_count; i++) {
-        assert_int_equal(a->retries[i], b->retries[i]);
-    }
-    assert_int_equal(a->started, b->started);
-    assert_true(a->due_ms == b->due_ms && a->timeout_ms == b->timeout_ms);
-    assert_true(a->heartbeat_ms == b->heartbeat_ms && a->granted_ms == b->granted_ms);
-    assert_true(token_eq(a->token, b->token));
-    same_text(a->worker, b->worker);
-    same_output(&a->output, &b->output);
-    assert_int_equal(a->join_open, b->join_open);
-    assert_true(a->input.ref == b->input.ref && a->variables.ref == b->variables.ref);
-}
-
-static void same_record(const struct step *s, uint64_t lowest, const struct record *r)
-{
-    assert_int_equal(r->whole_header, s->header.sequence == 0);
-    assert_true(r->lowest == lowest);
-    same_header(&s->header, &r->header);
-    assert_int_equal(s->event_count, r->event_count);
-    for (size_t i = 0; i < s->event_count; i++) {
-        same_event(&s->events[i], &r->events[i]);
-    }
-    assert_int_equal(s->frame_count, r->frame_count);
-    for (size_t i = 0; i < s->frame_count; i++) {
-        same_frame(&s->frames[i], &r->frames[i]);
-    }
-    assert_int_equal(s->doc_count, r->doc_count);
-    for (size_t i = 0; i < s->doc_count; i++) {
-        assert_true(s->docs[i].ref == r->docs[i].ref);
-        assert_true(slice_eq(s->docs[i].text, r->docs[i].text));
-    }
-}
+#include "proto/base/limits.h"
 
 /* ---- Records ---- */
 
@@ -464,11 +118,11 @@ static void test_codec__damaged_records_do_no_harm(void **state)
 static void test_codec__counts_take_no_memory(void **state)
 {
     /* No documents; sequence 1 of a plain header; then 2^40 events that are not there. */
-    static const char events[] = {1,    0,          0,          1,          0,          0,
+    static const char events[] = {2,    0,          0,          1,          0,          0,
                                   1,    (char)0x80, (char)0x80, (char)0x80, (char)0x80, (char)0x80,
                                   0x20, 0,          0,          0};
-    /* 257 documents, all empty: one more than a ref can name. */
-    char docs[3 + 257] = {1, (char)0x81, 2};
+    /* 256 documents, all empty: one more than a record has. */
+    char docs[3 + 256] = {2, (char)0x80, 2};
     struct arena a = {0};
     struct record r;
     struct err err;
@@ -521,6 +175,720 @@ static void test_codec__a_later_header_is_joined(void **state)
     arena_fini(&c.a);
 }
 
+/* ---- Member by member ---- */
+
+/* The plainest record there is: one frame, running, one event. */
+struct plain {
+    struct step s;
+    struct history_event event;
+    struct frame frame;
+};
+
+static void plain_init(struct plain *p)
+{
+    *p = (struct plain){
+        .s.header = {.next_event = 5, .next_frame = 1, .open_frames = 1},
+        .event = {.type = HISTORY_PASS_STATE_ENTERED, .id = 4, .previous = 3, .state = ASL_NONE},
+        .frame = {.parent = ASL_NONE, .last_event = 4, .entered_event = 4, .input.ref = 1},
+    };
+    p->s.events = &p->event;
+    p->s.event_count = 1;
+    p->s.frames = &p->frame;
+    p->s.frame_count = 1;
+}
+
+static const struct variable two_variables[] = {{.name = {0}, .value.ref = 1},
+                                                {.name = SLICE_INIT("b"), .value.ref = 255}};
+
+/* A header as plain, but for one member (and what that one asks for). False: there are no more. */
+static bool vary_header(struct execution_header *h, int n)
+{
+    switch (n) {
+    case 0: h->account = 1; break;
+    case 1: h->id = UINT64_MAX; break;
+    case 2: h->machine = 1; break;
+    case 3: h->revision = UINT32_MAX; break;
+    case 4: h->express = true; break;
+    case 5: h->synchronous = true; break;
+    case 6: h->name = SLICE("n"); break;
+    case 7: h->arn = SLICE("a"); break;
+    case 8: h->machine_arn = SLICE("m"); break;
+    case 9: h->machine_name = SLICE("n"); break;
+    case 10: h->role_arn = SLICE("r"); break;
+    case 11: h->seed = 1; break;
+    case 12: h->status = EXECUTION_FAILED, h->open_frames = 0; break;
+    case 13: h->status = EXECUTION_ABORTED, h->open_frames = 0, h->stop_ms = INT64_MIN; break;
+    case 14: h->start_ms = INT64_MAX; break;
+    case 15: h->deadline_ms = 1; break;
+    case 16: h->redrive_count = 1; break;
+    case 17: h->redrive_ms = 1; break;
+    case 18: h->redrive_token = 1; break;
+    case 19: h->parent.execution = 1; break;
+    case 20: h->parent.frame = UINT32_MAX; break;
+    case 21: h->parent.attempt = UINT32_MAX; break;
+    case 22: h->parent.entered_event = UINT64_MAX; break;
+    case 23: h->map_run = 1; break;
+    case 24: h->variable_bytes = UINT64_MAX; break;
+    case 25: h->record_docs = 255; break;
+    case 26: h->next_event = UINT64_MAX; break;
+    case 27: h->next_frame = UINT32_MAX; break;
+    case 28: h->next_frame = 2, h->open_frames = 2; break;
+    case 29: h->input.ref = 255; break;
+    case 30: h->status = EXECUTION_SUCCEEDED, h->open_frames = 0, h->output.ref = 1; break;
+    case 31: h->status = EXECUTION_FAILED, h->open_frames = 0, h->error = SLICE(""); break;
+    case 32: h->status = EXECUTION_FAILED, h->open_frames = 0, h->cause = SLICE("c"); break;
+    case 33: h->status = EXECUTION_PENDING_REDRIVE, h->open_frames = 0; break;
+    default: return false;
+    }
+    return true;
+}
+
+static bool vary_event(struct history_event *e, int n)
+{
+    switch (n) {
+    case 0: e->type = HISTORY_EVALUATION_FAILED; break;
+    case 1: e->id = UINT64_MAX, e->previous = e->id - 1; break;
+    case 2: e->previous = UINT64_MAX; break;
+    case 3: e->time_ms = INT64_MIN; break;
+    case 4: e->state = 0; break;
+    case 5: e->doc.ref = 1; break;
+    case 6: e->wrapped = true; break;
+    case 7: e->variables = two_variables, e->variable_count = 2; break;
+    case 8: e->item.ref = 255; break;
+    case 9: e->item_index = UINT32_MAX; break;
+    case 10: e->redrives = UINT32_MAX; break;
+    case 11: e->frame = UINT32_MAX; break;
+    case 12: e->attempt = UINT32_MAX; break;
+    case 13: e->entered_event = UINT64_MAX; break;
+    case 14: e->entered_ms = INT64_MAX; break;
+    case 15: e->retry_count = UINT32_MAX; break;
+    case 16: e->seed = UINT64_MAX; break;
+    case 17: e->timeout_s = INT64_MIN; break;
+    case 18: e->heartbeat_s = INT64_MAX; break;
+    case 19: e->error = SLICE("e"); break;
+    case 20: e->cause = SLICE(""); break;
+    case 21: e->index = UINT64_MAX; break;
+    case 22: e->worker = SLICE("w"); break;
+    default: return false;
+    }
+    return true;
+}
+
+static bool vary_task(struct frame *f, int n)
+{
+    static const uint32_t retries[LIMIT_RETRIERS] = {0, UINT32_MAX};
+
+    switch (n) {
+    case 0: f->attempt = UINT32_MAX; break;
+    case 1: f->retry_count = UINT32_MAX; break;
+    case 2: f->retries = retries; break;
+    case 3: f->retries = retries, f->retrier_count = LIMIT_RETRIERS; break;
+    case 4: f->started = true; break;
+    case 5: f->submitted = true; break;
+    case 6: f->due_ms = INT64_MIN; break;
+    case 7: f->status = FRAME_CHILD, f->started = true, f->child = 1; break;
+    case 8: f->status = FRAME_CHILD, f->started = true, f->child = UINT64_MAX; break;
+    case 9: f->status = FRAME_CALL, f->started = true; break;
+    case 10: f->status = FRAME_CALL, f->started = true, f->granted_ms = INT64_MAX; break;
+    case 11: f->timeout_ms = INT64_MAX; break;
+    case 12: f->heartbeat_ms = INT64_MIN; break;
+    case 13: f->worker = SLICE("w"); break;
+    case 14: f->worker = SLICE(""); break;
+    case 15: f->output.bucket = SLICE("b"); break;
+    case 16: f->output.key = SLICE("k"); break;
+    case 17: f->output.upload_id = SLICE("u"); break;
+    case 18: f->output.mark = SLICE("m"); break;
+    case 19: f->output.parts = SLICE("p"); break;
+    default: return false;
+    }
+    return true;
+}
+
+/* `f` waits for its token. */
+static bool vary_token(struct frame *f, int n)
+{
+    switch (n) {
+    case 0: f->due_ms = INT64_MIN; break;
+    case 1: f->deadline_ms = INT64_MAX; break;
+    case 2: f->beat_due_ms = INT64_MAX; break;
+    case 3: f->due_ms = f->deadline_ms = 8, f->beat_due_ms = 9; break;
+    case 4: f->due_ms = f->beat_due_ms = 8, f->deadline_ms = 9; break;
+    case 5: f->due_ms = f->beat_due_ms = f->deadline_ms = 9; break;
+    case 6: f->due_ms = f->deadline_ms = -1; break;
+    case 7: f->granted_ms = INT64_MAX; break;
+    case 8: f->answer.is = ANSWER_SUCCEEDED; break;
+    case 9: f->answer.is = ANSWER_FAILED; break;
+    case 10: f->answer.result = SLICE("{}"); break;
+    case 11: f->answer.error = SLICE("e"); break;
+    case 12: f->answer.cause = SLICE(""); break;
+    case 13: f->attempt = 0; break;
+    default: return false;
+    }
+    return true;
+}
+
+/* `f` has the frames up to UINT32_MAX - 1 behind it. */
+static bool vary_place(struct frame *f, int n)
+{
+    switch (n) {
+    case 0: f->id = 7, f->parent = 6; break;
+    case 1: f->id = UINT32_MAX - 1, f->parent = 0; break;
+    case 2: f->scope = ASL_NONE; break;
+    case 3: f->index = UINT32_MAX; break;
+    case 4: f->state = ASL_NONE; break;
+    case 5: f->entered_event = 0; break;
+    case 6: f->entered_event = f->last_event = 0; break;
+    case 7: f->entered_ms = INT64_MAX; break;
+    case 8: f->input.ref = 255; break;
+    case 9: f->status = FRAME_DONE, f->input.ref = 0; break;
+    case 10: f->first_child = UINT32_MAX; break;
+    case 11: f->status = FRAME_FAILED, f->first_child = 1, f->child_count = UINT32_MAX - 1; break;
+    case 12: f->status = FRAME_FAILED, f->first_child = f->child_count = f->child_next = 1; break;
+    case 13: f->concurrency = UINT32_MAX; break;
+    case 14: f->items_at = UINT64_MAX; break;
+    case 15: f->items.ref = 1; break;
+    case 16: f->item.ref = 1; break;
+    case 17: f->item_index = UINT32_MAX; break;
+    case 18: f->item_index = 1, f->index = UINT32_MAX; break;
+    case 19: f->result.ref = 255; break;
+    case 20: f->variables = two_variables, f->variable_count = 2; break;
+    default: return false;
+    }
+    return true;
+}
+
+/* It comes back, and not as the plain one: `plain` are that one's bytes. */
+static void comes_back(const struct step *s, const struct buf *plain)
+{
+    struct buf b = {0};
+    struct arena a = {0};
+    struct record r;
+    struct err err;
+
+    record_encode(s, s->header.sequence, &b);
+    assert_int_equal(record_decode(buf_slice(&b), &a, &r, &err), OK);
+    same_record(s, s->header.sequence, &r);
+    assert_false(slice_eq(buf_slice(&b), buf_slice(plain)));
+    buf_fini(&b);
+    arena_fini(&a);
+}
+
+typedef bool vary_frame(struct frame *f, int n);
+
+/* Each of the ways `vary` knows to make another frame of `base`, which is of the plain record. */
+static void frames_come_back(vary_frame *vary, const struct frame *base, uint32_t next_frame)
+{
+    struct buf b = {0};
+    struct plain p;
+
+    plain_init(&p);
+    p.s.header.next_frame = next_frame;
+    p.frame = *base;
+    record_encode(&p.s, 0, &b);
+    for (int n = 0; vary(&p.frame, n); n++) {
+        comes_back(&p.s, &b);
+        p.frame = *base;
+    }
+    buf_fini(&b);
+}
+
+static void test_codec__each_member_of_a_frame_comes_back_alone(void **state)
+{
+    struct plain p;
+    struct frame base;
+
+    (void)state;
+    plain_init(&p);
+    base = p.frame;
+    frames_come_back(vary_task, &base, 1);
+    frames_come_back(vary_place, &base, UINT32_MAX);
+    base.status = FRAME_TOKEN;
+    base.started = true;
+    base.attempt = 1;
+    frames_come_back(vary_token, &base, 1);
+}
+
+static void test_codec__each_member_comes_back_alone(void **state)
+{
+    struct buf b = {0};
+    struct plain p;
+
+    (void)state;
+    plain_init(&p);
+    record_encode(&p.s, 0, &b);
+    p.s.frame_count = 0; /* what a header shows is not always what the frame may be */
+    for (int n = 0; vary_header(&p.s.header, n); n++) {
+        comes_back(&p.s, &b);
+        plain_init(&p);
+        p.s.frame_count = 0;
+    }
+    plain_init(&p);
+    for (int n = 0; vary_event(&p.event, n); n++) {
+        comes_back(&p.s, &b);
+        plain_init(&p);
+    }
+    buf_fini(&b);
+}
+
+static void test_codec__each_status_comes_back(void **state)
+{
+    struct buf none = {0};
+    struct plain p;
+
+    (void)state;
+    for (int status = 0; status < FRAME_STATUSES; status++) {
+        struct chance c = {.state = 6};
+
+        plain_init(&p);
+        p.s.header.next_frame = 9;
+        p.frame.status = (enum frame_status)status;
+        settle_frame(&c, &p.s.header, &p.frame);
+        comes_back(&p.s, &none);
+    }
+}
+
+/* ---- What cannot be ---- */
+
+/* Break the plain record; false: there are no more ways. */
+static bool break_header(struct execution_header *h, int n)
+{
+    switch (n) {
+    case 0: h->next_event = 0; break;
+    case 1: h->open_frames = 0; break;
+    case 2: h->open_frames = 2; break;
+    case 3: h->stop_ms = 1; break;
+    case 4: h->error = SLICE(""); break;
+    case 5: h->cause = SLICE(""); break;
+    case 6: h->status = EXECUTION_FAILED; break;
+    case 7: h->status = EXECUTION_SUCCEEDED, h->open_frames = 0; break;
+    case 8: h->output.ref = 1; break;
+    case 9: h->record_docs = 256; break;
+    case 10: h->next_frame = 0, h->open_frames = 0; break;
+    case 11: h->status = EXECUTION_PENDING_REDRIVE, h->open_frames = 2; break;
+    default: return false;
+    }
+    return true;
+}
+
+static bool break_frame(struct frame *f, int n)
+{
+    static const uint32_t retries[LIMIT_RETRIERS + 1];
+
+    switch (n) {
+    case 0: f->id = 10, f->parent = 0; break;
+    case 1: f->parent = 0; break;
+    case 2: f->id = 5, f->parent = 5; break;
+    case 3: f->last_event = 5; break;
+    case 4: f->entered_event = 5; break;
+    case 5: f->input.ref = 0; break;
+    case 6: f->status = FRAME_FAILED, f->input.ref = 0; break;
+    case 7: f->retries = retries, f->retrier_count = LIMIT_RETRIERS + 1; break;
+    case 8: f->token.epoch = 1; break;
+    case 9: f->token.counter = 1; break;
+    case 10: f->status = FRAME_LEASED, f->started = true; break;
+    case 11: f->status = FRAME_LEASED, f->attempt = 1, f->token.epoch = 1; break;
+    case 12: f->granted_ms = 1; break;
+    case 13: f->status = FRAME_TIMER; break;
+    case 14: f->status = FRAME_TIMER, f->due_ms = -1; break;
+    case 15: f->status = FRAME_READY, f->attempt = 0; break;
+    case 16: f->output.result = SLICE(""); break;
+    case 17: f->status = FRAME_COMMITTING, f->token.epoch = 1, f->started = true; break;
+    case 18: f->id = 5; break;
+    case 19: f->id = 5, f->parent = 0, f->status = FRAME_DONE; break;
+    case 20: f->status = FRAME_CALL; break;
+    case 21: f->status = FRAME_TOKEN; break;
+    case 22: f->status = FRAME_CHILD, f->child = 1; break;
+    case 23: f->status = FRAME_CHILD, f->started = true; break;
+    case 24: f->status = FRAME_TOKEN, f->started = true, f->child = 1; break;
+    case 25: f->deadline_ms = 1; break;
+    case 26: f->beat_due_ms = 1; break;
+    case 27: f->status = FRAME_CHILD, f->started = true, f->child = 1, f->beat_due_ms = 1; break;
+    case 28: f->status = FRAME_READY, f->attempt = 1, f->answer.is = ANSWER_FAILED; break;
+    default: return false;
+    }
+    return true;
+}
+
+/* Of a frame that joins three children, the first of which is frame 1; there are ten frames. */
+static bool break_join(struct frame *f, int n)
+{
+    static const struct variable twice[] = {{.name = SLICE_INIT("a"), .value.ref = 1},
+                                            {.name = SLICE_INIT("a"), .value.ref = 2}};
+    static const struct variable falling[] = {{.name = SLICE_INIT("b"), .value.ref = 1},
+                                              {.name = SLICE_INIT("a"), .value.ref = 2}};
+
+    switch (n) {
+    case 0: f->first_child = 0; break;
+    case 1: f->first_child = 8; break;
+    case 2: f->first_child = 11; break;
+    case 3: f->child_count = 10; break;
+    case 4: f->child_count = UINT32_MAX; break;
+    case 5: f->first_child = UINT32_MAX; break;
+    case 6: f->child_next = 4; break;
+    case 7: f->child_open = 3; break;
+    case 8: f->concurrency = 0; break;
+    case 9: f->status = FRAME_RUN; break;
+    case 10: f->child_count = f->child_next = f->child_open = 0; break;
+    case 13: f->status = FRAME_RUN, f->child_open = 0; break;
+    case 14: f->child_next = 3, f->child_open = 0; break;
+    case 15: f->status = FRAME_FAILED; break;
+    case 11: f->variables = twice, f->variable_count = 2; break;
+    case 12: f->variables = falling, f->variable_count = 2; break;
+    default: return false;
+    }
+    return true;
+}
+
+static enum err_code decode_again(const struct step *s)
+{
+    struct buf b = {0};
+    struct arena a = {0};
+    struct record r;
+    struct err err;
+    enum err_code rc;
+
+    record_encode(s, s->header.sequence, &b);
+    rc = record_decode(buf_slice(&b), &a, &r, &err);
+    buf_fini(&b);
+    arena_fini(&a);
+    return rc;
+}
+
+static void join_init(struct plain *p)
+{
+    plain_init(p);
+    p->s.header.next_frame = 10;
+    p->frame.status = FRAME_JOIN;
+    p->frame.first_child = 1;
+    p->frame.child_count = 3;
+    p->frame.child_next = 2;
+    p->frame.child_open = 2;
+    p->frame.concurrency = 2;
+}
+
+static void test_codec__what_cannot_be_is_refused(void **state)
+{
+    struct plain p;
+
+    (void)state;
+    plain_init(&p);
+    assert_int_equal(decode_again(&p.s), OK);
+    p.s.frame_count = 0;
+    for (int n = 0; break_header(&p.s.header, n); n++) {
+        assert_int_equal(decode_again(&p.s), ERR_CORRUPT);
+        plain_init(&p);
+        p.s.frame_count = 0;
+    }
+    plain_init(&p);
+    p.s.header.next_frame = 10;
+    for (int n = 0; break_frame(&p.frame, n); n++) {
+        assert_int_equal(decode_again(&p.s), ERR_CORRUPT);
+        plain_init(&p);
+        p.s.header.next_frame = 10;
+    }
+    join_init(&p);
+    assert_int_equal(decode_again(&p.s), OK);
+    for (int n = 0; break_join(&p.frame, n); n++) {
+        assert_int_equal(decode_again(&p.s), ERR_CORRUPT);
+        join_init(&p);
+    }
+}
+
+static void test_codec__open_frames_are_in_the_header(void **state)
+{
+    struct plain p;
+    struct frame two[2];
+
+    (void)state;
+    plain_init(&p);
+    two[0] = two[1] = p.frame;
+    two[1].id = 1;
+    two[1].parent = 0;
+    p.s.frames = two;
+    p.s.frame_count = 2;
+    p.s.header.next_frame = 2;
+    assert_int_equal(decode_again(&p.s), ERR_CORRUPT);
+    p.s.header.open_frames = 2;
+    assert_int_equal(decode_again(&p.s), OK);
+    p.s.header.open_frames = 1;
+    two[0].status = FRAME_FAILED;
+    assert_int_equal(decode_again(&p.s), OK);
+    two[0].status = FRAME_DONE;
+    assert_int_equal(decode_again(&p.s), OK);
+}
+
+/* ---- Version 1 ---- */
+
+/* What the program that wrote version 1 left behind: the start of an execution, a step with an
+ * upload that is to be completed, a redrive. */
+static const char v1_start[] =
+    "01011d7b22657865637574696f6e4964223a2272756e2d31222c226e223a317d040000f6a89aedc06804c783f4"
+    "f59d03000000000572756e3d61726e3a6177733a7374617465733a65752d776573742d313a3131313131313131"
+    "313131313a657865637574696f6e3a6d616368696e653a72756e3c61726e3a6177733a7374617465733a65752d"
+    "776573742d313a3131313131313131313131313a73746174654d616368696e653a6d616368696e65096d616368"
+    "696e652561726e3a6177733a69616d3a3a3131313131313131313131313a726f6c652f726f6c65e06675343904"
+    "3481000000010300200801100d0301012668010008d804000182040103000001c0cf2400";
+static const char v1_intent[] =
+    "0100010800f6a89aedc0680880bab7030001b40f010b000041ac1f01020a776f726b65722d310201010101f08a"
+    "0cd08c010362036b047532036d0370047b7d";
+static const char v1_redrive[] =
+    "0100210b00b4c89aedc0680c80bab70301004d00000000000000020025400201266c0159bd1f08c60112018205"
+    "0113bd1f005903f08a0cd08c01";
+
+static unsigned hex_digit(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+static struct slice from_hex(const char *hex, struct arena *a)
+{
+    size_t len = strlen(hex) / 2;
+    char *bytes = arena_alloc(a, len);
+
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] = (char)(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
+    }
+    return slice_make(bytes, len);
+}
+
+/* `hex` is a record of version 1 that shows `s`; no beginning of it is one. */
+static void v1_shows(const char *hex, const struct step *s)
+{
+    struct arena a = {0};
+    struct slice bytes = from_hex(hex, &a);
+    struct record r;
+    struct err err;
+
+    assert_int_equal(record_decode(bytes, &a, &r, &err), OK);
+    same_record(s, s->header.sequence, &r);
+    for (size_t len = 0; len < bytes.len; len++) {
+        assert_int_equal(record_decode(slice_head(bytes, len), &a, &r, &err), ERR_CORRUPT);
+    }
+    comes_back(s, &(struct buf){0}); /* in this version */
+    arena_fini(&a);
+}
+
+static void test_codec__version_1_start(void **state)
+{
+    int64_t now_ms = 1795410840123;
+    struct history_event events[3] = {
+        {.type = HISTORY_EXECUTION_STARTED, .state = ASL_NONE},
+        {.type = HISTORY_TASK_STATE_ENTERED},
+        {.type = HISTORY_LAMBDA_FUNCTION_SCHEDULED,
+         .previous = 2,
+         .entered_ms = now_ms,
+         .timeout_s = 300},
+    };
+    struct frame f = {.parent = ASL_NONE,
+                      .status = FRAME_READY,
+                      .entered_event = 2,
+                      .entered_ms = now_ms,
+                      .last_event = 3,
+                      .attempt = 1,
+                      .timeout_ms = 300000,
+                      .input.ref = DOC_REF(0, 0)};
+    struct doc doc = {.ref = DOC_REF(0, 0), .text = SLICE("{\"executionId\":\"run-1\",\"n\":1}")};
+    struct step s = {.events = events,
+                     .event_count = 3,
+                     .frames = &f,
+                     .frame_count = 1,
+                     .docs = &doc,
+                     .doc_count = 1};
+
+    (void)state;
+    for (uint64_t i = 0; i < 3; i++) {
+        events[i].id = i + 1;
+        events[i].time_ms = now_ms;
+        events[i].doc.ref = DOC_REF(0, 0);
+    }
+    s.header = (struct execution_header){
+        .account = 111111111111,
+        .name = SLICE("run"),
+        .arn = SLICE("arn:aws:states:eu-west-1:111111111111:execution:machine:run"),
+        .machine_arn = SLICE("arn:aws:states:eu-west-1:111111111111:stateMachine:machine"),
+        .machine_name = SLICE("machine"),
+        .role_arn = SLICE("arn:aws:iam::111111111111:role/role"),
+        .seed = 0x81340439347566e0,
+        .start_ms = now_ms,
+        .record_docs = 1,
+        .next_event = 4,
+        .next_frame = 1,
+        .open_frames = 1,
+        .input.ref = DOC_REF(0, 0),
+    };
+    v1_shows(v1_start, &s);
+}
+
+static void test_codec__version_1_upload(void **state)
+{
+    int64_t entered_ms = 1795410840123;
+    uint32_t retries[] = {1};
+    struct frame f = {
+        .parent = ASL_NONE,
+        .status = FRAME_COMMITTING,
+        .entered_event = 2,
+        .entered_ms = entered_ms,
+        .last_event = 7,
+        .attempt = 2,
+        .retry_count = 1,
+        .retries = retries,
+        .retrier_count = 1,
+        .started = true,
+        .timeout_ms = 99000,
+        .heartbeat_ms = 9000,
+        .granted_ms = entered_ms + 2006,
+        .token = {1, 2},
+        .worker = SLICE("worker-1"),
+        .output = {SLICE("b"), SLICE("k"), SLICE("u2"), SLICE("m"), SLICE("p"), SLICE("{}")},
+        .input.ref = DOC_REF(0, 0),
+    };
+    struct step s = {.header = {.sequence = 8,
+                                .deadline_ms = entered_ms + 3600000,
+                                .next_event = 8,
+                                .next_frame = 1,
+                                .open_frames = 1},
+                     .frames = &f,
+                     .frame_count = 1};
+
+    (void)state;
+    v1_shows(v1_intent, &s);
+}
+
+static void test_codec__version_1_redrive(void **state)
+{
+    int64_t entered_ms = 1795410840123;
+    int64_t now_ms = entered_ms + 2015;
+    struct history_event events[2] = {
+        {.type = HISTORY_EXECUTION_REDRIVEN,
+         .id = 10,
+         .previous = 9,
+         .time_ms = now_ms,
+         .state = ASL_NONE,
+         .retry_count = 1},
+        {.type = HISTORY_LAMBDA_FUNCTION_SCHEDULED,
+         .id = 11,
+         .previous = 10,
+         .time_ms = now_ms,
+         .doc.ref = DOC_REF(0, 0),
+         .entered_ms = entered_ms,
+         .timeout_s = 99,
+         .heartbeat_s = 9},
+    };
+    struct frame f = {.parent = ASL_NONE,
+                      .status = FRAME_READY,
+                      .entered_event = 2,
+                      .entered_ms = entered_ms,
+                      .last_event = 11,
+                      .attempt = 3,
+                      .timeout_ms = 99000,
+                      .heartbeat_ms = 9000,
+                      .input.ref = DOC_REF(0, 0)};
+    struct step s = {.header = {.sequence = 11,
+                                .deadline_ms = now_ms + 3600000,
+                                .redrive_count = 1,
+                                .redrive_ms = now_ms,
+                                .redrive_token = 77,
+                                .next_event = 12,
+                                .next_frame = 1,
+                                .open_frames = 1},
+                     .events = events,
+                     .event_count = 2,
+                     .frames = &f,
+                     .frame_count = 1};
+
+    (void)state;
+    v1_shows(v1_redrive, &s);
+}
+
+/* ---- Byte by byte ---- */
+
+/* Documents; flags, sequence 1, nothing back, base 0, next event 5. Then events, and frames. */
+#define HEAD(version, flags) version "\0" flags "\1\0\0\5"
+/* A frame's beginning: state 0, entered by event 4, which is its last; document 0. */
+#define FRAME(flags) "\1" flags "\1\1\0\0\1"
+#define WHOLE(kind, parent)                                                                        \
+    "\0\4\0\0\0\5\0\0\0\0" kind "\0\0\0\0\0\0\0\0\0\0\0\0\0\0" parent "\0\0\0\0"
+
+static void test_codec__bytes_mean_one_thing(void **state)
+{
+    static const struct {
+        struct slice bytes;
+        enum err_code rc;
+    } cases[] = {
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\0")), OK},
+        {SLICE_INIT(HEAD("\1", "\0") "\0" FRAME("\0")), OK},
+        /* Statuses. */
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\13")), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\17")), ERR_CORRUPT},
+        /* An item's index, as a difference to the frame's: UINT32_MAX, one more, -1. */
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\100") "\1\376\377\377\377\37"), OK},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\100") "\1\200\200\200\200\40"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\100") "\1\1"), ERR_CORRUPT},
+        /* Variables: one; two; one twice; none; no value; more than there are bytes. */
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\200\2") "\1\3a\1"), OK},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\200\2") "\2\3a\1\3b\1"), OK},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\200\2") "\2\3a\1\1\1"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\200\2") "\0"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\200\2") "\1\3a\0"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\200\2") "\2\3a\1"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\200\2") "\377\377\377\377\377\17"),
+         ERR_CORRUPT},
+        /* Answers: the last kind there is, and the next. */
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\250\200\100") "\2\0\0\0"), OK},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\250\200\100") "\3\0\0\0"), ERR_CORRUPT},
+        /* Flags past the last, of header, frame, whole header, event and its rest. */
+        {SLICE_INIT(HEAD("\2", "\200\4") "\0\0"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\200\200\1")), ERR_CORRUPT},
+        {SLICE_INIT("\2" WHOLE("\10", "")), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\1\0\20\200\1\0"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\1\0\20\100\200\10\0"), ERR_CORRUPT},
+        /* What version 1 does not know: bytes of variables, an item, a result, a parent. */
+        {SLICE_INIT(HEAD("\2", "\200\2") "\1\0\0"), OK},
+        {SLICE_INIT(HEAD("\1", "\200\2") "\1\0\0"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\1\0\20\100\100\1\0\0"), OK},
+        {SLICE_INIT(HEAD("\1", "\0") "\1\0\20\100\100\1\0\0"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\200\200\1") "\1"), OK},
+        {SLICE_INIT(HEAD("\1", "\0") "\0" FRAME("\200\100") "\1"), ERR_CORRUPT},
+        {SLICE_INIT("\2" WHOLE("\0", "")), OK},
+        {SLICE_INIT("\2" WHOLE("\4", "\1\2\3\4")), OK},
+        {SLICE_INIT("\1" WHOLE("\0", "\0")), OK},
+        {SLICE_INIT("\1" WHOLE("\0", "\1")), ERR_CORRUPT},
+        {SLICE_INIT("\1" WHOLE("\4", "\1\2\3\4\0")), ERR_CORRUPT},
+    };
+    struct arena a = {0};
+    struct record r;
+    struct err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum err_code rc = record_decode(cases[i].bytes, &a, &r, &err);
+
+        if (rc != cases[i].rc) {
+            fail_msg("case %zu: %d", i, (int)rc);
+        }
+    }
+    assert_true(arena_held_bytes(&a) < 128 * 1024);
+    arena_fini(&a);
+}
+
+static void test_codec__usual_attempts(void **state)
+{
+    static const struct slice now = SLICE_INIT(HEAD("\2", "\0") "\0" FRAME("\0"));
+    static const struct slice v1 = SLICE_INIT(HEAD("\1", "\0") "\0" FRAME("\0"));
+    struct arena a = {0};
+    struct record r;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(record_decode(now, &a, &r, &err), OK);
+    assert_int_equal(r.frames[0].attempt, 0);
+    assert_int_equal(record_decode(v1, &a, &r, &err), OK);
+    assert_int_equal(r.frames[0].attempt, 1);
+    arena_fini(&a);
+}
+
+/* ---- Sizes ---- */
+
 /* What a stage's report leaves: its end, the next stage's begin, and that one's grant. */
 static void echo_step(struct step *s, struct history_event events[5], struct frame *f)
 {
@@ -559,123 +927,118 @@ static void echo_step(struct step *s, struct history_event events[5], struct fra
                         .input = {.ref = DOC_REF(0, 0)}};
 }
 
+/* An iteration of a Map over 10,000 items ends, and the next one begins and is granted. */
+static void iteration_step(struct step *s, struct history_event events[7], struct frame frames[3])
+{
+    static const enum history_type types[7] = {
+        HISTORY_TASK_SUCCEEDED,        HISTORY_TASK_STATE_EXITED,  HISTORY_MAP_ITERATION_SUCCEEDED,
+        HISTORY_MAP_ITERATION_STARTED, HISTORY_TASK_STATE_ENTERED, HISTORY_TASK_SCHEDULED,
+        HISTORY_TASK_STARTED};
+    int64_t now_ms = 1790000000123;
+    uint64_t sequence = 9042;
+
+    *s = (struct step){.events = events, .event_count = 7, .frames = frames, .frame_count = 3};
+    s->header = (struct execution_header){
+        .sequence = sequence, .next_event = 24008, .next_frame = 10001, .open_frames = 41};
+    for (int i = 0; i < 7; i++) {
+        events[i] = (struct history_event){.type = types[i],
+                                           .id = 24001 + (uint64_t)i,
+                                           .previous = i == 0 ? 23877 : 24000 + (uint64_t)i,
+                                           .time_ms = now_ms,
+                                           .state = i == 2 || i == 3 ? 6 : 7,
+                                           .doc = {.ref = DOC_REF(sequence, i > 3)}};
+    }
+    events[2].doc.ref = events[3].doc.ref = events[6].doc.ref = 0;
+    events[2].index = 8998;
+    events[3].index = 9038;
+    events[3].previous = 17;
+    events[5].entered_ms = now_ms;
+    events[6].worker = SLICE("worker-17.example");
+    frames[0] = (struct frame){.parent = ASL_NONE,
+                               .state = 6,
+                               .status = FRAME_JOIN,
+                               .entered_event = 15,
+                               .entered_ms = now_ms - 123456,
+                               .last_event = 17,
+                               .first_child = 1,
+                               .child_count = 10000,
+                               .child_next = 9039,
+                               .child_open = 40,
+                               .concurrency = 40,
+                               .items_at = 197645,
+                               .items.ref = DOC_REF(0, 0),
+                               .input.ref = DOC_REF(0, 0)};
+    frames[1] = (struct frame){.id = 8999,
+                               .parent = 0,
+                               .scope = 1,
+                               .index = 8998,
+                               .state = 7,
+                               .status = FRAME_DONE,
+                               .entered_event = 23870,
+                               .entered_ms = now_ms - 2345,
+                               .last_event = 24003,
+                               .item.ref = DOC_REF(8990, 0),
+                               .item_index = 8998,
+                               .result.ref = DOC_REF(sequence, 0)};
+    frames[2] = (struct frame){.id = 9039,
+                               .parent = 0,
+                               .scope = 1,
+                               .index = 9038,
+                               .state = 7,
+                               .status = FRAME_LEASED,
+                               .entered_event = 24005,
+                               .entered_ms = now_ms,
+                               .last_event = 24007,
+                               .attempt = 1,
+                               .started = true,
+                               .granted_ms = now_ms,
+                               .token = {1790000000, 123456},
+                               .worker = SLICE("worker-17.example"),
+                               .item.ref = DOC_REF(sequence, 1),
+                               .item_index = 9038,
+                               .input.ref = DOC_REF(sequence, 1)};
+}
+
+static void is_small(const char *what, const struct step *s, size_t bytes_max)
+{
+    struct buf b = {0};
+
+    record_encode(s, s->header.sequence, &b);
+    print_message("%s: %zu bytes\n", what, b.len);
+    assert_true(b.len <= bytes_max);
+    buf_fini(&b);
+    comes_back(s, &(struct buf){0});
+}
+
 static void test_codec__a_transition_is_small(void **state)
 {
     struct history_event events[5];
     struct frame f;
     struct step s;
-    struct buf b = {0};
-    struct arena a = {0};
-    struct record r;
-    struct err err;
 
     (void)state;
     echo_step(&s, events, &f);
-    record_encode(&s, 7, &b);
-    print_message("an echo transition: %zu bytes\n", b.len);
-    assert_true(b.len <= 100);
-    assert_int_equal(record_decode(buf_slice(&b), &a, &r, &err), OK);
-    same_record(&s, 7, &r);
-    buf_fini(&b);
-    arena_fini(&a);
+    is_small("an echo transition", &s, 76);
 }
 
-/* ---- Rows ---- */
-
-/* Every beginning of a row, and a row with a byte more, is malformed; a later version refused. */
-#define ROW_IS_STRICT(decode, row)                                                                 \
-    do {                                                                                           \
-        buf_put_u8(&b, 0);                                                                         \
-        for (size_t len = 0; len <= b.len; len++) {                                                \
-            enum err_code want = len == b.len - 1 ? OK : ERR_CORRUPT;                              \
-                                                                                                   \
-            assert_int_equal(decode(slice_make(b.ptr, len), &(row), &err), want);                  \
-        }                                                                                          \
-        b.ptr[0] = 2;                                                                              \
-        assert_int_equal(decode(buf_slice(&b), &(row), &err), ERR_VERSION);                        \
-        b.ptr[0] = 0;                                                                              \
-        assert_int_equal(decode(buf_slice(&b), &(row), &err), ERR_CORRUPT);                        \
-        buf_reset(&b);                                                                             \
-    } while (0)
-
-static void test_codec__machine_rows(void **state)
+static void test_codec__an_iteration_is_small(void **state)
 {
-    struct machine_row in = {.machine = UINT64_MAX,
-                             .revision = UINT32_MAX,
-                             .express = true,
-                             .created_ms = 1790000000000,
-                             .updated_ms = INT64_MIN,
-                             .name = SLICE("Orders"),
-                             .role_arn = SLICE("arn:aws:iam::123456789012:role/r")};
-    struct machine_row out;
-    struct buf b = {0};
-    struct err err;
+    struct history_event events[7];
+    struct frame frames[3];
+    struct step s;
 
     (void)state;
-    machine_row_encode(&in, &b);
-    assert_int_equal(machine_row_decode(buf_slice(&b), &out, &err), OK);
-    assert_true(out.machine == in.machine && out.revision == in.revision);
-    assert_true(out.express && !out.deleting);
-    assert_true(out.created_ms == in.created_ms && out.updated_ms == in.updated_ms);
-    assert_true(slice_eq(out.name, in.name) && slice_eq(out.role_arn, in.role_arn));
-    assert_int_equal(out.logging.len, 0);
-    ROW_IS_STRICT(machine_row_decode, out);
-    in.express = false;
-    in.deleting = true;
-    machine_row_encode(&in, &b);
-    assert_int_equal(machine_row_decode(buf_slice(&b), &out, &err), OK);
-    assert_true(!out.express && out.deleting);
-    b.ptr[1] = 4;
-    assert_int_equal(machine_row_decode(buf_slice(&b), &out, &err), ERR_CORRUPT);
-    buf_fini(&b);
-}
-
-static void test_codec__revision_rows(void **state)
-{
-    struct revision_row in = {1790000000000, SLICE("{\"StartAt\":\"A\"}"), SLICE("role")};
-    struct revision_row out;
-    struct buf b = {0};
-    struct err err;
-
-    (void)state;
-    revision_row_encode(&in, &b);
-    assert_int_equal(revision_row_decode(buf_slice(&b), &out, &err), OK);
-    assert_true(out.created_ms == in.created_ms);
-    assert_true(slice_eq(out.definition, in.definition) && slice_eq(out.role_arn, in.role_arn));
-    ROW_IS_STRICT(revision_row_decode, out);
-    buf_fini(&b);
-}
-
-static void test_codec__name_rows(void **state)
-{
-    struct name_row in = {UINT64_MAX, 1790000000000};
-    struct name_row out;
-    struct buf b = {0};
-    struct err err;
-
-    (void)state;
-    name_row_encode(&in, &b);
-    assert_int_equal(name_row_decode(buf_slice(&b), &out, &err), OK);
-    assert_true(out.execution == in.execution && out.start_ms == in.start_ms);
-    ROW_IS_STRICT(name_row_decode, out);
-    buf_fini(&b);
-}
-
-static void test_codec__index_rows(void **state)
-{
-    struct index_row in = {SLICE("run-1"), 1790000000000, UINT32_MAX, 1790000000001, 1790000000002};
-    struct index_row out;
-    struct buf b = {0};
-    struct err err;
-
-    (void)state;
-    index_row_encode(&in, &b);
-    assert_int_equal(index_row_decode(buf_slice(&b), &out, &err), OK);
-    assert_true(slice_eq(out.name, in.name) && out.stop_ms == in.stop_ms);
-    assert_true(out.redrive_count == in.redrive_count && out.redrive_ms == in.redrive_ms);
-    assert_true(out.parked_ms == in.parked_ms);
-    ROW_IS_STRICT(index_row_decode, out);
-    buf_fini(&b);
+    iteration_step(&s, events, frames);
+    is_small("an iteration's end and the next one's begin", &s, 150);
+    s.frame_count = 2; /* its end alone */
+    s.event_count = 3;
+    s.header.next_event = 24004;
+    is_small("an iteration's end", &s, 120);
+    s.frames[1] = s.frames[2]; /* its begin alone */
+    s.events += 3;
+    s.event_count = 4;
+    s.header.next_event = 24008;
+    is_small("an iteration's begin", &s, 120);
 }
 
 int main(void)
@@ -688,11 +1051,18 @@ int main(void)
         cmocka_unit_test(test_codec__counts_take_no_memory),
         cmocka_unit_test(test_codec__later_records_are_refused),
         cmocka_unit_test(test_codec__a_later_header_is_joined),
+        cmocka_unit_test(test_codec__each_member_comes_back_alone),
+        cmocka_unit_test(test_codec__each_member_of_a_frame_comes_back_alone),
+        cmocka_unit_test(test_codec__each_status_comes_back),
+        cmocka_unit_test(test_codec__what_cannot_be_is_refused),
+        cmocka_unit_test(test_codec__open_frames_are_in_the_header),
+        cmocka_unit_test(test_codec__version_1_start),
+        cmocka_unit_test(test_codec__version_1_upload),
+        cmocka_unit_test(test_codec__version_1_redrive),
+        cmocka_unit_test(test_codec__bytes_mean_one_thing),
+        cmocka_unit_test(test_codec__usual_attempts),
         cmocka_unit_test(test_codec__a_transition_is_small),
-        cmocka_unit_test(test_codec__machine_rows),
-        cmocka_unit_test(test_codec__revision_rows),
-        cmocka_unit_test(test_codec__name_rows),
-        cmocka_unit_test(test_codec__index_rows),
+        cmocka_unit_test(test_codec__an_iteration_is_small),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,7 @@ static void test_engine__gathers_steps_into_one_record(void **state)
 {
     struct world w;
     struct step s = {0};
-    struct frame_set none = {&w.frame, 0};
+    struct frame_set none = {.items = &w.frame};
     struct engine_event ev = {.kind = ENGINE_START, .now_ms = 5};
 
     (void)state;
@@ -247,7 +247,7 @@ static void test_engine__asks_for_the_frame_it_needs(void **state)
 {
     struct world w;
     struct step s = {.need_frame = 77};
-    struct frame_set none = {NULL, 0};
+    struct frame_set none = {.items = NULL};
     struct engine_event ev = {.kind = ENGINE_TASK_GRANTED, .token = {1, 1}};
 
     (void)state;
@@ -266,7 +266,7 @@ static void test_engine__document_not_loaded_is_our_error(void **state)
     struct world w;
     struct step s = {0};
     struct step before = s;
-    struct frame_set set = {&w.frame, 1};
+    struct frame_set set = {.items = &w.frame, .count = 1};
     struct engine_event ev = {.kind = ENGINE_TASK_SUCCEEDED, .token = {1, 1}, .result = SLICE("1")};
 
     (void)state;
@@ -288,7 +288,7 @@ static void test_engine__frame_of_no_state_is_our_error(void **state)
     (void)state;
     world_init(&w, one_task);
     world_start(&w, "{}");
-    w.frame.state = 1;
+    w.frames[0].state = 1;
     assert_int_equal(world_grant(&w), STEP_FAILED);
     assert_int_equal(w.err.code, ERR_CORRUPT);
     world_fini(&w);
@@ -426,22 +426,23 @@ static void test_engine__jitter_stays_within_the_delay(void **state)
     assert_true(differ);
 }
 
-static void test_engine__parameters_that_fail_are_retried(void **state)
+static void test_engine__parameters_that_are_too_large_are_retried(void **state)
 {
     struct world w;
 
     (void)state;
     world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA
-                   ",\"Parameters\":{\"x.$\":\"States.ArrayGetItem($.a, 5)\"},"
-                   "\"Retry\":[{\"ErrorEquals\":[\"States.IntrinsicFailure\"],\"MaxAttempts\":2}],"
+                   ",\"Parameters\":{\"x.$\":\"States.Array($, $)\"},"
+                   "\"Retry\":[{\"ErrorEquals\":[\"States.DataLimitExceeded\"],\"MaxAttempts\":2}],"
                    "\"End\":true}}}");
-    world_start(&w, "{\"a\":[1]}");
+    w.rules.payload_bytes = 30;
+    world_start(&w, "{\"a\":\"0123456789\"}");
     assert_int_equal(w.frame.status, FRAME_TIMER);
     assert_int_equal(world_timer(&w), STEP_DONE);
     assert_int_equal(w.frame.status, FRAME_TIMER);
     assert_int_equal(world_timer(&w), STEP_DONE);
     assert_int_equal(w.header.status, EXECUTION_FAILED);
-    assert_slice(w.header.error, "States.IntrinsicFailure");
+    assert_slice(w.header.error, "States.DataLimitExceeded");
     assert_string_equal(world_history(&w),
                         "ExecutionStarted 0, TaskStateEntered 0, ExecutionFailed 2");
     world_fini(&w);
@@ -1138,7 +1139,7 @@ static void test_engine__invoke_needs_a_function(void **state)
     assert_string_equal(world_history(&w),
                         "ExecutionStarted 0, TaskStateEntered 0, ExecutionFailed 2");
     world_fini(&w);
-    invoke_with(&w, "{\"FunctionName\":\"f\",\"InvocationType\":\"Event\"}");
+    invoke_with(&w, "{\"FunctionName\":\"f\",\"InvocationType\":\"Never\"}");
     assert_slice(w.header.error, "States.Runtime");
     world_fini(&w);
 }
@@ -1171,7 +1172,7 @@ static void test_engine__task_is_made_again_as_it_was(void **state)
     world_start(&w, "{}");
     first = world_command(&w, COMMAND_SCHEDULE_TASK)->payload;
     w.frame.input.text = SLICE("{}");
-    assert_int_equal(engine_task(w.m, &w.header, &w.frame, &w.a, &again, &w.err), OK);
+    assert_int_equal(engine_task(w.m, &w.header, NULL, &w.frame, &w.a, &again, &w.err), OK);
     assert_true(slice_eq(again.payload, first));
     uuid = arena_str(&w.a, slice_head(slice_from(first, strlen("{\"u\":\"")), 36));
     assert_non_null(strstr(world_event(&w, 3), uuid));
@@ -1183,7 +1184,7 @@ static void test_engine__task_is_made_again_as_it_was(void **state)
     first = world_command(&w, COMMAND_SCHEDULE_TASK)->payload;
     world_grant(&w);
     w.frame.input.text = SLICE("{}");
-    assert_int_equal(engine_task(w.m, &w.header, &w.frame, &w.a, &again, &w.err), OK);
+    assert_int_equal(engine_task(w.m, &w.header, NULL, &w.frame, &w.a, &again, &w.err), OK);
     assert_true(slice_eq(again.payload, first));
     world_fini(&w);
 }
@@ -1228,7 +1229,7 @@ static void test_engine__choice_chooses(void **state)
     world_fini(&w);
     world_init(&w, definition);
     world_start(&w, "{\"n\":2}");
-    assert_slice(w.header.error, "States.NoChoiceMatched");
+    assert_slice(w.header.error, "States.Runtime");
     world_fini(&w);
 }
 
@@ -1269,7 +1270,7 @@ int main(void)
         cmocka_unit_test(test_engine__each_retrier_counts_for_itself),
         cmocka_unit_test(test_engine__delay_grows_to_its_cap),
         cmocka_unit_test(test_engine__jitter_stays_within_the_delay),
-        cmocka_unit_test(test_engine__parameters_that_fail_are_retried),
+        cmocka_unit_test(test_engine__parameters_that_are_too_large_are_retried),
         cmocka_unit_test(test_engine__runtime_error_is_not_caught),
         cmocka_unit_test(test_engine__heartbeat_matches_both_names),
         cmocka_unit_test(test_engine__timeout_has_no_cause),

@@ -37,7 +37,7 @@ static const char *run(struct arena *a, const char *path, const char *doc)
     v = asl_path_value(p, &s, &miss);
     return v != NULL
                ? arena_str(a, json_print(v, a))
-               : arena_str(a, arena_printf(a, "?%.*s", SLICE_FMT(asl_path_miss_text(p, &miss, a))));
+               : arena_str(a, arena_printf(a, "?%.*s", SLICE_FMT(asl_path_miss_text(&miss, a))));
 }
 
 struct example {
@@ -76,6 +76,7 @@ static void test_jsonpath__definite(void **state)
         {"$.length()", "\"abc\"", "null"},
         {"$['a','c']", "{\"a\":1,\"b\":2,\"c\":3}", "{\"a\":1,\"c\":3}"},
         {"$['a','x']", "{\"a\":1}", "{\"a\":1}"},
+        {"$.a.length()", "{\"a\":{\"x\":1}}", "1"},
     };
 
     (void)state;
@@ -97,7 +98,18 @@ static void test_jsonpath__missing(void **state)
         {"$.a.b", "{\"a\":\"s\"}",
          "?Expected to find an object with property ['b'] in path $['a'] but found 'string'."},
         {"$$.x", "{}", "?No results for path: $['x']"},
-        {"$var", "{}", "?No results for path: $"},
+        {"$var", "{}", "?No results for path: $['var']"},
+        {"$var.a[0]", "{}", "?No results for path: $['var']['a'][0]"},
+        {"$['a','b'].c", "{\"a\":{\"c\":1}}",
+         "?Multi properties can only be used as path leafs: $['a', 'b']"},
+        {"$['a', 'b']", "5",
+         "?Expected to find an object with property ['a', 'b'] in path $ but found 'number'."},
+        {"$.s[*]['a','b'].c", "{\"s\":[{}]}",
+         "?Multi properties can only be used as path leafs: $['s'][*]['a', 'b']"},
+        {"$[?(@.x[*]['a','b'].c)]", "[{\"x\":[{}]}]",
+         "?Multi properties can only be used as path leafs: $['x'][*]['a', 'b']"},
+        {"$.a.sum()", "{\"a\":[1]}", "?No results for path: $['a'].function()"},
+        {"$[5].x", "[1]", "?No results for path: $[5]['x']"},
     };
 
     (void)state;
@@ -122,8 +134,13 @@ static void test_jsonpath__indefinite(void **state)
         {"$[:-1]", "[0,1,2,3]", "[0,1,2]"},
         {"$[2:1]", "[0,1,2,3]", "[]"},
         {"$[-9:99]", "[0,1]", "[0,1]"},
-        {"$[0,-1,9]", "[0,1,2]", "[0,2]"},
-        {"$['a','b']['c']", "{\"a\":{\"c\":1},\"b\":{\"c\":2},\"d\":{\"c\":3}}", "[1,2]"},
+        {"$[0,-1,9]", "[0,1,2]", "[0,2,null]"},
+        {"$[*][1]", "[[1,2],[3],{}]", "[2,null]"},
+        {"$[*][1].x", "[[1,{\"x\":2}],[3]]", "[2]"},
+        {"$[*]['a','b']", "[{\"a\":1},{\"b\":2},3]", "[{\"a\":1},{\"b\":2}]"},
+        {"$[*].sum()", "[[1]]", "[]"},
+        {"$['a','b']['c']", "{\"a\":{\"c\":1},\"b\":{\"c\":2},\"d\":{\"c\":3}}",
+         "?Multi properties can only be used as path leafs: $['a', 'b']"},
         {"$..p", books, "[1,2]"},
         {"$..t", books, "[\"x\",\"y\"]"},
         {"$..[0]", "[[1,[2]],[3]]", "[[1,[2]],1,2,3]"},
@@ -149,7 +166,9 @@ static void test_jsonpath__filters(void **state)
         {"$[?(1 < @.n)].n", list, "[2.5]"},
         {"$[?(@.n <= 1)].n", list, "[1]"},
         {"$[?(@.s < 'b')].s", list, "[\"ab\",\"Ab\"]"},
-        {"$[?(@.n)].n", list, "[1,2.5,\"2.5\",null]"},
+        {"$[?(@.n)].n", list, "[1,2.5,\"2.5\"]"},
+        {"$[?(!@.n)].n", list, "[null]"},
+        {"$[?(!@.n.m)].n", list, "[1,2.5,\"2.5\",null]"},
         {"$[?(!@.n)].s", list, "[\"b\"]"},
         {"$[?(@.n == null)].n", list, "[null]"},
         {"$[?(@.n && @.s)].n", list, "[1,2.5]"},
@@ -170,6 +189,29 @@ static void test_jsonpath__filters(void **state)
         {"$[?(@.a[?(@.b)])]", "[{\"a\":[{\"b\":1}]},{\"a\":[]}]", "[{\"a\":[{\"b\":1}]}]"},
         {"$..[?(@.b)].b", "{\"a\":[{\"b\":1}],\"c\":{\"b\":2}}", "[1,2]"},
         {"$[?(@['a b'] == \"x\")]", "[{\"a b\":\"x\"}]", "[{\"a b\":\"x\"}]"},
+    };
+
+    (void)state;
+    check(examples, COUNT(examples));
+}
+
+static void test_jsonpath__filter_lists(void **state)
+{
+    static const char doc[] = "[{\"t\":[\"a\",1]},{\"t\":\"bab\"},{\"t\":[]},{\"t\":\"\"},{}]";
+    static const struct example examples[] = {
+        {"$[?(@.t contains 'a')].t", doc, "[[\"a\",1],\"bab\"]"},
+        {"$[?(@ contains 'aab')]", "[\"aaab\",\"aaa\",\"\",\"ab\",\"xaab\"]",
+         "[\"aaab\",\"xaab\"]"},
+        {"$[?(@.t contains '')].t", doc, "[\"bab\",\"\"]"},
+        {"$[?(@.t size 2)].t", doc, "[[\"a\",1]]"},
+        {"$[?(@.t size 3)].t", doc, "[\"bab\"]"},
+        {"$[?(@.t empty true)].t", doc, "[[],\"\"]"},
+        {"$[?(@.t empty false)].t", doc, "[[\"a\",1],\"bab\"]"},
+        {"$[?(@.t subsetof ['a', 1, 2])].t", doc, "[[\"a\",1],[]]"},
+        {"$[?(@.t anyof ['x', 1])].t", doc, "[[\"a\",1]]"},
+        {"$[?(@.t noneof [2])].t", doc, "[[\"a\",1],[]]"},
+        {"$[?(@.t == 'bab' && @.t size 3 || @.t empty true && !(@.t == ''))].t", doc,
+         "[\"bab\",[]]"},
     };
 
     (void)state;
@@ -198,7 +240,7 @@ static void test_jsonpath__refused(void **state)
         "$[--1]",
         "$[99999999999999999999]",
         "$.a b",
-        "$.a.min()",
+        "$.a.first()",
         "$.length(1)",
         "$.a[?]",
         "$[?()]",
@@ -248,14 +290,21 @@ static void test_jsonpath__reference_paths(void **state)
     arena_fini(&a);
 }
 
+static const struct json_node *get_variable(void *arg, struct slice name)
+{
+    return slice_eq_str(name, "v") ? json(arg, "{\"x\":3}") : NULL;
+}
+
 static void test_jsonpath__roots(void **state)
 {
     struct arena a = {0};
+    struct asl_variables variables = {get_variable, &a};
     struct asl_scope_data s = {.input = json(&a, "{\"x\":1}"),
                                .context = json(&a, "{\"x\":2}"),
-                               .variables = json(&a, "{\"v\":{\"x\":3}}"),
+                               .variables = &variables,
                                .a = &a};
     const char *const paths[] = {"$.x", "$$.x", "$v.x"};
+    const unsigned uses[] = {ASL_USES_INPUT, ASL_USES_CONTEXT, ASL_USES_VARIABLES};
     struct path_miss miss;
     const char *why;
 
@@ -266,7 +315,11 @@ static void test_jsonpath__roots(void **state)
 
         assert_true(json_i64(asl_path_value(p, &s, &miss), &found));
         assert_int_equal(found, i + 1);
+        assert_int_equal(asl_path_uses(p), uses[i]);
     }
+    assert_null(asl_path_value(asl_path_parse(SLICE("$w.x"), PATH_ANY, &a, &why), &s, &miss));
+    assert_int_equal(miss.is, PATH_NO_ROOT);
+    assert_int_equal(asl_path_uses(NULL), 0);
     arena_fini(&a);
 }
 
@@ -291,10 +344,12 @@ static void put(const char *path, const char *doc, const char *value, const char
     struct arena a = {0};
     const char *why;
     const struct asl_path *p = asl_path_parse(slice_str(path), PATH_REFERENCE, &a, &why);
-    const struct json_node *v = asl_path_put(p, json(&a, doc), json(&a, value), &a);
+    size_t step = 0;
+    const struct json_node *v = asl_path_put(p, json(&a, doc), json(&a, value), &a, &step);
 
-    if (expected == NULL) {
+    if (expected[0] == '?') {
         assert_null(v);
+        assert_string_equal(arena_str(&a, asl_path_step_name(p, step, &a)), expected + 1);
     } else {
         assert_string_equal(arena_str(&a, json_print(v, &a)), expected);
     }
@@ -310,11 +365,11 @@ static void test_jsonpath__put(void **state)
     put("$.a.b.c", "{\"x\":0}", "[]", "{\"x\":0,\"a\":{\"b\":{\"c\":[]}}}");
     put("$.a[1]", "{\"a\":[1,2,3]}", "9", "{\"a\":[1,9,3]}");
     put("$.a[-1].b", "{\"a\":[1,{}]}", "9", "{\"a\":[1,{\"b\":9}]}");
-    put("$.a[3]", "{\"a\":[1,2,3]}", "9", NULL);
-    put("$.a[0]", "{}", "9", NULL);
-    put("$.a.b", "{\"a\":5}", "9", NULL);
-    put("$.a", "[]", "9", NULL);
-    put("$.a", "\"text\"", "9", NULL);
+    put("$.a[3]", "{\"a\":[1,2,3]}", "9", "?[3]");
+    put("$.a[0]", "{}", "9", "?[0]");
+    put("$.a.b", "{\"a\":5}", "9", "?b");
+    put("$.a", "[]", "9", "?a");
+    put("$.a", "\"text\"", "9", "?a");
 }
 
 static const char *repeat(struct arena *a, const char *head, const char *part, size_t n)
@@ -330,6 +385,34 @@ static const char *repeat(struct arena *a, const char *head, const char *part, s
     text = arena_str(a, buf_slice(&b));
     buf_fini(&b);
     return text;
+}
+
+/* A chain is walked: it takes no stack, and its comparisons count. */
+static void test_jsonpath__long_filters(void **state)
+{
+    struct arena a = {0};
+    const char *chain = repeat(&a, "$[?(@.b", "||@.a", 200000);
+    const char *text = arena_str(&a, arena_printf(&a, "%s)]", chain));
+
+    (void)state;
+    assert_string_equal(run(&a, text, "[{\"a\":1},{\"b\":1},{}]"), "[{\"a\":1},{\"b\":1}]");
+    assert_string_equal(run(&a, text, "[{},{},{},{},{},{}]"),
+                        "?The path visits more than 1000000 nodes");
+    arena_fini(&a);
+}
+
+/* Half a million places where a thousand bytes nearly match. */
+static void test_jsonpath__slow_parts_end(void **state)
+{
+    struct arena a = {0};
+    const char *part = repeat(&a, "", "a", 1000);
+    const char *text = repeat(&a, "", "a", 500000);
+
+    (void)state;
+    assert_string_equal(run(&a, arena_str(&a, arena_printf(&a, "$[?(@ contains '%sb')]", part)),
+                            arena_str(&a, arena_printf(&a, "[\"%s\"]", text))),
+                        "?The path visits more than 1000000 nodes");
+    arena_fini(&a);
 }
 
 static void test_jsonpath__limits(void **state)
@@ -382,11 +465,14 @@ int main(void)
         cmocka_unit_test(test_jsonpath__missing),
         cmocka_unit_test(test_jsonpath__indefinite),
         cmocka_unit_test(test_jsonpath__filters),
+        cmocka_unit_test(test_jsonpath__filter_lists),
         cmocka_unit_test(test_jsonpath__refused),
         cmocka_unit_test(test_jsonpath__reference_paths),
         cmocka_unit_test(test_jsonpath__roots),
         cmocka_unit_test(test_jsonpath__definite_costs_nothing),
         cmocka_unit_test(test_jsonpath__put),
+        cmocka_unit_test(test_jsonpath__long_filters),
+        cmocka_unit_test(test_jsonpath__slow_parts_end),
         cmocka_unit_test(test_jsonpath__limits),
         cmocka_unit_test(test_jsonpath__visits_limit),
         cmocka_unit_test(test_jsonpath__many_descents_end),

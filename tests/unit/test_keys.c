@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys: parsed as made, sorted as meant, and the bounds of prefixes. */
+/* Keys: parsed as made, sorted as meant, and the bounds of prefixes. And the small rows behind
+ * them: what is written comes back, malformed bytes are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
+#include "coordinator/store/codec.h"
 #include "coordinator/store/keys.h"
 
 static int key_compare(struct key a, struct key b)
@@ -27,6 +29,8 @@ static void test_keys__bytes_on_disk(void **state)
     key_bytes_are(key_machine(1, SLICE("m")), BYTES("\0\0\0\0\0\0\0\1nm"));
     key_bytes_are(key_machines(1), BYTES("\0\0\0\0\0\0\0\1n"));
     key_bytes_are(key_machine_counter(1), BYTES("\0\0\0\0\0\0\0\1c"));
+    key_bytes_are(key_activity(1, SLICE("m")), BYTES("\0\0\0\0\0\0\0\1am"));
+    key_bytes_are(key_activities(1), BYTES("\0\0\0\0\0\0\0\1a"));
     key_bytes_are(key_revision(1, 0x0203, 4), BYTES("\0\0\0\0\0\0\0\1r\0\0\0\0\0\0\2\3\0\0\0\4"));
     key_bytes_are(key_name(1, 2, SLICE("x")), BYTES("\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2x"));
     key_bytes_are(key_execution(1, 2, 3),
@@ -135,6 +139,12 @@ static void test_keys__prefixes_hold_their_rows(void **state)
     assert_true(key_is_within(key_machine(1, SLICE("\xff\xff")), key_machines(1)));
     assert_false(key_is_within(key_revision(1, 0, 0), key_machines(1)));
     assert_false(key_is_within(key_machine_counter(1), key_machines(1)));
+    assert_true(key_is_within(key_activity(1, SLICE("")), key_activities(1)));
+    assert_true(key_is_within(key_activity(1, SLICE("\xff\xff")), key_activities(1)));
+    assert_false(key_is_within(key_activity(2, SLICE("a")), key_activities(1)));
+    assert_false(key_is_within(key_machine(1, SLICE("a")), key_activities(1)));
+    assert_false(key_is_within(key_machine_counter(1), key_activities(1)));
+    assert_false(key_is_within(key_activity(1, SLICE("a")), key_machines(1)));
 }
 
 static void test_keys__after_a_prefix(void **state)
@@ -161,6 +171,123 @@ static void test_keys__the_longest_name_fits(void **state)
     assert_true(k.len <= KEY_BYTES_MAX);
 }
 
+/* ---- Rows ---- */
+
+/* Every beginning of a row, and a row with a byte more, is malformed; a later version refused. */
+#define ROW_IS_STRICT(decode, row)                                                                 \
+    do {                                                                                           \
+        buf_put_u8(&b, 0);                                                                         \
+        for (size_t len = 0; len <= b.len; len++) {                                                \
+            enum err_code want = len == b.len - 1 ? OK : ERR_CORRUPT;                              \
+                                                                                                   \
+            assert_int_equal(decode(slice_make(b.ptr, len), &(row), &err), want);                  \
+        }                                                                                          \
+        b.ptr[0] = 2;                                                                              \
+        assert_int_equal(decode(buf_slice(&b), &(row), &err), ERR_VERSION);                        \
+        b.ptr[0] = 0;                                                                              \
+        assert_int_equal(decode(buf_slice(&b), &(row), &err), ERR_CORRUPT);                        \
+        buf_reset(&b);                                                                             \
+    } while (0)
+
+static void test_row_codec__machine_rows(void **state)
+{
+    struct machine_row in = {.machine = UINT64_MAX,
+                             .revision = UINT32_MAX,
+                             .express = true,
+                             .created_ms = 1790000000000,
+                             .updated_ms = INT64_MIN,
+                             .name = SLICE("Orders"),
+                             .role_arn = SLICE("arn:aws:iam::123456789012:role/r")};
+    struct machine_row out;
+    struct buf b = {0};
+    struct err err;
+
+    (void)state;
+    machine_row_encode(&in, &b);
+    assert_int_equal(machine_row_decode(buf_slice(&b), &out, &err), OK);
+    assert_true(out.machine == in.machine && out.revision == in.revision);
+    assert_true(out.express && !out.deleting);
+    assert_true(out.created_ms == in.created_ms && out.updated_ms == in.updated_ms);
+    assert_true(slice_eq(out.name, in.name) && slice_eq(out.role_arn, in.role_arn));
+    assert_int_equal(out.logging.len, 0);
+    ROW_IS_STRICT(machine_row_decode, out);
+    in.express = false;
+    in.deleting = true;
+    machine_row_encode(&in, &b);
+    assert_int_equal(machine_row_decode(buf_slice(&b), &out, &err), OK);
+    assert_true(!out.express && out.deleting);
+    b.ptr[1] = 4;
+    assert_int_equal(machine_row_decode(buf_slice(&b), &out, &err), ERR_CORRUPT);
+    buf_fini(&b);
+}
+
+static void test_row_codec__revision_rows(void **state)
+{
+    struct revision_row in = {1790000000000, SLICE("{\"StartAt\":\"A\"}"), SLICE("role")};
+    struct revision_row out;
+    struct buf b = {0};
+    struct err err;
+
+    (void)state;
+    revision_row_encode(&in, &b);
+    assert_int_equal(revision_row_decode(buf_slice(&b), &out, &err), OK);
+    assert_true(out.created_ms == in.created_ms);
+    assert_true(slice_eq(out.definition, in.definition) && slice_eq(out.role_arn, in.role_arn));
+    ROW_IS_STRICT(revision_row_decode, out);
+    buf_fini(&b);
+}
+
+static void test_row_codec__name_rows(void **state)
+{
+    struct name_row in = {UINT64_MAX, 1790000000000};
+    struct name_row out;
+    struct buf b = {0};
+    struct err err;
+
+    (void)state;
+    name_row_encode(&in, &b);
+    assert_int_equal(name_row_decode(buf_slice(&b), &out, &err), OK);
+    assert_true(out.execution == in.execution && out.start_ms == in.start_ms);
+    ROW_IS_STRICT(name_row_decode, out);
+    buf_fini(&b);
+}
+
+static void test_row_codec__index_rows(void **state)
+{
+    struct index_row in = {SLICE("run-1"), 1790000000000, UINT32_MAX, 1790000000001, 1790000000002};
+    struct index_row out;
+    struct buf b = {0};
+    struct err err;
+
+    (void)state;
+    index_row_encode(&in, &b);
+    assert_int_equal(index_row_decode(buf_slice(&b), &out, &err), OK);
+    assert_true(slice_eq(out.name, in.name) && out.stop_ms == in.stop_ms);
+    assert_true(out.redrive_count == in.redrive_count && out.redrive_ms == in.redrive_ms);
+    assert_true(out.parked_ms == in.parked_ms);
+    ROW_IS_STRICT(index_row_decode, out);
+    buf_fini(&b);
+}
+
+static void test_row_codec__activity_rows(void **state)
+{
+    static const int64_t times[] = {0, 1790000000000, INT64_MIN, INT64_MAX};
+    struct activity_row out;
+    struct buf b = {0};
+    struct err err;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct activity_row in = {.created_ms = times[i]};
+
+        activity_row_encode(&in, &b);
+        assert_int_equal(activity_row_decode(buf_slice(&b), &out, &err), OK);
+        assert_true(out.created_ms == in.created_ms);
+        ROW_IS_STRICT(activity_row_decode, out);
+    }
+    buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +299,11 @@ int main(void)
         cmocka_unit_test(test_keys__prefixes_hold_their_rows),
         cmocka_unit_test(test_keys__after_a_prefix),
         cmocka_unit_test(test_keys__the_longest_name_fits),
+        cmocka_unit_test(test_row_codec__machine_rows),
+        cmocka_unit_test(test_row_codec__revision_rows),
+        cmocka_unit_test(test_row_codec__name_rows),
+        cmocka_unit_test(test_row_codec__index_rows),
+        cmocka_unit_test(test_row_codec__activity_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,7 +208,8 @@ static void test_ledger__a_stale_token_changes_nothing(void **state)
     assert_int_equal(world_succeed(w, 0, 0, "1"), OK);
     world_settle(w);
     world_begin(w);
-    assert_int_equal(ledger_task_succeed(w->l, k->w, old.token, SLICE("9"), &err), ERR_LEASE_LOST);
+    assert_int_equal(ledger_task_succeed(w->l, k->w, old.token, SLICE("9"), SLICE(""), &err),
+                     ERR_LEASE_LOST);
     assert_int_equal(ledger_task_return(w->l, k->w, old.token), ERR_LEASE_LOST);
     world_end(w);
     assert_null(w->flying);
@@ -472,6 +473,127 @@ static void test_ledger__a_redrive_that_fails_at_once_counts_nothing_open(void *
     world_check_end(w);
 }
 
+static void test_ledger__a_redrive_counts_as_open(void **state)
+{
+    struct ledger_world *w = *state;
+    struct engine_event redrive = {.kind = ENGINE_REDRIVE};
+    struct err err;
+    uint64_t id;
+
+    world_machine(w, "m", false, fails);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    w->l->open_count = LIMIT_OPEN_EXECUTIONS; /* as if so many ran */
+    world_begin(w);
+    assert_int_equal(ledger_execution_load(w->l, id, &err), OK);
+    assert_int_equal(ledger_execution_event(w->l, id, &redrive, &err), ERR_EXECUTION_LIMIT);
+    w->l->open_count--;
+    assert_int_equal(ledger_execution_event(w->l, id, &redrive, &err), OK);
+    w->l->open_count = 0;
+    world_end(w);
+    world_settle(w);
+}
+
+/* ---- what a lease carries ---- */
+
+static void test_ledger__a_lease_says_how_the_function_is_called(void **state)
+{
+    static const char *const definition =
+        "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":"
+        "\"arn:aws:states:::lambda:invoke\",\"Parameters\":{\"FunctionName\":\"f\",\"Qualifier\":"
+        "\"live\",\"LogType\":\"Tail\",\"Payload\":{}},\"Credentials\":{\"RoleArn\":"
+        "\"arn:aws:iam::000000000042:role/r\"},\"End\":true}}}";
+    struct ledger_world *w = *state;
+    struct world_worker *k = ready_worker(w, one);
+
+    world_machine(w, "m", false, definition);
+    (void)world_started(w, "m", "e");
+    world_settle(w);
+    for (unsigned i = 0; i < 2; i++) { /* from the step, and made again after a restart */
+        assert_int_equal(k->lease_count, 1);
+        assert_string_equal(k->leases[0].qualifier, "live");
+        assert_non_null(strstr(k->leases[0].credentials, "role/r"));
+        assert_true(k->leases[0].log_tail);
+        assert_false(k->leases[0].submits);
+        world_forget(k, 0);
+        world_crash(w);
+        (void)ready_worker(w, one);
+        world_advance(w, LIMIT_RESEND_MS + 1);
+    }
+}
+
+static bool bind_all(const void *arg, struct slice service, struct slice action, struct slice *out)
+{
+    (void)arg;
+    (void)service;
+    (void)action;
+    *out = SLICE("f");
+    return true;
+}
+
+static void test_ledger__a_submitted_job_is_recorded_once(void **state)
+{
+    static const char *const definition =
+        "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":"
+        "\"arn:aws:states:::glue:startJobRun.sync\",\"Parameters\":{\"JobName\":\"j\"},"
+        "\"End\":true}}}";
+    struct ledger_world *w = *state;
+    struct world_worker *k;
+    struct execution_header h;
+    struct err err;
+    uint64_t id;
+
+    w->config.bound = bind_all;
+    world_crash(w);
+    k = ready_worker(w, one);
+    world_machine(w, "m", false, definition);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    assert_int_equal(k->lease_count, 1);
+    assert_true(k->leases[0].submits);
+    for (unsigned i = 0; i < 2; i++) { /* said again, where the answer was lost */
+        world_begin(w);
+        assert_int_equal(
+            ledger_task_submit(w->l, k->w, k->leases[0].token, SLICE("{\"id\":1}"), &err), OK);
+        world_end(w);
+        world_settle(w);
+    }
+    assert_int_equal(world_status(w, id, &h), EXECUTION_RUNNING);
+    assert_int_equal(h.next_event - 1, 5); /* started, entered, scheduled, started, submitted */
+    assert_int_equal(h.sequence, 1);       /* with the grant, and submitted */
+    assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
+    world_settle(w);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+    world_begin(w);
+    assert_int_equal(ledger_task_submit(w->l, k->w, (struct token){1, 1}, SLICE("{}"), &err),
+                     ERR_LEASE_LOST);
+    world_end(w);
+}
+
+static void test_ledger__an_integration_bound_no_more_goes_on(void **state)
+{
+    static const char *const definition =
+        "{\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\",\"Seconds\":10,\"Next\":\"A\"},"
+        "\"A\":{\"Type\":\"Task\",\"Resource\":\"arn:aws:states:::glue:startJobRun\","
+        "\"Parameters\":{\"JobName\":\"j\"},\"End\":true}}}";
+    static const char *const glue[] = {"glue:startJobRun", NULL};
+    struct ledger_world *w = *state;
+    uint64_t id;
+
+    w->config.bound = bind_all;
+    world_crash(w);
+    world_machine(w, "m", false, definition);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    w->config.bound = NULL;
+    world_crash(w);
+    (void)ready_worker(w, glue);
+    world_advance(w, 10100);
+    assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
+    world_settle(w);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+}
+
 static void test_ledger__replies_carry_no_more_leases_than_fit(void **state)
 {
     struct ledger_world *w = *state;
@@ -540,6 +662,10 @@ int main(void)
         T(a_pass_loop_does_not_hold_the_turn),
         T(a_pass_loop_ends_with_its_history),
         T(a_redrive_that_fails_at_once_counts_nothing_open),
+        T(a_redrive_counts_as_open),
+        T(a_lease_says_how_the_function_is_called),
+        T(a_submitted_job_is_recorded_once),
+        T(an_integration_bound_no_more_goes_on),
         T(replies_carry_no_more_leases_than_fit),
     };
 

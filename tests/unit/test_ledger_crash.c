@@ -26,66 +26,6 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Where the next crash is, counted down; below 0: nowhere. */
-struct crash {
-    struct ledger_world *w;
-    int left;
-    bool happened;
-};
-
-static bool crash_now(struct crash *c)
-{
-    if (c->left < 0 || c->left-- != 0) {
-        return false;
-    }
-    c->happened = true;
-    world_crash(c->w);
-    return true;
-}
-
-static void write_unheard(struct ledger_world *w)
-{
-    struct err err;
-
-    assert_int_equal(store_write(w->store, w->flying, &err), OK);
-}
-
-/* One commit, with the points around it. */
-static bool commit_or_crash(struct crash *c)
-{
-    struct ledger_world *w = c->w;
-
-    if (w->flying == NULL) {
-        return false;
-    }
-    if (crash_now(c)) { /* before it is written */
-        return true;
-    }
-    if (c->left == 0) {
-        write_unheard(w);
-        return crash_now(c); /* after, and nobody was told */
-    }
-    c->left -= c->left > 0;
-    return world_commit(w);
-}
-
-static bool objects_or_crash(struct crash *c)
-{
-    struct ledger_world *w = c->w;
-
-    if (w->request_count == 0) {
-        return false;
-    }
-    if (c->left == 0) {
-        w->lose_answers = true; /* it is done, and the answer comes to nobody */
-        (void)world_objects(w);
-        w->lose_answers = false;
-        return crash_now(c);
-    }
-    c->left -= c->left > 0;
-    return world_objects(w);
-}
-
 /* A worker does the next thing about its first lease. */
 static bool work(struct ledger_world *w, unsigned worker, struct world_report *report)
 {
@@ -115,14 +55,14 @@ static bool work(struct ledger_world *w, unsigned worker, struct world_report *r
 }
 
 /* Until nothing moves; time goes on where that is what is waited for. */
-static void run(struct crash *c, uint64_t id)
+static void run(struct world_crash_point *c, uint64_t id)
 {
     struct world_report report = {.answered = true};
-    struct ledger_world *w = c->w;
+    struct ledger_world *w = c->world;
 
     for (unsigned i = 0; i < 3000; i++) {
         bool crashed = c->happened;
-        bool moved = commit_or_crash(c) || objects_or_crash(c);
+        bool moved = world_crash_commit(c) || world_crash_objects(c);
 
         if (!crashed && c->happened) {
             report = (struct world_report){.answered = true};
@@ -146,11 +86,11 @@ static void test_ledger_crash__two_stages_at_every_point(void **state)
 
     for (bool happened = true; happened; points++) {
         struct ledger_world w;
-        struct crash c = {.left = (int)points};
+        struct world_crash_point c = {.left = (int)points};
         uint64_t id;
 
         world_open(&w);
-        c.w = &w;
+        c.world = &w;
         world_machine(&w, "m", false, world_two_stages);
         world_settle(&w);
         id = world_started(&w, "m", "e");
@@ -275,7 +215,7 @@ static void test_ledger_crash__redrive_after_a_restart(void **state)
 {
     struct ledger_world *w = *state;
     struct engine_event redrive = {.kind = ENGINE_REDRIVE};
-    struct crash c = {.w = w, .left = -1};
+    struct world_crash_point c = {.world = w, .left = -1};
     struct err err;
     uint64_t id;
 
@@ -327,9 +267,28 @@ static const char *const waiting =
     "\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"],\"IntervalSeconds\":2,\"MaxAttempts\":9}],"
     "\"TimeoutSeconds\":300,\"End\":true}}}";
 
+static const char *const mapped =
+    "{\"StartAt\":\"L\",\"States\":{\"L\":{\"Type\":\"Pass\",\"Result\":[1,2,3,4,5],\"Next\":\"B\"}"
+    ","
+    "\"B\":{\"Type\":\"Parallel\",\"Branches\":[{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":"
+    "\"Map\",\"MaxConcurrency\":2,\"ItemProcessor\":{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":"
+    "\"Task\",\"Resource\":\"arn:aws:lambda:eu-x-1:000000000042:function:f\",\"Retry\":[{"
+    "\"ErrorEquals\":[\"States.ALL\"],\"IntervalSeconds\":2,\"MaxAttempts\":9}],\"TimeoutSeconds\":"
+    "300,"
+    "\"End\":true}}},\"End\":true}}},{\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\","
+    "\"Seconds\":30,\"End\":true}}}],\"Next\":\"E\"},\"E\":{\"Type\":\"Pass\",\"End\":true}}}";
+static const char *const nested =
+    "{\"StartAt\":\"N\",\"States\":{\"N\":{\"Type\":\"Task\",\"Resource\":"
+    "\"arn:aws:states:::states:startExecution.sync\",\"Parameters\":{\"StateMachineArn\":"
+    "\"arn:aws:states:eu-x-1:000000000042:stateMachine:waiting\"},\"TimeoutSeconds\":900,"
+    "\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"],\"MaxAttempts\":1}],\"End\":true}}}";
+static const char *const asked =
+    "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":"
+    "\"arn:aws:states:eu-x-1:000000000042:activity:act\",\"TimeoutSeconds\":300,\"End\":true}}}";
+
 static void random_start(struct random_run *r)
 {
-    static const char *const machines[] = {"stages", "waiting"};
+    static const char *const machines[] = {"stages", "waiting", "mapped", "nested", "asked"};
     struct random_execution *e = &r->all[r->count];
     uint64_t id;
 
@@ -337,7 +296,7 @@ static void random_start(struct random_run *r)
         return;
     }
     (void)snprintf(e->name, sizeof(e->name), "e%zu", r->count++);
-    e->machine = machines[world_random(&r->w, 2)];
+    e->machine = machines[world_random(&r->w, 5)];
     world_begin(&r->w);
     assert_int_equal(world_start(&r->w, e->machine, e->name, "{}", false, &id), OK);
     e->acknowledged = world_wait(&r->w);
@@ -400,10 +359,21 @@ static void random_worker(struct random_run *r)
     }
 }
 
+/* A task is taken; its answer comes, or never does. */
+static void random_answer(struct random_run *r)
+{
+    struct world_token taken;
+
+    if (world_take(&r->w, "act", &taken) && world_random(&r->w, 3) != 0) {
+        assert_int_equal(world_send(&r->w, taken.text, world_random(&r->w, 4) != 0 ? "1" : NULL),
+                         OK);
+    }
+}
+
 static void random_crash(struct random_run *r)
 {
     if (r->w.flying != NULL && world_random(&r->w, 2) == 0) {
-        write_unheard(&r->w);
+        world_write_unheard(&r->w);
     }
     world_crash(&r->w);
     memset(r->reports, 0, sizeof(r->reports));
@@ -411,7 +381,9 @@ static void random_crash(struct random_run *r)
 
 static void random_operation(struct random_run *r)
 {
-    switch (world_random(&r->w, 16)) {
+    switch (world_random(&r->w, 18)) {
+    case 16: random_answer(r); break;
+    case 17: (void)world_calls(&r->w); break;
     case 0:
     case 1: random_start(r); break;
     case 2:
@@ -441,6 +413,7 @@ static void random_end(struct random_run *r)
         for (unsigned n = 0; n < WORLD_WORKERS; n++) {
             moved = work(&r->w, n, &r->reports[n]) || moved;
         }
+        random_answer(r);
         if (!moved) {
             world_advance(&r->w, 5000);
         }
@@ -488,6 +461,10 @@ static void test_ledger_crash__random_work(void **state)
         r.w.random = seed;
         world_machine(&r.w, "stages", false, world_two_stages);
         world_machine(&r.w, "waiting", false, waiting);
+        world_machine(&r.w, "mapped", false, mapped);
+        world_machine(&r.w, "nested", false, nested);
+        world_machine(&r.w, "asked", false, asked);
+        world_activity(&r.w, "act");
         world_settle(&r.w);
         print_message("seed %llu\n", (unsigned long long)seed);
         for (unsigned i = 0; i < RANDOM_OPERATIONS; i++) {

@@ -210,6 +210,35 @@ static void test_ledger_idle__ten_thousand_parked_cost_no_memory(void **state)
     assert_int_equal(world_rows(w, CF_TIMER), 0);
 }
 
+/* It is said, and it stays on disk as it is: the others go on. */
+static void test_ledger_idle__a_parked_one_that_cannot_be_read_stops_nobody(void **state)
+{
+    struct ledger_world *w = *state;
+    struct store_batch *b = store_batch_new(w->store);
+    struct key key;
+    struct err err;
+    uint64_t broken;
+    uint64_t whole;
+
+    world_machine(w, "m", false, minutes);
+    broken = world_started(w, "m", "broken");
+    whole = world_started(w, "m", "whole");
+    world_advance(w, 3000);
+    assert_int_equal(ledger_hot_count(w->l), 0);
+    key = key_execution(WORLD_ACCOUNT, broken, 0);
+    store_put(b, CF_EXECUTION, key_slice(&key), SLICE("no record"));
+    assert_int_equal(store_write(w->store, b, &err), OK);
+    store_batch_free(b);
+    world_advance(w, 600000);
+    assert_false(w->failed);
+    assert_int_equal(world_status(w, whole, NULL), EXECUTION_SUCCEEDED);
+    assert_int_equal(world_rows(w, CF_TIMER), 1);
+    assert_int_equal(w->l->open_count, 1);
+    assert_true(ledger_wait_ms(w->l, w->now) > 0); /* nor is it tried without end */
+    world_crash(w);
+    assert_int_equal(w->l->open_count, 1);
+}
+
 /* ---- Express ---- */
 
 static void test_ledger_idle__an_express_start_is_on_disk_and_starts_over(void **state)
@@ -404,6 +433,7 @@ int main(void)
         T(stop_of_a_parked_one),
         T(looked_at_while_it_is_parked),
         T(ten_thousand_parked_cost_no_memory),
+        T(a_parked_one_that_cannot_be_read_stops_nobody),
         T(an_express_start_is_on_disk_and_starts_over),
         T(a_synchronous_express_leaves_nothing_on_disk),
         T(the_last_synchronous_ones_are_kept_and_all_are_told),

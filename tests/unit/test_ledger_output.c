@@ -231,6 +231,61 @@ static void test_ledger_output__stop_while_an_output_is_completed(void **state)
     world_check_end(w);
 }
 
+/* An intent whose completion has not left, or did not arrive, as is known before the stop or after
+ * it: the object is not to be seen. */
+enum completion { NOT_LEFT, NOT_ARRIVED, ON_ITS_WAY };
+
+static void stop_before_the_completion(struct ledger_world *w, enum completion is)
+{
+    struct engine_event stop = {.kind = ENGINE_STOP};
+    struct world_report report;
+    struct err err;
+    uint64_t id;
+
+    (void)ready_worker(w, stages);
+    world_machine(w, "m", false, world_one_stage);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    assert_int_equal(world_upload(w, 0, 0), OK);
+    world_settle(w);
+    assert_int_equal(world_output(w, 0, 0, "{}", &report), OK);
+    w->store_down = true;
+    if (is == NOT_ARRIVED) {
+        world_settle(w);
+    }
+    while (is == ON_ITS_WAY && w->request_count == 0) {
+        assert_true(world_commit(w));
+    }
+    world_begin(w);
+    assert_int_equal(ledger_execution_event(w->l, id, &stop, &err), OK);
+    world_end(w);
+    if (is == ON_ITS_WAY) {
+        assert_true(world_objects(w));
+    }
+    w->store_down = false;
+    world_advance(w, 40000);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_ABORTED);
+    assert_int_equal(w->uploads[0].state, UPLOAD_GONE);
+    assert_null(world_object(w, "executions/e/Stage1/output.json"));
+    assert_int_equal(report.rc, ERR_LEASE_LOST);
+    world_check_end(w);
+}
+
+static void test_ledger_output__a_stop_calls_off_a_completion_that_has_not_left(void **state)
+{
+    stop_before_the_completion(*state, NOT_LEFT);
+}
+
+static void test_ledger_output__a_stop_calls_off_a_completion_that_did_not_arrive(void **state)
+{
+    stop_before_the_completion(*state, NOT_ARRIVED);
+}
+
+static void test_ledger_output__a_stop_calls_off_a_completion_that_is_on_its_way(void **state)
+{
+    stop_before_the_completion(*state, ON_ITS_WAY);
+}
+
 /* An answer about an upload of an earlier life must not be taken for the one there is now. */
 static void test_ledger_output__a_late_answer_settles_only_its_own_upload(void **state)
 {
@@ -289,6 +344,9 @@ int main(void)
         T(an_upload_goes_where_the_event_says_alone),
         T(a_sweep_that_fails_is_not_repeated),
         T(stop_while_an_output_is_completed),
+        T(a_stop_calls_off_a_completion_that_has_not_left),
+        T(a_stop_calls_off_a_completion_that_did_not_arrive),
+        T(a_stop_calls_off_a_completion_that_is_on_its_way),
         T(a_late_answer_settles_only_its_own_upload),
     };
 

@@ -104,11 +104,31 @@ static void test_template__missing(void **state)
         "not be found in the input '{\"Execution\":{\"Name\":\"e\"}}'");
     assert_string_equal(
         apply(&a, "{\"v.$\":\"States.ArrayLength($.x)\"}", "{}"),
-        "States.Runtime: The JsonPath argument for the field '$.x' could not be found "
-        "in the input '{}'");
+        "States.Runtime: The function 'States.ArrayLength($.x)' had the following error: The "
+        "JsonPath argument for the field '$.x' could not be found in the input '{}'");
+    assert_string_equal(
+        apply(&a, "{\"v.$\":\"States.Array(1,States.Format('{}', $$.No.x))\"}", "{\"o\":1}"),
+        "States.Runtime: The function 'States.Array(1,States.Format('{}', $$.No.x))' had the "
+        "following error: The JsonPath argument for the field '$.No.x' could not be found in the "
+        "input '{\"o\":1}'");
     assert_string_equal(apply(&a, "{\"v.$\":\"States.ArrayGetItem($, 3)\"}", "[1]"),
-                        "States.IntrinsicFailure: The function 'States.ArrayGetItem($, 3)' had the "
-                        "following error: The index 3 is out of range for an array of length 1");
+                        "States.Runtime: There was an error while evaluating the intrinsic "
+                        "function: States.ArrayGetItem($, 3). Invalid arguments in "
+                        "States.ArrayGetItem");
+    assert_string_equal(apply(&a, "{\"v.$\":\"$\"}", "null"),
+                        "States.Runtime: Unable to apply Path transformation to null or empty "
+                        "input.");
+    assert_string_equal(apply(&a, "{\"v.$\":\"$$.Execution.Name\"}", "null"), "{\"v\":\"e\"}");
+    /* Past the end of an array is null to a path alone, and missing to a function. */
+    assert_string_equal(apply(&a, "{\"v.$\":\"$.l[1]\"}", "{\"l\":[1]}"), "{\"v\":null}");
+    assert_string_equal(
+        apply(&a, "{\"v.$\":\"$.l[1].x\"}", "{\"l\":[1]}"),
+        "States.Runtime: The JSONPath '$.l[1].x' specified for the field 'v.$' could not be found "
+        "in the input '{\"l\":[1]}'");
+    assert_string_equal(
+        apply(&a, "{\"v.$\":\"States.Array($.l[1])\"}", "{\"l\":[1]}"),
+        "States.Runtime: The function 'States.Array($.l[1])' had the following error: The JsonPath "
+        "argument for the field '$.l[1]' could not be found in the input '{\"l\":[1]}'");
     arena_fini(&a);
 }
 
@@ -128,8 +148,6 @@ static void test_template__refused(void **state)
         "{\"a.$\":\"States.Array(1,)\"}",
         "{\"a.$\":\"States.Array(1 2)\"}",
         "{\"a.$\":\"States.Array() x\"}",
-        "{\"a.$\":\"States.UUID(1)\"}",
-        "{\"a.$\":\"States.Format()\"}",
         "{\"a.$\":\"States.Format('x)\"}",
         "{\"a.$\":\"States.Format(\\\"x\\\")\"}",
         ILLEGAL_ESCAPE, /* AWS */
@@ -176,7 +194,7 @@ static void test_template__warns_of_a_missing_dollar(void **state)
     assert_int_equal(found.count, 1);
     assert_int_equal(found.items[0].severity, ASL_WARNING);
     assert_string_equal(found.items[0].code, "NO_DOLLAR");
-    assert_string_equal(arena_str(&a, found.items[0].location), "/States/S/Parameters/p[0]/x");
+    assert_string_equal(arena_str(&a, found.items[0].location), "/States/S/Parameters/p[0]");
     arena_fini(&a);
 }
 
@@ -200,27 +218,59 @@ static void test_template__shares_literals(void **state)
     arena_fini(&a);
 }
 
-static void test_template__random(void **state)
+static void test_template__uses(void **state)
 {
     static const struct {
         const char *text;
-        bool random;
+        unsigned uses;
     } examples[] = {
-        {"{\"a.$\":\"$.x\"}", false},
-        {"{\"a\":{\"b.$\":\"States.UUID()\"}}", true},
-        {"{\"a\":[{\"b.$\":\"States.Array(1, States.MathRandom(1, 2))\"}]}", true},
-        {"{\"a.$\":\"States.MathRandom(1, 2, 3)\"}", false},
+        {"{\"a\":\"$.x\"}", 0},
+        {"{\"a.$\":\"$.x\"}", ASL_USES_INPUT},
+        {"{\"a.$\":\"$.x[?(@.y == $.z)]\"}", ASL_USES_INPUT},
+        {"{\"a\":[{\"b.$\":\"$$.x\"}]}", ASL_USES_CONTEXT},
+        {"{\"a.$\":\"$v[0]\",\"b.$\":\"$.c\"}", ASL_USES_VARIABLES | ASL_USES_INPUT},
+        {"{\"a.$\":\"States.Array(1, States.Array($v, $$.x))\"}",
+         ASL_USES_VARIABLES | ASL_USES_CONTEXT},
+        {"{\"a\":{\"b.$\":\"States.UUID()\"}}", ASL_USES_CHANCE},
+        {"{\"a\":[{\"b.$\":\"States.Array(1, States.MathRandom(1, 2))\"}]}", ASL_USES_CHANCE},
+        {"{\"a.$\":\"States.MathRandom(1, 2, 3)\"}", 0},
     };
 
     (void)state;
+    assert_int_equal(asl_template_uses(NULL), 0);
     for (size_t i = 0; i < COUNT(examples); i++) {
         struct arena a = {0};
         struct asl_diagnostics found = {0};
 
-        assert_int_equal(asl_template_is_random(compile(&a, examples[i].text, &found)),
-                         examples[i].random);
+        assert_int_equal(asl_template_uses(compile(&a, examples[i].text, &found)),
+                         examples[i].uses);
         arena_fini(&a);
     }
+}
+
+/* 2,000 copies of 64 KB: refused long before they fill memory. */
+static void test_template__memory_limit(void **state)
+{
+    struct arena a = {0};
+    struct buf text = {0};
+    struct buf input = {0};
+
+    (void)state;
+    buf_put_str(&text, "{");
+    for (int i = 0; i < 2000; i++) {
+        buf_printf(&text, "%s\"f%d.$\":\"States.JsonToString($)\"", i == 0 ? "" : ",", i);
+    }
+    buf_put_str(&text, "}");
+    buf_put_str(&input, "\"");
+    memset(buf_reserve(&input, 65536), 'x', 65536);
+    input.len += 65536;
+    buf_put_str(&input, "\"");
+    assert_non_null(
+        strstr(apply(&a, arena_str(&a, buf_slice(&text)), arena_str(&a, buf_slice(&input))),
+               "States.DataLimitExceeded: The field 'f"));
+    buf_fini(&text);
+    buf_fini(&input);
+    arena_fini(&a);
 }
 
 static void test_template__nesting_limit(void **state)
@@ -257,7 +307,8 @@ int main(void)
         cmocka_unit_test(test_template__twins),
         cmocka_unit_test(test_template__warns_of_a_missing_dollar),
         cmocka_unit_test(test_template__shares_literals),
-        cmocka_unit_test(test_template__random),
+        cmocka_unit_test(test_template__uses),
+        cmocka_unit_test(test_template__memory_limit),
         cmocka_unit_test(test_template__nesting_limit),
     };
 

@@ -496,6 +496,51 @@ static void test_text__names(void **state)
     assert_false(text_is_name(slice_make(name, 2 * 81)));
 }
 
+static void test_text__base64(void **state)
+{
+    static const char *const examples[][2] = {
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+        {"\xff\xef\xbe", "/+++"},
+    };
+    static const char *const bad[] = {
+        "Z", "Zg", "Zg=", "Zg=a", "Z===", "====", "Zh==", "Zm9=", "Zg==Zg==", "Zm 9v", "Zm9-"};
+    struct arena a = {0};
+    uint8_t out[8];
+    size_t len;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+        struct slice bytes = slice_str(examples[i][0]);
+
+        assert_true(slice_eq_str(text_base64(bytes, &a), examples[i][1]));
+        assert_true(text_parse_base64(slice_str(examples[i][1]), out, sizeof(out), &len));
+        assert_int_equal(len, bytes.len);
+        assert_memory_equal(out, bytes.ptr, len);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(text_parse_base64(slice_str(bad[i]), out, sizeof(out), &len));
+    }
+    assert_true(text_parse_base64(SLICE("Zm9vYmFyZm8="), out, 8, &len));
+    assert_false(text_parse_base64(SLICE("Zm9vYmFyZm8="), out, 7, &len));
+    arena_fini(&a);
+}
+
+static void test_text__http_date(void **state)
+{
+    struct arena a = {0};
+
+    (void)state;
+    assert_true(slice_eq_str(text_http_date(0, &a), "Thu, 01 Jan 1970 00:00:00 GMT"));
+    assert_true(slice_eq_str(text_http_date(1795410840123, &a), "Mon, 23 Nov 2026 05:14:00 GMT"));
+    arena_fini(&a);
+}
+
 static void test_text__globs(void **state)
 {
     static const struct {
@@ -544,6 +589,8 @@ int main(void)
         cmocka_unit_test(test_text__hex),
         cmocka_unit_test(test_text__utf8),
         cmocka_unit_test(test_text__names),
+        cmocka_unit_test(test_text__base64),
+        cmocka_unit_test(test_text__http_date),
         cmocka_unit_test(test_text__globs),
     };
 

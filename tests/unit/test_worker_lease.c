@@ -210,6 +210,75 @@ static void test_lease__dropped_elsewhere(void **state)
     assert_true(lease_table_idle(&w->table));
 }
 
+static void test_lease__submission_stays_until_it_is_heard(void **state)
+{
+    struct world *w = *state;
+    struct lease *l = granted(w, 1, "one");
+    char said[] = "{\"job\":1}";
+
+    (void)lease_begin(&w->table, &w->one);
+    assert_false(lease_has_submission(l));
+    lease_submit(l, slice_str(said));
+    memset(said, '?', sizeof(said));
+    assert_true(finish(w, l)); /* the result's memory is another's */
+    assert_true(lease_has_submission(l));
+    assert_true(slice_eq_str(lease_take(&w->table)->submission, "{\"job\":1}"));
+    lease_put_back(&w->table, l);
+    assert_true(lease_has_submission(l));
+    lease_forget_submission(l);
+    assert_false(lease_has_submission(l));
+    lease_forget_submission(l); /* two reports may have brought it */
+    lease_forget(&w->table, lease_take(&w->table));
+}
+
+static void test_lease__submission_ends_with_its_lease(void **state)
+{
+    struct world *w = *state;
+    struct lease *l = granted(w, 1, "one");
+
+    (void)lease_begin(&w->table, &w->one);
+    lease_submit(l, SLICE("1"));
+    assert_true(lease_drop(&w->table, l));
+    assert_false(finish(w, l));
+    l = granted(w, 2, "one"); /* in the same storage */
+    assert_false(lease_has_submission(l));
+    (void)lease_begin(&w->table, &w->one);
+    lease_submit(l, SLICE("")); /* empty is not none */
+    assert_true(lease_has_submission(l));
+    (void)finish(w, l);
+    lease_forget(&w->table, lease_take(&w->table));
+}
+
+static void test_lease__keeps_what_was_granted(void **state)
+{
+    struct world *w = *state;
+    char text[] = "fqcparens";
+    struct lease_grant g = {
+        .token = {1, 1},
+        .function = SLICE("one"),
+        .qualifier = slice_make(text + 1, 1),
+        .credentials = slice_make(text + 2, 1),
+        .payload = slice_make(text + 3, 1),
+        .execution_arn = slice_make(text + 4, 2),
+        .execution_name = slice_make(text + 6, 2),
+        .state = slice_make(text + 8, 1),
+        .log_tail = true,
+        .submits = true,
+    };
+    struct lease *l;
+
+    assert_int_equal(lease_grant(&w->table, &g, &l), LEASE_NEW);
+    memset(text, '?', sizeof(text));
+    assert_true(slice_eq_str(l->grant.function, "one"));
+    assert_true(slice_eq_str(l->grant.qualifier, "q"));
+    assert_true(slice_eq_str(l->grant.credentials, "c"));
+    assert_true(slice_eq_str(l->grant.payload, "p"));
+    assert_true(slice_eq_str(l->grant.execution_arn, "ar"));
+    assert_true(slice_eq_str(l->grant.execution_name, "en"));
+    assert_true(slice_eq_str(l->grant.state, "s"));
+    assert_true(l->grant.log_tail && l->grant.submits);
+}
+
 static void test_lease__not_offered_is_returned(void **state)
 {
     struct world *w = *state;
@@ -269,7 +338,8 @@ static void assert_failure(struct handler_end e, const char *error, const char *
 
 static void assert_success(struct slice text, const char *result)
 {
-    struct handler_end e = {.exit = {PROCESS_ENDED, EXIT_0, 0}, .command = "cmd", .text = text};
+    struct handler_end e = {
+        .exit = {.cause = PROCESS_ENDED, .status = EXIT_0}, .command = "cmd", .text = text};
     struct arena a = {0};
     struct lease_result r;
 
@@ -293,12 +363,14 @@ static void test_result__exit_and_signal(void **state)
 {
     (void)state;
     assert_failure(
-        (struct handler_end){.exit = {PROCESS_ENDED, EXIT_3, 0}, .tail = SLICE("why\n2")},
+        (struct handler_end){.exit = {.cause = PROCESS_ENDED, .status = EXIT_3},
+                             .tail = SLICE("why\n2")},
         "Runtime.ExitError",
         "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"cmd exited with status 3: "
         "why\\n2\"}");
     assert_failure(
-        (struct handler_end){.exit = {PROCESS_ENDED, KILLED, 0}}, "Runtime.ExitError",
+        (struct handler_end){.exit = {.cause = PROCESS_ENDED, .status = KILLED}},
+        "Runtime.ExitError",
         "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"cmd was killed by signal 9 "
         "(SIGKILL)\"}");
 }
@@ -306,15 +378,16 @@ static void test_result__exit_and_signal(void **state)
 static void test_result__own_error(void **state)
 {
     (void)state;
-    assert_failure((struct handler_end){.exit = {PROCESS_ENDED, EXIT_3, 0},
+    assert_failure((struct handler_end){.exit = {.cause = PROCESS_ENDED, .status = EXIT_3},
                                         .text = SLICE("log\n{\"errorMessage\": \"m\", "
                                                       "\"errorType\": \"Mine\"}\n")},
-                   "Mine", "{\"errorMessage\":\"m\",\"errorType\":\"Mine\"}");
-    assert_failure((struct handler_end){.exit = {PROCESS_ENDED, EXIT_3, 0},
+                   "Mine", "{\"errorMessage\": \"m\", \"errorType\": \"Mine\"}");
+    assert_failure((struct handler_end){.exit = {.cause = PROCESS_ENDED, .status = EXIT_3},
                                         .text = SLICE("{\"errorMessage\":\"m\"}")},
                    "Lambda.Unknown", "{\"errorMessage\":\"m\"}");
     assert_failure(
-        (struct handler_end){.exit = {PROCESS_ENDED, EXIT_3, 0}, .text = SLICE("{\"a\":1}")},
+        (struct handler_end){.exit = {.cause = PROCESS_ENDED, .status = EXIT_3},
+                             .text = SLICE("{\"a\":1}")},
         "Runtime.ExitError",
         "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"cmd exited with status 3\"}");
 }
@@ -322,8 +395,9 @@ static void test_result__own_error(void **state)
 static void test_result__outlives_what_the_handler_said(void **state)
 {
     char said[] = "{\"errorType\":\"Mine\",\"errorMessage\":\"m\"}";
-    struct handler_end e = {
-        .exit = {PROCESS_ENDED, EXIT_3, 0}, .command = "cmd", .text = slice_str(said)};
+    struct handler_end e = {.exit = {.cause = PROCESS_ENDED, .status = EXIT_3},
+                            .command = "cmd",
+                            .text = slice_str(said)};
     struct arena a = {0};
     struct lease_result r;
 
@@ -337,8 +411,9 @@ static void test_result__outlives_what_the_handler_said(void **state)
 
 static void test_result__not_json(void **state)
 {
-    struct handler_end e = {
-        .exit = {PROCESS_ENDED, EXIT_0, 0}, .command = "cmd", .text = SLICE("hello")};
+    struct handler_end e = {.exit = {.cause = PROCESS_ENDED, .status = EXIT_0},
+                            .command = "cmd",
+                            .text = SLICE("hello")};
     struct arena a = {0};
     struct lease_result r;
 
@@ -354,18 +429,21 @@ static void test_result__limits(void **state)
 {
     (void)state;
     assert_failure(
-        (struct handler_end){.exit = {PROCESS_STOPPED, KILLED, 0}, .text_cut = true, .text_max = 7},
+        (struct handler_end){
+            .exit = {.cause = PROCESS_STOPPED, .status = KILLED}, .text_cut = true, .text_max = 7},
         "Function.ResponseSizeTooLarge",
         "{\"errorType\":\"Function.ResponseSizeTooLarge\",\"errorMessage\":\"Response payload "
         "size exceeded maximum allowed payload size (7 bytes).\"}");
     assert_failure(
-        (struct handler_end){.exit = {PROCESS_TIMED_OUT, KILLED, 0}, .timeout_ms = 3000},
+        (struct handler_end){.exit = {.cause = PROCESS_TIMED_OUT, .status = KILLED},
+                             .timeout_ms = 3000},
         "Sandbox.Timedout",
         "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"cmd: Task timed out after "
         "3.00 seconds\"}");
     assert_failure(
-        (struct handler_end){
-            .exit = {PROCESS_TIMED_OUT, KILLED, 0}, .timeout_ms = 3000, .deadline_ms = 2050},
+        (struct handler_end){.exit = {.cause = PROCESS_TIMED_OUT, .status = KILLED},
+                             .timeout_ms = 3000,
+                             .deadline_ms = 2050},
         "States.Timeout",
         "{\"errorType\":\"States.Timeout\",\"errorMessage\":\"cmd: Task timed out after 2.05 "
         "seconds\"}");
@@ -374,7 +452,7 @@ static void test_result__limits(void **state)
 static void test_result__long_texts_are_cut(void **state)
 {
     static char text[LIMIT_CAUSE_BYTES + 4096];
-    struct handler_end e = {.exit = {PROCESS_ENDED, EXIT_3, 0}, .command = "cmd"};
+    struct handler_end e = {.exit = {.cause = PROCESS_ENDED, .status = EXIT_3}, .command = "cmd"};
     struct arena a = {0};
     struct lease_result r;
     int n = snprintf(text, sizeof(text), "{\"errorType\":\"x");
@@ -422,6 +500,11 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_lease__dropped_while_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lease__dropped_elsewhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lease__submission_stays_until_it_is_heard, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_lease__submission_ends_with_its_lease, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_lease__keeps_what_was_granted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lease__not_offered_is_returned, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lease__large_and_pooled_storage, setup, teardown),
         cmocka_unit_test(test_result__success),

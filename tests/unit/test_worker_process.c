@@ -120,6 +120,20 @@ static void test_process__tells_exit_status(void **state)
     buf_fini(&s.text);
 }
 
+static void test_process__tells_time_and_memory(void **state)
+{
+    struct shell s;
+
+    (void)state; /* in a pipeline, so that it is a child of the handler's that has the memory */
+    run("head -c 50000000 /dev/zero | tail -c 50000000 | wc -c; read line", NULL, &s);
+    assert_in_range(s.exit.ran_us, 1, PATIENCE_MS * 1000);
+    assert_in_range(s.exit.memory_bytes, 50000000, 1 << 30);
+    buf_fini(&s.text);
+    run("exit 1", NULL, &s);
+    assert_in_range(s.exit.memory_bytes, 1 << 16, 1 << 30);
+    buf_fini(&s.text);
+}
+
 static void test_process__tells_signal(void **state)
 {
     struct shell s;
@@ -225,6 +239,22 @@ static void test_process__stops_gently(void **state)
     buf_fini(&s.text);
 }
 
+static void test_process__stops_before_it_has_begun(void **state)
+{
+    (void)state; /* wherever the two forks are by then */
+    for (int i = 0; i < 20; i++) {
+        int64_t begun = clock_mono_ms();
+        struct shell s;
+
+        shell_spawn(&s, "sleep 60", NULL, -1);
+        process_stop(&s.process, false);
+        shell_end(&s);
+        assert_int_equal(s.exit.cause, PROCESS_STOPPED);
+        assert_true(clock_mono_ms() - begun < PROCESS_GRACE_MS);
+        buf_fini(&s.text);
+    }
+}
+
 static void test_process__kills_after_grace(void **state)
 {
     int64_t begun = clock_mono_ms();
@@ -294,7 +324,7 @@ static void test_process__limits_hold(void **state)
     core.rlim_cur = core.rlim_max; /* ours; the handler's is off all the same */
     (void)setrlimit(RLIMIT_CORE, &core);
     run("echo $(ulimit -v) $(ulimit -t) $(ulimit -n) $(ulimit -c)", &limits, &s);
-    assert_true(slice_eq_str(buf_slice(&s.text), "65536 7 8 0\n"));
+    assert_true(slice_eq_str(buf_slice(&s.text), "65536 7 9 0\n"));
     buf_fini(&s.text);
 }
 
@@ -448,6 +478,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_process__tells_exit_status),
+        cmocka_unit_test(test_process__tells_time_and_memory),
         cmocka_unit_test(test_process__tells_signal),
         cmocka_unit_test(test_process__tells_what_cannot_be_run),
         cmocka_unit_test(test_process__has_only_its_descriptors),
@@ -456,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_process__kills_daemons),
         cmocka_unit_test(test_process__stops_at_once),
         cmocka_unit_test(test_process__stops_gently),
+        cmocka_unit_test(test_process__stops_before_it_has_begun),
         cmocka_unit_test(test_process__kills_after_grace),
         cmocka_unit_test(test_process__timeout_is_gentle),
         cmocka_unit_test(test_process__deadline_is_not),

@@ -2,25 +2,34 @@
 /* One process an event: JSON on stdin (a file in memory, so that nobody waits for anybody), JSON on
  * stdout. All on the loop's thread.
  *
- *   start   pipes, spawn, four polls: control, stdout, stderr, heartbeat
+ *   start   pipes, spawn, a poll each: control, stdout, stderr, heartbeat, and where the lease
+ *           submits, what is said of the job
  *   output  past output_max: the handler is ended, the result refused
  *   end     control says that the tree is gone: what the pipes still hold is read, polls close, the
  *           directory is removed (elsewhere, where something is in it), `finished` */
 #include <assert.h>
 
 #include "proto/base/buf.h"
+#include "worker/handler/invocation.h"
 #include "worker/handler/result.h"
 #include "worker/handler/run.h"
 
-enum event_watch { WATCH_CONTROL, WATCH_STDOUT, WATCH_STDERR, WATCH_HEARTBEAT, WATCHES };
+enum event_watch {
+    WATCH_CONTROL,
+    WATCH_STDOUT,
+    WATCH_STDERR,
+    WATCH_HEARTBEAT,
+    WATCH_SUBMITTED,
+    WATCHES,
+};
 
 struct event {
     struct handler_host *host;
     struct lease *lease;
     struct run run;
     struct process_exit exit;
-    uv_poll_t polls[WATCHES];
-    unsigned open; /* polls not closed yet */
+    uv_poll_t polls[WATCHES]; /* data NULL: not watched */
+    unsigned open;            /* polls not closed yet */
     uv_work_t clear;
     struct buf out;
     bool out_cut;
@@ -49,6 +58,9 @@ static void event_finish(struct event *e)
     };
 
     result_judge(&end, &memory, &r);
+    if (e->lease->grant.log_tail && !r.failed) {
+        r.log = invocation_log(e->lease, &e->exit, &e->run.tail, &memory);
+    }
     e->host->finished(e->host, e->lease, &r, &memory);
     arena_fini(&memory);
     event_free(e);
@@ -96,6 +108,19 @@ static ssize_t read_stdout(struct event *e)
     return n;
 }
 
+static ssize_t read_submitted(struct event *e)
+{
+    ssize_t n = run_read_submitted(&e->run);
+    struct arena memory = {0};
+    struct slice text;
+
+    if (run_take_submission(&e->run, e->lease, &memory, &text)) {
+        e->host->submitted(e->host, e->lease, text);
+    }
+    arena_fini(&memory);
+    return n;
+}
+
 /* One read, as run_read(). */
 static ssize_t read_watch(struct event *e, enum event_watch w)
 {
@@ -103,6 +128,7 @@ static ssize_t read_watch(struct event *e, enum event_watch w)
     case WATCH_STDOUT: return read_stdout(e);
     case WATCH_STDERR: return run_read_stderr(&e->run);
     case WATCH_HEARTBEAT: return run_read_heartbeat(&e->run);
+    case WATCH_SUBMITTED: return read_submitted(e);
     case WATCH_CONTROL:
     case WATCHES: break;
     }
@@ -119,7 +145,9 @@ static void event_ended(struct event *e)
         }
     }
     for (unsigned w = 0; w < WATCHES; w++) {
-        uv_close((uv_handle_t *)&e->polls[w], on_closed);
+        if (e->polls[w].data != NULL) {
+            uv_close((uv_handle_t *)&e->polls[w], on_closed);
+        }
     }
 }
 
@@ -141,8 +169,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 static void watch(struct event *e, enum event_watch w, int fd)
 {
-    int rc = uv_poll_init(e->host->loop, &e->polls[w], fd);
+    int rc;
 
+    if (fd < 0) {
+        return; /* the lease has no use for it */
+    }
+    rc = uv_poll_init(e->host->loop, &e->polls[w], fd);
     assert(rc == 0); /* a pipe or socket that is not watched yet cannot fail */
     e->polls[w].data = e;
     e->open++;
@@ -151,19 +183,17 @@ static void watch(struct event *e, enum event_watch w, int fd)
 
 static enum err_code event_spawn(struct event *e, struct err *err)
 {
+    static const enum process_slot pipes[] = {PROCESS_STDOUT, PROCESS_STDERR, PROCESS_HEARTBEAT};
     enum err_code rc = run_init(&e->run, e->host->work_dir, err);
 
     if (rc == OK) {
         rc = run_file(&e->run, PROCESS_STDIN, e->lease->grant.payload, err);
     }
-    if (rc == OK) {
-        rc = run_pipe(&e->run, PROCESS_STDOUT, err);
+    for (size_t i = 0; rc == OK && i < sizeof(pipes) / sizeof(pipes[0]); i++) {
+        rc = run_pipe(&e->run, pipes[i], err);
     }
-    if (rc == OK) {
-        rc = run_pipe(&e->run, PROCESS_STDERR, err);
-    }
-    if (rc == OK) {
-        rc = run_pipe(&e->run, PROCESS_HEARTBEAT, err);
+    if (rc == OK && e->lease->grant.submits) {
+        rc = run_pipe(&e->run, PROCESS_SUBMITTED, err);
     }
     if (rc == OK) {
         rc = run_spawn(&e->run, e->lease, slice_make(NULL, 0), err);
@@ -190,6 +220,7 @@ event_start(struct handler_host *h, struct lease *l, struct lease_result *r, str
     watch(e, WATCH_STDOUT, e->run.near[PROCESS_STDOUT]);
     watch(e, WATCH_STDERR, e->run.near[PROCESS_STDERR]);
     watch(e, WATCH_HEARTBEAT, e->run.near[PROCESS_HEARTBEAT]);
+    watch(e, WATCH_SUBMITTED, e->run.near[PROCESS_SUBMITTED]);
     return true;
 }
 

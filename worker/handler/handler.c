@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/handler/handler.h"
 
+#include "worker/handler/result.h"
+
 static const struct handler_ops *const handlers[] = {
     [HANDLER_ECHO] = &handler_echo,
     [HANDLER_EVENT] = &handler_event,
@@ -28,6 +30,12 @@ bool handler_start(struct handler_host *h,
                    struct lease_result *r,
                    struct arena *memory)
 {
+    if (l->grant.credentials.len > HANDLER_CREDENTIALS_BYTES) {
+        result_fail(r, memory, "States.TaskFailed",
+                    "the state's Credentials have %zu bytes of JSON: a handler is given at most %d",
+                    l->grant.credentials.len, HANDLER_CREDENTIALS_BYTES);
+        return false;
+    }
     return ops_of(l)->start(h, l, r, memory);
 }
 

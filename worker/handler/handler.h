@@ -45,7 +45,11 @@ struct handler_upload {
     struct slice mark; /* stored with the object: whose upload it is */
 };
 
-enum { HANDLER_NOTE_BYTES = 256 };
+enum {
+    HANDLER_NOTE_BYTES = 256,
+    HANDLER_CREDENTIALS_BYTES =
+        32768, /* in the environment, where a variable has 128 KiB at most */
+};
 
 /* Counters only grow. */
 struct handler_progress {
@@ -68,6 +72,9 @@ struct handler_host {
     /* An upload was begun: have it recorded, then call handler_upload_recorded(). Texts are
      * borrowed until then, or until `finished`. */
     void (*uploading)(struct handler_host *h, struct lease *l, const struct handler_upload *u);
+    /* The job of a lease that submits has begun, `text` is its JSON, borrowed for the call: at most
+     * once, before `finished`. */
+    void (*submitted)(struct handler_host *h, struct lease *l, struct slice text);
 };
 
 /* The lease is RUNNING. False: it is over already, *r in *memory says how, and `finished` is not

@@ -70,16 +70,17 @@ static const struct json_node *error_object(struct slice text, struct arena *a)
                : NULL;
 }
 
-/* The whole text, or its last line, where that is an error object. */
+/* The whole text, or its last line, where that is an error object: as it was written. */
 static bool own_error(struct slice text, struct arena *a, struct lease_result *r)
 {
-    struct slice all = trim(text);
-    size_t newline = slice_rfind(all, '\n');
-    const struct json_node *v = error_object(all, a);
+    struct slice own = trim(text);
+    size_t newline = slice_rfind(own, '\n');
+    const struct json_node *v = error_object(own, a);
     struct slice type;
 
-    if (v == NULL && newline != all.len) {
-        v = error_object(slice_from(all, newline + 1), a);
+    if (v == NULL && newline != own.len) {
+        own = slice_from(own, newline + 1);
+        v = error_object(own, a);
     }
     if (v == NULL) {
         return false;
@@ -89,7 +90,7 @@ static bool own_error(struct slice text, struct arena *a, struct lease_result *r
     *r = (struct lease_result){
         .failed = true,
         .error = type.len != 0 ? cut(type, LIMIT_ERROR_BYTES) : SLICE("Lambda.Unknown"),
-        .cause = cut(json_print(v, a), LIMIT_CAUSE_BYTES),
+        .cause = cut(arena_copy(a, own), LIMIT_CAUSE_BYTES),
     };
     return true;
 }

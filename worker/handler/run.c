@@ -9,8 +9,12 @@
 #include <unistd.h>
 
 #include "proto/host/log.h"
+#include "worker/handler/invocation.h"
 
-enum { EVENT_ENV_BYTES = 32 * 1024 /* a variable is at most 128 KiB, all of them a few MiB */ };
+enum {
+    EVENT_ENV_BYTES = 32 * 1024, /* a variable is at most 128 KiB, all of them a few MiB */
+    ENV_OWN = 16,                /* variables of ours, and the NULL at the end */
+};
 
 enum err_code run_init(struct run *run, const char *work_dir, struct err *err)
 {
@@ -82,14 +86,22 @@ env_make(struct environment *e, const struct run *run, const struct lease *l, st
     const struct handler_function *f = handler_function(l);
     const struct lease_grant *g = &l->grant;
 
-    e->list = ARENA_ARRAY(&e->a, f->env_count + 12, char *);
+    e->list = ARENA_ARRAY(&e->a, f->env_count + ENV_OWN, char *);
     env_add(e, "HOME", slice_str(run->home));
     env_add(e, "TMPDIR", slice_str(run->home));
     env_add(e, "STEPFLEET_FUNCTION", slice_str(f->name));
     env_add(e, "STEPFLEET_EXECUTION", g->execution_arn);
     env_add(e, "STEPFLEET_STATE", g->state);
     env_number(e, "STEPFLEET_ATTEMPT", g->attempt);
+    env_add(e, "STEPFLEET_REQUEST_ID", invocation_request_id(g, &e->a));
+    env_add(e, "AWS_LAMBDA_FUNCTION_VERSION", invocation_version(g));
+    if (g->credentials.len != 0) {
+        env_add(e, "STEPFLEET_CREDENTIALS", g->credentials);
+    }
     env_number(e, "STEPFLEET_HEARTBEAT_FD", PROCESS_HEARTBEAT);
+    if (run->far[PROCESS_SUBMITTED] >= 0) {
+        env_number(e, "STEPFLEET_SUBMITTED_FD", PROCESS_SUBMITTED);
+    }
     if (run->far[PROCESS_EVENT] >= 0) {
         env_number(e, "STEPFLEET_EVENT_FD", PROCESS_EVENT);
         env_number(e, "STEPFLEET_RESULT_FD", PROCESS_RESULT);
@@ -174,6 +186,36 @@ ssize_t run_read_heartbeat(struct run *run)
     return n;
 }
 
+ssize_t run_read_submitted(struct run *run)
+{
+    char bytes[PROCESS_READ_BYTES];
+    ssize_t n = run_read(run, PROCESS_SUBMITTED, bytes, sizeof(bytes));
+
+    if (n > 0) {
+        submission_put(&run->submission, slice_make(bytes, (size_t)n));
+    } else if (n == 0) {
+        submission_end(&run->submission);
+    }
+    return n;
+}
+
+bool run_take_submission(struct run *run, const struct lease *l, struct arena *a, struct slice *out)
+{
+    struct err err;
+
+    if (!submission_ready(&run->submission)) {
+        return false;
+    }
+    if (submission_take(&run->submission, a, out, &err) != OK) {
+        log_warn("what function %s said of its job is not JSON and left aside execution=%.*s "
+                 "state=%.*s: %s",
+                 handler_function(l)->name, SLICE_FMT(l->grant.execution_name),
+                 SLICE_FMT(l->grant.state), err.msg);
+        return false;
+    }
+    return true;
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
     (void)st;
@@ -185,6 +227,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 bool run_close(struct run *run)
 {
+    submission_fini(&run->submission);
     for (int i = 0; i < PROCESS_SLOTS; i++) {
         process_close(&run->near[i]);
         process_close(&run->far[i]);

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "worker/handler/handler.h"
+#include "worker/handler/submission.h"
 
 /* One task's process to be: pipes, directory and environment. */
 struct run {
@@ -19,6 +20,7 @@ struct run {
     char note[HANDLER_NOTE_BYTES]; /* the last of them */
     size_t note_len;               /* of the line being read */
     bool note_begun;
+    struct submission submission;
 };
 
 /* Make `home`. Slots are -1; the caller fills far (and near) with run_pipe() and the like. */
@@ -34,6 +36,13 @@ ssize_t run_read(const struct run *run, enum process_slot slot, char *bytes, siz
 /* The same, and what was read is dealt with. */
 ssize_t run_read_stderr(struct run *run);
 ssize_t run_read_heartbeat(struct run *run);
+ssize_t run_read_submitted(struct run *run);
+/* Once, when the handler has said that its job has begun: what it said, in `a`. What is not JSON is
+ * logged and left aside: the job runs, and it is its end that counts. */
+bool run_take_submission(struct run *run,
+                         const struct lease *l,
+                         struct arena *a,
+                         struct slice *out);
 /* The process has ended: close all descriptors and remove `home`; false where something is in it,
  * and run_clear(), which may take a while, is to be called. */
 bool run_close(struct run *run);

@@ -30,15 +30,21 @@ static void on_mail(uv_async_t *mail)
 {
     struct stream *s = mail->data;
     bool uploading;
+    bool submitted;
     bool over;
 
     (void)pthread_mutex_lock(&s->lock);
     uploading = s->uploading && !s->over;
+    submitted = s->submitted;
     over = s->over;
     (void)pthread_mutex_unlock(&s->lock);
     if (uploading && !s->told) {
         s->told = true;
         s->host->uploading(s->host, s->lease, &s->upload);
+    }
+    if (submitted && !s->told_submitted) {
+        s->told_submitted = true;
+        s->host->submitted(s->host, s->lease, s->submission);
     }
     if (over && !uv_is_closing((uv_handle_t *)mail)) {
         (void)uv_thread_join(&s->thread);

@@ -28,6 +28,7 @@ struct stream {
     bool answered;        /* loop to thread: about the upload */
     enum err_code answer; /* loop to thread */
     bool uploading;       /* thread to loop: `upload` is to be recorded */
+    bool submitted;       /* thread to loop: `submission` is to be told */
     bool over;            /* thread to loop: the thread is ending */
     char note[HANDLER_NOTE_BYTES];
 
@@ -37,10 +38,12 @@ struct stream {
 
     /* The loop's. */
     uv_thread_t thread;
-    bool told; /* the upload was passed on */
+    bool told;           /* the upload was passed on */
+    bool told_submitted; /* the submission was */
 
     /* The thread's; the loop's again when it is over. */
     struct handler_upload upload;
+    struct slice submission;
     struct lease_result result;
     struct arena memory; /* the result's, and all the task's texts */
     struct run run;

@@ -16,12 +16,13 @@
 
 #include "proto/base/json.h"
 #include "proto/base/limits.h"
+#include "worker/handler/invocation.h"
 #include "worker/handler/result.h"
 #include "worker/handler/stream.h"
 
 enum {
     PUMP_ROUND_BYTES = 1024 * 1024, /* each way before the other descriptors are looked at */
-    PUMP_FDS = 7,                   /* control, wake and the five pipes */
+    PUMP_FDS = 8,                   /* control, wake and the six pipes */
 };
 
 /* ---- Failing ---- */
@@ -176,6 +177,9 @@ static bool spawn(struct stream *s)
     for (size_t i = 0; rc == OK && i < sizeof(pipes) / sizeof(pipes[0]); i++) {
         rc = run_pipe(&s->run, pipes[i], &err);
     }
+    if (rc == OK && s->lease->grant.submits) {
+        rc = run_pipe(&s->run, PROCESS_SUBMITTED, &err);
+    }
     rc = rc != OK ? rc : run_file(&s->run, PROCESS_EVENT, event, &err);
     rc = rc != OK ? rc : run_spawn(&s->run, s->lease, event, &err);
     if (rc != OK) {
@@ -307,6 +311,11 @@ static void look_at_parts(struct stream *s)
     }
 }
 
+static ssize_t read_stderr(struct stream *s)
+{
+    return run_read_stderr(&s->run);
+}
+
 static ssize_t read_text(struct stream *s)
 {
     char bytes[PROCESS_READ_BYTES];
@@ -336,22 +345,43 @@ static ssize_t read_beats(struct stream *s)
     return n;
 }
 
-/* One read of one of the small pipes. */
-static ssize_t read_slot(struct stream *s, enum process_slot slot)
+static ssize_t read_submitted(struct stream *s)
 {
-    ssize_t n = slot == PROCESS_STDERR   ? run_read_stderr(&s->run)
-                : slot == PROCESS_RESULT ? read_text(s)
-                                         : read_beats(s);
+    ssize_t n = run_read_submitted(&s->run);
+
+    if (run_take_submission(&s->run, s->lease, &s->memory, &s->submission)) {
+        (void)pthread_mutex_lock(&s->lock);
+        s->submitted = true;
+        (void)pthread_mutex_unlock(&s->lock);
+        (void)uv_async_send(&s->mail);
+    }
+    return n;
+}
+
+/* The small pipes. */
+static const struct {
+    enum process_slot slot;
+    ssize_t (*read)(struct stream *s); /* once, as run_read() */
+} small[] = {
+    {PROCESS_STDERR, read_stderr},
+    {PROCESS_RESULT, read_text},
+    {PROCESS_HEARTBEAT, read_beats},
+    {PROCESS_SUBMITTED, read_submitted},
+};
+enum { SMALL = sizeof(small) / sizeof(small[0]) };
+
+static ssize_t read_small(struct stream *s, size_t i)
+{
+    ssize_t n = small[i].read(s);
 
     if (n == 0) {
-        process_close(&s->run.near[slot]);
+        process_close(&s->run.near[small[i].slot]);
     }
     return n;
 }
 
 static void process_is_over(struct stream *s)
 {
-    static const enum process_slot slots[] = {PROCESS_STDERR, PROCESS_RESULT, PROCESS_HEARTBEAT};
     const struct handler_function *f = handler_function(s->lease);
     struct lease_result r;
     struct handler_end end = {
@@ -364,8 +394,8 @@ static void process_is_over(struct stream *s)
 
     s->running = false;
     s->ended = true;
-    for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
-        while (s->run.near[slots[i]] >= 0 && read_slot(s, slots[i]) > 0) {
+    for (size_t i = 0; i < SMALL; i++) {
+        while (s->run.near[small[i].slot] >= 0 && read_small(s, i) > 0) {
         }
     }
     close_input(s);
@@ -380,15 +410,15 @@ static void process_is_over(struct stream *s)
 
 struct pump_fds {
     struct pollfd fds[PUMP_FDS];
-    enum process_slot slots[PUMP_FDS]; /* PROCESS_SLOTS: control or wake */
+    size_t small[PUMP_FDS]; /* index into the table above; SMALL: none of them */
     size_t count;
 };
 
-static void add_fd(struct pump_fds *p, int fd, short events, enum process_slot slot)
+static void add_fd(struct pump_fds *p, int fd, short events, size_t i)
 {
     if (fd >= 0) {
         p->fds[p->count] = (struct pollfd){fd, events, 0};
-        p->slots[p->count++] = slot;
+        p->small[p->count++] = i;
     }
 }
 
@@ -414,17 +444,17 @@ static void pump_once(struct stream *s)
     if (s->ended && (s->sent || given_up(s))) {
         return;
     }
-    add_fd(&p, s->wake, POLLIN, PROCESS_SLOTS);
-    add_fd(&p, s->run.process.control, POLLIN, PROCESS_SLOTS);
-    add_fd(&p, stdin_full ? s->run.near[PROCESS_STDIN] : -1, POLLOUT, PROCESS_STDIN);
-    add_fd(&p, stdout_empty ? s->run.near[PROCESS_STDOUT] : -1, POLLIN, PROCESS_STDOUT);
-    add_fd(&p, s->run.near[PROCESS_STDERR], POLLIN, PROCESS_STDERR);
-    add_fd(&p, s->run.near[PROCESS_RESULT], POLLIN, PROCESS_RESULT);
-    add_fd(&p, s->run.near[PROCESS_HEARTBEAT], POLLIN, PROCESS_HEARTBEAT);
+    add_fd(&p, s->wake, POLLIN, SMALL);
+    add_fd(&p, s->run.process.control, POLLIN, SMALL);
+    add_fd(&p, stdin_full ? s->run.near[PROCESS_STDIN] : -1, POLLOUT, SMALL);
+    add_fd(&p, stdout_empty ? s->run.near[PROCESS_STDOUT] : -1, POLLIN, SMALL);
+    for (size_t i = 0; i < SMALL; i++) {
+        add_fd(&p, s->run.near[small[i].slot], POLLIN, i);
+    }
     wait_fds(s, &p);
     for (size_t i = 0; i < p.count; i++) {
-        if (p.fds[i].revents != 0 && p.slots[i] >= PROCESS_STDERR && p.slots[i] < PROCESS_SLOTS) {
-            (void)read_slot(s, p.slots[i]);
+        if (p.fds[i].revents != 0 && p.small[i] < SMALL) {
+            (void)read_small(s, p.small[i]);
         }
     }
     hear_loop(s);
@@ -464,6 +494,9 @@ static void succeed(struct stream *s)
         buf_fini(&text);
     }
     s->result.has_output = !s->failed;
+    if (s->lease->grant.log_tail && !s->failed) {
+        s->result.log = invocation_log(s->lease, &s->exit, &s->run.tail, &s->memory);
+    }
 }
 
 static void finish(struct stream *s)

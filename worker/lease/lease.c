@@ -46,6 +46,7 @@ void lease_table_init(struct lease_table *t, uint32_t slots)
 
 static void lease_free(struct lease *l)
 {
+    lease_forget_submission(l);
     arena_fini(&l->memory);
     mem_free(l);
 }
@@ -149,8 +150,8 @@ static struct slice keep(char **at, struct slice s)
 
 static struct lease *lease_new(struct lease_table *t, const struct lease_grant *g)
 {
-    size_t need = g->function.len + g->payload.len + g->execution_arn.len + g->execution_name.len +
-                  g->state.len;
+    size_t need = g->function.len + g->qualifier.len + g->credentials.len + g->payload.len +
+                  g->execution_arn.len + g->execution_name.len + g->state.len;
     struct lease *l;
     size_t room;
     char *at;
@@ -167,6 +168,8 @@ static struct lease *lease_new(struct lease_table *t, const struct lease_grant *
     list_init(&l->link);
     at = (char *)(l + 1);
     l->grant.function = keep(&at, g->function);
+    l->grant.qualifier = keep(&at, g->qualifier);
+    l->grant.credentials = keep(&at, g->credentials);
     l->grant.payload = keep(&at, g->payload);
     l->grant.execution_arn = keep(&at, g->execution_arn);
     l->grant.execution_name = keep(&at, g->execution_name);
@@ -179,6 +182,7 @@ static void lease_release(struct lease_table *t, struct lease *l)
     list_remove(&l->link);
     if (l->room == LEASE_ROOM && t->pooled < LEASE_POOL) {
         arena_fini(&l->memory);
+        lease_forget_submission(l);
         list_push_front(&t->pool, &l->link); /* the one last used is in the cache */
         t->pooled++;
     } else {
@@ -237,6 +241,23 @@ struct lease *lease_begin(struct lease_table *t, struct lease_function *f)
     t->busy++;
     f->running++;
     return l;
+}
+
+void lease_submit(struct lease *l, struct slice text)
+{
+    assert(l->state == LEASE_RUNNING && !lease_has_submission(l));
+    l->submission = slice_make(mem_strdup(text), text.len);
+}
+
+bool lease_has_submission(const struct lease *l)
+{
+    return l->submission.ptr != NULL;
+}
+
+void lease_forget_submission(struct lease *l)
+{
+    mem_free((void *)(uintptr_t)l->submission.ptr);
+    l->submission = slice_make(NULL, 0);
 }
 
 bool lease_finish(struct lease_table *t,

@@ -11,6 +11,7 @@
  *  - A token is run at most once: a grant whose token is held, or was among the last LEASE_SEEN
  * that ended here, is the coordinator's repeat and changes nothing.
  *  - A result stays until the coordinator answered for it or said that the lease is lost.
+ *  - A submission that was not acknowledged goes with the result, in the same report and before it.
  *  - A dropped lease is no longer told of, but keeps its slot until its handler is gone.
  * Source: PROTOCOL.md, leases. */
 #ifndef STEPFLEET_WORKER_LEASE_H
@@ -39,6 +40,8 @@ struct lease_function {
 struct lease_grant {
     struct lease_token token;
     struct slice function;
+    struct slice qualifier;   /* version or alias of the function; empty: none */
+    struct slice credentials; /* compact JSON; empty: none. Never logged */
     struct slice payload;
     struct slice execution_arn;
     struct slice execution_name;
@@ -48,6 +51,8 @@ struct lease_grant {
     uint32_t retry_count;
     uint64_t timeout_ms;
     uint64_t heartbeat_ms;
+    bool log_tail; /* the end of the handler's log goes with the result */
+    bool submits;  /* .sync: it is told when the job has begun */
 };
 
 struct lease_result {
@@ -60,6 +65,7 @@ struct lease_result {
     size_t part_count;
     uint64_t bytes_in;
     uint64_t bytes_out;
+    struct slice log; /* where the lease asks for it */
 };
 
 enum lease_state {
@@ -77,7 +83,9 @@ struct lease {
     struct lease_function *function;
     struct lease_result result; /* FINISHED, SENT: texts in `memory`, or the grant's */
     struct arena memory;        /* the result's */
-    struct list link;           /* in the list of its state */
+    struct slice
+        submission;   /* said of a job that has begun, and not acknowledged; ptr NULL: none */
+    struct list link; /* in the list of its state */
     struct hash_node by_token;
     size_t room;     /* bytes of storage behind the struct */
     void *run;       /* RUNNING, DROPPED: the handler's */
@@ -128,6 +136,12 @@ lease_grant(struct lease_table *t, const struct lease_grant *g, struct lease **o
 struct lease *lease_find(const struct lease_table *t, struct lease_token token);
 /* The next lease of `f` that has a slot, now RUNNING, or NULL. */
 struct lease *lease_begin(struct lease_table *t, struct lease_function *f);
+/* RUNNING: its job has begun, and `text`, copied, is to be told until it is acknowledged. At most
+ * once a lease. */
+void lease_submit(struct lease *l, struct slice text);
+bool lease_has_submission(const struct lease *l);
+/* It was heard, or will never be. */
+void lease_forget_submission(struct lease *l);
 /* RUNNING to FINISHED: takes what *memory holds. A dropped lease ends here: false, and it is gone.
  */
 bool lease_finish(struct lease_table *t,

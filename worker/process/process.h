@@ -36,6 +36,7 @@ enum process_slot {
     PROCESS_EVENT,     /* the event, for handlers whose stdin is something else */
     PROCESS_RESULT,    /* a small result, for handlers whose stdout is something else */
     PROCESS_HEARTBEAT, /* a line is a sign of life */
+    PROCESS_SUBMITTED, /* JSON: the job of a .sync integration has begun */
     PROCESS_SLOTS,
 };
 
@@ -43,7 +44,7 @@ enum {
     PROCESS_GRACE_MS = 2000,    /* from SIGTERM to SIGKILL */
     PROCESS_COUNT_MS = 200,     /* between two counts of the tree */
     PROCESS_COUNT_MAX = 4096,   /* largest limit: the walk's own stack */
-    PROCESS_FILES_MIN = 8,      /* least limit of open files: the six above and two to work with */
+    PROCESS_FILES_MIN = 9,      /* least limit of open files: the seven above, two to work with */
     PROCESS_TAIL_BYTES = 4096,  /* kept of what a handler says last on stderr */
     PROCESS_READ_BYTES = 65536, /* a pipe's capacity: one read empties it */
 };
@@ -78,8 +79,11 @@ enum process_cause {
 
 struct process_exit {
     enum process_cause cause;
-    int status; /* as of wait(2) */
-    int error;  /* errno */
+    int status;            /* as of wait(2) */
+    int error;             /* errno */
+    uint64_t ran_us;       /* from the fork to the handler's end */
+    uint64_t memory_bytes; /* most that one of its processes had resident; at least what the fork of
+                              the worker had, which Linux counts in */
 };
 
 struct process {

@@ -36,17 +36,23 @@ struct supervisor {
     bool clearing;
     bool orphaned; /* the worker is gone: nobody is to be told */
     struct process_exit exit;
+    int64_t begun_us;
     int64_t timeout_at; /* 0: none, like the others */
     int64_t kill_at;
     int64_t count_at;
 };
 
-static int64_t now_ms(void)
+static int64_t now_us(void)
 {
     struct timespec t;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t now_ms(void)
+{
+    return now_us() / 1000;
 }
 
 /* ---- The tree, as /proc tells it. ---- */
@@ -200,7 +206,7 @@ static void set_limits(const struct process_limits *l)
     }
 }
 
-/* Numbers 0 to 5 as the spec says, all others closed by exec. Returns `control`, moved away. */
+/* Numbers 0 to 6 as the spec says, all others closed by exec. Returns `control`, moved away. */
 static int place_fds(const struct process_spec *spec, int control)
 {
     int high[PROCESS_SLOTS];
@@ -291,7 +297,9 @@ static void end_gently(struct supervisor *s, enum process_cause cause)
     if (!s->clearing && s->exit.cause == PROCESS_ENDED) {
         s->exit.cause = cause;
         s->kill_at = s->kill_at != 0 && s->kill_at < kill_at ? s->kill_at : kill_at;
-        (void)kill(-s->handler, SIGTERM);
+        if (kill(-s->handler, SIGTERM) != 0) { /* it leads no group yet */
+            (void)kill(s->handler, SIGTERM);
+        }
         (void)kill(-s->handler, SIGCONT);
     }
 }
@@ -312,6 +320,7 @@ static bool reap(struct supervisor *s)
             !s->clearing) { /* not reaped yet: the number is still its */
             (void)kill(-s->handler, SIGKILL);
             (void)waitpid(s->handler, &s->exit.status, 0);
+            s->exit.ran_us = (uint64_t)(now_us() - s->begun_us);
             s->clearing = true;
         } else {
             (void)waitpid(info.si_pid, NULL, 0);
@@ -396,9 +405,10 @@ static void watch(struct supervisor *s)
 _Noreturn void supervisor_run(const struct process_spec *spec, int control)
 {
     const struct process_limits *l = &spec->limits;
-    struct supervisor s = {.spec = spec, .control = control};
+    struct supervisor s = {.spec = spec, .control = control, .begun_us = now_us()};
     pid_t self = getpid();
-    int64_t now = now_ms();
+    int64_t now = s.begun_us / 1000;
+    struct rusage used;
 
     (void)setsid(); /* a terminal's Ctrl-C is for the worker, which drains */
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -415,6 +425,9 @@ _Noreturn void supervisor_run(const struct process_spec *spec, int control)
         s.kill_at = l->deadline_ms > 0 ? now + l->deadline_ms : 0;
         s.count_at = l->processes != 0 ? now + PROCESS_COUNT_MS : 0;
         watch(&s);
+        if (getrusage(RUSAGE_CHILDREN, &used) == 0) {
+            s.exit.memory_bytes = (uint64_t)used.ru_maxrss * 1024;
+        }
     }
     (void)send(s.control, &s.exit, sizeof(s.exit), MSG_NOSIGNAL);
     _exit(0);

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Succeed, which has no fields of its own, and Fail: Error and Cause, or their Path twins, which
- * also take those intrinsic functions that give a string. Source: Amazon States Language, states.
- */
+/* Fail: Error and Cause, or their Path twins, which also take those intrinsic functions that give a
+ * string. Source: Amazon States Language, states. */
 #include "coordinator/asl/intrinsic.h"
 #include "coordinator/asl/parse.h"
-
-void state_succeed_parse(const struct parse_at *at, struct asl_state *st)
-{
-    (void)at;
-    st->end = true;
-}
 
 static const char *const text_functions[] = {
     "Format", "JsonToString", "ArrayGetItem", "Base64Encode", "Base64Decode", "Hash", "UUID", NULL};
@@ -58,9 +51,14 @@ static void parse_text(const struct parse_at *at, const char *const *names, stru
         if (parse_string(at, names[0], &out->literal)) {
             out->is = ASL_STRING_LITERAL;
             out->text = out->literal;
+            parse_check_path(at, names[0], out->literal);
         }
         break;
-    case 1: parse_text_path(at, names[1], out); break;
+    case 1:
+        if (at->language == ASL_JSONPATH) {
+            parse_text_path(at, names[1], out);
+        }
+        break;
     }
 }
 
@@ -71,5 +69,4 @@ void state_fail_parse(const struct parse_at *at, struct asl_state *st)
 
     parse_text(at, error, &st->fail.error);
     parse_text(at, cause, &st->fail.cause);
-    st->end = true;
 }

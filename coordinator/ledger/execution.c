@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Executions as the operations see them: started, found, looked at, told. */
+#include <stdlib.h>
+
+#include "coordinator/ledger/internal.h"
+#include "coordinator/store/keys.h"
+
+static struct execution_header
+start_header(struct ledger *l, const struct ledger_start *s, uint64_t id, uint32_t revision)
+{
+    return (struct execution_header){
+        .rules = &l->rules,
+        .account = l->config.account,
+        .id = id,
+        .machine = s->machine->number,
+        .revision = revision,
+        .express = s->machine->express,
+        .synchronous = s->synchronous,
+        .name = s->name,
+        .arn = s->arn,
+        .machine_arn = s->machine->arn,
+        .machine_name = s->machine->name,
+        .role_arn = s->machine->role_arn,
+        .seed = ledger_random(l),
+        .status = EXECUTION_RUNNING,
+        .start_ms = l->now.wall_ms,
+        .parent = s->parent,
+        .next_event = 1,
+        .input = {.text = s->input},
+    };
+}
+
+enum err_code
+ledger_start(struct ledger *l, const struct ledger_start *s, uint64_t *id, struct err *err)
+{
+    struct engine_event ev = {.kind = ENGINE_START};
+    struct machine_revision *revision;
+    struct hot *h;
+    enum step_status status;
+    enum err_code rc;
+    uint32_t number;
+
+    if (l->open_count >= LIMIT_OPEN_EXECUTIONS) {
+        return err_set(err, ERR_EXECUTION_LIMIT, "%d executions are open", LIMIT_OPEN_EXECUTIONS);
+    }
+    number = s->revision != 0 ? s->revision : s->machine->revision;
+    rc = machine_revision_get(l, s->machine, number, &revision, err);
+    if (rc != OK) {
+        return rc;
+    }
+    h = hot_new(l, s->restart_of != 0 ? s->restart_of : l->next_execution++);
+    h->machine = s->machine;
+    h->revision = revision;
+    h->recorded = !s->synchronous;
+    h->h = start_header(l, s, h->h.id, number);
+    h->machine->open_executions++;
+    l->open_count++;
+    list_push_back(&l->lru, &h->lru);
+    *id = h->h.id;
+    status = ledger_step(l, h, &ev, NULL, err);
+    if (status != STEP_DONE && status != STEP_CONTINUE) {
+        h->machine->open_executions--;
+        l->open_count--;
+        hot_free(l, h);
+        return err->code;
+    }
+    return OK;
+}
+
+enum err_code ledger_execution_find(struct ledger *l,
+                                    const struct ledger_machine *m,
+                                    struct slice name,
+                                    uint64_t *id,
+                                    struct err *err)
+{
+    struct hot *h = hot_find_name(l, m->number, name);
+    struct key key = key_name(l->config.account, m->number, name);
+    struct name_row row;
+    struct buf b = {0};
+    enum err_code rc;
+
+    if (h != NULL) {
+        *id = h->h.id;
+        return OK;
+    }
+    rc = store_get(l->store, CF_NAME, key_slice(&key), &b, err);
+    if (rc == OK) {
+        rc = name_row_decode(buf_slice(&b), &row, err);
+    }
+    if (rc == OK) {
+        *id = row.execution;
+    }
+    buf_fini(&b);
+    return rc;
+}
+
+const struct execution_header *ledger_execution_header(struct ledger *l, uint64_t id)
+{
+    const struct hot *h = hot_find(l, id);
+
+    return h != NULL ? &h->h : NULL;
+}
+
+static int by_frame(const void *a, const void *b)
+{
+    const struct ledger_frame *x = a;
+    const struct ledger_frame *y = b;
+
+    return (x->frame->id > y->frame->id) - (x->frame->id < y->frame->id);
+}
+
+bool ledger_execution_view(struct ledger *l, uint64_t id, struct ledger_view *out)
+{
+    struct hot *h = hot_find(l, id);
+    struct ledger_frame *frames;
+    size_t count = 0;
+
+    if (h == NULL) {
+        return false;
+    }
+    frames = ARENA_ARRAY(&l->arena, h->frame_count, struct ledger_frame);
+    LIST_EACH(n, &h->frames)
+    {
+        const struct hot_frame *hf = container_of(n, struct hot_frame, of_hot);
+
+        frames[count++] = (struct ledger_frame){
+            .frame = &hf->f,
+            .bytes_in = hf->bytes_in,
+            .bytes_out = hf->bytes_out,
+            .note = slice_make(hf->note, hf->note_len),
+            .held = hf->held,
+        };
+    }
+    qsort(frames, count, sizeof(*frames), by_frame);
+    *out = (struct ledger_view){
+        .header = &h->h,
+        .machine = h->revision->parsed,
+        .frames = frames,
+        .frame_count = count,
+    };
+    return true;
+}
+
+enum err_code
+ledger_execution_event(struct ledger *l, uint64_t id, struct engine_event *ev, struct err *err)
+{
+    struct hot *h = hot_find(l, id);
+
+    if (h == NULL) {
+        return err_set(err, ERR_INTERNAL, "execution %llu is not loaded", (unsigned long long)id);
+    }
+    if (ev->kind == ENGINE_REDRIVE && l->open_count >= LIMIT_OPEN_EXECUTIONS) {
+        return err_set(err, ERR_EXECUTION_LIMIT, "%d executions are open", LIMIT_OPEN_EXECUTIONS);
+    }
+    switch (ledger_step(l, h, ev, NULL, err)) {
+    case STEP_DONE:
+    case STEP_CONTINUE: return OK;
+    case STEP_STALE: return err_set(err, ERR_LEASE_LOST, "the execution has moved on");
+    case STEP_NEED_FRAME:
+    case STEP_FAILED: break;
+    }
+    return err->code;
+}
+
+bool ledger_express_records(struct ledger *l,
+                            uint64_t id,
+                            struct arena *a,
+                            struct slice **records,
+                            size_t *count)
+{
+    const struct hot *h = hot_find(l, id);
+
+    if (h == NULL || !h->h.express) {
+        return false;
+    }
+    *records = ARENA_ARRAY(a, h->record_count, struct slice);
+    for (size_t i = 0; i < h->record_count; i++) {
+        (*records)[i] = arena_copy(a, h->records[i]);
+    }
+    *count = h->record_count;
+    return true;
+}

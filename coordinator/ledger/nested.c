@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Executions that start executions: a task that waits for its child is told when that has ended, a
+ * child nobody waits for any more is stopped. Each such notice is worked off before the batch
+ * leaves that holds its cause: both are on disk, or neither is, so that no restart leaves a task
+ * waiting for what has happened. */
+#include "coordinator/ledger/internal.h"
+#include "proto/host/log.h"
+
+static void notice_add(struct ledger *l, const struct notice *n)
+{
+    if (l->notice_count == l->notice_cap) {
+        l->notice_cap = l->notice_cap != 0 ? l->notice_cap * 2 : 16;
+        l->notices = mem_realloc(l->notices, l->notice_cap * sizeof(*l->notices));
+    }
+    l->notices[l->notice_count++] = *n;
+}
+
+void notice_ended(struct ledger *l, uint64_t child, const struct parent_task *task)
+{
+    notice_add(l, &(struct notice){.child = child, .task = *task});
+}
+
+void notice_stop(struct ledger *l, uint64_t child)
+{
+    notice_add(l, &(struct notice){.stop = true, .child = child});
+}
+
+/* Into memory. NULL: it cannot be had, and that is logged. */
+static struct hot *bring(struct ledger *l, uint64_t id)
+{
+    struct hot *h = hot_find(l, id);
+    struct err err;
+
+    if (h != NULL && !h->parking) {
+        return h;
+    }
+    if (ledger_execution_load(l, id, &err) != OK) {
+        log_error("a nested execution cannot be read: execution=%llu: %s", (unsigned long long)id,
+                  err.msg);
+        return NULL;
+    }
+    return hot_find(l, id);
+}
+
+void notice_if_ended(struct ledger *l, uint64_t child, const struct parent_task *task)
+{
+    const struct hot *h = bring(l, child);
+
+    if (h != NULL && h->h.status != EXECUTION_RUNNING) {
+        notice_ended(l, child, task);
+    }
+}
+
+/* ---- a child has ended ---- */
+
+static void put_text(struct json_builder *b, const char *key, struct slice text)
+{
+    if (text.ptr != NULL) {
+        json_put(b, slice_str(key), json_string(b->a, text));
+    }
+}
+
+/* A document as JSON text, and that it is there. */
+static void
+put_doc(struct json_builder *b, const char *key, const char *details_key, const struct doc *d)
+{
+    struct json_builder details = json_build_object(b->a);
+
+    if (d->text.ptr != NULL) {
+        put_text(b, key, d->text);
+        json_put(&details, SLICE("Included"), json_bool(true));
+        json_put(b, slice_str(details_key), json_built(&details));
+    }
+}
+
+/* The ended child as AWS gives it to the task that waited: PascalCase, in alphabetical order, times
+ * in milliseconds. */
+static struct slice describe(const struct execution_header *h, struct arena *a)
+{
+    struct json_builder b = json_build_object(a);
+
+    put_text(&b, "Cause", h->cause);
+    put_text(&b, "Error", h->error);
+    put_text(&b, "ExecutionArn", h->arn);
+    put_doc(&b, "Input", "InputDetails", &h->input);
+    put_text(&b, "Name", h->name);
+    put_doc(&b, "Output", "OutputDetails", &h->output);
+    json_put(&b, SLICE("StartDate"), json_integer(a, h->start_ms));
+    put_text(&b, "StateMachineArn", h->machine_arn);
+    put_text(&b, "Status", slice_str(execution_status_name(h->status)));
+    json_put(&b, SLICE("StopDate"), json_integer(a, h->stop_ms));
+    return json_print(json_built(&b), a);
+}
+
+static void tell_ended(struct ledger *l, const struct notice *n)
+{
+    const struct hot *child = bring(l, n->child);
+    struct hot *h = bring(l, n->task.execution);
+    struct engine_event ev = {
+        .kind = ENGINE_CHILD_ENDED,
+        .frame = n->task.frame,
+        .entered_event = n->task.entered_event,
+        .attempt = n->task.attempt,
+        .child = n->child,
+    };
+    struct err err;
+
+    if (child == NULL || h == NULL || h->h.status != EXECUTION_RUNNING ||
+        hot_frame_find(l, h, n->task.frame) == NULL) {
+        return; /* it waits no more */
+    }
+    ev.failed = child->h.status != EXECUTION_SUCCEEDED;
+    ev.result = describe(&child->h, &l->arena);
+    if (ledger_step(l, h, &ev, NULL, &err) == STEP_FAILED) {
+        log_error("the end of a child could not be taken: execution=%.*s: %s", SLICE_FMT(h->h.arn),
+                  err.msg);
+    }
+}
+
+/* ---- a child is to be stopped ---- */
+
+static void stop_child(struct ledger *l, uint64_t child)
+{
+    struct hot *h = bring(l, child);
+    struct engine_event ev = {.kind = ENGINE_STOP};
+    struct err err;
+
+    if (h != NULL && ledger_step(l, h, &ev, NULL, &err) == STEP_FAILED) {
+        log_error("a child could not be stopped: execution=%.*s: %s", SLICE_FMT(h->h.arn), err.msg);
+    }
+}
+
+void notices_run(struct ledger *l)
+{
+    for (size_t i = 0; i < l->notice_count; i++) { /* what follows from one stands behind it */
+        struct notice n = l->notices[i];
+
+        if (n.stop) {
+            stop_child(l, n.child);
+        } else {
+            tell_ended(l, &n);
+        }
+    }
+    l->notice_count = 0;
+}

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conformance cases through live processes: two fleets of a coordinator and a worker on loopback, used
+for all cases, a few at a time; the command line submits and asks. In one fleet the coordinator carries
+out its own integrations, in the other handlers do, for cases that mock them or call other accounts."""
+import collections
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import actor
+from fleet import BIN, Fleet
+
+HERE = pathlib.Path(__file__).resolve().parent
+ACCOUNT = "111111111111"
+AT_ONCE = 6  # cases in one fleet
+NAMED = 20  # so many that are left out for one reason are named
+OWN = ("states:", "aws-sdk:sfn:")
+PROGRAM = BIN / "conformance_cases"
+
+
+def functions(case):
+    out = {t["function"] for t in case.get("tasks", ()) if "function" in t}
+    if "mock_config" in case:
+        out |= {literal for literal, name in case.get("bindings", ()) if "function" in name}
+    return out
+
+
+def bound_name(case, word, other):
+    for literal, placeholder in case.get("bindings", ()):
+        if re.search(word, placeholder) and re.fullmatch(r"[\w.-]+", literal):
+            return literal
+    return other
+
+
+def seconds_of(case):
+    return case.get("approx_seconds") or 0
+
+
+def output_of(detail):
+    out = {k: detail[k] for k in ("status", "error", "cause") if k in detail}
+    if "output" in detail:
+        out["output"] = json.loads(detail["output"])
+    return out
+
+
+def refusal(run):
+    """stepfleet: CODE: MESSAGE"""
+    text = run.stderr.strip().removeprefix("stepfleet: ")
+    code, _, message = text.partition(": ")
+    return {"code": code, "message": message}
+
+
+class Play:
+    """One case in a fleet."""
+
+    def __init__(self, fleet, root, case, number):
+        self.fleet, self.root, self.case = fleet, root, case
+        mocks = case.get("mock_config", {}).get("StateMachines", {})
+        self.machine = next(iter(mocks), None) or bound_name(
+            case, r"state.?machine.?name", f"conformance-{number}")
+        self.id = {"id": case["id"]}
+        self.over = threading.Event()
+
+    def cli(self, *args, **kwargs):
+        return self.fleet.cli(*args, check=False, timeout=seconds_of(self.case) + 120, **kwargs)
+
+    def file(self, name, text):
+        path = self.root / "texts" / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def create(self, name, text, kind):
+        return self.cli("machine", "create", name, self.file(f"{name}.json", text), "--type", kind,
+                        "--role-arn", f"arn:aws:iam::{ACCOUNT}:role/conformance", "--json")
+
+    def text(self):
+        return self.case.get("definition_text") or json.dumps(self.case["definition"])
+
+    def remember(self, name):
+        (self.root / "cases" / f"{name}.json").write_text(json.dumps(self.case), encoding="utf-8")
+
+    # ---- what is around the execution ----
+
+    def prepare(self):
+        tasks = self.case.get("tasks", ())
+        played = any("callback" in t or "worker" in t for t in tasks)
+        self.remember(self.machine)
+        for t in tasks:
+            if "activity" in t:
+                self.cli("activity", "create", t["activity"])
+                if t.get("deleted_before_start"):
+                    self.cli("activity", "delete", t["activity"])
+                elif "worker" in t:
+                    threading.Thread(target=self.work, args=(t,), daemon=True).start()
+        for aux in self.case.get("aux_state_machines", ()):
+            start = aux.get("started_by_test_with_input")
+            name = aux["state_machine_name"]
+            if start is None or not played:
+                self.remember(name)
+                self.create(name, json.dumps(aux["definition"]), aux.get("type", "STANDARD"))
+                if start is not None:
+                    self.cli("start", name, "--input", json.dumps(start))
+
+    def work(self, task):
+        """The worker of an activity."""
+        while not self.over.is_set():
+            run = self.cli("activity", "poll", task["activity"], "--wait", 2, "--worker",
+                           task["worker"].get("worker_name", "player"), "--json")
+            if run.returncode == 0:
+                got = json.loads(run.stdout)
+                told = actor.ask(PROGRAM, {"case": self.case, "activity": task,
+                                           "input": got["input"]})
+                answer(self.fleet, got["taskToken"], told["deeds"])
+
+    def operate(self, arn):
+        """Stop and redrive it."""
+        for deed in actor.ask(PROGRAM, {"case": self.case})["deeds"]:
+            time.sleep(deed["after_ms"] / 1000)
+            if deed["kind"] == "redrive":
+                self.cli("redrive", arn)
+            else:
+                flags = [x for k in ("error", "cause") if k in deed for x in (f"--{k}", deed[k])]
+                self.cli("stop", arn, *flags)
+
+    # ---- the execution ----
+
+    def input(self):
+        case = self.case
+        if case.get("input_text", "") is None or "input" not in case:
+            return []
+        value = case["input"]
+        if "input_time" in case:
+            then = time.time() + case["input_time"]["days_from_now"] * 86400
+            value = {**value, case["input_time"]["path"][2:]: time.strftime(
+                "%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(then))}
+        if "input_fill" in case:
+            fill = case["input_fill"]
+            value = {**value, fill["member"]: fill["char"] * fill["count"]}
+            return ["--input-file", self.file(f"{self.machine}.input",
+                                              json.dumps(value, separators=(",", ":")))]
+        text = case.get("input_text") or json.dumps(value)
+        return ["--input-file", self.file(f"{self.machine}.input", text)]
+
+    def execute(self):
+        case = self.case
+        running = case.get("flags", {}).get("expect_running")
+        self.prepare()
+        run = self.create(self.machine, self.text(), case.get("type", "STANDARD"))
+        if run.returncode != 0:
+            return {"create_error": refusal(run)}
+        name = bound_name(case, r"execution.?name", "run")
+        if case["kind"] == "sync_execution":
+            return output_of(json.loads(
+                self.cli("start", self.machine, "--sync", "--json", *self.input()).stdout))
+        if running or "operations" in case:
+            arn = json.loads(self.cli("start", self.machine, "--name", name, "--json",
+                                      *self.input()).stdout)["executionArn"]
+            if running:
+                time.sleep(1)
+            else:
+                self.operate(arn)
+                self.fleet.finish(arn, seconds_of(case) + 60)
+            detail = self.fleet.show(arn)
+        else:
+            detail = json.loads(self.cli("start", self.machine, "--name", name, "--wait", "--json",
+                                         *self.input()).stdout)
+            arn = detail["executionArn"]
+        out = output_of(detail)
+        if case.get("type") != "EXPRESS":
+            out["history"] = self.fleet.history(arn)
+        if running:
+            self.cli("stop", arn)
+        return out
+
+    def result(self):
+        kind = self.case["kind"]
+        try:
+            if kind == "create_error":
+                run = self.create(self.machine, self.text(), self.case.get("type", "STANDARD"))
+                return {**self.id, **({"create_error": refusal(run)} if run.returncode else {})}
+            if kind == "validate":
+                request = self.case.get("request", {})
+                run = self.cli("machine", "lint", self.file(f"{self.machine}.json", self.text()), "--type",
+                               request.get("type", "STANDARD"), "--json")
+                return {**self.id, "response": json.loads(run.stdout)}
+            return {**self.id, **self.execute()}
+        finally:
+            self.over.set()
+
+
+# ---- task tokens ----
+
+def answer(fleet, token, deeds):
+    for deed in deeds:
+        time.sleep(deed["after_ms"] / 1000)
+        if deed["kind"] == "heartbeat":
+            fleet.cli("task", "heartbeat", "-", stdin=token, check=False)
+        elif deed["kind"] == "token_success":
+            fleet.cli("task", "success", "-", "--output", deed.get("text", "{}"), stdin=token,
+                      check=False)
+        else:
+            flags = [x for k in ("error", "cause") if k in deed for x in (f"--{k}", deed[k])]
+            fleet.cli("task", "failure", "-", *flags, stdin=token, check=False)
+
+
+def deliver(fleet, root, over):
+    """What actors left to be done by token."""
+    while not over.wait(0.05):
+        for path in (root / "posts").glob("*.json"):
+            post = json.loads(path.read_text(encoding="utf-8"))
+            path.unlink()
+            threading.Thread(target=answer, args=(fleet, post["token"], post["deeds"]),
+                             daemon=True).start()
+
+
+# ---- all of them ----
+
+def choose(files, classes, seconds):
+    """The cases that can be run, each with its bindings; and the others' ids, by reason."""
+    cases, left = [], collections.defaultdict(list)
+    for f in files:
+        for line in f.read_text(encoding="utf-8").split("\n"):
+            case = json.loads(line) if line.strip() else None
+            if case is None or (classes and case.get("class") not in classes):
+                continue
+            told = actor.ask(PROGRAM, {"case": case})
+            if "refusal" in told:
+                left[told["refusal"]].append(case["id"])
+            elif case["kind"] == "create_error" and "definition_text" in case:
+                left["the command line refuses them before they are sent"].append(case["id"])
+            elif seconds_of(case) > seconds:
+                left[f"they take longer than {seconds:g} s"].append(case["id"])
+            else:
+                cases.append((case, told["bindings"]))
+    return cases, left
+
+
+def play_one(fleet, root, case, number):
+    try:
+        return Play(fleet, root, case, number).result()
+    except (OSError, ValueError, KeyError, TimeoutError, subprocess.SubprocessError) as e:
+        return {"id": case["id"], "did_not_run": f"{type(e).__name__}: {e}"}
+
+
+def play_all(root, cases, bindings):
+    """In one fleet, a few at once; results in the order of the cases."""
+    for name in ("cases", "plays", "posts", "texts"):
+        (root / name).mkdir(parents=True)
+    over = threading.Event()
+    offers = set().union(bindings.values(), *map(functions, cases))
+    section = {"handler": "event", "slots": 4,
+               "command": f"{sys.executable} {HERE / 'actor.py'} {root} {PROGRAM}"}
+    options = {"account": ACCOUNT, "no_function": "1s", "lease": "10s"}
+    with Fleet(root, coordinator=options, bind=bindings) as fleet:
+        fleet.start_coordinator()
+        if offers:
+            fleet.start_worker("player", {f: section for f in sorted(offers)}, slots=8)
+        poster = threading.Thread(target=deliver, args=(fleet, root, over))
+        poster.start()
+        try:
+            with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+                return list(pool.map(lambda n: play_one(fleet, root, cases[n], n),
+                                     range(len(cases))))
+        finally:
+            over.set()
+            poster.join()
+
+
+def run(files, path, classes, seconds):
+    cases, left = choose(files, classes, seconds)
+    root = pathlib.Path(tempfile.mkdtemp(prefix="stepfleet-conformance."))
+    results = []
+    try:
+        for by_handler in (False, True):
+            part = [(c, b) for c, b in cases if any(k.startswith(OWN) for k in b) == by_handler]
+            if part:
+                bindings = {k: v for _, b in part for k, v in b.items()}
+                results += play_all(root / f"fleet{by_handler:d}", [c for c, _ in part], bindings)
+    finally:
+        if "STEPFLEET_KEEP" not in os.environ:
+            shutil.rmtree(root, ignore_errors=True)
+    failed = [r for r in results if "did_not_run" in r]
+    with open(path, "w", encoding="utf-8") as f:
+        for r in results:
+            if "did_not_run" not in r:
+                f.write(json.dumps(r) + "\n")
+    for reason, ids in left.items():
+        print(f"{len(ids)} left out: {reason}", file=sys.stderr)
+        for name in ids if len(ids) <= NAMED else ():
+            print(f"    {name}", file=sys.stderr)
+    for r in failed:
+        print(f"{r['id']}: {r['did_not_run']}", file=sys.stderr)
+    print(f"{len(results) - len(failed)} run, {len(failed)} did not", file=sys.stderr)
+    return 1 if failed else 0
