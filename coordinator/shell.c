@@ -39,7 +39,8 @@ struct shell {
     uv_timer_t timer;
     uv_timer_t sweep;
     uv_timer_t trim;
-    size_t hot_peak; /* executions in memory at once, since memory was given back */
+    uv_idle_t again;  /* active: the next turn follows at once */
+    size_t held_peak; /* things in memory at once, since memory was given back */
     uv_signal_t signals[2];
     uv_async_t wake;
     struct store *store;
@@ -303,11 +304,11 @@ static void shell_sweep(uv_timer_t *timer)
 static void shell_trim(uv_timer_t *timer)
 {
     struct shell *s = timer->data;
-    size_t hot = ledger_hot_count(s->ledger);
+    size_t held = ledger_held_count(s->ledger);
 
-    if (hot < s->hot_peak / 2) {
+    if (held < s->held_peak / 2) {
         (void)malloc_trim(0);
-        s->hot_peak = hot;
+        s->held_peak = held;
     }
 }
 
@@ -320,8 +321,15 @@ static void shell_timer(uv_timer_t *timer)
     shell_turn(timer->data);
 }
 
+static void shell_again(uv_idle_t *idle)
+{
+    shell_turn(idle->data);
+}
+
 static void shell_quit(struct shell *s);
 
+/* A turn that is due at once must not be a timer: libuv runs timers until none is due, and one that
+ * is set to 0 by its own callback is due for ever: requests and commits would not be heard. */
 static void arm_timer(struct shell *s)
 {
     struct fleet_now t = now();
@@ -337,7 +345,12 @@ static void arm_timer(struct shell *s)
         wait = wait < 0 || left < wait ? left : wait;
         wait = wait < 0 ? STOP_POLL_MS : wait;
     }
-    if (wait >= 0) {
+    if (wait == 0) {
+        (void)uv_idle_start(&s->again, shell_again);
+    } else {
+        (void)uv_idle_stop(&s->again);
+    }
+    if (wait > 0) {
         (void)uv_timer_start(&s->timer, shell_timer, (uint64_t)wait, 0);
     } else {
         (void)uv_timer_stop(&s->timer);
@@ -348,8 +361,8 @@ static void end_turn(struct shell *s)
 {
     api_turn(&s->api);
     ledger_turn_end(s->ledger);
-    if (ledger_hot_count(s->ledger) > s->hot_peak) {
-        s->hot_peak = ledger_hot_count(s->ledger);
+    if (ledger_held_count(s->ledger) > s->held_peak) {
+        s->held_peak = ledger_held_count(s->ledger);
     }
     if (s->stopping && !s->ended) {
         bool quiet =
@@ -507,6 +520,7 @@ static void shell_quit(struct shell *s)
     uv_close((uv_handle_t *)&s->timer, NULL);
     uv_close((uv_handle_t *)&s->sweep, NULL);
     uv_close((uv_handle_t *)&s->trim, NULL);
+    uv_close((uv_handle_t *)&s->again, NULL);
     uv_close((uv_handle_t *)&s->signals[0], NULL);
     uv_close((uv_handle_t *)&s->signals[1], NULL);
     uv_close((uv_handle_t *)&s->wake, NULL);
@@ -557,8 +571,9 @@ static void init_loop(struct shell *s)
     (void)uv_timer_init(&s->loop, &s->timer);
     (void)uv_timer_init(&s->loop, &s->sweep);
     (void)uv_timer_init(&s->loop, &s->trim);
+    (void)uv_idle_init(&s->loop, &s->again);
     (void)uv_async_init(&s->loop, &s->wake, shell_woken);
-    s->timer.data = s->sweep.data = s->trim.data = s->wake.data = s;
+    s->timer.data = s->sweep.data = s->trim.data = s->again.data = s->wake.data = s;
     for (unsigned i = 0; i < 2; i++) {
         (void)uv_signal_init(&s->loop, &s->signals[i]);
         s->signals[i].data = s;

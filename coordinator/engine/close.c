@@ -163,6 +163,7 @@ void close_revive(struct turn *t, struct frame *f, uint64_t redriven, bool all)
     f->retry_count = 0;
     f->retries = NULL;
     f->retrier_count = 0;
+    variables_resume(t, f);
     t->h->open_frames++;
     if (f->child_count > 0) {
         join_revive(t, f, redriven, all);

@@ -98,7 +98,7 @@ struct execution_header {
     uint64_t redrive_token; /* hash of the last redrive's client token; 0: it had none */
     struct parent_task parent;
     uint64_t map_run;        /* 0: none (its place) */
-    uint64_t variable_bytes; /* of all variables there are */
+    uint64_t variable_bytes; /* of the variables that open frames have */
     uint64_t sequence;       /* of the record now being made */
     uint32_t record_docs;    /* documents in it so far */
     uint64_t next_event;     /* id of the next history event, from 1 */
@@ -116,7 +116,7 @@ struct execution_header {
  *            v                 |
  *   RUN ---> TIMER ------------'            RUN only between the steps of CONTINUE
  *    | ^------'
- *    '-----> READY ---> LEASED ---> COMMITTING ---> (RUN)
+ *    '-----> READY ---> LEASED ---> COMMITTING ---> (RUN) | TOKEN
  *    |         ^  handed back | |          output with an intent on disk
  *    |         '--------------' '--> TOKEN (.waitForTaskToken: the call was made)
  *    |-----> CALL ---> TOKEN | CHILD     the coordinator's own operations

@@ -42,11 +42,12 @@ static void enter(struct turn *t, struct frame *f)
     }
 }
 
-/* Has the turn done what one turn may? A state keeps few documents, but for those of its Assign. */
+/* Has the turn done what one turn may? A transition keeps few documents, but where it ends a scope
+ * it may end all the scopes around, each with an output and what it assigns. */
 static bool has_enough(const struct turn *t)
 {
     return t->transitions == LIMIT_STEP_TRANSITIONS ||
-           t->h->record_docs > TURN_DOCS_MAX - TURN_DOCS_MARGIN;
+           t->h->record_docs > TURN_DOCS_MAX - TURN_DOCS_MARGIN - 2 * LIMIT_DEFINITION_DEPTH;
 }
 
 void flow_run(struct turn *t)

@@ -99,6 +99,9 @@ void join_child_done(struct turn *t, struct frame *f, struct value *output)
     if (is_map(t, parent)) {
         last = record_iteration(t, parent, f, f->last_event, HISTORY_MAP_ITERATION_SUCCEEDED);
     }
+    if (turn_is_over(t)) {
+        return; /* a full history: close_full() follows */
+    }
     parent->last_event = parent->child_next < parent->child_count ? f->last_event : last;
     if (parent->child_open == 0 && parent->child_next == parent->child_count) {
         join_finish(t, parent);
@@ -155,6 +158,9 @@ void join_finish(struct turn *t, struct frame *f)
                                               : HISTORY_PARALLEL_STATE_SUCCEEDED,
                                  f->state)
                     ->id;
+    if (turn_is_over(t)) {
+        return; /* a full history: close_full() follows */
+    }
     if (flow_result(t, f, &result, &placed, &why) &&
         flow_outcome(t, f, &placed, st->assign, &result, &out, &why)) {
         flow_exit(t, f, &out, st->next);
@@ -205,6 +211,22 @@ static void abort_children(struct turn *t, const struct frame *parent, uint64_t 
     }
 }
 
+/* Tasks beside the failed one whose own time is over at this very moment: history says so first. */
+static void record_due(struct turn *t, const struct frame *parent)
+{
+    for (uint32_t i = 0; i < parent->child_next; i++) {
+        const struct frame *child = turn_peek(t, parent->first_child + i);
+
+        if (child == NULL) {
+            return;
+        }
+        if (child->status == FRAME_LEASED && child->timeout_ms > 0 &&
+            child->granted_ms + child->timeout_ms <= t->ev->now_ms) {
+            task_record_timeout(t, turn_frame(t, child->id));
+        }
+    }
+}
+
 void join_stop(struct turn *t, struct frame *f)
 {
     abort_children(t, f, f->last_event);
@@ -218,6 +240,7 @@ void join_child_failed(struct turn *t, struct frame *f, struct failure why, unsi
     if (parent == NULL || turn_is_over(t)) {
         return;
     }
+    record_due(t, parent);
     if (is_map(t, parent)) {
         record_iteration(t, parent, f, f->last_event, HISTORY_MAP_ITERATION_FAILED);
     } else {
@@ -269,6 +292,19 @@ void join_end_tree(struct turn *t, struct frame *f)
 
 /* ---- redrive ---- */
 
+/* All that failed are open before the first goes on: what it does at once finds them so. */
+static void reopen_children(struct turn *t, struct frame *f)
+{
+    for (uint32_t i = 0; i < f->child_next; i++) {
+        const struct frame *child = turn_peek(t, f->first_child + i);
+
+        if (child == NULL) {
+            return;
+        }
+        f->child_open += child->status == FRAME_FAILED;
+    }
+}
+
 void join_revive(struct turn *t, struct frame *f, uint64_t redriven, bool all)
 {
     if (all) {
@@ -278,23 +314,20 @@ void join_revive(struct turn *t, struct frame *f, uint64_t redriven, bool all)
         return;
     }
     frame_move(f, FRAME_JOIN);
-    for (uint32_t i = 0; i < f->child_next; i++) {
+    reopen_children(t, f);
+    if (f->child_open == 0 && f->child_next == f->child_count) {
+        join_finish(t, f);
+        return;
+    }
+    /* One that fails at once may take the state with it: the others stay as they are. */
+    for (uint32_t i = 0; f->status == FRAME_JOIN && !turn_is_over(t) && i < f->child_next; i++) {
         const struct frame *child = turn_peek(t, f->first_child + i);
 
-        if (child == NULL) {
-            return;
-        }
-        if (child->status == FRAME_FAILED) {
-            f->child_open++;
+        if (child != NULL && child->status == FRAME_FAILED) {
             close_revive(t, turn_frame(t, child->id), redriven, all);
         }
     }
-    if (f->status != FRAME_JOIN) {
-        return; /* a child failed at once, and the state with it */
-    }
-    if (f->child_open == 0 && f->child_next == f->child_count) {
-        join_finish(t, f);
-    } else {
+    if (f->status == FRAME_JOIN) {
         turn_queue(t, f);
     }
 }

@@ -148,6 +148,9 @@ bool variables_evaluate(struct turn *t,
                         struct failure *why);
 /* Sets them, in the frame and on its state's Exited event. */
 void variables_assign(struct turn *t, struct frame *f, struct value *set, struct history_event *e);
+/* The frame has failed and keeps its variables for a redrive: until then they do not count. */
+void variables_suspend(struct turn *t, const struct frame *f);
+void variables_resume(struct turn *t, const struct frame *f);
 /* The frame's scope has ended. */
 void variables_drop(struct turn *t, struct frame *f);
 
@@ -345,6 +348,7 @@ bool task_record_submitted(struct turn *t, struct frame *f, struct slice text);
 void task_fail(struct turn *t, struct frame *f, struct failure why, unsigned kinds);
 void task_time_out(struct turn *t, struct frame *f, bool heartbeat);
 void task_record_started(struct turn *t, struct frame *f);
+void task_record_timeout(struct turn *t, struct frame *f);
 
 /* ---- task.c: what a task is given, and what its result looks like ---- */
 

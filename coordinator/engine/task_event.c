@@ -70,6 +70,7 @@ static void apply_answer(struct turn *t, struct frame *f)
 {
     struct task_answer answer = f->answer;
 
+    turn_abort_upload(t, f);
     f->answer = (struct task_answer){0};
     if (answer.is == ANSWER_SUCCEEDED) {
         task_take_result(t, f, answer.result);
@@ -113,6 +114,11 @@ static enum step_status returned(struct turn *t, struct frame *f)
     if (f->status != FRAME_LEASED) {
         return STEP_STALE;
     }
+    if (f->answer.is != ANSWER_NONE) {
+        turn_command(t, COMMAND_CANCEL_TASK, f); /* before what follows is scheduled */
+        apply_answer(t, f);
+        return STEP_DONE;
+    }
     turn_abort_upload(t, f);
     frame_drop_lease(f);
     frame_move(f, FRAME_READY);
@@ -154,8 +160,9 @@ static enum step_status submitted(struct turn *t, struct frame *f)
     if (f->status != FRAME_LEASED || !is_sync(task_of(t, f))) {
         return STEP_STALE;
     }
-    if (!f->submitted) {
-        (void)task_record_submitted(t, f, t->ev->result);
+    /* Where that fails the attempt, its worker is still at work. */
+    if (!f->submitted && !task_record_submitted(t, f, t->ev->result)) {
+        turn_command(t, COMMAND_CANCEL_TASK, f)->token = t->ev->token;
     }
     return STEP_DONE;
 }
@@ -181,16 +188,28 @@ static enum step_status succeeded(struct turn *t, struct frame *f)
     return STEP_DONE;
 }
 
+/* The attempt ends without a result, and yet not in a failure: its token's holder was quicker, or
+ * nobody waits for what the function gives. */
+static bool ends_well(struct turn *t, struct frame *f)
+{
+    if (f->answer.is != ANSWER_NONE) {
+        apply_answer(t, f);
+        return true;
+    }
+    if (f->status != FRAME_READY && f->submitted && task_is_invoke(task_of(t, f))) {
+        turn_abort_upload(t, f);
+        task_take_empty(t, f, 202);
+        return true;
+    }
+    return false;
+}
+
 static enum step_status failed(struct turn *t, struct frame *f)
 {
     if (f->status != FRAME_LEASED && f->status != FRAME_COMMITTING && f->status != FRAME_READY) {
         return STEP_STALE;
     }
-    if (f->answer.is != ANSWER_NONE) {
-        apply_answer(t, f);
-    } else if (f->status == FRAME_LEASED && f->submitted && task_is_invoke(task_of(t, f))) {
-        task_take_empty(t, f, 202);
-    } else {
+    if (!ends_well(t, f)) {
         task_fail(t, f, t->ev->failure, ASL_FAILED_TASK);
     }
     return STEP_DONE;
@@ -201,9 +220,7 @@ static enum step_status timed_out(struct turn *t, struct frame *f)
     if (f->status != FRAME_LEASED) {
         return STEP_STALE;
     }
-    if (f->answer.is != ANSWER_NONE) {
-        apply_answer(t, f);
-    } else {
+    if (!ends_well(t, f)) {
         task_time_out(t, f, t->ev->heartbeat);
     }
     return STEP_DONE;
@@ -255,13 +272,19 @@ static enum step_status activity_taken(struct turn *t, struct frame *f)
 
 /* ---- tasks known by their state's entry and attempt ---- */
 
+/* Somebody may have the token already, though what hands it on has not been answered. */
+static bool call_is_out(const struct frame *f)
+{
+    return f->status == FRAME_LEASED || f->status == FRAME_COMMITTING || f->status == FRAME_CALL;
+}
+
 static enum step_status token_ended(struct turn *t, struct frame *f)
 {
     const struct engine_event *ev = t->ev;
     bool good = ev->kind == ENGINE_TOKEN_SUCCEEDED;
 
-    if ((f->status != FRAME_TOKEN && f->status != FRAME_LEASED && f->status != FRAME_CALL) ||
-        !task_hands_out_token(task_of(t, f)) || f->answer.is != ANSWER_NONE) {
+    if ((f->status != FRAME_TOKEN && !call_is_out(f)) || !task_hands_out_token(task_of(t, f)) ||
+        f->answer.is != ANSWER_NONE) {
         return STEP_STALE;
     }
     f->answer = (struct task_answer){
@@ -281,7 +304,7 @@ static enum step_status token_heartbeat(struct turn *t, struct frame *f)
     if (!task_hands_out_token(task_of(t, f)) || f->answer.is != ANSWER_NONE) {
         return STEP_STALE;
     }
-    if (f->status == FRAME_LEASED || f->status == FRAME_CALL) {
+    if (call_is_out(f)) {
         return STEP_DONE; /* the heartbeat's clock runs from the call's answer */
     }
     if (f->status != FRAME_TOKEN) {

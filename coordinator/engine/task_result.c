@@ -44,6 +44,11 @@ static void end_attempt(struct turn *t, struct frame *f)
     frame_move(f, FRAME_RUN);
 }
 
+void task_record_timeout(struct turn *t, struct frame *f)
+{
+    turn_record(t, f, history_of(t, f)->timed_out)->error = SLICE("States.Timeout");
+}
+
 static void end_failed(struct turn *t,
                        struct frame *f,
                        enum history_type type,

@@ -14,7 +14,7 @@ const struct sm_state frame_states[] = {
                      SM(FRAME_RUN) | SM(FRAME_LEASED) | SM(FRAME_TOKEN) | SM(FRAME_TIMER) | ENDS},
     [FRAME_LEASED] = {"leased", SM(FRAME_RUN) | SM(FRAME_READY) | SM(FRAME_COMMITTING) |
                                     SM(FRAME_TOKEN) | SM(FRAME_TIMER) | ENDS},
-    [FRAME_COMMITTING] = {"committing", SM(FRAME_RUN) | SM(FRAME_TIMER) | ENDS},
+    [FRAME_COMMITTING] = {"committing", SM(FRAME_RUN) | SM(FRAME_TOKEN) | SM(FRAME_TIMER) | ENDS},
     [FRAME_JOIN] = {"join", SM(FRAME_RUN) | SM(FRAME_TIMER) | ENDS},
     [FRAME_DONE] = {"done", 0},
     [FRAME_FAILED] = {"failed", SM(FRAME_RUN) | SM(FRAME_JOIN)},
@@ -73,6 +73,7 @@ void frame_end(struct turn *t, struct frame *f)
     turn_abort_upload(t, f);
     frame_drop_timer(t, f);
     frame_drop_lease(f);
+    variables_suspend(t, f);
     f->child_open = 0;
     frame_move(f, FRAME_FAILED);
     t->h->open_frames--;

@@ -188,9 +188,19 @@ void variables_assign(struct turn *t, struct frame *f, struct value *set, struct
     e->variable_count = 1;
 }
 
-void variables_drop(struct turn *t, struct frame *f)
+void variables_suspend(struct turn *t, const struct frame *f)
 {
     t->h->variable_bytes -= bytes_of(t, f, NULL);
+}
+
+void variables_resume(struct turn *t, const struct frame *f)
+{
+    t->h->variable_bytes += bytes_of(t, f, NULL);
+}
+
+void variables_drop(struct turn *t, struct frame *f)
+{
+    variables_suspend(t, f);
     f->variables = NULL;
     f->variable_count = 0;
 }

@@ -34,7 +34,10 @@ void hot_free(struct ledger *l, struct hot *h)
         hot_frame_drop(l, container_of(h->frames.next, struct hot_frame, of_hot));
     }
     fleet_timer_clear(l->fleet, &h->deadline);
-    l->kept_count -= (size_t)h->kept;
+    if (h->kept) {
+        l->kept_count--;
+        l->kept_bytes -= h->record_bytes;
+    }
     list_remove(&h->lru);
     list_remove(&h->continuing);
     list_remove(&h->moved_link);
@@ -181,6 +184,11 @@ void hot_touch(struct ledger *l, struct hot *h)
 bool hot_is_durable(const struct ledger *l, const struct hot *h)
 {
     return h->batch <= l->durable_number;
+}
+
+bool hot_is_too_large(const struct hot *h)
+{
+    return h->record_bytes > LIMIT_EXPRESS_BYTES;
 }
 
 void hot_queue(struct ledger *l, struct hot *h)

@@ -95,6 +95,7 @@ struct hot {
     struct slice *records; /* Express: encoded, heap-owned */
     size_t record_count;
     size_t record_cap;
+    size_t record_bytes;
     bool moved; /* hooks.moved at the end of the turn */
     struct list moved_link;
 };
@@ -141,9 +142,11 @@ struct ledger {
     size_t activities_deleted;    /* among `activities`: their tasks wait yet */
     struct list calls;            /* ledger_call.link: to be carried out */
     struct list calls_out;        /* and those the shell has */
-    struct notice *notices;       /* to be told before the batch leaves */
+    struct notice *notices;       /* to be told, in this order */
     size_t notice_count;
     size_t notice_cap;
+    unsigned notices_left; /* this turn may tell so many more */
+    bool notices_kept;     /* there is a META row of them */
 
     struct hash hot_by_id;
     struct hash hot_by_name;
@@ -158,6 +161,7 @@ struct ledger {
     struct list closed; /* closed, waiting to be durable */
     struct list kept;   /* closed synchronous Express, newest last */
     size_t kept_count;
+    size_t kept_bytes;
     struct list moved;
     struct list mail; /* ledger_mail.link */
     bool feed;        /* parked polls may take what waits: looked at the end of the turn */
@@ -208,6 +212,8 @@ struct slice hot_key(const struct execution_header *h); /* the name its rows hav
 void hot_name(struct ledger *l, struct hot *h);         /* to be found by it */
 void hot_touch(struct ledger *l, struct hot *h);
 bool hot_is_durable(const struct ledger *l, const struct hot *h);
+/* Its records, all in memory, are more than an Express execution may have. */
+bool hot_is_too_large(const struct hot *h);
 /* Frames that can go on by themselves: it goes on next turn. */
 void hot_queue(struct ledger *l, struct hot *h);
 /* Mark something as said about an execution to those who watch it. */
@@ -321,7 +327,11 @@ void notice_ended(struct ledger *l, uint64_t child, const struct parent_task *ta
 void notice_stop(struct ledger *l, uint64_t child);
 /* The child a call gave, where it has ended already. */
 void notice_if_ended(struct ledger *l, uint64_t child, const struct parent_task *task);
+/* As many as the turn may tell. */
 void notices_run(struct ledger *l);
+/* What is still to be told goes into the batch that leaves. */
+void notices_keep(struct ledger *l);
+void notices_load(struct ledger *l, struct slice row);
 
 /* ---- token.c ---- */
 

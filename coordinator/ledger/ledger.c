@@ -70,6 +70,9 @@ static enum err_code load_meta(struct ledger *l, struct err *err)
     if (rc == OK) {
         rc = load_row(l, "settled", settled_load, err);
     }
+    if (rc == OK) {
+        rc = load_row(l, "notices", notices_load, err);
+    }
     return rc == OK ? token_key_load(l, err) : rc;
 }
 
@@ -97,6 +100,7 @@ static void ledger_init(struct ledger *l)
     l->filling = store_batch_new(l->store);
     l->spare = store_batch_new(l->store);
     l->turn = 1;
+    l->notices_left = LIMIT_NOTICES_A_TURN;
 }
 
 enum err_code ledger_open(const struct ledger_config *config,
@@ -332,7 +336,8 @@ static void send_batch(struct ledger *l)
     if (l->flying != NULL) {
         return;
     }
-    notices_run(l); /* what an execution tells another is in the batch that holds why */
+    notices_run(l);
+    notices_keep(l); /* what an execution tells another is in the batch that holds why */
     if (store_batch_count(l->filling) == 0) {
         assert(list_empty(&l->filling_waits));
         return;
@@ -349,7 +354,7 @@ static void send_batch(struct ledger *l)
  * those that wait for them were told, the last few stay. */
 static void free_closed(struct ledger *l)
 {
-    while (l->kept_count > LIMIT_EXPRESS_KEPT) {
+    while (l->kept_count > LIMIT_EXPRESS_KEPT || l->kept_bytes > LIMIT_EXPRESS_KEPT_BYTES) {
         hot_free(l, container_of(l->kept.next, struct hot, lru));
     }
     while (!list_empty(&l->closed)) {
@@ -369,6 +374,7 @@ static void turn_over(struct ledger *l)
     dropped_free(l);
     arena_reset(&l->arena);
     l->turn++;
+    l->notices_left = LIMIT_NOTICES_A_TURN;
     l->next_turn_ms = l->now.mono_ms + (wait >= 0 ? wait : INT64_MAX / 2);
 }
 
@@ -402,6 +408,20 @@ void ledger_turn_end(struct ledger *l)
     turn_over(l);
 }
 
+/* A batch keeps its memory for the next; one that was far too large (an Express execution's end)
+ * does not. */
+static void take_back(struct ledger *l)
+{
+    if (store_batch_bytes(l->flying) > 2 * (size_t)LIMIT_BATCH_BYTES) {
+        store_batch_free(l->flying);
+        l->spare = store_batch_new(l->store);
+    } else {
+        store_batch_clear(l->flying);
+        l->spare = l->flying;
+    }
+    l->flying = NULL;
+}
+
 void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *err)
 {
     struct list waits;
@@ -411,9 +431,7 @@ void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *er
         l->hooks.failed(l->hooks.arg, err);
         return;
     }
-    store_batch_clear(l->flying);
-    l->spare = l->flying;
-    l->flying = NULL;
+    take_back(l);
     l->durable_number++;
     list_init(&waits);
     list_splice(&waits, &l->flying_waits);
@@ -442,7 +460,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
         return -1; /* the commit that is under way */
     }
     if (!list_empty(&l->continuing) || !list_empty(&l->ready_waits) || !list_empty(&l->mail) ||
-        !list_empty(&l->calls) || !list_empty(&l->activities_ready)) {
+        !list_empty(&l->calls) || !list_empty(&l->activities_ready) || l->notice_count != 0) {
         return 0;
     }
     if (now.wall_ms < l->now.wall_ms) {
@@ -517,6 +535,11 @@ uint64_t ledger_random(struct ledger *l)
 size_t ledger_hot_count(const struct ledger *l)
 {
     return l->hot_by_id.count;
+}
+
+size_t ledger_held_count(const struct ledger *l)
+{
+    return l->hot_by_id.count + l->frames.count + l->docs.count;
 }
 
 uint64_t ledger_transitions(const struct ledger *l)

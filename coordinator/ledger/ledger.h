@@ -255,6 +255,8 @@ bool ledger_express_records(struct ledger *l,
                             struct slice **records,
                             size_t *count);
 size_t ledger_hot_count(const struct ledger *l);
+/* Executions, frames and documents in memory. */
+size_t ledger_held_count(const struct ledger *l);
 uint64_t ledger_transitions(const struct ledger *l);
 
 /* ---- Tasks that end by their token ---- */

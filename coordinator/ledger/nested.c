@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Executions that start executions: a task that waits for its child is told when that has ended, a
- * child nobody waits for any more is stopped. Each such notice is worked off before the batch
- * leaves that holds its cause: both are on disk, or neither is, so that no restart leaves a task
- * waiting for what has happened. */
+ * child nobody waits for any more is stopped.
+ *
+ * One such notice leads to the next, as deep and as wide as executions are nested: a turn tells a
+ * bounded number. The others are in the batch that holds their cause, as one META row, until they
+ * have been told: no restart leaves a task waiting for what has happened. Telling one twice changes
+ * nothing. */
 #include "coordinator/ledger/internal.h"
+#include "coordinator/store/keys.h"
 #include "proto/host/log.h"
 
 static void notice_add(struct ledger *l, const struct notice *n)
@@ -117,7 +121,7 @@ static void tell_ended(struct ledger *l, const struct notice *n)
     }
 }
 
-/* ---- a child is to be stopped ---- */
+/* ---- a child, or one that is too large, is to be stopped ---- */
 
 static void stop_child(struct ledger *l, uint64_t child)
 {
@@ -125,21 +129,90 @@ static void stop_child(struct ledger *l, uint64_t child)
     struct engine_event ev = {.kind = ENGINE_STOP};
     struct err err;
 
+    if (h != NULL && h->h.express && !hot_is_too_large(h)) {
+        return; /* it has started over since: Express executions are nobody's children */
+    }
+    if (h != NULL && hot_is_too_large(h)) {
+        ev.failure.error = SLICE("States.Runtime");
+        ev.failure.cause =
+            arena_printf(&l->arena, "The execution reached the maximum size of its history (%d).",
+                         LIMIT_EXPRESS_BYTES);
+    }
     if (h != NULL && ledger_step(l, h, &ev, NULL, &err) == STEP_FAILED) {
         log_error("a child could not be stopped: execution=%.*s: %s", SLICE_FMT(h->h.arn), err.msg);
     }
 }
 
+/* ---- in turns ---- */
+
+static void notice_run(struct ledger *l, const struct notice *n)
+{
+    if (n->stop) {
+        stop_child(l, n->child);
+    } else {
+        tell_ended(l, n);
+    }
+}
+
 void notices_run(struct ledger *l)
 {
-    for (size_t i = 0; i < l->notice_count; i++) { /* what follows from one stands behind it */
-        struct notice n = l->notices[i];
+    size_t told = 0;
 
-        if (n.stop) {
-            stop_child(l, n.child);
-        } else {
-            tell_ended(l, &n);
+    while (told < l->notice_count && l->notices_left > 0 && ledger_accepts(l)) {
+        struct notice n = l->notices[told++]; /* what follows from it stands behind all others */
+
+        l->notices_left--;
+        notice_run(l, &n);
+    }
+    l->notice_count -= told;
+    if (told != 0 && l->notice_count != 0) {
+        memmove(l->notices, l->notices + told, l->notice_count * sizeof(*l->notices));
+    }
+}
+
+void notices_keep(struct ledger *l)
+{
+    struct key key = key_meta("notices");
+
+    if (l->notice_count == 0 && !l->notices_kept) {
+        return;
+    }
+    l->notices_kept = l->notice_count != 0;
+    if (!l->notices_kept) {
+        store_delete(l->filling, CF_META, key_slice(&key));
+        return;
+    }
+    buf_reset(&l->scratch);
+    for (size_t i = 0; i < l->notice_count; i++) {
+        const struct notice *n = &l->notices[i];
+
+        buf_put_u8(&l->scratch, n->stop);
+        buf_put_varint(&l->scratch, n->child);
+        buf_put_varint(&l->scratch, n->task.execution);
+        buf_put_varint(&l->scratch, n->task.frame);
+        buf_put_varint(&l->scratch, n->task.attempt);
+        buf_put_varint(&l->scratch, n->task.entered_event);
+    }
+    store_put(l->filling, CF_META, key_slice(&key), buf_slice(&l->scratch));
+}
+
+void notices_load(struct ledger *l, struct slice row)
+{
+    struct cursor c = cursor_make(row);
+
+    l->notices_kept = true;
+    while (!cursor_done(&c) && !c.bad) {
+        struct notice n = {.stop = cursor_u8(&c) != 0, .child = cursor_varint(&c)};
+
+        n.task.execution = cursor_varint(&c);
+        n.task.frame = (uint32_t)cursor_varint(&c);
+        n.task.attempt = (uint32_t)cursor_varint(&c);
+        n.task.entered_event = cursor_varint(&c);
+        if (!c.bad) {
+            notice_add(l, &n);
         }
     }
-    l->notice_count = 0;
+    if (c.bad) {
+        log_error("what executions have to tell others cannot be read in full");
+    }
 }

@@ -265,8 +265,8 @@ enum err_code ledger_task_return(struct ledger *l, struct fleet_worker *w, struc
     }
     l->feed = true;
     hf = hot_frame_find(l, h, ev.frame);
-    if (hf == NULL || hf->task.status != FLEET_TASK_LEASED) {
-        return OK;
+    if (hf == NULL || hf->task.status != FLEET_TASK_LEASED || !token_eq(hf->task.token, token)) {
+        return OK; /* its state has been left, as its task token was used */
     }
     list_remove(&hf->mail);
     if (hf->f.output.bucket.ptr != NULL) {

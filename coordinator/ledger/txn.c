@@ -116,7 +116,7 @@ static void put_record(struct ledger *l,
 }
 
 /* Express: records gather in memory; an asynchronous one's first goes to disk at once (the start is
- * acknowledged), the others when it closes. */
+ * acknowledged), the others when it closes. One that gathers without end is stopped. */
 static void keep_express(struct txn *t, struct slice record)
 {
     struct hot *h = t->h;
@@ -126,6 +126,10 @@ static void keep_express(struct txn *t, struct slice record)
         h->records = mem_realloc(h->records, h->record_cap * sizeof(struct slice));
     }
     h->records[h->record_count++] = slice_make(mem_strdup(record), record.len);
+    h->record_bytes += record.len;
+    if (hot_is_too_large(h) && t->s.header.status == EXECUTION_RUNNING) {
+        notice_stop(t->l, h->h.id);
+    }
     if (!h->recorded) {
         return;
     }
@@ -347,8 +351,11 @@ static void retire(struct ledger *l, struct hot *h)
         return;
     }
     list_push_back(&l->kept, &h->lru);
-    l->kept_count += (size_t)!h->kept;
-    h->kept = true;
+    if (!h->kept) {
+        h->kept = true;
+        l->kept_count++;
+        l->kept_bytes += h->record_bytes;
+    }
 }
 
 void txn_commit(struct txn *t)

@@ -8,7 +8,8 @@
 
 enum {
     ARENA_ALIGN = 16,
-    ARENA_CHUNK_BYTES = 32 * 1024, /* ordinary chunk: one step of an ordinary execution fits */
+    ARENA_CHUNK_BYTES = 32 * 1024,      /* ordinary chunk: one step of an ordinary execution fits */
+    ARENA_KEPT_BYTES = 2 * 1024 * 1024, /* by a reset: a busy turn's; each reset looks at them */
 };
 
 struct arena_chunk {
@@ -96,14 +97,17 @@ static void arena_use(struct arena *a, struct arena_chunk *c)
 void arena_reset(struct arena *a)
 {
     struct arena_chunk **link = &a->first;
+    size_t kept = 0;
 
     while (*link != NULL) {
         struct arena_chunk *c = *link;
 
-        if (c->size > ARENA_CHUNK_BYTES) {
+        if (c->size > ARENA_CHUNK_BYTES || kept + c->size > ARENA_KEPT_BYTES) {
             *link = c->next;
+            a->held -= sizeof(*c) + c->size;
             free(c);
         } else {
+            kept += c->size;
             link = &c->next;
         }
     }
@@ -116,12 +120,7 @@ void arena_reset(struct arena *a)
 
 size_t arena_held_bytes(const struct arena *a)
 {
-    size_t n = 0;
-
-    for (const struct arena_chunk *c = a->first; c != NULL; c = c->next) {
-        n += sizeof(*c) + c->size;
-    }
-    return n;
+    return a->held;
 }
 
 /* Make a chunk current that has room for `size`. */
@@ -134,6 +133,7 @@ static void arena_more(struct arena *a, size_t size)
 
         c = mem_alloc(sizeof(*c) + bytes);
         c->size = bytes;
+        a->held += sizeof(*c) + bytes;
         if (a->current != NULL) {
             c->next = a->current->next;
             a->current->next = c;

@@ -14,14 +14,16 @@ struct arena {
     struct arena_chunk *current; /* the one being filled; NULL before the first allocation */
     char *next;                  /* free part of the current chunk */
     char *end;
+    size_t held; /* bytes of all chunks */
 };
 
 /* A zeroed arena is empty and ready. */
 void arena_init(struct arena *a);
 void arena_fini(struct arena *a);
-/* Everything given out is gone; ordinary chunks are kept, outsized ones freed. */
+/* Everything given out is gone; ordinary chunks are kept up to a bound, all others freed: what one
+ * large round took costs the rounds after it nothing. */
 void arena_reset(struct arena *a);
-/* Bytes held from the system. */
+/* Bytes held from the system. Costs nothing: evaluation asks between any two values. */
 size_t arena_held_bytes(const struct arena *a);
 
 /* `size` bytes aligned to 16, not cleared. size 0 gives a valid pointer. */

@@ -72,13 +72,16 @@ enum limits {
     LIMIT_DOUBTFUL = 1024,                  /* of them on disk: one META row of 8 KiB */
 
     /* The coordinator's memory. */
-    LIMIT_HOT_BYTES = 64 * 1024 * 1024,   /* idle executions are parked sooner past it */
-    LIMIT_PARK_AFTER_MS = 200,            /* idle for so long: looked at for parking */
-    LIMIT_PARK_IDLE_MS = 5000,            /* and waiting at least that long yet: parked */
-    LIMIT_TIMER_WINDOW_MS = 60000,        /* parked timers due within it are loaded */
-    LIMIT_EXPRESS_KEPT = 1000,            /* finished Express executions that can still be shown */
-    LIMIT_SHOWN_FRAMES = 100,             /* of one execution: a Map may have thousands */
-    LIMIT_CALLS_A_TURN = 256,             /* operations tasks ask for: a turn stays short */
+    LIMIT_HOT_BYTES = 64 * 1024 * 1024, /* idle executions are parked sooner past it */
+    LIMIT_PARK_AFTER_MS = 200,          /* idle for so long: looked at for parking */
+    LIMIT_PARK_IDLE_MS = 5000,          /* and waiting at least that long yet: parked */
+    LIMIT_TIMER_WINDOW_MS = 60000,      /* parked timers due within it are loaded */
+    LIMIT_EXPRESS_KEPT = 1000,          /* finished Express executions that can still be shown */
+    LIMIT_EXPRESS_KEPT_BYTES = 64 * 1024 * 1024, /* of their records */
+    LIMIT_EXPRESS_BYTES = 64 * 1024 * 1024,      /* records of one: in memory, and one commit */
+    LIMIT_SHOWN_FRAMES = 100,                    /* of one execution: a Map may have thousands */
+    LIMIT_CALLS_A_TURN = 256,                    /* operations tasks ask for: a turn stays short */
+    LIMIT_NOTICES_A_TURN = 256, /* that executions have for others: each may load one from disk */
     LIMIT_BATCH_BYTES = 16 * 1024 * 1024, /* of one commit: past it requests wait for the next */
 };
 

@@ -113,17 +113,24 @@ static void load_frame(struct world *w, struct frame *f)
     f->variables = f->variable_count > 0 ? variables : NULL;
 }
 
+void world_load(struct world *w)
+{
+    if (w->header.input.ref != 0) {
+        load(w, &w->header.input);
+    }
+    for (size_t i = 0; i < w->frame_count; i++) {
+        load_frame(w, &w->frames[i]);
+    }
+}
+
 enum step_status world_try(struct world *w, struct engine_event ev, struct step *out)
 {
     struct frame_set table = {.items = w->frames, .count = w->frame_count};
     struct frame_set function = {.find = find, .arg = w};
     uint32_t *runnable = ARENA_ARRAY(&w->a, w->frame_count, uint32_t);
 
-    if (w->header.input.ref != 0) {
-        load(w, &w->header.input);
-    }
+    world_load(w);
     for (size_t i = 0; i < w->frame_count; i++) {
-        load_frame(w, &w->frames[i]);
         if (frame_is_runnable(&w->frames[i])) {
             runnable[ev.runnable_count++] = w->frames[i].id;
         }

@@ -56,6 +56,8 @@ enum step_status world_fail(struct world *w, const char *error, const char *caus
 enum step_status world_timer(struct world *w);
 
 struct slice world_doc(struct world *w, uint64_t ref);
+/* Give the header and all frames the texts of the documents they refer to. */
+void world_load(struct world *w);
 /* The nth event recorded, from 1, as AWS shows it, without its timestamp. */
 const char *world_event(struct world *w, size_t n);
 /* Types of all events: "ExecutionStarted 0, PassStateEntered 0, PassStateExited 2", each with its

@@ -67,6 +67,30 @@ static void test_arena__reset_keeps_ordinary_chunks_only(void **state)
     arena_fini(&a);
 }
 
+static size_t held_after_round(struct arena *a, size_t bytes)
+{
+    for (size_t got = 0; got < bytes; got += 1024) {
+        (void)arena_alloc(a, 1024);
+    }
+    arena_reset(a);
+    return arena_held_bytes(a);
+}
+
+static void test_arena__reset_gives_a_large_round_back(void **state)
+{
+    struct arena a = {0};
+    size_t most = held_after_round(&a, 3 * 1024 * 1024);
+
+    (void)state;
+    assert_in_range(most, 1024 * 1024, 3 * 1024 * 1024 - 1);
+    assert_int_equal(held_after_round(&a, 64 * 1024 * 1024), most);
+    (void)arena_alloc(&a, 1024 * 1024);
+    assert_true(arena_held_bytes(&a) >= most + 1024 * 1024);
+    assert_int_equal(held_after_round(&a, 1024), most);
+    arena_fini(&a);
+    assert_int_equal(arena_held_bytes(&a), 0);
+}
+
 static void test_arena__grows_in_place_or_moves(void **state)
 {
     struct arena a = {0};
@@ -398,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arena__gives_aligned_memory_that_does_not_overlap),
         cmocka_unit_test(test_arena__reset_keeps_ordinary_chunks_only),
+        cmocka_unit_test(test_arena__reset_gives_a_large_round_back),
         cmocka_unit_test(test_arena__grows_in_place_or_moves),
         cmocka_unit_test(test_arena__copies_and_prints),
         cmocka_unit_test(test_buf__writes_and_cursor_reads_the_same),

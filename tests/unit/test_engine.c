@@ -1002,7 +1002,7 @@ static void test_engine__documents_cut_a_step(void **state)
     world_init(&w, ROUND_AND_ROUND("\"Parameters\":{\"n.$\":\"States.MathAdd($.n, 1)\"},"));
     assert_int_equal(world_start(&w, "{\"n\":0}"), STEP_CONTINUE);
     assert_int_equal(w.last.doc_count, 1 + LIMIT_STEP_TRANSITIONS / 2);
-    w.header.record_docs = TURN_DOCS_MAX - TURN_DOCS_MARGIN;
+    w.header.record_docs = TURN_DOCS_MAX - TURN_DOCS_MARGIN - 2 * LIMIT_DEFINITION_DEPTH;
     assert_int_equal(world_try(&w, (struct engine_event){.kind = ENGINE_CONTINUE}, &s),
                      STEP_CONTINUE);
     assert_int_equal(s.doc_count, 1);

@@ -191,6 +191,31 @@ static void test_join__failed_item_stops_the_others(void **state)
     world_fini(&w);
 }
 
+/* Two tasks whose time is over at one moment: one fails the Map, both have timed out. */
+static void test_join__tasks_due_at_once_have_all_timed_out(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, MAP("", "{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA
+                           ",\"TimeoutSeconds\":5,\"End\":true}}}"));
+    world_start(&w, "[1,2,3]");
+    world_grant_frame(&w, child(&w, 0));
+    world_grant_frame(&w, child(&w, 1));
+    w.now_ms += 4000;
+    world_grant_frame(&w, child(&w, 2));
+    w.now_ms += 1000;
+    world_step(&w, (struct engine_event){.kind = ENGINE_TASK_TIMED_OUT,
+                                         .frame = child(&w, 0),
+                                         .token = world_frame(&w, FRAME_LEASED, NULL)->token});
+    assert_error(&w, "States.Timeout");
+    assert_history_has(&w, "LambdaFunctionTimedOut 13, LambdaFunctionTimedOut 14, "
+                           "MapIterationFailed 16, TaskStateAborted 16, MapIterationAborted 16, "
+                           "TaskStateAborted 16, MapIterationAborted 16, TaskStateAborted 16, "
+                           "MapStateFailed 16, ExecutionFailed 24");
+    world_fini(&w);
+}
+
 static void test_join__map_retry_begins_all_items_again(void **state)
 {
     struct world w;
@@ -411,6 +436,25 @@ static void test_join__redrive_after_too_much_data_runs_all_again(void **state)
     world_fini(&w);
 }
 
+/* The first fails again at once and the Map with it, before the others have begun again. */
+static void test_join__redrive_that_fails_at_once_leaves_the_others(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, MAP("", "{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA
+                           ",\"Parameters\":{\"x.$\":\"$.x\"},\"End\":true}}}"));
+    world_start(&w, "[{},{\"x\":1},{\"x\":2}]");
+    for (int i = 0; i < 3; i++) {
+        assert_error(&w, "States.Runtime");
+        assert_int_equal(w.header.open_frames, 0);
+        assert_int_equal(world_step(&w, (struct engine_event){.kind = ENGINE_REDRIVE}), STEP_DONE);
+    }
+    assert_non_null(strstr(world_history(&w), "ExecutionFailed 7, ExecutionRedriven 8, "
+                                              "ExecutionFailed 9, ExecutionRedriven 10"));
+    world_fini(&w);
+}
+
 /* A thousand items of Pass states: bounded steps, each touching few frames. */
 static void test_join__large_map_goes_on_in_bounded_steps(void **state)
 {
@@ -468,6 +512,57 @@ static void test_join__many_branches_are_begun_in_bounded_steps(void **state)
     world_fini(&w);
 }
 
+/* `depth` Parallel states around a task and `passes` Pass states, all of which assign. */
+static const char *nested(struct buf *b, int depth, int passes)
+{
+    char text[200];
+
+    for (int i = 0; i < depth; i++) {
+        (void)snprintf(text, sizeof(text),
+                       "{\"StartAt\":\"L%d\",\"States\":{\"L%d\":{\"Type\":\"Parallel\",\"Assign\":"
+                       "{\"l%d\":%d},\"End\":true,\"Branches\":[",
+                       i, i, i, i);
+        buf_put_slice(b, slice_str(text));
+    }
+    buf_put_slice(b, SLICE("{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA
+                           ",\"Assign\":{\"t\":0},\"ResultPath\":\"$.r\",\"Next\":\"P1\"}"));
+    for (int i = 1; i <= passes; i++) {
+        (void)snprintf(text, sizeof(text),
+                       ",\"P%d\":{\"Type\":\"Pass\",\"Result\":%d,\"Assign\":{\"p%d\":%d},", i,
+                       1000 + i, i, i);
+        buf_put_slice(b, slice_str(text));
+        (void)snprintf(text, sizeof(text), "\"Next\":\"P%d\"}", i + 1);
+        buf_put_slice(b, i == passes ? SLICE("\"End\":true}}}") : slice_str(text));
+    }
+    for (int i = 0; i < depth; i++) {
+        buf_put_slice(b, SLICE("]}}}"));
+    }
+    buf_put(b, "", 1);
+    return b->ptr;
+}
+
+/* The scopes that one transition ends all at once have room for what they keep. */
+static void test_join__all_scopes_may_end_at_once(void **state)
+{
+    (void)state;
+    for (int passes = 40; passes < 70; passes++) {
+        struct buf b = {0};
+        struct world w;
+        uint32_t task;
+
+        world_init(&w, nested(&b, LIMIT_DEFINITION_DEPTH - 1, passes));
+        world_start(&w, "{}");
+        (void)world_run(&w);
+        task = world_frame(&w, FRAME_READY, NULL)->id;
+        world_grant_frame(&w, task);
+        assert_int_not_equal(world_succeed_frame(&w, task, "{\"q\":1}"), STEP_FAILED);
+        (void)world_run(&w);
+        assert_int_equal(w.header.status, EXECUTION_SUCCEEDED);
+        world_fini(&w);
+        buf_fini(&b);
+    }
+}
+
 static void test_join__full_history_ends_a_map(void **state)
 {
     struct world w;
@@ -483,6 +578,25 @@ static void test_join__full_history_ends_a_map(void **state)
     world_fini(&w);
 }
 
+/* Wherever the limit falls: at the end of an iteration, of the Map, at a result that fails. */
+static void test_join__history_may_be_full_at_any_event(void **state)
+{
+    (void)state;
+    for (uint64_t most = 4; most <= 14; most++) {
+        struct world w;
+
+        world_init(&w, MAP("\"ResultSelector\":{\"x.$\":\"$.no\"},", PASS_SCOPE));
+        w.rules.history_events = most;
+        world_start(&w, "[1,2]");
+        (void)world_run(&w);
+        assert_error(&w, "States.Runtime");
+        assert_true(w.event_count <= most);
+        assert_int_equal(strstr(arena_str(&w.a, w.header.cause), "maximum number") != NULL,
+                         most <= 12);
+        world_fini(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -493,6 +607,7 @@ int main(void)
         cmocka_unit_test(test_join__item_selector_sees_item_and_input),
         cmocka_unit_test(test_join__item_selector_that_fails_fails_the_map),
         cmocka_unit_test(test_join__failed_item_stops_the_others),
+        cmocka_unit_test(test_join__tasks_due_at_once_have_all_timed_out),
         cmocka_unit_test(test_join__map_retry_begins_all_items_again),
         cmocka_unit_test(test_join__map_catch_goes_on_and_drops_children),
         cmocka_unit_test(test_join__result_too_large_fails_the_map),
@@ -504,9 +619,12 @@ int main(void)
         cmocka_unit_test(test_join__stop_ends_all_frames),
         cmocka_unit_test(test_join__redrive_runs_what_failed_again),
         cmocka_unit_test(test_join__redrive_after_too_much_data_runs_all_again),
+        cmocka_unit_test(test_join__redrive_that_fails_at_once_leaves_the_others),
         cmocka_unit_test(test_join__large_map_goes_on_in_bounded_steps),
         cmocka_unit_test(test_join__many_branches_are_begun_in_bounded_steps),
+        cmocka_unit_test(test_join__all_scopes_may_end_at_once),
         cmocka_unit_test(test_join__full_history_ends_a_map),
+        cmocka_unit_test(test_join__history_may_be_full_at_any_event),
     };
 
     return cmocka_run_group_tests_name("join", tests, NULL, NULL);

@@ -196,6 +196,85 @@ static void test_token__early_answer_outlives_a_lost_worker(void **state)
     world_fini(&w);
 }
 
+/* Its holder was told that it counts: another grant would make a second token. */
+static void test_token__early_answer_outlives_a_lease_handed_back(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, SEND(""));
+    world_start(&w, "{}");
+    world_grant(&w);
+    end_by_token(&w, "\"early\"");
+    assert_int_equal(
+        world_step(&w, (struct engine_event){.kind = ENGINE_TASK_RETURNED, .token = w.frame.token}),
+        STEP_DONE);
+    assert_non_null(world_command(&w, COMMAND_CANCEL_TASK));
+    assert_output(&w, "\"early\"");
+    world_fini(&w);
+}
+
+static struct task_output upload(void)
+{
+    return (struct task_output){
+        .bucket = SLICE("bucket"), .key = SLICE("key"), .upload_id = SLICE("1")};
+}
+
+/* An upload that nobody will complete must not stand in the way of the next state's grant. */
+static void test_token__early_answer_ends_the_upload(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, SEND(""));
+    world_start(&w, "{}");
+    world_grant(&w);
+    world_step(&w, (struct engine_event){
+                       .kind = ENGINE_TASK_UPLOAD, .token = w.frame.token, .output = upload()});
+    end_by_token(&w, "\"early\"");
+    world_fail(&w, "Lambda.ServiceException", "lost");
+    assert_output(&w, "\"early\"");
+    assert_non_null(world_command(&w, COMMAND_ABORT_UPLOAD));
+    world_fini(&w);
+}
+
+static void start_committing(struct world *w)
+{
+    world_init(w, SEND(""));
+    world_start(w, "{}");
+    world_grant(w);
+    world_step(w, (struct engine_event){
+                      .kind = ENGINE_TASK_INTENT, .token = w->frame.token, .output = upload()});
+    assert_int_equal(w->frame.status, FRAME_COMMITTING);
+}
+
+static void test_token__is_waited_for_after_a_commit(void **state)
+{
+    struct world w;
+
+    (void)state;
+    start_committing(&w);
+    assert_int_equal(world_succeed(&w, "{}"), STEP_DONE);
+    assert_int_equal(w.frame.status, FRAME_TOKEN);
+    end_by_token(&w, "1");
+    assert_output(&w, "1");
+    world_fini(&w);
+}
+
+static void test_token__answer_during_a_commit_is_kept(void **state)
+{
+    struct world w;
+
+    (void)state;
+    start_committing(&w);
+    assert_int_equal(world_step(&w, of_entry(&w, ENGINE_TOKEN_HEARTBEAT)), STEP_DONE);
+    assert_int_equal(end_by_token(&w, "1"), STEP_DONE);
+    assert_int_equal(w.frame.status, FRAME_COMMITTING);
+    assert_int_equal(world_succeed(&w, "{}"), STEP_DONE);
+    assert_output(&w, "1");
+    world_fini(&w);
+}
+
 static void test_token__of_an_attempt_that_is_over_is_stale(void **state)
 {
     struct world w;
@@ -421,6 +500,23 @@ static void test_token__sync_handler_that_never_submits_shows_its_result(void **
     world_fini(&w);
 }
 
+/* Its worker would go on with a job that nobody waits for, and keep its slot. */
+static void test_token__sync_handler_whose_answer_is_refused_is_cancelled(void **state)
+{
+    struct world w;
+    struct engine_event ev = {.kind = ENGINE_TASK_SUBMITTED, .result = SLICE("not JSON")};
+
+    (void)state;
+    world_init(&w, TASK("arn:aws:states:::batch:submitJob.sync", "\"Parameters\":{},"));
+    world_start(&w, "{}");
+    world_grant(&w);
+    ev.token = w.frame.token;
+    assert_int_equal(world_step(&w, ev), STEP_DONE);
+    assert_error(&w, "Runtime.MarshalError");
+    assert_true(token_eq(world_command(&w, COMMAND_CANCEL_TASK)->token, ev.token));
+    world_fini(&w);
+}
+
 static void test_token__log_tail_is_in_the_result(void **state)
 {
     struct world w;
@@ -456,6 +552,25 @@ static void test_token__event_invocation_does_not_mind_the_function(void **state
     world_fini(&w);
 }
 
+/* Nor does its upload stand in the way of what follows. */
+static void test_token__event_invocation_does_not_mind_a_timeout(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, TASK("arn:aws:states:::lambda:invoke",
+                        "\"Parameters\":{\"FunctionName\":\"f\",\"InvocationType\":\"Event\"},"
+                        "\"ResultSelector\":{\"code.$\":\"$.StatusCode\"},"));
+    world_start(&w, "{}");
+    world_grant(&w);
+    world_step(&w, (struct engine_event){
+                       .kind = ENGINE_TASK_UPLOAD, .token = w.frame.token, .output = upload()});
+    world_step(&w, (struct engine_event){.kind = ENGINE_TASK_TIMED_OUT, .token = w.frame.token});
+    assert_output(&w, "{\"code\":202}");
+    assert_non_null(world_command(&w, COMMAND_ABORT_UPLOAD));
+    world_fini(&w);
+}
+
 static void test_token__credentials_go_with_the_task(void **state)
 {
     struct world w;
@@ -482,6 +597,10 @@ int main(void)
         cmocka_unit_test(test_token__failure_without_error_is_caught_as_null),
         cmocka_unit_test(test_token__early_answer_counts_when_the_call_ends),
         cmocka_unit_test(test_token__early_answer_outlives_a_lost_worker),
+        cmocka_unit_test(test_token__early_answer_outlives_a_lease_handed_back),
+        cmocka_unit_test(test_token__early_answer_ends_the_upload),
+        cmocka_unit_test(test_token__is_waited_for_after_a_commit),
+        cmocka_unit_test(test_token__answer_during_a_commit_is_kept),
         cmocka_unit_test(test_token__of_an_attempt_that_is_over_is_stale),
         cmocka_unit_test(test_token__invoke_shows_the_answer_as_submitted),
         cmocka_unit_test(test_token__activity_is_taken_and_ended),
@@ -493,8 +612,10 @@ int main(void)
         cmocka_unit_test(test_token__child_is_stopped_with_its_parent_and_by_its_timeout),
         cmocka_unit_test(test_token__sync_handler_submits_and_ends),
         cmocka_unit_test(test_token__sync_handler_that_never_submits_shows_its_result),
+        cmocka_unit_test(test_token__sync_handler_whose_answer_is_refused_is_cancelled),
         cmocka_unit_test(test_token__log_tail_is_in_the_result),
         cmocka_unit_test(test_token__event_invocation_does_not_mind_the_function),
+        cmocka_unit_test(test_token__event_invocation_does_not_mind_a_timeout),
         cmocka_unit_test(test_token__credentials_go_with_the_task),
     };
 

@@ -192,7 +192,36 @@ static void test_variable__bytes_are_counted_and_limited(void **state)
     world_start(&w, "\"0123456789\"");
     assert_int_equal(w.header.status, EXECUTION_FAILED);
     assert_string_equal(arena_str(&w.a, w.header.error), "States.DataLimitExceeded");
-    assert_int_equal(w.header.variable_bytes, 12);
+    assert_int_equal(w.header.variable_bytes, 0); /* it has failed */
+    world_fini(&w);
+}
+
+/* Those of an attempt that has failed are no more, but for a redrive, which has them again. */
+static void test_variable__bytes_of_failed_scopes_do_not_count(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w,
+               MACHINE("\"A\":{\"Type\":\"Parallel\",\"Retry\":[{\"ErrorEquals\":[\"E\"],"
+                       "\"MaxAttempts\":1}],\"Branches\":[{\"StartAt\":\"B\",\"States\":{" PASS(
+                           "B", "\"Assign\":{\"x\":\"12345678\"}",
+                           NEXT("C")) ",\"C\":{" INVOKE
+                                      ",\"Parameters\":{\"FunctionName\":\"F\"},\"End\":true}}}],"
+                                      "\"End\":true}"));
+    world_start(&w, "{}");
+    assert_int_equal(w.header.variable_bytes, 10);
+    world_grant_frame(&w, world_frame(&w, FRAME_READY, "C")->id);
+    world_fail_frame(&w, world_frame(&w, FRAME_LEASED, "C")->id, "E", "");
+    assert_int_equal(w.header.variable_bytes, 0);
+    world_timer(&w);
+    assert_int_equal(w.header.variable_bytes, 10);
+    world_grant_frame(&w, world_frame(&w, FRAME_READY, "C")->id);
+    world_fail_frame(&w, world_frame(&w, FRAME_LEASED, "C")->id, "E", "");
+    assert_int_equal(w.header.status, EXECUTION_FAILED);
+    assert_int_equal(w.header.variable_bytes, 0);
+    world_step(&w, (struct engine_event){.kind = ENGINE_REDRIVE});
+    assert_int_equal(w.header.variable_bytes, 10);
     world_fini(&w);
 }
 
@@ -210,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_variable__task_assigns_from_its_raw_result),
         cmocka_unit_test(test_variable__parameters_are_made_again_from_values_of_then),
         cmocka_unit_test(test_variable__bytes_are_counted_and_limited),
+        cmocka_unit_test(test_variable__bytes_of_failed_scopes_do_not_count),
     };
 
     return cmocka_run_group_tests_name("variable", tests, NULL, NULL);

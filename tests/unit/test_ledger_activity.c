@@ -45,8 +45,8 @@ static void check_output(struct ledger_world *w, uint64_t id, const char *expect
     arena_fini(&a);
 }
 
-/* The worker hands the token on: it is what the function was given. */
-static bool handed_on(struct ledger_world *w, char token[WORLD_TEXT])
+/* The worker has the token: it is what the function was given. */
+static bool handed_out(struct ledger_world *w, char token[WORLD_TEXT])
 {
     struct world_worker *k = &w->workers[0];
     struct arena a = {0};
@@ -62,6 +62,15 @@ static bool handed_on(struct ledger_world *w, char token[WORLD_TEXT])
     assert_int_equal(json_parse(slice_str(k->leases[0].payload), &a, &v, &err), OK);
     (void)snprintf(token, WORLD_TEXT, "%.*s", SLICE_FMT(json_text(json_member(v, SLICE("t")))));
     arena_fini(&a);
+    return true;
+}
+
+/* It hands the token on. */
+static bool handed_on(struct ledger_world *w, char token[WORLD_TEXT])
+{
+    if (!handed_out(w, token)) {
+        return false;
+    }
     assert_int_equal(world_succeed(w, 0, 0, "null"), OK);
     world_settle(w);
     return true;
@@ -380,6 +389,31 @@ static void test_ledger_activity__a_wait_for_a_token_is_parked(void **state)
     world_check_end(w);
 }
 
+/* The token was used before its task was handed back: the next state's task is another one. */
+static void test_ledger_activity__a_lease_handed_back_after_its_token_was_used(void **state)
+{
+    struct ledger_world *w = *state;
+    char token[WORLD_TEXT];
+    uint64_t id;
+
+    world_machine(w, "m", false,
+                  "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":"
+                  "\"arn:aws:states:::lambda:invoke.waitForTaskToken\",\"Parameters\":{"
+                  "\"FunctionName\":\"f\",\"Payload\":{\"t.$\":\"$$.Task.Token\"}},\"Next\":\"B\"},"
+                  "\"B\":{\"Type\":\"Task\",\"Resource\":"
+                  "\"arn:aws:lambda:eu-x-1:000000000042:function:f\",\"End\":true}}}");
+    id = world_started(w, "m", "e");
+    assert_true(handed_out(w, token));
+    world_poll(w, 0);
+    assert_int_equal(world_send(w, token, "1"), OK);
+    assert_int_equal(world_return(w, 0, 0), OK);
+    world_settle(w);
+    assert_int_equal(w->workers[0].lease_count, 1);
+    assert_int_equal(world_succeed(w, 0, 0, "2"), OK);
+    world_settle(w);
+    check_output(w, id, "2");
+}
+
 static void test_ledger_activity__a_parked_one_without_a_due_time_is_parked_again(void **state)
 {
     struct ledger_world *w = *state;
@@ -504,6 +538,7 @@ int main(void)
         cmocka_unit_test(test_ledger_activity__the_first_open_needs_a_secret),
         cmocka_unit_test(test_ledger_activity__an_acknowledged_answer_survives_every_crash),
         T(a_wait_for_a_token_is_parked),
+        T(a_lease_handed_back_after_its_token_was_used),
         T(a_parked_one_without_a_due_time_is_parked_again),
         T(a_heartbeat_keeps_a_parked_wait_alive),
         T(a_timeout_ends_a_task_that_was_taken),
