@@ -78,10 +78,16 @@ static bool is_wanted(const struct ledger *l, const struct parent_task *task)
            hf->f.entered_event == task->entered_event;
 }
 
+/* Those that ended come before those that begin: what executions have to tell each other must not
+ * grow without end. */
+static bool may_call(const struct ledger *l)
+{
+    return ledger_accepts(l) && l->notice_count == 0 && !list_empty(&l->calls);
+}
+
 void calls_run(struct ledger *l)
 {
-    for (unsigned i = 0; i < LIMIT_CALLS_A_TURN && ledger_accepts(l) && !list_empty(&l->calls);
-         i++) {
+    for (unsigned i = 0; i < LIMIT_CALLS_A_TURN && may_call(l); i++) {
         struct ledger_call *c = container_of(l->calls.next, struct ledger_call, link);
 
         if (!is_wanted(l, &c->task)) {

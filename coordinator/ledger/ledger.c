@@ -384,6 +384,7 @@ void ledger_turn_end(struct ledger *l)
 
     ledger_due(l);
     run_continuing(l);
+    notices_run(l);
     calls_run(l);
     notices_run(l);
     objects_retry(l);

@@ -81,7 +81,7 @@ enum limits {
     LIMIT_EXPRESS_BYTES = 64 * 1024 * 1024,      /* records of one: in memory, and one commit */
     LIMIT_SHOWN_FRAMES = 100,                    /* of one execution: a Map may have thousands */
     LIMIT_CALLS_A_TURN = 256,                    /* operations tasks ask for: a turn stays short */
-    LIMIT_NOTICES_A_TURN = 256, /* that executions have for others: each may load one from disk */
+    LIMIT_NOTICES_A_TURN = 1024, /* that executions have for others: each may load one from disk */
     LIMIT_BATCH_BYTES = 16 * 1024 * 1024, /* of one commit: past it requests wait for the next */
 };
 
