@@ -189,6 +189,8 @@ struct memory {
     struct node *roots[CF_COUNT]; /* locked */
     uint64_t fail_number;         /* writer only */
     enum err_code fail_code;
+    enum err_code (*read_fault)(void *arg, struct err *err);
+    void *read_arg;
 };
 
 struct memory_change {
@@ -214,6 +216,7 @@ struct memory_iterator {
     bool backwards;
     struct row *last; /* given last; its reference is ours */
     struct buf bytes;
+    struct err failed; /* OK: it has not */
 };
 
 static void memory_close(struct store *s)
@@ -350,14 +353,24 @@ static struct node *memory_root(struct memory *m, enum store_cf cf)
     return root;
 }
 
+static enum err_code read_fault(const struct memory *m, struct err *err)
+{
+    return m->read_fault != NULL ? m->read_fault(m->read_arg, err) : OK;
+}
+
 static enum err_code
 memory_get(struct store *s, enum store_cf cf, struct slice key, struct buf *out, struct err *err)
 {
-    struct node *root = memory_root((struct memory *)s, cf);
-    struct row *row = node_at_least(root, key, false);
-    enum err_code rc = row != NULL && slice_eq(row->key, key) ? OK : ERR_NOT_FOUND;
+    struct node *root;
+    struct row *row;
+    enum err_code rc = read_fault((struct memory *)s, err);
 
-    (void)err;
+    if (rc != OK) {
+        return rc;
+    }
+    root = memory_root((struct memory *)s, cf);
+    row = node_at_least(root, key, false);
+    rc = row != NULL && slice_eq(row->key, key) ? OK : ERR_NOT_FOUND;
     if (rc == OK && row->value.len != 0) {
         buf_put_slice(out, row->value);
     }
@@ -376,6 +389,7 @@ static struct store_iterator *memory_iterate(struct store *s,
     i->base.ops = s->ops;
     i->root = memory_root((struct memory *)s, cf);
     i->backwards = backwards;
+    (void)read_fault((struct memory *)s, &i->failed);
     (void)buf_reserve(&i->bytes, from.len + to.len + 1);
     buf_put_slice(&i->bytes, from);
     buf_put_slice(&i->bytes, to);
@@ -402,7 +416,7 @@ static struct row *memory_iterator_row(const struct memory_iterator *i)
 static bool memory_next(struct store_iterator *base, struct slice *key, struct slice *value)
 {
     struct memory_iterator *i = (struct memory_iterator *)base;
-    struct row *row = memory_iterator_row(i);
+    struct row *row = i->failed.code == OK ? memory_iterator_row(i) : NULL;
 
     if (row == NULL) {
         return false;
@@ -418,13 +432,16 @@ static bool memory_next(struct store_iterator *base, struct slice *key, struct s
 static enum err_code memory_iterator_end(struct store_iterator *base, struct err *err)
 {
     struct memory_iterator *i = (struct memory_iterator *)base;
+    enum err_code rc = i->failed.code;
 
-    (void)err;
+    if (rc != OK && err != NULL) {
+        *err = i->failed;
+    }
     row_unref(i->last);
     node_unref(i->root);
     buf_fini(&i->bytes);
     mem_free(i);
-    return OK;
+    return rc;
 }
 
 static void memory_stats(struct store *s, struct buf *out)
@@ -478,4 +495,21 @@ void store_memory_fail(struct store *s, uint64_t number, enum err_code code)
     assert(s->ops == &memory_ops && code != OK);
     m->fail_number = number;
     m->fail_code = code;
+}
+
+void store_memory_read_fault(struct store *s,
+                             enum err_code (*fault)(void *arg, struct err *err),
+                             void *arg)
+{
+    struct memory *m = (struct memory *)s;
+
+    assert(s->ops == &memory_ops);
+    m->read_fault = fault;
+    m->read_arg = arg;
+}
+
+void store_memory_reopen(struct store *s)
+{
+    assert(s->ops == &memory_ops);
+    s->failed = (struct err){0};
 }

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The object store: uploads and objects of all buckets, answering what client/s3 answers.
+ *
+ * A request is carried out a while after it was made, and answered a while after that. Whoever made
+ * it may die in between: what was carried out stays.
+ *
+ *   COMPLETE  the object is there under this mark: OK, found    the upload is open: OK, now it is
+ *             there                                             else ERR_NOT_FOUND
+ *   ABORT     OK, whatever there was
+ *
+ * A completion whose answer is lost may leave its upload listed beside the object, whose bytes go
+ * with the upload should anybody abort it (client/s3/s3.h says which store does that).
+ *
+ * Always: an upload is completed with the parts that were put, once, when its attempt's success has
+ * been told; attempts of one state entry write in their order. */
+#include <stdio.h>
+
+#include "coordinator/ledger/ledger.h"
+#include "proto/base/text.h"
+#include "tests/sim/worker.h"
+
+enum {
+    STORE_LATENCY_US = 15 * SIM_MS, /* at most, each way */
+    STORE_SLOW_US = 40 * SIM_SECOND,
+    STORE_LOST_US = 20 * SIM_SECOND, /* until an answer counts as lost */
+};
+
+enum upload_state { UPLOAD_OPEN, UPLOAD_DONE, UPLOAD_ABORTED };
+
+struct upload {
+    struct hash_node by_id;
+    struct list link; /* in sim_objects.uploads */
+    enum upload_state state;
+    bool listed; /* DONE: it is listed yet, beside its object */
+    bool put;    /* its bytes are there */
+    int64_t begun_us;
+    char id[24];
+    char *bucket;
+    char *key;
+    char *mark;
+    char *bytes;
+    size_t len;
+};
+
+struct object {
+    struct hash_node by_key;
+    const struct upload *upload; /* whose bytes it shows */
+    bool damaged;                /* they were taken away */
+};
+
+/* The last attempt of a state entry that wrote. */
+struct entry {
+    struct hash_node by_name;
+    uint64_t attempt;
+    char *name; /* of the mark: "ARN/state entry" */
+};
+
+struct sim_objects {
+    struct hash uploads_by_id;
+    struct list uploads; /* in the order they were begun */
+    size_t open;
+    uint64_t last_upload;
+    struct hash objects;
+    struct hash entries;
+};
+
+/* A request. Texts are in `arena`. */
+struct store_op {
+    struct sim_node *from;
+    uint64_t life; /* its, when it asked */
+    void (*carry)(struct sim *s, struct store_op *op);
+    void (*answer)(struct sim *s, struct store_op *op);
+    bool lost;
+    enum err_code rc;
+    bool found;
+    const struct upload *upload; /* BEGIN: the one begun */
+    struct slice bucket;
+    struct slice key;
+    struct slice mark;
+    struct slice upload_id;
+    struct slice bytes;
+    struct object_request *request; /* the ledger's */
+    void (*begun)(struct sim *s, void *arg, const char *upload_id);
+    void (*done)(struct sim *s, void *arg, enum err_code rc);
+    void *arg;
+    struct arena arena;
+};
+
+/* ---- what there is ---- */
+
+static uint64_t place_hash(const char *bucket, const char *key)
+{
+    return hash_bytes(slice_str(key), hash_bytes(slice_str(bucket), 0));
+}
+
+static struct upload *upload_find(struct sim *s, struct slice id)
+{
+    HASH_EACH_MATCH(n, &s->objects->uploads_by_id, hash_bytes(id, 0))
+    {
+        struct upload *u = container_of(n, struct upload, by_id);
+
+        if (slice_eq_str(id, u->id)) {
+            return u;
+        }
+    }
+    sim_violation(s, "the store never had an upload %.*s", SLICE_FMT(id));
+}
+
+static struct object *object_find(struct sim *s, const char *bucket, const char *key)
+{
+    HASH_EACH_MATCH(n, &s->objects->objects, place_hash(bucket, key))
+    {
+        struct object *o = container_of(n, struct object, by_key);
+
+        if (strcmp(o->upload->bucket, bucket) == 0 && strcmp(o->upload->key, key) == 0) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+static struct entry *entry_get(struct sim *s, struct slice name)
+{
+    uint64_t hash = hash_bytes(name, 0);
+    struct entry *e;
+
+    HASH_EACH_MATCH(n, &s->objects->entries, hash)
+    {
+        e = container_of(n, struct entry, by_name);
+        if (slice_eq_str(name, e->name)) {
+            return e;
+        }
+    }
+    e = mem_zalloc(1, sizeof(*e));
+    e->name = mem_strdup(name);
+    hash_insert(&s->objects->entries, &e->by_name, hash);
+    return e;
+}
+
+/* ---- requests under way ---- */
+
+static void op_free(void *arg)
+{
+    struct store_op *op = arg;
+
+    arena_fini(&op->arena);
+    mem_free(op);
+}
+
+static int64_t latency_us(struct sim *s)
+{
+    int64_t us = 500 + (int64_t)sim_below(s, CHANCE_WORLD, STORE_LATENCY_US);
+
+    return sim_strikes(s, FAULT_SLOW, 50)
+               ? us + (int64_t)sim_below(s, CHANCE_FAULTS + FAULT_SLOW, STORE_SLOW_US)
+               : us;
+}
+
+static bool asker_is_there(const struct store_op *op)
+{
+    return op->from->up && op->from->life == op->life;
+}
+
+static void op_answers(struct sim *s, void *arg)
+{
+    struct store_op *op = arg;
+
+    op->answer(s, op);
+    op_free(op);
+}
+
+static void op_carried(struct sim *s, struct store_op *op, int64_t us)
+{
+    if (asker_is_there(op)) {
+        sim_after(s, op->from, us, op_answers, op, op_free);
+    } else {
+        op_free(op);
+    }
+}
+
+static void op_arrives(struct sim *s, void *arg)
+{
+    struct store_op *op = arg;
+    int64_t us = latency_us(s);
+
+    if (sim_strikes(s, FAULT_STORE, 20)) {
+        op->rc = sim_one_in(s, CHANCE_FAULTS + FAULT_STORE, 2) ? ERR_BUSY : ERR_UNAVAILABLE;
+    } else {
+        op->lost = sim_strikes(s, FAULT_LOST, 20);
+        op->carry(s, op);
+    }
+    if (op->lost) {
+        us += (int64_t)sim_below(s, CHANCE_FAULTS + FAULT_LOST, STORE_LOST_US);
+    }
+    op_carried(s, op, us);
+}
+
+static struct store_op *op_new(struct sim_node *from, uint64_t life)
+{
+    struct store_op *op = mem_zalloc(1, sizeof(*op));
+
+    op->from = from;
+    op->life = life;
+    return op;
+}
+
+static void op_begin(struct sim *s, struct store_op *op)
+{
+    sim_after(s, NULL, latency_us(s), op_arrives, op, op_free);
+}
+
+/* ---- uploads, by workers ---- */
+
+static struct upload *upload_new(struct sim *s, const struct store_op *op)
+{
+    struct upload *u = mem_zalloc(1, sizeof(*u));
+
+    (void)snprintf(u->id, sizeof(u->id), "up-%llu", (unsigned long long)++s->objects->last_upload);
+    u->begun_us = s->now_us;
+    u->bucket = mem_strdup(op->bucket);
+    u->key = mem_strdup(op->key);
+    u->mark = mem_strdup(op->mark);
+    list_push_back(&s->objects->uploads, &u->link);
+    hash_insert(&s->objects->uploads_by_id, &u->by_id, hash_bytes(slice_str(u->id), 0));
+    s->objects->open++;
+    sim_trace(s, op->from, "upload %s of %s for %s", u->id, u->key, u->mark);
+    return u;
+}
+
+/* Where the answer is lost the client tries again: there is another upload, or none it knows of. */
+static void carry_begin(struct sim *s, struct store_op *op)
+{
+    op->upload = upload_new(s, op);
+    if (op->lost) {
+        op->upload = sim_one_in(s, CHANCE_FAULTS + FAULT_LOST, 2) ? upload_new(s, op) : NULL;
+        op->rc = op->upload != NULL ? OK : ERR_TIMED_OUT;
+    }
+}
+
+static void answer_begin(struct sim *s, struct store_op *op)
+{
+    op->begun(s, op->arg, op->rc == OK ? op->upload->id : NULL);
+}
+
+void objects_begin(struct sim *s,
+                   struct sim_node *node,
+                   const char *bucket,
+                   const char *key,
+                   const char *mark,
+                   void (*done)(struct sim *s, void *arg, const char *upload_id),
+                   void *arg)
+{
+    struct store_op *op = op_new(node, node->life);
+
+    op->carry = carry_begin;
+    op->answer = answer_begin;
+    op->begun = done;
+    op->arg = arg;
+    op->bucket = arena_copy(&op->arena, slice_str(bucket));
+    op->key = arena_copy(&op->arena, slice_str(key));
+    op->mark = arena_copy(&op->arena, slice_str(mark));
+    op_begin(s, op);
+}
+
+static void answer_done(struct sim *s, struct store_op *op)
+{
+    op->done(s, op->arg, op->rc);
+}
+
+/* A part of an upload that was aborted meanwhile, because its lease is over, is refused. */
+static void carry_put(struct sim *s, struct store_op *op)
+{
+    struct upload *u = upload_find(s, op->upload_id);
+
+    if (u->state != UPLOAD_OPEN) {
+        op->rc = ERR_NOT_FOUND;
+        return;
+    }
+    mem_free(u->bytes);
+    u->bytes = mem_strdup(op->bytes);
+    u->len = op->bytes.len;
+    u->put = true;
+    op->rc = op->lost ? ERR_TIMED_OUT : OK;
+}
+
+void objects_put(struct sim *s,
+                 struct sim_node *node,
+                 const char *upload_id,
+                 struct slice bytes,
+                 void (*done)(struct sim *s, void *arg, enum err_code rc),
+                 void *arg)
+{
+    struct store_op *op = op_new(node, node->life);
+
+    op->carry = carry_put;
+    op->answer = answer_done;
+    op->done = done;
+    op->arg = arg;
+    op->upload_id = arena_copy(&op->arena, slice_str(upload_id));
+    op->bytes = arena_copy(&op->arena, bytes);
+    op_begin(s, op);
+}
+
+void objects_etag(struct slice bytes, char etag[OBJECTS_ETAG_BYTES])
+{
+    (void)snprintf(etag, OBJECTS_ETAG_BYTES, "%016llx",
+                   (unsigned long long)hash_bytes(bytes, bytes.len));
+}
+
+/* ---- aborts, of workers and of the ledger ---- */
+
+static void object_lose_bytes(struct sim *s, struct upload *u)
+{
+    struct object *o = object_find(s, u->bucket, u->key);
+
+    u->listed = false;
+    if (o != NULL && o->upload == u) {
+        sim_trace(s, NULL, "%s has lost its bytes with upload %s", u->key, u->id);
+        o->damaged = true;
+    }
+}
+
+static void carry_abort(struct sim *s, struct store_op *op)
+{
+    struct upload *u = upload_find(s, op->upload_id);
+
+    if (u->state == UPLOAD_OPEN) {
+        sim_trace(s, op->from, "aborts upload %s", u->id);
+        u->state = UPLOAD_ABORTED;
+        s->objects->open--;
+    } else if (u->listed) {
+        object_lose_bytes(s, u);
+    }
+    op->rc = op->lost ? ERR_TIMED_OUT : OK;
+}
+
+void objects_abort(struct sim *s,
+                   struct sim_node *node,
+                   const char *upload_id,
+                   void (*done)(struct sim *s, void *arg, enum err_code rc),
+                   void *arg)
+{
+    struct store_op *op = op_new(node, node->life);
+
+    op->carry = carry_abort;
+    op->answer = answer_done;
+    op->done = done;
+    op->arg = arg;
+    op->upload_id = arena_copy(&op->arena, slice_str(upload_id));
+    op_begin(s, op);
+}
+
+/* ---- completions ---- */
+
+/* "ARN/state entry/attempt/epoch.counter": attempts of one entry write in their order. An Express
+ * execution starts over after a crash, and counts anew. */
+static void check_order(struct sim *s, struct slice mark)
+{
+    size_t token = slice_rfind(mark, '/');
+    size_t attempt = slice_rfind(slice_head(mark, token), '/');
+    struct entry *e = entry_get(s, slice_head(mark, attempt));
+    uint64_t number;
+
+    if (strstr(e->name, ":express:") != NULL) {
+        return;
+    }
+    if (!text_parse_u64(slice_make(mark.ptr + attempt + 1, token - attempt - 1), &number)) {
+        sim_violation(s, "a mark names no attempt: %.*s", SLICE_FMT(mark));
+    }
+    if (number <= e->attempt) {
+        sim_violation(s, "%.*s is written after attempt %llu of the same", SLICE_FMT(mark),
+                      (unsigned long long)e->attempt);
+    }
+    e->attempt = number;
+}
+
+static void check_told(struct sim *s, const struct upload *u)
+{
+    struct sim_grant *g = grant_of_mark(s, slice_str(u->mark));
+
+    if (g == NULL || !g->told_output) {
+        sim_violation(s, "%s becomes visible, whose success nobody has told", u->mark);
+    }
+    g->written = true;
+}
+
+static void check_request(struct sim *s, const struct store_op *op, const struct upload *u)
+{
+    if (!slice_eq_str(op->bucket, u->bucket) || !slice_eq_str(op->key, u->key) ||
+        !slice_eq_str(op->mark, u->mark)) {
+        sim_violation(s, "upload %s is of %s/%s for %s, and is completed as %.*s/%.*s for %.*s",
+                      u->id, u->bucket, u->key, u->mark, SLICE_FMT(op->bucket), SLICE_FMT(op->key),
+                      SLICE_FMT(op->mark));
+    }
+}
+
+/* One part, as it was put. */
+static void check_parts(struct sim *s, const struct store_op *op, const struct upload *u)
+{
+    struct cursor c = cursor_make(op->bytes);
+    uint64_t number = cursor_varint(&c);
+    uint64_t bytes = cursor_varint(&c);
+    struct slice etag = cursor_bytes(&c);
+    char put[OBJECTS_ETAG_BYTES];
+
+    objects_etag(slice_make(u->bytes, u->len), put);
+    if (c.bad || !cursor_done(&c) || !u->put || number != 1 || bytes != u->len ||
+        !slice_eq_str(etag, put)) {
+        sim_violation(s, "upload %s for %s is completed with parts that were never put", u->id,
+                      u->mark);
+    }
+}
+
+static void object_show(struct sim *s, struct upload *u)
+{
+    struct object *o = object_find(s, u->bucket, u->key);
+
+    if (o == NULL) {
+        o = mem_zalloc(1, sizeof(*o));
+        hash_insert(&s->objects->objects, &o->by_key, place_hash(u->bucket, u->key));
+    }
+    o->upload = u;
+    o->damaged = false;
+    u->state = UPLOAD_DONE;
+    s->objects->open--;
+    sim_trace(s, NULL, "%s is now of %s", u->key, u->mark);
+}
+
+/* Half the clients that lose the answer find out themselves. */
+static void lose_completion(struct sim *s, struct store_op *op, struct upload *u)
+{
+    u->listed = sim_one_in(s, CHANCE_FAULTS + FAULT_LOST, 4);
+    op->found = sim_one_in(s, CHANCE_FAULTS + FAULT_LOST, 2);
+    op->rc = op->found ? OK : ERR_TIMED_OUT;
+}
+
+static void carry_complete(struct sim *s, struct store_op *op)
+{
+    struct upload *u = upload_find(s, op->upload_id);
+    const struct object *o = object_find(s, u->bucket, u->key);
+
+    check_request(s, op, u);
+    op->found = o != NULL && strcmp(o->upload->mark, u->mark) == 0;
+    if (op->found) {
+        op->rc = op->lost ? ERR_TIMED_OUT : OK;
+        return;
+    }
+    if (u->state != UPLOAD_OPEN) {
+        op->rc = ERR_NOT_FOUND;
+        return;
+    }
+    check_parts(s, op, u);
+    check_order(s, slice_str(u->mark));
+    check_told(s, u);
+    object_show(s, u);
+    if (op->lost) {
+        lose_completion(s, op, u);
+    }
+}
+
+static void answer_request(struct sim *s, struct store_op *op)
+{
+    struct object_request *r = op->request;
+
+    r->rc = op->rc == OK ? OK
+                         : err_set(&r->err, op->rc, "s3://%.*s/%.*s: %s", SLICE_FMT(r->bucket),
+                                   SLICE_FMT(r->key), err_sentence(op->rc));
+    r->found = op->rc == OK && op->found;
+    coordinator_object_done(s, op->life, r);
+}
+
+/* The request is its ledger's, and goes with it: nothing of it is needed to carry it out. */
+void objects_request(struct sim *s, uint64_t life, struct object_request *r)
+{
+    struct store_op *op = op_new(&s->coordinator_node, life);
+
+    op->carry = r->kind == OBJECT_COMPLETE ? carry_complete : carry_abort;
+    op->answer = answer_request;
+    op->request = r;
+    op->bucket = arena_copy(&op->arena, r->bucket);
+    op->key = arena_copy(&op->arena, r->key);
+    op->mark = arena_copy(&op->arena, r->mark);
+    op->upload_id = arena_copy(&op->arena, r->upload_id);
+    op->bytes = arena_copy(&op->arena, r->parts);
+    op_begin(s, op);
+}
+
+/* ---- looks ---- */
+
+struct slice objects_get(struct sim *s, const char *bucket, const char *key, const char **mark)
+{
+    const struct object *o = object_find(s, bucket, key);
+
+    if (o == NULL) {
+        return slice_make(NULL, 0);
+    }
+    if (mark != NULL) {
+        *mark = o->upload->mark;
+    }
+    return slice_make(o->upload->bytes, o->damaged ? 0 : o->upload->len);
+}
+
+size_t objects_open_uploads(struct sim *s)
+{
+    return s->objects->open;
+}
+
+void objects_each_open(struct sim *s,
+                       int64_t age_us,
+                       void (*each)(void *arg, const char *bucket, const char *key, const char *id),
+                       void *arg)
+{
+    LIST_EACH(n, &s->objects->uploads)
+    {
+        const struct upload *u = container_of(n, struct upload, link);
+
+        if ((u->state == UPLOAD_OPEN || u->listed) && s->now_us - u->begun_us > age_us) {
+            each(arg, u->bucket, u->key, u->id);
+        }
+    }
+}
+
+/* ---- the end of the world ---- */
+
+static void check_upload(struct sim *s, const struct upload *u)
+{
+    const struct object *o = object_find(s, u->bucket, u->key);
+    const struct sim_grant *g = grant_of_mark(s, slice_str(u->mark));
+
+    if (u->state == UPLOAD_OPEN &&
+        ledger_upload_is_stray(coordinator_ledger(s), slice_str(u->id))) {
+        sim_violation(s, "upload %s of %s for %s is nobody's, and is left", u->id, u->key, u->mark);
+    }
+    if (u->state != UPLOAD_DONE) {
+        return;
+    }
+    if (o == NULL || g == NULL || g->output != hash_bytes(slice_make(u->bytes, u->len), 0)) {
+        sim_violation(s, "%s holds what the handler of %s did not write", u->key, u->mark);
+    }
+    if (o->upload == u && o->damaged && g->accepted) {
+        sim_violation(s, "%s for %s was accepted, and its bytes are gone", u->key, u->mark);
+    }
+}
+
+void objects_check(struct sim *s)
+{
+    LIST_EACH(n, &s->objects->uploads)
+    {
+        check_upload(s, container_of(n, struct upload, link));
+    }
+}
+
+void objects_open(struct sim *s)
+{
+    s->objects = mem_zalloc(1, sizeof(*s->objects));
+    list_init(&s->objects->uploads);
+}
+
+static void upload_free(struct upload *u)
+{
+    mem_free(u->bucket);
+    mem_free(u->key);
+    mem_free(u->mark);
+    mem_free(u->bytes);
+    mem_free(u);
+}
+
+static void objects_free(struct hash *objects)
+{
+    size_t bucket = 0;
+    struct hash_node *n = hash_iterate(objects, &bucket, NULL);
+
+    while (n != NULL) {
+        struct object *o = container_of(n, struct object, by_key);
+
+        n = hash_iterate(objects, &bucket, n);
+        mem_free(o);
+    }
+    hash_fini(objects);
+}
+
+static void entries_free(struct hash *entries)
+{
+    size_t bucket = 0;
+    struct hash_node *n = hash_iterate(entries, &bucket, NULL);
+
+    while (n != NULL) {
+        struct entry *e = container_of(n, struct entry, by_name);
+
+        n = hash_iterate(entries, &bucket, n);
+        mem_free(e->name);
+        mem_free(e);
+    }
+    hash_fini(entries);
+}
+
+void objects_close(struct sim *s)
+{
+    struct sim_objects *b = s->objects;
+
+    objects_free(&b->objects);
+    entries_free(&b->entries);
+    for (struct list *n = list_pop_front(&b->uploads); n != NULL; n = list_pop_front(&b->uploads)) {
+        upload_free(container_of(n, struct upload, link));
+    }
+    hash_fini(&b->uploads_by_id);
+    mem_free(b);
+    s->objects = NULL;
+}
