@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "client/s3/settings.h"
+#include "coordinator/api/rpc/server.h"
 #include "coordinator/bindings.h"
 #include "coordinator/shell.h"
 #include "proto/base/limits.h"
@@ -120,6 +121,22 @@ static enum err_code read_account(const char *text, uint64_t *out, struct err *e
     return OK;
 }
 
+static enum err_code read_lease(struct config *file, int64_t *out, struct err *err)
+{
+    int64_t ms;
+    enum err_code rc = config_duration_ms(file, "coordinator", "lease", 15000, &ms, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    if (ms < LIMIT_LEASE_MS_MIN || ms > LIMIT_LEASE_MS_MAX) {
+        return err_set(err, ERR_CONFIG, "lease: from %dms to %dh", LIMIT_LEASE_MS_MIN,
+                       LIMIT_LEASE_MS_MAX / (60 * 60 * 1000));
+    }
+    *out = ms;
+    return OK;
+}
+
 /* AWS's quotas, and how far they are lifted. */
 static enum err_code read_limits(struct config *file, struct ledger_config *l, struct err *err)
 {
@@ -177,9 +194,12 @@ static enum err_code read_config(const struct options *o,
     l->region = choose(NULL, file, "region", "us-east-1");
     l->seed = clock_random_u64();
     l->secret = fresh_secret(a);
-    rc = read_account(choose(NULL, file, "account", "123456789012"), &l->account, err);
+    rc = rpc_server_check_url(out->listen, err);
     if (rc == OK) {
-        rc = config_duration_ms(file, "coordinator", "lease", 15000, &l->fleet.lease_ms, err);
+        rc = read_account(choose(NULL, file, "account", "123456789012"), &l->account, err);
+    }
+    if (rc == OK) {
+        rc = read_lease(file, &l->fleet.lease_ms, err);
     }
     if (rc == OK) {
         rc = config_duration_ms(file, "coordinator", "no_function", 60000, &l->fleet.no_function_ms,
@@ -197,9 +217,6 @@ static enum err_code read_config(const struct options *o,
     }
     if (rc == OK) {
         rc = config_bool(file, "coordinator", "verify", true, &out->verify, err);
-    }
-    if (rc == OK && l->fleet.lease_ms < 500) {
-        rc = err_set(err, ERR_CONFIG, "lease: at least 500ms");
     }
     if (rc == OK) {
         rc = read_limits(file, l, err);

@@ -139,9 +139,11 @@ static size_t parts_decode(struct slice bytes, struct arena *a, struct s3_part *
 
     *out = NULL;
     while (!cursor_done(&c) && !c.bad) {
-        struct s3_part p = {.number = (uint32_t)cursor_varint(&c), .bytes = cursor_varint(&c)};
-        struct slice etag = cursor_bytes(&c);
+        struct s3_part p = {.number = (uint32_t)cursor_varint(&c)};
+        struct slice etag;
 
+        p.bytes = cursor_varint(&c);
+        etag = cursor_bytes(&c);
         if (etag.len >= sizeof(p.etag)) {
             c.bad = true;
             break;
@@ -160,7 +162,7 @@ static size_t parts_decode(struct slice bytes, struct arena *a, struct s3_part *
     return c.bad ? 0 : count;
 }
 
-static void object_do(struct s3_client *c, struct object_request *r)
+static void object_do(struct s3_client *c, struct object_request *r, struct arena *a)
 {
     struct s3_object object;
     struct s3_part *parts;
@@ -169,7 +171,7 @@ static void object_do(struct s3_client *c, struct object_request *r)
     switch (r->kind) {
     case OBJECT_ABORT: r->rc = s3_abort(c, r->bucket, r->key, r->upload_id, &r->err); break;
     case OBJECT_COMPLETE:
-        count = parts_decode(r->parts, &r->arena, &parts);
+        count = parts_decode(r->parts, a, &parts);
         r->rc = s3_complete(c, r->bucket, r->key, r->upload_id, r->mark, parts, count, &object,
                             &r->err);
         r->found = r->rc == OK && object.found;
@@ -225,7 +227,7 @@ static void *object_thread(void *arg)
         t = container_of(list_pop_front(&s->objects), struct object_task, link);
         (void)pthread_mutex_unlock(&s->lock);
         if (t->request != NULL) {
-            object_do(client, t->request);
+            object_do(client, t->request, &t->arena);
         } else {
             sweep_do(client, t);
         }
@@ -307,6 +309,7 @@ static void shell_trim(uv_timer_t *timer)
     size_t held = ledger_held_count(s->ledger);
 
     if (held < s->held_peak / 2) {
+        log_debug("memory is given back: held=%zu peak=%zu", held, s->held_peak);
         (void)malloc_trim(0);
         s->held_peak = held;
     }
@@ -487,6 +490,11 @@ static void hook_call(void *arg, struct ledger_call *c)
     api_call(&((struct shell *)arg)->api, c);
 }
 
+static void hook_call_gone(void *arg, struct ledger_call *c)
+{
+    api_call_gone(&((struct shell *)arg)->api, c);
+}
+
 static void hook_activity_ready(void *arg, struct ledger_activity *a)
 {
     api_activity_ready(&((struct shell *)arg)->api, a);
@@ -602,6 +610,7 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .moved = hook_moved,
         .worker_gone = hook_worker_gone,
         .call = hook_call,
+        .call_gone = hook_call_gone,
         .activity_ready = hook_activity_ready,
         .failed = hook_failed,
     };

@@ -20,11 +20,13 @@ static const char help[] =
     "  -c, --config FILE       configuration; deploy/worker.conf explains each key\n"
     "      --coordinator URL   tcp://127.0.0.1:7233 (the default), or ipc:///PATH\n"
     "      --name NAME         of this worker, unique in the fleet; default: the host's name\n"
-    "      --slots N           tasks at once; default: one a processor\n"
+    "      --slots N           tasks at once; default: the most that one function has, which is\n"
+    "                          one a processor, or 1024 of an echo\n"
     "      --function SPEC     offer a function; may be repeated\n"
     "      --log LEVEL         debug, info, warn, error\n"
     "      --check-config      say whether the configuration is right, and exit\n"
-    "      --help, --version\n"
+    "  -h, --help\n"
+    "      --version\n"
     "\n"
     "A function is what a Task state's Resource names: its Lambda function ARN ends in "
     ":function:NAME.\n"
@@ -58,7 +60,6 @@ enum option_key {
     OPTION_FUNCTION,
     OPTION_LOG,
     OPTION_CHECK,
-    OPTION_HELP,
     OPTION_VERSION,
 };
 
@@ -70,7 +71,7 @@ static const struct option options[] = {
     {"function", required_argument, NULL, OPTION_FUNCTION},
     {"log", required_argument, NULL, OPTION_LOG},
     {"check-config", no_argument, NULL, OPTION_CHECK},
-    {"help", no_argument, NULL, OPTION_HELP},
+    {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
@@ -97,7 +98,7 @@ static enum err_code take_option(struct command_line *line, int key, struct err 
         }
         line->functions[line->settings.function_count++] = optarg;
         break;
-    case OPTION_HELP:
+    case 'h':
         (void)fputs(help, stdout);
         line->done = true;
         break;
@@ -118,7 +119,7 @@ read_command_line(int argc, char **argv, struct command_line *line, struct err *
     int key;
 
     line->settings.functions = line->functions;
-    while (rc == OK && (key = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+    while (rc == OK && (key = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         rc = take_option(line, key, err);
     }
     if (rc == OK && optind != argc) {

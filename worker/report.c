@@ -123,6 +123,7 @@ static Stepfleet__Result *result_message(struct worker *w, const struct lease *l
     m->bytes_in = r->bytes_in;
     m->bytes_out = r->bytes_out;
     m->log = message_bytes(r->log);
+    m->timed_out = r->timed_out;
     return m;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@ bool cli_args(struct cli *cli, struct args *a, int argc, char **argv, int *exit_
     a->option_count += GLOBAL_OPTIONS;
     rc = args_parse(a, argc, argv, &err);
     if (cli->help) {
-        (void)fputs(cli->command->help, stdout);
+        buf_put_str(&cli->out, cli->command->help);
         *exit_code = CLI_DONE;
         return false;
     }
@@ -221,24 +222,37 @@ int cli_execution(struct cli *cli, const char *given, const char *machine, const
 
 /* ---- Output ---- */
 
+/* As `head` and its like expect of whoever writes to them: the signal is ignored for the sake of
+ * sockets, but nothing is said about a pipe that was closed on purpose. */
+static void end_by_closed_pipe(void)
+{
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)raise(SIGPIPE);
+}
+
+enum err_code cli_write(int fd, struct slice s, struct err *err)
+{
+    while (s.len != 0) {
+        ssize_t n = write(fd, s.ptr, s.len);
+
+        if (n < 0 && errno == EPIPE) {
+            end_by_closed_pipe();
+        }
+        if (n < 0 && errno != EINTR) {
+            return err_set(err, ERR_IO, "cannot write the output: %s", strerror(errno));
+        }
+        s = slice_from(s, n > 0 ? (size_t)n : 0);
+    }
+    return OK;
+}
+
 int cli_flush(struct cli *cli)
 {
-    size_t done = 0;
+    struct err err;
+    enum err_code rc = cli_write(STDOUT_FILENO, buf_slice(&cli->out), &err);
 
-    while (done < cli->out.len) {
-        ssize_t n = write(STDOUT_FILENO, cli->out.ptr + done, cli->out.len - done);
-
-        if (n < 0 && errno != EINTR) {
-            struct err err;
-
-            (void)err_set(&err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
-            buf_reset(&cli->out);
-            return cli_local(&err);
-        }
-        done += n > 0 ? (size_t)n : 0;
-    }
     buf_reset(&cli->out);
-    return CLI_DONE;
+    return rc == OK ? CLI_DONE : cli_local(&err);
 }
 
 void cli_put_json(struct cli *cli, const struct json_node *v)

@@ -79,6 +79,8 @@ int cli_place(struct cli *cli, struct name_place *out);
 /* The ARN of an execution as users name it (name.h). */
 int cli_execution(struct cli *cli, const char *given, const char *machine, const char **arn);
 
+/* Write all of it; ERR_IO. Where the reader of a pipe has gone, the program ends by SIGPIPE. */
+enum err_code cli_write(int fd, struct slice s, struct err *err);
 /* Write what is in cli->out to stdout; CLI_LOCAL where that fails. */
 int cli_flush(struct cli *cli);
 /* Put one JSON document and a newline into cli->out. */

@@ -351,7 +351,7 @@ const struct command command_dev = {
             "Nothing is restarted: where the coordinator ends, so does this, with its status.\n"
             "\n"
             "  --data DIR                ./stepfleet-data without it\n"
-            "  --workers N               how many workers; 1 without it\n"
+            "  --workers N               how many workers, at most 64; 1 without it\n"
             "  -c, --worker-config FILE  what they offer: [function NAME] sections\n"
             "  -f, --function TEXT       one function they offer, without a file: 'NAME=echo',\n"
             "                            'NAME=event COMMAND' or 'NAME=stream COMMAND'\n"

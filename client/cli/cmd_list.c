@@ -93,7 +93,7 @@ const struct command command_list = {
     .help = "Usage: stepfleet list [--machine MACHINE] [--status STATUS] [--prefix TEXT]\n"
             "                      [--limit N]\n"
             "\n"
-            "Lists executions, newest first.\n"
+            "Lists executions, newest first. Synchronous Express ones are not among them.\n"
             "\n"
             "  -m, --machine MACHINE  of this machine (name or ARN)\n"
             "  -s, --status STATUS    RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED\n"

@@ -114,7 +114,7 @@ static const struct command command_task_success = {
             "task: where others are, use - or --token-file.\n"
             "\n"
             "  --output JSON       what the task gives; {} without one\n"
-            "  --output-file FILE  the same from a file\n"
+            "  --output-file FILE  the same from a file, - for standard input\n"
             "\n"
             "Example:\n"
             "  stepfleet task success --token-file t --output '{\"approved\":true}'\n",

@@ -2,7 +2,6 @@
 /* stepfleet: run AWS Step Functions state machines on one's own machines. One command a
  * cmd_<name>.c. */
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -25,28 +24,28 @@ static const struct command command_none = {
             "\n",
 };
 
-static void print_help(void)
+static void put_help(struct buf *out)
 {
-    (void)fputs(command_none.help, stdout);
+    buf_put_str(out, command_none.help);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        (void)printf("  %-9s  %s\n", commands[i]->name, commands[i]->summary);
+        buf_printf(out, "  %-9s  %s\n", commands[i]->name, commands[i]->summary);
     }
-    (void)fputs("\n"
-                "  --coordinator URL  where it listens: tcp://127.0.0.1:7233 (default) or\n"
-                "                     ipc:///PATH; also from STEPFLEET_COORDINATOR\n"
-                "  --json             one JSON document instead of text for people\n"
-                "  --help             of any command: what it does, with examples\n"
-                "  --version\n"
-                "\n"
-                "Exit codes: 0 done; 1 the execution failed, timed out or was aborted; 2 wrong\n"
-                "command line or input; 3 refused (the error's AWS name is shown); 4 the\n"
-                "coordinator cannot be reached; 5 a local file, program or output failed.\n"
-                "\n"
-                "Begin with:\n"
-                "  stepfleet dev --function 'hello=event python3 hello.py' &\n"
-                "  stepfleet machine create hello hello.asl.json\n"
-                "  stepfleet start hello --input '{\"who\":\"world\"}' --wait\n",
-                stdout);
+    buf_put_str(out, "\n"
+                     "  --coordinator URL  where it listens: tcp://127.0.0.1:7233 (default) or\n"
+                     "                     ipc:///PATH; also from STEPFLEET_COORDINATOR\n"
+                     "  --json             one JSON document instead of text for people\n"
+                     "  -h, --help         of any command: what it does, with examples\n"
+                     "  -V, --version\n"
+                     "\n"
+                     "Exit codes: 0 done; 1 the execution failed, timed out or was aborted, lint\n"
+                     "found an error, poll no task; 2 wrong command line or input; 3 refused (the\n"
+                     "error's AWS name is shown); 4 the coordinator cannot be reached; 5 a local\n"
+                     "file, program or output failed.\n"
+                     "\n"
+                     "Begin with:\n"
+                     "  stepfleet dev --function 'hello=event python3 hello.py' &\n"
+                     "  stepfleet machine create hello hello.asl.json\n"
+                     "  stepfleet start hello --input '{\"who\":\"world\"}' --wait\n");
 }
 
 static bool want_colour(bool tty)
@@ -92,14 +91,14 @@ static int run(struct cli *cli, int argc, char **argv)
         help = help || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
     }
     if (help || argc == 1 || (at < argc && strcmp(argv[at], "help") == 0)) {
-        print_help();
+        put_help(&cli->out);
         return argc == 1 ? CLI_USAGE : CLI_DONE;
     }
     if (!cli_args(cli, &a, at - 1, argv + 1, &rc)) {
         return rc;
     }
     if (version) {
-        (void)printf("stepfleet %s\n", stepfleet_version());
+        buf_printf(&cli->out, "stepfleet %s\n", stepfleet_version());
         return CLI_DONE;
     }
     if (at == argc) {
@@ -121,9 +120,6 @@ int main(int argc, char **argv)
     look_at_terminal(&cli);
     rc = run(&cli, argc, argv);
     flushed = cli_flush(&cli);
-    if (fflush(stdout) != 0 && flushed == CLI_DONE) {
-        flushed = CLI_LOCAL;
-    }
     cli_fini(&cli);
     return rc != CLI_DONE ? rc : flushed;
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/store.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "client/s3/s3.h"
 #include "proto/base/limits.h"
@@ -12,11 +10,11 @@
 
 /* ---- Which object ---- */
 
-/* The walk through a history: which state each event belongs to. */
+/* The walk through a history: which events belong to the stage. A byte an event, since a history
+ * may be lifted to LIMIT_HISTORY_EVENTS_MAX of them. */
 struct place_search {
     struct slice stage;
-    struct slice *state_of; /* by event id */
-    size_t cap;
+    struct buf ours; /* by event id less one: 1 where the event is the stage's */
     struct arena *kept;
     struct arena page;
 };
@@ -43,29 +41,21 @@ static const struct json_node *scheduled_payload(const struct json_node *event, 
     return parsed;
 }
 
-/* The name of the state the event belongs to, remembered for those that follow from it. */
-static struct slice event_state(struct place_search *s, const struct json_node *event)
+/* Whether the event belongs to the stage: by the name of the state it enters, else as the event
+ * does that it follows from. Events come in the order of their ids, from 1. */
+static bool event_is_ours(struct place_search *s, const struct json_node *event)
 {
     const struct json_node *entered = json_member(event, SLICE("stateEnteredEventDetails"));
     struct slice name = json_text(json_member(entered, SLICE("name")));
-    int64_t id = 0;
     int64_t previous = 0;
+    bool ours = name.len != 0 && slice_eq(name, s->stage);
 
-    (void)json_i64(json_member(event, SLICE("id")), &id);
     (void)json_i64(json_member(event, SLICE("previousEventId")), &previous);
-    if (id <= 0 || id > LIMIT_HISTORY_EVENTS) {
-        return name;
+    if (name.len == 0 && previous > 0 && (uint64_t)previous <= s->ours.len) {
+        ours = s->ours.ptr[previous - 1] != 0;
     }
-    if (s->cap == 0) {
-        s->cap = LIMIT_HISTORY_EVENTS + 1;
-        s->state_of = ARENA_ARRAY(s->kept, s->cap, struct slice);
-    }
-    if (name.len == 0 && previous > 0 && previous < id) {
-        s->state_of[id] = s->state_of[previous];
-    } else if (name.len != 0) {
-        s->state_of[id] = arena_copy(s->kept, name);
-    }
-    return s->state_of[id];
+    buf_put_u8(&s->ours, ours);
+    return ours;
 }
 
 static bool
@@ -74,17 +64,17 @@ event_place(struct place_search *s, struct stepfleet_bytes text, struct store_pl
     struct stage_places places;
     const struct json_node *payload;
     const struct json_node *event;
-    struct slice state;
     struct err err;
+    bool ours;
 
     if (json_parse(cli_slice(text), &s->page, &event, &err) != OK) {
+        buf_put_u8(&s->ours, 0);
         return false;
     }
-    state = event_state(s, event);
+    ours = event_is_ours(s, event);
     payload = scheduled_payload(event, &s->page);
     if (payload == NULL ||
-        (!slice_eq(state, s->stage) &&
-         !slice_eq(json_text(json_member(payload, SLICE("currentStage"))), s->stage)) ||
+        (!ours && !slice_eq(json_text(json_member(payload, SLICE("currentStage"))), s->stage)) ||
         stage_find_places(payload, &s->page, &places, &err) != OK) {
         return false;
     }
@@ -127,6 +117,7 @@ int store_find_place(struct cli *cli, const char *arn, const char *stage, struct
     int rc = search_pages(cli, arn, &s, out, &found);
 
     arena_fini(&s.page);
+    buf_fini(&s.ours);
     if (rc == CLI_DONE && !found) {
         (void)fprintf(
             stderr,
@@ -179,19 +170,6 @@ static int store_config(struct cli *cli, struct s3_config *out)
     return CLI_DONE;
 }
 
-static enum err_code write_all(int fd, struct slice s, struct err *err)
-{
-    while (s.len != 0) {
-        ssize_t n = write(fd, s.ptr, s.len);
-
-        if (n < 0 && errno != EINTR) {
-            return err_set(err, ERR_IO, "cannot write the output: %s", strerror(errno));
-        }
-        s = slice_from(s, n > 0 ? (size_t)n : 0);
-    }
-    return OK;
-}
-
 /* Bytes as they come, until the end. CLI_LOCAL where writing failed. */
 static int pump(struct s3_client *client, struct s3_reader *reader, int fd, struct err *err)
 {
@@ -211,7 +189,7 @@ static int pump(struct s3_client *client, struct s3_reader *reader, int fd, stru
             }
             continue;
         }
-        if (write_all(fd, bytes, err) != OK) {
+        if (cli_write(fd, bytes, err) != OK) {
             return cli_local(err);
         }
         s3_reader_consume(reader, bytes.len);

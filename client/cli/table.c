@@ -12,6 +12,12 @@ static bool is_control(const unsigned char *p, const unsigned char *end)
     return *p < 0x20 || *p == 0x7f || (*p == 0xc2 && p + 1 < end && p[1] >= 0x80 && p[1] < 0xa0);
 }
 
+/* Half of a pair: three bytes that JSON may mean and no terminal may see. */
+static bool is_surrogate(const unsigned char *p, const unsigned char *end)
+{
+    return end - p >= 3 && p[0] == 0xed && p[1] >= 0xa0;
+}
+
 struct slice table_clean(struct slice text, struct arena *a)
 {
     const unsigned char *p = (const unsigned char *)text.ptr;
@@ -25,6 +31,10 @@ struct slice table_clean(struct slice text, struct arena *a)
             if (p[i] == 0xc2) {
                 copy[++i] = ' ';
             }
+        } else if (is_surrogate(p + i, end)) {
+            copy = copy != NULL ? copy : arena_str(a, text);
+            memcpy(copy + i, "\xef\xbf\xbd", 3);
+            i += 2;
         }
     }
     return copy != NULL ? slice_make(copy, text.len) : text;

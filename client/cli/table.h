@@ -34,7 +34,8 @@ static inline void table_str(struct table *t, const char *text)
 }
 /* Rows must be full. width 0: as wide as it is; else the last column is cut so that lines fit. */
 void table_write(const struct table *t, bool colour, size_t width, struct buf *out);
-/* Control characters (C0, DEL, C1) become spaces; a copy only where there are some. */
+/* Control characters (C0, DEL, C1) become spaces, half a surrogate pair U+FFFD; a copy only where
+ * there are some. */
 struct slice table_clean(struct slice text, struct arena *a);
 
 #endif

@@ -5,11 +5,19 @@
  * file, never from the configuration itself or a command line.
  *
  *     [objects]
- *     root = /var/lib/stepfleet/objects      # a directory, or:
+ *     # either a directory
+ *     root = /var/lib/stepfleet/objects
+ *     # or a server
  *     endpoint = http://127.0.0.1:9701
  *     region = us-east-1
- *     credentials = /etc/stepfleet/credentials   # aws_access_key_id = ..., aws_secret_access_key =
- * ... */
+ *     credentials = /etc/stepfleet/credentials
+ *
+ * and the credentials file, of which AWS's own tools write the same:
+ *
+ *     [default]
+ *     aws_access_key_id = ...
+ *     aws_secret_access_key = ...
+ */
 #ifndef STEPFLEET_S3_SETTINGS_H
 #define STEPFLEET_S3_SETTINGS_H
 

@@ -87,6 +87,8 @@ void api_moved(struct api *a, uint64_t execution);
 void api_activity_ready(struct api *a, struct ledger_activity *activity);
 /* The ledger's hook that asks for an operation: done in a later turn. */
 void api_call(struct api *a, struct ledger_call *c);
+/* And the one that says nobody waits for it any more. */
+void api_call_gone(struct api *a, struct ledger_call *c);
 /* Its part of api_turn(). */
 void task_calls_turn(struct api *a);
 bool task_calls_wait(const struct api *a); /* another turn is needed at once */
@@ -151,6 +153,8 @@ void describe_stored_or_wait(struct call *c, uint64_t execution, uint64_t seen, 
 struct asl_options definition_options(const struct api *a, bool express);
 /* "", "STANDARD" or "EXPRESS"; false: anything else, and the call has failed. */
 bool machine_type(struct call *c, const char *type, bool *express);
+/* A definition of at most LIMIT_DEFINITION_BYTES; false: refused, as AWS refuses a longer one. */
+bool definition_fits(struct call *c, ProtobufCBinaryData definition);
 /* Most bytes of an input, output or result. */
 size_t payload_bytes(const struct api *a);
 /* Why it cannot be redriven, in AWS's words; NULL: it can. */

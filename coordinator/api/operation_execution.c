@@ -99,12 +99,12 @@ static void reply_start(struct call *c, struct slice arn, int64_t start_ms)
     c->reply(c, &r.base);
 }
 
-/* An execution tells its end to the one task that started it: a second that would wait for it is
- * refused. */
-static bool is_same_start(const struct ledger_start *s, const struct execution_header *h)
+/* A task that would wait for it may, as others do. */
+static bool
+is_same_start(const struct call *c, const struct ledger_start *s, const struct execution_header *h)
 {
-    return s->parent.execution == 0 && h->status == EXECUTION_RUNNING &&
-           slice_eq(h->input.text, s->input);
+    return h->status == EXECUTION_RUNNING && slice_eq(h->input.text, s->input) &&
+           (s->parent.execution == 0 || ledger_can_wait(c->api->ledger));
 }
 
 /* Did this very attempt of a task start it, before a crash took the answer? */
@@ -131,7 +131,7 @@ static void start_again(struct call *c, const struct ledger_start *s, uint64_t i
         return;
     }
     h = ledger_execution_header(c->api->ledger, id);
-    if (h != NULL && (is_same_start(s, h) || is_own_start(c, s, h))) {
+    if (h != NULL && (is_same_start(c, s, h) || is_own_start(c, s, h))) {
         c->started = id;
         reply_start(c, h->arn, h->start_ms);
     } else {
@@ -288,6 +288,17 @@ const char *redrive_refusal(const struct execution_header *h, int64_t now_ms)
     return NULL;
 }
 
+/* Under this token, lately: a repeat may come after the next redrive. */
+static bool was_redriven(const struct execution_header *h, uint64_t token)
+{
+    for (size_t i = 0; token != 0 && i < REDRIVE_TOKENS; i++) {
+        if (h->redrive_tokens[i] == token) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What a client token is remembered by, beside the redrive it made. */
 static uint64_t token_hash(const char *client_token)
 {
@@ -314,7 +325,7 @@ void operation_EXECUTION_REDRIVE(struct call *c)
         c->fail(c, rc, &err);
         return;
     }
-    if (h->redrive_count > 0 && ev.redrive_token != 0 && h->redrive_token == ev.redrive_token) {
+    if (h->redrive_count > 0 && was_redriven(h, ev.redrive_token)) {
         reply_time(c, h->redrive_ms);
         return;
     }

@@ -23,6 +23,18 @@ bool machine_type(struct call *c, const char *type, bool *express)
     return false;
 }
 
+bool definition_fits(struct call *c, ProtobufCBinaryData definition)
+{
+    if (definition.len <= LIMIT_DEFINITION_BYTES) {
+        return true;
+    }
+    call_fail(c, ERR_VALIDATION,
+              "1 validation error detected: Value at 'definition' failed to satisfy constraint: "
+              "Member must have length less than or equal to %d",
+              LIMIT_DEFINITION_BYTES);
+    return false;
+}
+
 static void reply_machine(struct call *c,
                           const struct ledger_machine *m,
                           int64_t time_ms,
@@ -104,7 +116,8 @@ void operation_MACHINE_CREATE(struct call *c)
         call_fail(c, ERR_INVALID_NAME, "Invalid Name: '%.*s'", SLICE_FMT(slice_head(name, 300)));
         return;
     }
-    if (!is_role(c, q->role_arn, q->logging) || !machine_type(c, q->type, &express)) {
+    if (!is_role(c, q->role_arn, q->logging) || !machine_type(c, q->type, &express) ||
+        !definition_fits(c, q->definition)) {
         return;
     }
     m = ledger_machine_find(l, name);
@@ -179,7 +192,8 @@ void operation_MACHINE_UPDATE(struct call *c)
         call_fail(c, ERR_MISSING_PARAMETER,
                   "Either the definition, the role ARN, the LoggingConfiguration, or the "
                   "TracingConfiguration must be specified");
-    } else if (is_role(c, q->role_arn, (ProtobufCBinaryData){0, NULL})) {
+    } else if (is_role(c, q->role_arn, (ProtobufCBinaryData){0, NULL}) &&
+               definition_fits(c, q->definition)) {
         update_definition(c, m, q);
     }
 }

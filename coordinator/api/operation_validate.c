@@ -85,14 +85,7 @@ void operation_MACHINE_VALIDATE(struct call *c)
     enum err_code rc;
 
     if (!machine_type(c, q->type, &express) || !least_severity(c, q->severity, &least) ||
-        !most_results(c, q->max_results, &most)) {
-        return;
-    }
-    if (text.len > LIMIT_DEFINITION_BYTES) {
-        call_fail(c, ERR_VALIDATION,
-                  "1 validation error detected: Value at 'definition' failed to satisfy "
-                  "constraint: Member must have length less than or equal to %d",
-                  LIMIT_DEFINITION_BYTES);
+        !most_results(c, q->max_results, &most) || !definition_fits(c, q->definition)) {
         return;
     }
     options = definition_options(c->api, express);

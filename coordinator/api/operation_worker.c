@@ -336,7 +336,9 @@ static enum err_code report_result(struct call *c,
     struct err err = {.code = OK};
     enum err_code rc;
 
-    if (q->failed) {
+    if (q->failed && q->timed_out) {
+        rc = ledger_task_time_out(l, w, o->token, &err);
+    } else if (q->failed) {
         struct failure f = {message_slice(q->error), message_slice(q->cause)};
 
         rc = ledger_task_fail(l, w, o->token, &f, &err);

@@ -3,8 +3,9 @@
  * (states:startExecution, aws-sdk:sfn:*) is a call like any client's, with parameters and result in
  * AWS's JSON for integrations.
  *
- *   api_call() -> CALLED --a later turn--> an operation has it -> ANSWERED --the turn's end--> the
- *                                                                            ledger's again
+ *   api_call() -> CALLED --a later turn--> an operation has it ----> ANSWERED --the turn's end-->
+ *                    |                                 |                 ^      the ledger's again
+ *                    '------ nobody waits for it any more: given up -----'
  *
  * An operation that answers at once is told to the ledger in the turn that did it: what it did and
  * that it is done are in one batch, so a crash repeats either all of it or nothing. A call that is
@@ -19,6 +20,7 @@ struct task_call {
     struct call call;
     struct list link; /* api.called, api.answered */
     struct ledger_call *asked;
+    bool begun; /* an operation has it */
     const struct aws_row *operation;
     enum aws_style style;
     struct arena arena; /* the answer's */
@@ -123,6 +125,7 @@ static void task_call_fail(struct call *c, enum err_code code, const struct err 
     struct slice id = t->asked->default_name;
 
     if (c->api->stopping && code == ERR_UNAVAILABLE) {
+        t->asked->work = NULL;
         task_call_free(t);
         return;
     }
@@ -154,6 +157,7 @@ void api_call(struct api *a, struct ledger_call *asked)
     struct task_call *t = mem_zalloc(1, sizeof(*t));
 
     t->asked = asked;
+    asked->work = t;
     t->parameters = asked->parameters;
     t->style = slice_eq_str(asked->service, "states") ? AWS_OPTIMIZED : AWS_SDK;
     t->call = (struct call){
@@ -165,6 +169,22 @@ void api_call(struct api *a, struct ledger_call *asked)
     list_push_back(&a->called, &t->link);
 }
 
+void api_call_gone(struct api *a, struct ledger_call *asked)
+{
+    struct task_call *t = asked->work;
+
+    (void)a;
+    if (t == NULL) {
+        return; /* given up as the coordinator stops */
+    }
+    if (!t->begun) {
+        list_remove(&t->link);
+        task_call_answered(t);
+    } else if (t->call.gone != NULL) {
+        t->call.gone(&t->call);
+    }
+}
+
 static void task_call_run(struct task_call *t)
 {
     struct arena *a = ledger_turn_arena(t->call.api->ledger);
@@ -174,6 +194,7 @@ static void task_call_run(struct task_call *t)
     struct err err;
     enum err_code rc;
 
+    t->begun = true;
     action = slice_head(action, slice_find(action, '.')); /* .sync, .waitForTaskToken */
     t->operation = aws_operation(action);
     if (t->operation == NULL) {

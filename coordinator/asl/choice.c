@@ -61,6 +61,20 @@ static int compare_doubles(double x, double y)
     return (x > y) - (x < y);
 }
 
+/* Of the fraction, of which text_parse_time keeps three digits. */
+static int64_t nanoseconds(struct slice time)
+{
+    size_t point = slice_find(time, '.');
+    int64_t ns = 0;
+    int64_t unit = 100000000;
+
+    for (size_t i = point + 1; i < time.len && time.ptr[i] >= '0' && time.ptr[i] <= '9'; i++) {
+        ns += unit * (time.ptr[i] - '0');
+        unit /= 10;
+    }
+    return ns;
+}
+
 /* <0, 0, >0 of two values that fit the type. Integers of any size below 2^63 compare exactly. */
 static int
 compare_values(enum choice_type type, const struct json_node *x, const struct json_node *y)
@@ -82,40 +96,90 @@ compare_values(enum choice_type type, const struct json_node *x, const struct js
     case CHOICE_TIMESTAMP:
         text_parse_time(json_text(x), &ix);
         text_parse_time(json_text(y), &iy);
+        if (ix == iy) { /* to the millisecond */
+            ix = nanoseconds(json_text(x));
+            iy = nanoseconds(json_text(y));
+        }
         break;
     case CHOICE_BOOLEAN: return json_type(x) != json_type(y);
     }
     return (ix > iy) - (ix < iy);
 }
 
-/* '*' is any run of characters, "\*" a star, "\\" a backslash. Greedy with one point to return to:
- * the last star, so the cost is the product of both lengths at worst. */
-static bool matches_wildcard(struct slice pattern, struct slice text)
+static bool is_escape(struct slice pattern, size_t i)
 {
-    size_t p = 0;
-    size_t t = 0;
-    size_t star = SIZE_MAX;
-    size_t star_text = 0;
+    return pattern.ptr[i] == '\\' && i + 1 < pattern.len &&
+           (pattern.ptr[i + 1] == '*' || pattern.ptr[i + 1] == '\\');
+}
 
-    while (t < text.len || p < pattern.len) {
-        bool escaped = p + 1 < pattern.len && pattern.ptr[p] == '\\' &&
-                       (pattern.ptr[p + 1] == '*' || pattern.ptr[p + 1] == '\\');
+/* The pattern up to its next star, which is taken too (*star). "\*" is a star that stands for
+ * itself, "\\" a backslash. */
+static struct slice take_part(struct slice *pattern, bool *star, struct arena *a)
+{
+    struct slice given = *pattern;
+    size_t end = 0;
+    char *part;
+    size_t len = 0;
 
-        if (p < pattern.len && pattern.ptr[p] == '*') {
-            star = ++p;
-            star_text = t;
-        } else if (p < pattern.len && t < text.len &&
-                   pattern.ptr[p + (escaped ? 1 : 0)] == text.ptr[t]) {
-            p += escaped ? 2 : 1;
-            t++;
-        } else if (star != SIZE_MAX && star_text < text.len) {
-            p = star;
-            t = ++star_text;
-        } else {
+    while (end < given.len && given.ptr[end] != '*') {
+        end += is_escape(given, end) ? 2 : 1;
+    }
+    part = arena_alloc(a, end);
+    for (size_t i = 0; i < end; i++) {
+        i += is_escape(given, i) ? 1 : 0;
+        part[len++] = given.ptr[i];
+    }
+    *star = end < given.len;
+    *pattern = slice_from(given, end + 1);
+    return slice_make(part, len);
+}
+
+/* How far `part` has come when the character `c` follows its first `have` ones. */
+static uint32_t part_advance(struct slice part, const uint32_t *border, uint32_t have, char c)
+{
+    while (have > 0 && part.ptr[have] != c) {
+        have = border[have - 1];
+    }
+    return have + (part.ptr[have] == c ? 1 : 0);
+}
+
+/* Move past the first place of `part`; false where there is none. Knuth, Morris and Pratt's way, so
+ * that the time is the sum of both lengths: the engine has one writer. border[i]: of how many
+ * characters up to `i` the part's beginning is made, not counting the whole. */
+static bool skip_past(struct slice *text, struct slice part, struct arena *a)
+{
+    uint32_t *border = ARENA_ARRAY(a, part.len, uint32_t);
+    uint32_t have = 0;
+
+    for (size_t i = 1; i < part.len; i++) {
+        border[i] = part_advance(part, border, border[i - 1], part.ptr[i]);
+    }
+    for (size_t i = 0; i < text->len && have < part.len; i++) {
+        have = part_advance(part, border, have, text->ptr[i]);
+        if (have == part.len) {
+            *text = slice_from(*text, i + 1);
+        }
+    }
+    return have == part.len;
+}
+
+/* '*' is any run of characters. What stands before the first star begins the text, what stands
+ * after the last one ends it, all else is taken where it first comes. */
+static bool matches_wildcard(struct slice pattern, struct slice text, struct arena *a)
+{
+    bool star;
+    struct slice part = take_part(&pattern, &star, a);
+
+    if (!star || !slice_starts_with(text, part)) {
+        return slice_eq(text, part);
+    }
+    text = slice_from(text, part.len);
+    for (part = take_part(&pattern, &star, a); star; part = take_part(&pattern, &star, a)) {
+        if (!skip_past(&text, part, a)) {
             return false;
         }
     }
-    return true;
+    return slice_ends_with(text, part);
 }
 
 static bool is_type(enum choice_relation relation, const struct json_node *v)
@@ -139,8 +203,10 @@ static bool is_type(enum choice_relation relation, const struct json_node *v)
     return false;
 }
 
-static bool
-holds(const struct choice_operator *op, const struct json_node *x, const struct json_node *y)
+static bool holds(const struct choice_operator *op,
+                  const struct json_node *x,
+                  const struct json_node *y,
+                  struct arena *a)
 {
     if (op->relation > CHOICE_MATCHES) {
         return is_type(op->relation, x) == (json_type(y) == JSON_TRUE);
@@ -154,7 +220,7 @@ holds(const struct choice_operator *op, const struct json_node *x, const struct 
     case CHOICE_GT: return compare_values(op->type, x, y) > 0;
     case CHOICE_LE: return compare_values(op->type, x, y) <= 0;
     case CHOICE_GE: return compare_values(op->type, x, y) >= 0;
-    case CHOICE_MATCHES: return matches_wildcard(json_text(y), json_text(x));
+    case CHOICE_MATCHES: return matches_wildcard(json_text(y), json_text(x), a);
     case CHOICE_IS_NULL:
     case CHOICE_IS_PRESENT:
     case CHOICE_IS_NUMERIC:
@@ -182,7 +248,8 @@ static const struct json_node *as_number(const struct json_node *v, struct arena
                : json_integer(a, json_is(v, JSON_TRUE) ? 1 : 0);
 }
 
-/* *out is NULL where the path finds nothing, which is a failure unless it `may_miss`. */
+/* *out is NULL where the path finds nothing, which is a failure unless it `may_miss`. A path that
+ * was given up may have found something. */
 static bool read_operand(const struct asl_path *p,
                          bool may_miss,
                          const struct asl_scope_data *s,
@@ -192,15 +259,20 @@ static bool read_operand(const struct asl_path *p,
     struct path_miss miss;
 
     *out = asl_path_value(p, s, &miss);
-    if (*out == NULL && !may_miss) {
-        why->error = SLICE("States.Runtime");
+    if (*out != NULL || (may_miss && miss.is != PATH_TOO_MUCH)) {
+        return true;
+    }
+    why->error = SLICE("States.Runtime");
+    if (miss.is == PATH_TOO_MUCH) {
+        why->cause = asl_path_miss_text(&miss, s->a);
+    } else {
         why->cause =
             arena_printf(s->a,
                          "Invalid path '%.*s': The choice state's condition path references an "
                          "invalid value.",
                          SLICE_FMT(p->text));
     }
-    return *out != NULL || may_miss;
+    return false;
 }
 
 static bool rule_holds(const struct asl_rule *r,
@@ -223,6 +295,9 @@ parts_hold(const struct asl_rule *r, const struct asl_scope_data *s, bool *yes, 
     return true;
 }
 
+/* Bytes of text that are compared in the time that a path visits a node. */
+enum { BYTES_A_VISIT = 16 };
+
 static bool compare_holds(const struct asl_rule *r,
                           const struct asl_scope_data *s,
                           bool *yes,
@@ -235,7 +310,8 @@ static bool compare_holds(const struct asl_rule *r,
         (r->value_path != NULL && !read_operand(r->value_path, false, s, &y, why))) {
         return false;
     }
-    *yes = holds(r->op, x, r->op->type == CHOICE_NUMERIC ? as_number(y, s->a) : y);
+    *s->visits += (json_text(x).len + json_text(y).len) / BYTES_A_VISIT;
+    *yes = holds(r->op, x, r->op->type == CHOICE_NUMERIC ? as_number(y, s->a) : y, s->a);
     return true;
 }
 
@@ -258,10 +334,14 @@ bool asl_choose(const struct asl_choice *c,
                 size_t *rule,
                 struct failure *why)
 {
+    size_t visits = 0;
+    struct asl_scope_data counted = *s;
+
+    counted.visits = &visits;
     for (size_t i = 0; i < c->rule_count; i++) {
         bool yes = false;
 
-        if (!rule_holds(c->rules[i], s, &yes, why)) {
+        if (!rule_holds(c->rules[i], &counted, &yes, why)) {
             return false;
         }
         if (yes) {

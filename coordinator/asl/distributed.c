@@ -148,7 +148,7 @@ static void parse_reader(const struct parse_at *at)
     action = parse_s3_resource(at, actions);
     parse_template(at, "Parameters", &parameters);
     if (action != RESOURCE_NONE) {
-        parse_arguments(at, action == 0 ? object : bucket, NULL);
+        parse_members(at, parse_arguments_name(at), action == 0 ? object : bucket, NULL);
     }
     if (action == 0) {
         parse_required(at, config);
@@ -195,7 +195,7 @@ static void parse_writer(const struct parse_at *at)
         parse_required(at, resource);
     }
     if (parse_s3_resource(at, actions) != RESOURCE_NONE) {
-        parse_arguments(at, required, NULL);
+        parse_members(at, parse_arguments_name(at), required, NULL);
     }
     parse_template(at, "Parameters", &parameters);
     if (parse_part(at, "WriterConfig", &place, &inner)) {
@@ -221,7 +221,7 @@ static bool is_label(struct slice label)
             return false;
         }
     }
-    return label.len > 0 && text_code_points(label) <= LABEL_CHARS;
+    return label.len > 0;
 }
 
 struct label {
@@ -238,13 +238,18 @@ static void parse_label(const struct parse_at *at)
         return;
     }
     if (!is_label(text)) {
-        parse_error_code(at, "Label", "INVALID_LABEL_NAME", "Invalid Label: '%.*s'",
+        parse_error_code(at, "Label", "INVALID_LABEL_NAME", "Invalid Label name: '%.*s'",
                          SLICE_FMT(text));
+    } else if (text_code_points(text) > LABEL_CHARS) {
+        parse_error_code(at, "Label", "INVALID_LABEL_NAME",
+                         "Invalid Label name: Label '%.*s' exceeds the %d-character limit allowed "
+                         "by the service",
+                         SLICE_FMT(text), LABEL_CHARS);
     }
     HASH_EACH_MATCH(node, &at->p->labels, parse_hash(at->p, text, ASL_NONE))
     {
         if (slice_eq(container_of(node, struct label, node)->text, text)) {
-            parse_error_code(at, "Label", "DUPLICATE_LABEL_NAME", "Duplicate Label: %.*s",
+            parse_error_code(at, "Label", "DUPLICATE_LABEL_NAME", "Duplicate Label name: %.*s",
                              SLICE_FMT(text));
             return;
         }

@@ -26,6 +26,7 @@ struct asl_scope_data {
     const struct asl_variables *variables; /* "$name"; NULL: none */
     uint64_t *seed;                        /* advanced by every use of chance: MathRandom, UUID */
     struct arena *a; /* results and failures; values may also point into inputs */
+    size_t *visits;  /* nodes looked at so far where several paths share a bound; NULL: none yet */
 };
 
 /* All: true, or false with *why set. Causes are the part after AWS's "An error occurred while
@@ -48,7 +49,7 @@ enum asl_uses {
     ASL_USES_CONTEXT = 1,   /* "$$" */
     ASL_USES_VARIABLES = 2, /* "$name" */
     ASL_USES_CHANCE = 4,    /* States.UUID, unseeded MathRandom: it would not give the same again */
-    ASL_USES_INPUT = 8,     /* "$": filters that look at the root count */
+    ASL_USES_INPUT = 8,     /* "$", filters that look at the root, and what failures name it for */
 };
 unsigned asl_template_uses(const struct asl_template *t); /* enum asl_uses; NULL: 0 */
 unsigned asl_path_uses(const struct asl_path *p);         /* the same; NULL: 0 */

@@ -380,11 +380,22 @@ bool parse_element(const struct parse_at *list,
     return json_is(doc, JSON_OBJECT);
 }
 
-void parse_arguments(const struct parse_at *at,
-                     const char *const *required,
-                     const char *const *allowed)
+const char *parse_arguments_name(const struct parse_at *at)
 {
-    const char *field = at->language == ASL_JSONATA ? "Arguments" : "Parameters";
+    return at->language == ASL_JSONATA ? "Arguments" : "Parameters";
+}
+
+/* A template's name, which ends in ".$". */
+static bool is_dynamic(const struct parse_at *at, struct slice name)
+{
+    return at->language == ASL_JSONPATH && slice_ends_with(name, SLICE(".$"));
+}
+
+void parse_members(const struct parse_at *at,
+                   const char *field,
+                   const char *const *required,
+                   const char *const *allowed)
+{
     struct asl_place place = asl_place_member(at->place, slice_str(field));
     struct parse_at inner = parse_inside(at, member(at, field), &place);
     unsigned found = 0;
@@ -394,13 +405,13 @@ void parse_arguments(const struct parse_at *at,
     }
     for (const struct json_node *e = json_first(inner.doc); e != NULL;
          e = json_next(inner.doc, e)) {
-        struct slice key = json_key(inner.doc, e);
-        struct slice name = slice_ends_with(key, SLICE(".$")) ? slice_head(key, key.len - 2) : key;
-        int which = find_word(required, name);
+        struct slice name = json_key(inner.doc, e);
+        bool dynamic = is_dynamic(at, name);
+        int which = find_word(required, dynamic ? slice_head(name, name.len - 2) : name);
 
         found |= which < 0 ? 0 : 1u << which;
-        if (allowed != NULL && find_word(allowed, name) < 0) {
-            parse_error(&inner, NULL, "The field '%.*s' is not supported by Step Functions",
+        if (allowed != NULL && !dynamic && find_word(allowed, name) < 0) {
+            parse_error(&inner, NULL, "The field \"%.*s\" is not supported by Step Functions",
                         SLICE_FMT(name));
         }
     }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See filter.h. */
 #include "coordinator/asl/filter.h"
-#include "coordinator/asl/regex.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
@@ -305,27 +304,58 @@ operand_value(const struct filter_operand *o, struct path_run *run, const struct
     return path_run_from(run, o->path, o->path->root == PATH_CURRENT ? current : run->root, &miss);
 }
 
-/* Jayway compares a number and a string by the number the string spells. */
-static bool loosely_equal(const struct json_node *x, const struct json_node *y)
+/* Bytes of text that are compared in the time that a node is visited. */
+enum { BYTES_A_VISIT = 16 };
+
+/* What it costs to compare all of it. */
+static size_t weight_of(const struct json_node *v)
+{
+    size_t weight = 1 + json_text(v).len / BYTES_A_VISIT;
+
+    for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e)) {
+        weight += weight_of(e);
+    }
+    return weight;
+}
+
+/* Deep equality, which counts like the nodes a path visits. */
+static bool
+fully_equal(struct path_run *run, const struct json_node *x, const struct json_node *y)
+{
+    if (json_type(x) != json_type(y) || json_count(x) != json_count(y)) {
+        return false;
+    }
+    run->visits += weight_of(x);
+    return run->visits <= LIMIT_PATH_VISITS && json_equal(x, y);
+}
+
+/* Jayway compares a number and a string by what stands on the left: as numbers or as texts. */
+static bool
+loosely_equal(struct path_run *run, const struct json_node *x, const struct json_node *y)
 {
     double dx;
     double dy;
 
-    if (json_type(x) == JSON_STRING && json_type(y) == JSON_NUMBER) {
-        return text_parse_double(json_text(x), &dx) && json_double(y, &dy) && dx >= dy && dx <= dy;
-    }
     if (json_type(x) == JSON_NUMBER && json_type(y) == JSON_STRING) {
-        return loosely_equal(y, x);
+        run->visits += json_text(y).len / BYTES_A_VISIT;
+        return text_parse_double(json_text(y), &dy) && json_double(x, &dx) && dx >= dy && dx <= dy;
     }
-    return json_equal(x, y);
+    if (json_type(x) == JSON_STRING && json_type(y) == JSON_NUMBER) {
+        return slice_eq(json_text(x), json_text(y));
+    }
+    return fully_equal(run, x, y);
 }
 
 /* Order is defined between two numbers and between two strings; false for anything else. */
-static bool in_order(const struct json_node *x, const struct json_node *y, enum filter_op op)
+static bool in_order(struct path_run *run,
+                     const struct json_node *x,
+                     const struct json_node *y,
+                     enum filter_op op)
 {
     double dx = 0;
     double dy = 0;
 
+    run->visits += (json_text(x).len + json_text(y).len) / BYTES_A_VISIT;
     if (json_type(x) == JSON_STRING && json_type(y) == JSON_STRING) {
         dx = slice_cmp(json_text(x), json_text(y));
     } else if (!json_double(x, &dx) || !json_double(y, &dy)) {
@@ -355,13 +385,20 @@ static bool in_order(const struct json_node *x, const struct json_node *y, enum 
 static bool is_in(struct path_run *run, const struct json_node *x, const struct json_node *list)
 {
     run->visits += json_count(list);
-    for (const struct json_node *e = json_is(list, JSON_ARRAY) ? json_first(list) : NULL; e != NULL;
+    for (const struct json_node *e = json_is(list, JSON_ARRAY) ? json_first(list) : NULL; e != NULL && run->visits <= LIMIT_PATH_VISITS;
          e = json_next(list, e)) {
-        if (loosely_equal(x, e)) {
+        if (loosely_equal(run, x, e)) {
             return true;
         }
     }
     return false;
+}
+
+/* What a regular expression is put to: a string, the text of a number or boolean; with Jayway all
+ * else, what is not there too, is the empty text. */
+static struct slice subject_text(const struct json_node *v)
+{
+    return json_is_bool(v) ? json_is(v, JSON_TRUE) ? SLICE("true") : SLICE("false") : json_text(v);
 }
 
 static bool matches(const struct path_filter *f,
@@ -369,12 +406,16 @@ static bool matches(const struct path_filter *f,
                     const struct json_node *x,
                     const struct json_node *y)
 {
+    enum { STEPS_A_VISIT = 16 }; /* so that the longest match takes some hundredths of a second */
     const struct regex *re = f->rhs.regex != NULL ? f->rhs.regex : f->lhs.regex;
-    const struct json_node *subject = f->rhs.regex != NULL ? x : y;
+    struct slice text = subject_text(f->rhs.regex != NULL ? x : y);
+    size_t left = run->visits < LIMIT_PATH_VISITS ? LIMIT_PATH_VISITS - run->visits : 0;
+    bool good;
 
-    run->visits += json_text(subject).len;
-    return (json_is(subject, JSON_STRING) || json_is(subject, JSON_NUMBER)) &&
-           regex_matches(re, json_text(subject), run->a);
+    run->room.steps = left * STEPS_A_VISIT;
+    good = regex_matches(re, text, &run->room, run->a);
+    run->visits += run->room.steps == 0 ? left + 1 : left - run->room.steps / STEPS_A_VISIT;
+    return good;
 }
 
 /* Each place tried counts as long as the part, so that this ends early where it goes on for long.
@@ -440,8 +481,8 @@ compare(const struct path_filter *f, struct path_run *run, const struct json_nod
     bool lists = json_is(x, JSON_ARRAY) && json_is(y, JSON_ARRAY);
 
     switch (f->op) {
-    case FILTER_EQ: return both && loosely_equal(x, y);
-    case FILTER_NE: return !(both && loosely_equal(x, y));
+    case FILTER_EQ: return both && loosely_equal(run, x, y);
+    case FILTER_NE: return !(both && loosely_equal(run, x, y));
     case FILTER_IN: return both && is_in(run, x, y);
     case FILTER_NIN: return !(both && is_in(run, x, y));
     case FILTER_MATCH: return matches(f, run, x, y);
@@ -456,7 +497,7 @@ compare(const struct path_filter *f, struct path_run *run, const struct json_nod
     case FILTER_GT:
     case FILTER_GE: break;
     }
-    return both && in_order(x, y, f->op);
+    return both && in_order(run, x, y, f->op);
 }
 
 /* null is not there, as with the Jayway that AWS has; an indefinite path is where it gathers

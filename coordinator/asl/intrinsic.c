@@ -233,7 +233,8 @@ static bool parse_arguments(struct parser *ps, struct asl_intrinsic *f)
     return true;
 }
 
-/* A seeded MathRandom gives the same again. */
+/* A seeded MathRandom gives the same again. A path that finds nothing is told with the input,
+ * whatever its root. */
 static unsigned call_uses(const struct asl_intrinsic *f)
 {
     bool seeded = f->row->function == intrinsic_math_random && f->count == 3;
@@ -242,7 +243,9 @@ static unsigned call_uses(const struct asl_intrinsic *f)
     for (size_t i = 0; i < f->count; i++) {
         const struct argument *arg = &f->arguments[i];
 
-        uses |= arg->is == ARGUMENT_CALL ? arg->call->uses : asl_path_uses(arg->path);
+        uses |= arg->is == ARGUMENT_CALL   ? arg->call->uses
+                : arg->is == ARGUMENT_PATH ? asl_path_uses(arg->path) | ASL_USES_INPUT
+                                           : 0;
     }
     return uses;
 }

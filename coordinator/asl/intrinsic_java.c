@@ -4,19 +4,34 @@
 #include "proto/base/text.h"
 #include "proto/base/utf8.h"
 
-static void write_number(const struct json_node *v, struct buf *out)
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* An integer as it stands, but for -0; a fraction as the double it is, or as `infinity` where it is
+ * too large for one. */
+static void write_number(struct slice number, bool integer, struct slice infinity, struct buf *out)
 {
     char text[TEXT_DOUBLE_BYTES];
     double d = 0;
 
-    json_double(v, &d);
-    if (json_is_integer_text(v)) {
-        buf_put_slice(out, slice_eq_str(json_text(v), "-0") ? SLICE("0") : json_text(v));
+    (void)text_parse_double(number, &d);
+    if (integer) {
+        buf_put_slice(out, slice_eq_str(number, "-0") ? SLICE("0") : number);
     } else if (d - d < 0 || d - d > 0 || d - d != d - d) {
-        buf_put_str(out, d < 0 ? "-Infinity" : "Infinity");
+        buf_put_slice(out, infinity);
     } else {
         buf_put(out, text, text_format_double(d, text));
     }
+}
+
+static void write_value_number(const struct json_node *v, struct buf *out)
+{
+    struct slice text = json_text(v);
+
+    write_number(text, json_is_integer_text(v),
+                 text.ptr[0] == '-' ? SLICE("-Infinity") : SLICE("Infinity"), out);
 }
 
 static void write_container(const struct json_node *v, struct buf *out)
@@ -43,11 +58,56 @@ void java_write(const struct json_node *v, struct buf *out)
     case JSON_NULL: buf_put_str(out, "null"); break;
     case JSON_FALSE: buf_put_str(out, "false"); break;
     case JSON_TRUE: buf_put_str(out, "true"); break;
-    case JSON_NUMBER: write_number(v, out); break;
+    case JSON_NUMBER: write_value_number(v, out); break;
     case JSON_STRING: buf_put_slice(out, json_text(v)); break;
     case JSON_ARRAY:
     case JSON_OBJECT: write_container(v, out); break;
     }
+}
+
+/* Bytes of the string that begins the text, quotes included. */
+static size_t string_bytes(struct slice json)
+{
+    size_t n = 1;
+
+    while (json.ptr[n] != '"') {
+        n += json.ptr[n] == '\\' ? 2 : 1;
+    }
+    return n + 1;
+}
+
+static size_t number_bytes(struct slice json, bool *integer)
+{
+    size_t n = 0;
+
+    *integer = true;
+    while (n < json.len && (json.ptr[n] == '-' || json.ptr[n] == '+' || json.ptr[n] == '.' ||
+                            (json.ptr[n] | 0x20) == 'e' || is_digit(json.ptr[n]))) {
+        *integer = *integer && (json.ptr[n] == '-' || is_digit(json.ptr[n]));
+        n++;
+    }
+    return n;
+}
+
+/* The text there is, but for its numbers: what is neither string nor number has no digits. */
+void java_write_json(const struct json_node *v, struct buf *out)
+{
+    struct buf text = {0};
+    size_t n;
+
+    json_write(v, &text);
+    for (struct slice left = buf_slice(&text); left.len > 0; left = slice_from(left, n)) {
+        bool integer;
+
+        if (left.ptr[0] == '-' || is_digit(left.ptr[0])) {
+            n = number_bytes(left, &integer);
+            write_number(slice_head(left, n), integer, slice_head(left, n), out);
+        } else {
+            n = left.ptr[0] == '"' ? string_bytes(left) : 1;
+            buf_put_slice(out, slice_head(left, n));
+        }
+    }
+    buf_fini(&text);
 }
 
 /* Over UTF-16 code units. */
@@ -119,12 +179,15 @@ static bool containers_equal(const struct json_node *x, const struct json_node *
     const struct json_node *other = json_first(y);
 
     for (const struct json_node *e = json_first(x); e != NULL; e = json_next(x, e)) {
-        const struct json_node *twin = object ? json_member(y, json_key(x, e)) : other;
+        const struct json_node *twin = other;
 
+        if (object && !slice_eq(json_key(x, e), json_key(y, other))) {
+            twin = json_member(y, json_key(x, e));
+        }
         if (twin == NULL || !java_equal(e, twin)) {
             return false;
         }
-        other = object ? NULL : json_next(y, other);
+        other = json_next(y, other);
     }
     return true;
 }

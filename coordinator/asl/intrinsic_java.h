@@ -9,6 +9,8 @@
 
 /* {a=1, b=[x, null]}; strings without quotes. */
 void java_write(const struct json_node *v, struct buf *out);
+/* JSON as Jackson writes it: fractions as doubles, 1.10 as 1.1 and 1e10 as 1.0E10. */
+void java_write_json(const struct json_node *v, struct buf *out);
 uint32_t java_hash(const struct json_node *v);
 bool java_equal(const struct json_node *x, const struct json_node *y);
 /* new Random(seed).nextInt(bound); `bound` is above 0. */

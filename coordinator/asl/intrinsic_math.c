@@ -23,15 +23,12 @@ static bool rounded(const struct intrinsic_call *c, size_t i, int64_t *out)
 {
     double x;
 
-    if (!json_double(c->arguments[i], &x)) {
-        return false;
-    }
-    x += 0.5;
-    if (!(x >= INT32_MIN && x < (double)INT32_MAX + 1)) {
+    if (!json_double(c->arguments[i], &x) || !(x >= INT32_MIN - 0.5 && x < INT32_MAX + 0.5)) {
         return false;
     }
     *out = (int64_t)x;
     *out -= (double)*out > x ? 1 : 0;
+    *out += x - (double)*out >= 0.5 ? 1 : 0; /* x + 0.5 itself might be rounded up to a whole */
     return true;
 }
 

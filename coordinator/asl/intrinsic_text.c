@@ -104,7 +104,10 @@ bool intrinsic_string_to_json(const struct intrinsic_call *c, const struct json_
 
 bool intrinsic_json_to_string(const struct intrinsic_call *c, const struct json_node **out)
 {
-    *out = json_string(c->a, json_print(c->arguments[0], c->a));
+    struct buf text = {0};
+
+    java_write_json(c->arguments[0], &text);
+    *out = json_string(c->a, buf_keep(&text, c->a));
     return true;
 }
 
@@ -139,39 +142,70 @@ static size_t character_bytes(struct slice s)
     return n;
 }
 
-static bool is_one_of(struct slice character, struct slice set)
+static uint32_t code_point(struct slice character)
 {
-    while (set.len > 0) {
-        size_t n = character_bytes(set);
+    return utf8_decode(character.ptr, character.len);
+}
 
-        if (slice_eq(character, slice_head(set, n))) {
-            return true;
+/* The next character, which is taken off the front. */
+static struct slice take_character(struct slice *s)
+{
+    struct slice character = slice_head(*s, character_bytes(*s));
+
+    *s = slice_from(*s, character.len);
+    return character;
+}
+
+/* A bit for each code point up to the highest in the set: a set may be as long as the text. */
+static struct buf bits_of(struct slice set)
+{
+    struct buf bits = {0};
+
+    while (set.len > 0) {
+        uint32_t c = code_point(take_character(&set));
+
+        if (bits.len <= c / 8) {
+            memset(buf_reserve(&bits, c / 8 + 1 - bits.len), 0, c / 8 + 1 - bits.len);
+            bits.len = c / 8 + 1;
         }
-        set = slice_from(set, n);
+        bits.ptr[c / 8] = (char)(bits.ptr[c / 8] | 1 << c % 8);
     }
-    return false;
+    return bits;
+}
+
+static bool has_bit(const struct buf *bits, uint32_t c)
+{
+    return c / 8 < bits->len && ((unsigned char)bits->ptr[c / 8] >> c % 8 & 1) != 0;
 }
 
 /* Every character of the second argument separates; empty pieces are dropped. */
 bool intrinsic_string_split(const struct intrinsic_call *c, const struct json_node **out)
 {
     struct json_builder b = json_build_array(c->a);
-    struct slice text;
-    size_t from = 0;
+    struct slice left;
+    struct slice piece;
+    struct buf bits;
 
     if (!json_is(c->arguments[0], JSON_STRING) || !json_is(c->arguments[1], JSON_STRING)) {
         return false;
     }
-    text = json_text(c->arguments[0]);
-    for (size_t i = 0, n; i <= text.len; i += n) {
-        n = i == text.len ? 1 : character_bytes(slice_from(text, i));
-        if (i == text.len || is_one_of(slice_make(text.ptr + i, n), json_text(c->arguments[1]))) {
-            if (i > from) {
-                json_push(&b, json_string(c->a, slice_make(text.ptr + from, i - from)));
-            }
-            from = i + n;
+    left = json_text(c->arguments[0]);
+    bits = bits_of(json_text(c->arguments[1]));
+    piece = slice_head(left, 0);
+    while (left.len > 0) {
+        struct slice character = take_character(&left);
+
+        if (!has_bit(&bits, code_point(character))) {
+            piece.len += character.len;
+        }
+        if (piece.len > 0 && (left.len == 0 || piece.ptr + piece.len == character.ptr)) {
+            json_push(&b, json_string(c->a, piece));
+        }
+        if (piece.ptr + piece.len <= character.ptr) {
+            piece = slice_head(left, 0);
         }
     }
+    buf_fini(&bits);
     *out = json_built(&b);
     return true;
 }
@@ -220,7 +254,26 @@ static size_t base64_decode(struct slice s, char *out)
     return len;
 }
 
-/* Bytes that are not UTF-8 become U+FFFD each. */
+/* Bytes at the front that are not UTF-8 and that Java's decoder takes as one: a lead with all that
+ * may follow it, whole where it would be a surrogate. */
+static size_t bad_bytes(struct slice s)
+{
+    unsigned char lead = (unsigned char)s.ptr[0];
+    size_t most = lead >= 0xE0 && lead <= 0xF4 ? 3 : 1;
+    unsigned char second = s.len > 1 ? (unsigned char)s.ptr[1] : 0;
+    size_t n = 1;
+
+    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90) ||
+        (lead == 0xF4 && second > 0x8F)) {
+        return 1;
+    }
+    while (n < most && n < s.len && utf8_is_tail(s.ptr[n])) {
+        n++;
+    }
+    return n;
+}
+
+/* Each run of bytes that is not UTF-8 becomes U+FFFD. */
 static struct slice replace_bad(struct slice s, struct arena *a)
 {
     char *text;
@@ -230,10 +283,12 @@ static struct slice replace_bad(struct slice s, struct arena *a)
         return s;
     }
     text = arena_alloc(a, 3 * s.len);
-    for (size_t i = 0, n; i < s.len; i += n == 0 ? 1 : n) {
-        n = utf8_sequence(s.ptr + i, s.ptr + s.len);
+    for (size_t i = 0; i < s.len;) {
+        size_t n = utf8_sequence(s.ptr + i, s.ptr + s.len);
+
         memcpy(text + len, n == 0 ? "\xEF\xBF\xBD" : s.ptr + i, n == 0 ? 3 : n);
         len += n == 0 ? 3 : n;
+        i += n == 0 ? bad_bytes(slice_from(s, i)) : n;
     }
     return slice_make(text, len);
 }

@@ -4,6 +4,10 @@
 #include "coordinator/asl/filter.h"
 #include "proto/base/limits.h"
 
+/* Of all paths of a template or of a Choice state together: a definition may hold many thousands of
+ * them, each of which may look at the whole input. */
+enum { SHARED_VISITS_MAX = 16 * LIMIT_PATH_VISITS };
+
 static const struct json_node *element_at(const struct json_node *array, int64_t index)
 {
     int64_t count = (int64_t)json_count(array);
@@ -147,25 +151,39 @@ static void visit_indices(struct gather *g, const struct path_step *step, const 
     }
 }
 
-/* Bounds count from the end where negative, and are cut to the array. */
-static void visit_slice(struct gather *g, const struct path_step *step, const struct json_node *v)
+static void visit_range(struct gather *g,
+                        const struct path_step *next,
+                        const struct json_node *v,
+                        int64_t from,
+                        int64_t to)
 {
-    int64_t count = (int64_t)json_count(v);
-    int64_t from = step->slice.from < 0 ? step->slice.from + count : step->slice.from;
-    int64_t to = !step->slice.has_to      ? count
-                 : step->slice.to < 0     ? step->slice.to + count
-                 : step->slice.to > count ? count
-                                          : step->slice.to;
     int64_t i = 0;
 
-    if (!json_is(v, JSON_ARRAY)) {
-        return;
-    }
     for (const struct json_node *e = json_first(v); e != NULL && i < to && !g->run->ended;
          e = json_next(v, e), i++) {
         if (i >= from) {
-            visit(g, step + 1, e);
+            visit(g, next, e);
         }
+    }
+}
+
+/* Bounds count from the end where negative. Where both are given Jayway takes the indices from one
+ * to the other as they are written: [1:-1] has none, [-1:1] is the last and the first element. */
+static void visit_slice(struct gather *g, const struct path_step *step, const struct json_node *v)
+{
+    int64_t count = (int64_t)json_count(v);
+    int64_t from = step->slice.has_from ? step->slice.from : 0;
+    int64_t to = step->slice.has_to && step->slice.to < count ? step->slice.to : count;
+    int64_t last = !step->slice.has_from && to < 0 ? to + count : to;
+
+    if (!json_is(v, JSON_ARRAY) || (step->slice.has_to && from >= last)) {
+        return;
+    }
+    if (from < 0) {
+        visit_range(g, step + 1, v, from + count, last < 0 ? last + count : count);
+    }
+    if (from >= 0 || step->slice.has_to) {
+        visit_range(g, step + 1, v, from, last);
     }
 }
 
@@ -279,9 +297,11 @@ unsigned asl_path_uses(const struct asl_path *p)
     static const unsigned uses[] = {[PATH_INPUT] = ASL_USES_INPUT,
                                     [PATH_CURRENT] = 0,
                                     [PATH_CONTEXT] = ASL_USES_CONTEXT,
-                                    [PATH_VARIABLE] = ASL_USES_VARIABLES};
+                                    [PATH_VARIABLE] = ASL_USES_VARIABLES | ASL_USES_INPUT};
 
-    return p == NULL ? 0 : uses[p->root]; /* "$" in a filter is the same root */
+    /* "$" in a filter is the same root. Of a variable that is not there the failure names the
+     * input. */
+    return p == NULL ? 0 : uses[p->root];
 }
 
 const struct json_node *
@@ -289,12 +309,21 @@ asl_path_value(const struct asl_path *p, const struct asl_scope_data *s, struct 
 {
     const struct json_node *doc = root_document(p, s);
     struct path_run run = {.root = doc, .a = s->a};
+    const struct json_node *found;
 
     if (doc == NULL) {
         *miss = (struct path_miss){PATH_NO_ROOT, p, 0, NULL};
         return NULL;
     }
-    return path_run_from(&run, p, doc, miss);
+    if (s->visits != NULL && *s->visits > SHARED_VISITS_MAX) {
+        *miss = (struct path_miss){PATH_TOO_MUCH, p, 0, NULL};
+        return NULL;
+    }
+    found = path_run_from(&run, p, doc, miss);
+    if (s->visits != NULL) {
+        *s->visits += run.visits;
+    }
+    return found;
 }
 
 /* Jayway's way to write a step: ['a'], ['a', 'b'], [0], [*]. */
@@ -368,8 +397,7 @@ struct slice asl_path_miss_text(const struct path_miss *miss, struct arena *a)
     case PATH_NOT_LAST:
         return arena_printf(a, "Multi properties can only be used as path leafs: %.*s",
                             SLICE_FMT(steps_text(p, miss->step + 1, a)));
-    case PATH_TOO_MUCH:
-        return arena_printf(a, "The path visits more than %d nodes", LIMIT_PATH_VISITS);
+    case PATH_TOO_MUCH: return SLICE("The path visits too many nodes");
     case PATH_NO_RESULT:
     case PATH_NO_ELEMENT:
     case PATH_NO_ROOT: break;

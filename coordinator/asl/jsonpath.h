@@ -11,6 +11,7 @@
 #define STEPFLEET_ASL_JSONPATH_H
 
 #include "coordinator/asl/eval.h"
+#include "coordinator/asl/regex.h"
 
 struct path_filter; /* filter.h */
 
@@ -45,6 +46,7 @@ struct path_step {
         struct {
             int64_t from; /* negative: from the end */
             int64_t to;
+            bool has_from;
             bool has_to;
         } slice;
         const struct path_filter *filter;
@@ -62,6 +64,9 @@ struct asl_path {
 
 /* A reference path names one node: no wildcards, unions, slices, filters, "..", functions. */
 enum path_use { PATH_ANY, PATH_REFERENCE };
+
+/* Could this be the name of a variable? */
+bool asl_is_identifier(struct slice name); /* variables.c */
 
 /* Compile; NULL with *why (a sentence without its full stop) where it is not a path. The text must
  * live as long as the path. */
@@ -115,7 +120,8 @@ struct path_run {
     struct arena *a;
     size_t visits;
     size_t depth;
-    bool ended; /* no more is to be gathered, because of */
+    struct regex_room room; /* of the filters' regular expressions */
+    bool ended;             /* no more is to be gathered, because of */
     struct path_miss why;
 };
 const struct json_node *path_run_from(struct path_run *r,

@@ -238,6 +238,7 @@ static bool parse_numbers(struct path_parser *ps, struct steps *l)
     if (path_parser_take(ps, ':')) {
         step = steps_add(l, ps->a, PATH_SLICE);
         step->slice.from = first;
+        step->slice.has_from = present;
         if (!parse_integer(ps, &step->slice.to, &step->slice.has_to)) {
             return false;
         }
@@ -365,7 +366,11 @@ static bool parse_root(struct path_parser *ps, struct asl_path *p)
         return true;
     }
     p->root = PATH_VARIABLE;
-    return ps->depth == 0 || path_parser_fail(ps, "a filter cannot read variables");
+    if (ps->depth > 0) {
+        return path_parser_fail(ps, "a filter cannot read variables");
+    }
+    return asl_is_identifier(p->variable) || path_parser_fail(ps, "'$' must be followed by '.', "
+                                                                  "'[', '$' or a variable's name");
 }
 
 /* What each step yields decides whether the whole is one node. */

@@ -100,6 +100,7 @@ struct asl_task {
     struct slice qualifier; /* after the function's name in the ARN; empty: none */
     struct slice activity;  /* NAME of the activity's ARN */
     struct slice region;    /* of the ARN, empty where it has none */
+    const char *const *allowed; /* parameters it may have, ending in NULL; NULL: any */
     struct asl_seconds timeout;
     struct asl_seconds heartbeat;
     const struct asl_template *credentials; /* NULL: none */

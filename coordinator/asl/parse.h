@@ -24,7 +24,6 @@ enum parse_owner {
     OWNER_BRANCH,
     OWNER_PROCESSOR,
     OWNER_PROCESSOR_CONFIG,
-    OWNER_CREDENTIALS,
     OWNER_RETRIER,
     OWNER_CATCHER,
     OWNER_READER,
@@ -179,11 +178,15 @@ bool parse_element(const struct parse_at *list,
                    const struct json_node *doc,
                    struct asl_place *place,
                    struct parse_at *out);
-/* Parameters (of a JSONata state: Arguments) has all members of `required`, and none but `allowed`
- * (NULL: any), their ".$" left away. */
-void parse_arguments(const struct parse_at *at,
-                     const char *const *required,
-                     const char *const *allowed);
+/* What a service is called with is in "Parameters"; in a JSONata state, in "Arguments". */
+const char *parse_arguments_name(const struct parse_at *at);
+/* The object `field`, if it is none given by an expression, has all members of `required`, with a
+ * template's ".$" or without, and none but `allowed` (NULL: any); other names that end in ".$" are
+ * refused when they are used. */
+void parse_members(const struct parse_at *at,
+                   const char *field,
+                   const char *const *required,
+                   const char *const *allowed);
 
 bool parse_path(const struct parse_at *at, const char *field, const struct asl_path **out);
 bool parse_reference_path(const struct parse_at *at,

@@ -526,12 +526,33 @@ struct threads {
 
 struct matching {
     const struct regex *re;
+    struct regex_room *room;
     uint32_t *mark;
     uint16_t *stack;
     uint32_t round;
     size_t at;
     size_t len;
 };
+
+/* For each state a mark, two places on the stack (and one more) and one in either set. */
+static size_t room_bytes(const struct regex *re)
+{
+    return re->count * (sizeof(uint32_t) + 4 * sizeof(uint16_t)) + sizeof(uint16_t);
+}
+
+static char *room_take(struct regex_room *room, size_t bytes, struct arena *a)
+{
+    if (room->bytes < bytes) {
+        room->memory = arena_grow(a, room->memory, room->bytes, bytes);
+        room->bytes = bytes;
+    }
+    return room->memory;
+}
+
+static void spend(struct regex_room *room, size_t steps)
+{
+    room->steps -= room->steps < steps ? room->steps : steps;
+}
 
 /* Add `pc` and all it reaches without reading a character. */
 static void threads_add(struct matching *m, struct threads *t, uint16_t pc)
@@ -543,6 +564,7 @@ static void threads_add(struct matching *m, struct threads *t, uint16_t pc)
         const struct state *s;
 
         pc = m->stack[--top];
+        spend(m->room, 1);
         if (m->mark[pc] == m->round) {
             continue;
         }
@@ -604,30 +626,40 @@ static bool threads_done(const struct matching *m, const struct threads *t)
     return false;
 }
 
-bool regex_matches(const struct regex *re, struct slice text, struct arena *a)
+bool regex_matches(const struct regex *re,
+                   struct slice text,
+                   struct regex_room *room,
+                   struct arena *a)
 {
+    uint32_t *mark = (uint32_t *)(void *)room_take(room, room_bytes(re), a);
+    uint16_t *places = (uint16_t *)(void *)(mark + re->count);
     struct matching m = {.re = re,
-                         .mark = ARENA_ARRAY(a, re->count, uint32_t),
-                         .stack = ARENA_ARRAY(a, 2 * re->count + 1, uint16_t),
+                         .room = room,
+                         .mark = mark,
+                         .stack = places + 2 * re->count,
                          .round = 1,
                          .len = text.len};
-    struct threads now = {ARENA_ARRAY(a, re->count, uint16_t), 0};
-    struct threads next = {ARENA_ARRAY(a, re->count, uint16_t), 0};
+    struct threads now = {places, 0};
+    struct threads next = {places + re->count, 0};
 
+    memset(mark, 0, re->count * sizeof(*mark));
     threads_add(&m, &now, 0);
-    while (m.at < text.len && now.count > 0) {
+    while (m.at < text.len && now.count > 0 && room->steps > 0) {
         uint32_t c = next_code_point(text, &m.at);
         struct threads swap = now;
 
         m.round++;
         next.count = 0;
         for (size_t i = 0; i < now.count; i++) {
-            if (state_takes(re, &re->program[now.items[i]], c)) {
+            const struct state *s = &re->program[now.items[i]];
+
+            spend(room, s->op == OP_CLASS ? s->set->count : 1);
+            if (state_takes(re, s, c)) {
                 threads_add(&m, &next, (uint16_t)(now.items[i] + 1));
             }
         }
         now = next;
         next = swap;
     }
-    return m.at == text.len && threads_done(&m, &now);
+    return room->steps > 0 && m.at == text.len && threads_done(&m, &now);
 }

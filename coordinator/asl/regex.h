@@ -19,7 +19,17 @@ const struct regex *regex_compile(struct slice pattern,
                                   struct arena *a,
                                   const char **why);
 
-/* Does the whole of `text` match? `a` holds the working sets. */
-bool regex_matches(const struct regex *re, struct slice text, struct arena *a);
+/* What a match works with, kept from one to the next: a filter asks about each of many elements. */
+struct regex_room {
+    char *memory; /* zeroed at first, with its size; grows in the arena given */
+    size_t bytes;
+    size_t steps; /* states and ranges of classes that may yet be tried; 0: it was given up */
+};
+
+/* Does the whole of `text` match? False where room->steps run out. */
+bool regex_matches(const struct regex *re,
+                   struct slice text,
+                   struct regex_room *room,
+                   struct arena *a);
 
 #endif

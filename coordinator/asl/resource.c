@@ -3,6 +3,7 @@
  * itself, or the handler that the configuration binds to an integration. A name nobody carries out
  * does not exist, as with AWS.
  * Source: Amazon States Language, states; recorded refusals of CreateStateMachine. */
+#include "coordinator/asl/eval.h"
 #include "coordinator/asl/parse.h"
 #include "proto/base/text.h"
 
@@ -22,6 +23,30 @@ static const struct integration calls[] = {
 #define CALL(service, action) {SLICE_INIT(service), SLICE_INIT(action), 0},
 #include "coordinator/asl/call.def"
 #undef CALL
+};
+
+/* What integrations are called with, as far as AWS's refusals are known. */
+static const struct parameters {
+    struct slice service;
+    struct slice action;
+    const char *required[3];
+    const char *allowed[7]; /* none: any */
+} parameters[] = {
+    {SLICE_INIT("lambda"),
+     SLICE_INIT("invoke"),
+     {"FunctionName", NULL},
+     {"FunctionName", "Payload", "Qualifier", "InvocationType", "LogType", "ClientContext", NULL}},
+    {SLICE_INIT("states"),
+     SLICE_INIT("startExecution"),
+     {"StateMachineArn", NULL},
+     {"StateMachineArn", "Input", "Name", "TraceHeader", NULL}},
+    {SLICE_INIT("sqs"), SLICE_INIT("sendMessage"), {"QueueUrl", "MessageBody", NULL}, {NULL}},
+    {SLICE_INIT("sns"), SLICE_INIT("publish"), {"Message", NULL}, {NULL}},
+    {SLICE_INIT("events"), SLICE_INIT("putEvents"), {"Entries", NULL}, {NULL}},
+    {SLICE_INIT("dynamodb"), SLICE_INIT("getItem"), {"TableName", "Key", NULL}, {NULL}},
+    {SLICE_INIT("dynamodb"), SLICE_INIT("putItem"), {"TableName", "Item", NULL}, {NULL}},
+    {SLICE_INIT("ecs"), SLICE_INIT("runTask"), {"TaskDefinition", NULL}, {NULL}},
+    {SLICE_INIT("glue"), SLICE_INIT("startJobRun"), {"JobName", NULL}, {NULL}},
 };
 
 enum {
@@ -143,6 +168,44 @@ static bool split_integration(struct slice rest, bool sdk, struct slice *action,
            parse_pattern(slice_from(t->action, action->len), &t->pattern);
 }
 
+static const struct parameters *find_parameters(struct slice service, struct slice action)
+{
+    for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
+        if (slice_eq(parameters[i].service, service) && slice_eq(parameters[i].action, action)) {
+            return &parameters[i];
+        }
+    }
+    return NULL;
+}
+
+/* What an integration of AWS's is called with. What was accepted before stays so. */
+static void check_parameters(const struct parse_at *at, struct slice action, struct asl_task *t)
+{
+    const struct parameters *known = find_parameters(t->service, action);
+    const char *field = parse_arguments_name(at);
+
+    if (known != NULL && known->allowed[0] != NULL) {
+        t->allowed = known->allowed;
+    }
+    if (at->p->options->stored) {
+        return;
+    }
+    if (!parse_has(at, field)) {
+        parse_error(at, "Resource", "%s field is required for resource ARN: %.*s", field,
+                    SLICE_FMT(t->resource));
+    } else if (known != NULL) {
+        parse_members(at, field, known->required, t->allowed);
+    }
+}
+
+/* lambda:invoke names its function in its parameters, as far as the definition says it. */
+static void find_function(const struct parse_at *at, struct asl_task *t)
+{
+    const struct json_node *given = json_member(at->doc, slice_str(parse_arguments_name(at)));
+
+    t->function = asl_function_name(json_text(json_member(given, SLICE("FunctionName"))));
+}
+
 /* What comes after arn:aws:states::: */
 static void
 parse_integration(const struct parse_at *at, struct slice rest, bool express, struct asl_task *t)
@@ -174,6 +237,13 @@ parse_integration(const struct parse_at *at, struct slice rest, bool express, st
     }
     if (!carried && !options->stored && !options->lint) {
         not_recognized(at, t);
+        return;
+    }
+    if (known != NULL || sdk) {
+        check_parameters(at, action, t);
+    }
+    if (carried && t->carrier == ASL_BY_FUNCTION) {
+        find_function(at, t);
     } else if (!carried) {
         t->function =
             arena_printf(&at->p->m->arena, "%.*s:%.*s", SLICE_FMT(t->service), SLICE_FMT(action));

@@ -8,7 +8,7 @@
 static void
 parse_errors(const struct parse_at *at, bool last, const struct slice **out, size_t *count)
 {
-    bool alone = true;
+    struct asl_place place = asl_place_member(at->place, SLICE("ErrorEquals"));
     const struct json_node *list;
     struct slice *names;
     size_t n = 0;
@@ -21,15 +21,15 @@ parse_errors(const struct parse_at *at, bool last, const struct slice **out, siz
     }
     names = ARENA_ARRAY(&at->p->m->arena, json_count(list), struct slice);
     for (const struct json_node *e = json_first(list); e != NULL; e = json_next(list, e), n++) {
+        struct asl_place element = asl_place_element(&place, n);
+        struct parse_at name = parse_inside(at, e, &element);
+
         names[n] = json_text(e);
         if (!json_is(e, JSON_STRING)) {
-            parse_error(at, "ErrorEquals", "Expected value of type [STRING]");
-        } else if (slice_eq_str(names[n], "States.ALL")) {
-            alone = json_count(list) == 1 && last;
+            parse_error(&name, NULL, "Expected value of type [STRING]");
+        } else if (slice_eq_str(names[n], "States.ALL") && (json_count(list) > 1 || !last)) {
+            parse_error(&name, NULL, "States.ALL must appear alone and at end of list");
         }
-    }
-    if (!alone) {
-        parse_error(at, "ErrorEquals", "States.ALL must appear alone and at end of list");
     }
     *out = names;
     *count = n;
@@ -64,11 +64,7 @@ static void parse_retrier(const struct parse_at *at, bool last, struct asl_retri
     parse_integer(at, "IntervalSeconds", 0, LIMIT_TIMEOUT_SECONDS, &r->interval_s);
     parse_integer(at, "MaxAttempts", 0, LIMIT_TIMEOUT_SECONDS, &r->max_attempts);
     parse_backoff(at, &r->backoff_rate);
-    if (parse_integer(at, "MaxDelaySeconds", 1, LIMIT_MAX_DELAY_SECONDS, &r->max_delay_s) &&
-        r->max_delay_s <= r->interval_s) {
-        parse_error(at, "MaxDelaySeconds",
-                    "'MaxDelaySeconds' must be greater than 'IntervalSeconds'");
-    }
+    parse_integer(at, "MaxDelaySeconds", 1, LIMIT_MAX_DELAY_SECONDS, &r->max_delay_s);
     r->jitter_full = parse_word(at, "JitterStrategy", strategies) == 1;
 }
 

@@ -27,10 +27,13 @@ struct parsed_scope parse_scope_in(const struct parse_at *at, const struct asl_s
 static void check_name(const struct parse_at *at, struct slice name)
 {
     if (name.len == 0) {
-        parse_error_code(at, NULL, "INVALID_STATE_NAME", "State name cannot be empty");
+        parse_error_code(at, NULL, "INVALID_STATE_NAME",
+                         "Invalid State name: State name cannot be empty");
     } else if (text_code_points(name) > LIMIT_NAME_CHARS) {
-        parse_error_code(at, NULL, "INVALID_STATE_NAME", "State name is longer than %d characters",
-                         LIMIT_NAME_CHARS);
+        parse_error_code(at, NULL, "INVALID_STATE_NAME",
+                         "Invalid State name: State '%.*s' exceeds the %d-character limit allowed "
+                         "by the service",
+                         SLICE_FMT(name), LIMIT_NAME_CHARS);
     }
     HASH_EACH_MATCH(node, &at->p->names, parse_hash(at->p, name, ASL_NONE))
     {

@@ -19,28 +19,34 @@ static bool gives_text(struct slice call)
     return false;
 }
 
+/* "States.Format(...)" */
+static void parse_text_call(const struct parse_at *at, const char *field, struct asl_string *out)
+{
+    const char *why;
+
+    if (gives_text(out->text)) {
+        out->intrinsic = asl_intrinsic_parse(out->text, &at->p->m->arena, &why);
+    }
+    if (out->intrinsic == NULL) {
+        parse_error(at, field,
+                    "The value for the field '%s' must be a valid JSONPath or a valid intrinsic "
+                    "function call",
+                    field);
+    }
+}
+
 /* "$.x" or "States.Format(...)" */
 static void parse_text_path(const struct parse_at *at, const char *field, struct asl_string *out)
 {
-    const char *why = "that function gives no string";
-
     if (!parse_string(at, field, &out->text)) {
         return;
     }
     if (slice_starts_with(out->text, SLICE("States."))) {
-        if (gives_text(out->text)) {
-            out->intrinsic = asl_intrinsic_parse(out->text, &at->p->m->arena, &why);
-        }
         out->is = ASL_STRING_INTRINSIC;
+        parse_text_call(at, field, out);
     } else {
-        out->path = asl_path_parse(out->text, PATH_REFERENCE, &at->p->m->arena, &why);
         out->is = ASL_STRING_PATH;
-    }
-    if (out->intrinsic == NULL && out->path == NULL) {
-        parse_error(at, field,
-                    "The value for the field '%s' must be a valid JSONPath or a valid intrinsic "
-                    "function call: %s",
-                    field, why);
+        parse_reference_path(at, field, &out->path);
     }
 }
 

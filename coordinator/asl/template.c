@@ -234,6 +234,10 @@ static bool apply_path(const struct asl_template *t,
     if (v == NULL && miss.is == PATH_NO_ELEMENT) {
         v = json_null(); /* AWS: past the end of an array is null here, and only here */
     }
+    if (v == NULL && miss.is == PATH_TOO_MUCH) {
+        *why = (struct failure){SLICE("States.Runtime"), asl_path_miss_text(&miss, s->a)};
+        return false;
+    }
     if (v == NULL) {
         why->error = SLICE("States.Runtime");
         why->cause = arena_printf(s->a,
@@ -278,20 +282,20 @@ static bool apply_parts(const struct asl_template *t,
     return true;
 }
 
-/* Functions make new text of the whole input each time: thousands of them must not fill memory. */
-static bool apply_intrinsic(const struct asl_template *t,
-                            const struct asl_scope_data *s,
-                            size_t held_max,
-                            const struct json_node **out,
-                            struct failure *why)
+/* Functions make new text of the whole input each time and paths gather new arrays of it: thousands
+ * of them must not fill memory. */
+static bool has_room(const struct asl_template *t,
+                     const struct asl_scope_data *s,
+                     size_t held_max,
+                     struct failure *why)
 {
-    if (arena_held_bytes(s->a) > held_max) {
-        why->error = SLICE("States.DataLimitExceeded");
-        why->cause =
-            arena_printf(s->a, "The field '%.*s' makes the payload too large", SLICE_FMT(t->field));
-        return false;
+    if (arena_held_bytes(s->a) <= held_max) {
+        return true;
     }
-    return asl_intrinsic_value(t->intrinsic, s, out, why);
+    why->error = SLICE("States.DataLimitExceeded");
+    why->cause =
+        arena_printf(s->a, "The field '%.*s' makes the payload too large", SLICE_FMT(t->field));
+    return false;
 }
 
 static bool apply(const struct asl_template *t,
@@ -302,8 +306,9 @@ static bool apply(const struct asl_template *t,
 {
     switch (t->is) {
     case TEMPLATE_LITERAL: *out = t->literal; return true;
-    case TEMPLATE_PATH: return apply_path(t, s, out, why);
-    case TEMPLATE_INTRINSIC: return apply_intrinsic(t, s, held_max, out, why);
+    case TEMPLATE_PATH: return has_room(t, s, held_max, why) && apply_path(t, s, out, why);
+    case TEMPLATE_INTRINSIC:
+        return has_room(t, s, held_max, why) && asl_intrinsic_value(t->intrinsic, s, out, why);
     case TEMPLATE_OBJECT:
     case TEMPLATE_ARRAY: break;
     }
@@ -315,5 +320,9 @@ bool asl_apply_template(const struct asl_template *t,
                         const struct json_node **out,
                         struct failure *why)
 {
-    return apply(t, s, arena_held_bytes(s->a) + TEMPLATE_BYTES_MAX, out, why);
+    size_t visits = 0;
+    struct asl_scope_data counted = *s;
+
+    counted.visits = &visits;
+    return apply(t, &counted, arena_held_bytes(s->a) + TEMPLATE_BYTES_MAX, out, why);
 }

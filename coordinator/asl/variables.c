@@ -4,6 +4,7 @@
  * inner one can neither set nor have a variable of its own of that name. What the Parallel or Map
  * around it assigns does not count: that happens when the inner scope is gone, and AWS takes it.
  * Source: Amazon States Language, variables. */
+#include "coordinator/asl/jsonpath.h"
 #include "coordinator/asl/parse.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
@@ -50,7 +51,7 @@ static uint32_t next_code_point(struct slice s, size_t *i)
     return c;
 }
 
-static bool is_identifier(struct slice name)
+bool asl_is_identifier(struct slice name)
 {
     for (size_t i = 0; i < name.len;) {
         bool first = i == 0;
@@ -68,7 +69,7 @@ static bool check_variable(const struct parse_at *at, struct slice name)
     if (slice_eq_str(name, "states")) {
         parse_error_code(at, "Assign", "RESERVED_VARIABLE_NAME",
                          "Cannot assign to reserved variable '$states'.");
-    } else if (!is_identifier(name)) {
+    } else if (!asl_is_identifier(name)) {
         parse_error_code(
             at, "Assign", "INVALID_VARIABLE_NAME",
             "Invalid variable name '%.*s': the variable name contains invalid characters.",

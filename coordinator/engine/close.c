@@ -155,9 +155,10 @@ enum step_status close_deadline(struct turn *t)
     return STEP_DONE;
 }
 
-/* A task is scheduled again in its state, branches and iterations that failed go on in theirs, any
- * other state is entered again. Counters of retries start anew, attempts do not. */
-void close_revive(struct turn *t, struct frame *f, uint64_t redriven, bool all)
+/* A state that can retry begins its work again as a retry would, branches and iterations that
+ * failed go on in theirs, any other state is entered again. Counters of retries start anew,
+ * attempts do not. */
+void close_revive(struct turn *t, struct frame *f, uint64_t redriven)
 {
     f->last_event = redriven;
     f->retry_count = 0;
@@ -166,11 +167,11 @@ void close_revive(struct turn *t, struct frame *f, uint64_t redriven, bool all)
     variables_resume(t, f);
     t->h->open_frames++;
     if (f->child_count > 0) {
-        join_revive(t, f, redriven, all);
+        join_revive(t, f, redriven);
         return;
     }
     frame_move(f, FRAME_RUN);
-    if (frame_state(t, f)->kind == ASL_TASK && f->entered_event != 0) {
+    if (f->entered_event != 0 && engine_can_retry(frame_state(t, f)->kind)) {
         engine_kind_of(t, f)->resume(t, f);
     } else {
         turn_queue(t, f);
@@ -185,7 +186,9 @@ static void reopen(struct turn *t)
     h->stop_ms = 0;
     h->redrive_count++;
     h->redrive_ms = t->ev->now_ms;
-    h->redrive_token = t->ev->redrive_token;
+    memmove(&h->redrive_tokens[1], &h->redrive_tokens[0],
+            sizeof(h->redrive_tokens) - sizeof(h->redrive_tokens[0]));
+    h->redrive_tokens[0] = t->ev->redrive_token;
     h->deadline_ms = deadline_from(t, t->ev->now_ms);
     h->error = (struct slice){0};
     h->cause = (struct slice){0};
@@ -194,8 +197,6 @@ static void reopen(struct turn *t)
 enum step_status close_redrive(struct turn *t)
 {
     struct execution_header *h = t->h;
-    /* Too much data: the same results would be too much again, so all is done anew. */
-    bool all = slice_eq(h->error, SLICE("States.DataLimitExceeded"));
     struct history_event *e;
     struct frame *top;
 
@@ -209,7 +210,10 @@ enum step_status close_redrive(struct turn *t)
     }
     e = turn_record_end(t, h->next_event - 1, HISTORY_EXECUTION_REDRIVEN);
     e->retry_count = h->redrive_count + 1;
+    if (slice_eq(h->error, SLICE("States.DataLimitExceeded"))) {
+        join_drop(t, top); /* the same results would be too much again: all is done anew */
+    }
     reopen(t);
-    close_revive(t, top, e->id, all);
+    close_revive(t, top, e->id);
     return STEP_DONE;
 }

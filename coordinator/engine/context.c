@@ -39,7 +39,7 @@ execution_node(const struct execution_header *h, const struct json_node *input, 
     return json_built(&b);
 }
 
-static bool can_retry(enum asl_kind kind)
+bool engine_can_retry(enum asl_kind kind)
 {
     return kind == ASL_TASK || kind == ASL_PARALLEL || kind == ASL_MAP;
 }
@@ -82,7 +82,7 @@ const struct json_node *context_build(const struct execution_header *h,
     json_put(&machine, SLICE("Name"), json_string(a, h->machine_name));
     json_put(&s, SLICE("Name"), json_string(a, state->name));
     json_put(&s, SLICE("EnteredTime"), time_node(f->entered_ms, a));
-    if (can_retry(state->kind)) {
+    if (engine_can_retry(state->kind)) {
         json_put(&s, SLICE("RetryCount"), json_integer(a, f->retry_count));
     }
     json_put(&b, SLICE("Execution"), execution_node(h, execution_input, a));

@@ -75,6 +75,8 @@ struct parent_task {
     uint64_t entered_event;
 };
 
+enum { REDRIVE_TOKENS = 8 };
+
 struct execution_header {
     const struct engine_rules *rules; /* NULL: the strict mode, an empty key */
     uint64_t account;                 /* AWS account number: the namespace */
@@ -95,7 +97,8 @@ struct execution_header {
     int64_t deadline_ms; /* TimeoutSeconds, Express' five minutes; 0: none */
     uint32_t redrive_count;
     int64_t redrive_ms;     /* 0: never */
-    uint64_t redrive_token; /* hash of the last redrive's client token; 0: it had none */
+    uint64_t redrive_tokens[REDRIVE_TOKENS]; /* hashes of the client tokens of the last redrives, the
+                                                latest first; 0: it had none */
     struct parent_task parent;
     uint64_t map_run;        /* 0: none (its place) */
     uint64_t variable_bytes; /* of the variables that open frames have */
@@ -191,6 +194,7 @@ struct frame {
     int64_t granted_ms;   /* LEASED, COMMITTING, TOKEN, CHILD: when its work began */
     struct token token;
     struct slice worker;       /* name of the worker that holds it */
+    uint32_t holder;           /* which process of that name; 0: not known */
     struct task_output output; /* upload open: to be completed or aborted before the next grant */
     struct task_answer answer;
     uint64_t child;                   /* CHILD: the execution it waits for */
@@ -258,7 +262,8 @@ struct history_event {
     int64_t heartbeat_s;
     struct slice error; /* ptr NULL: absent */
     struct slice cause;
-    uint64_t index;      /* Map: iteration; length (its place) */
+    uint64_t index; /* Map: iteration; length (its place). *Scheduled that uses the context: when
+                       the execution had been redriven */
     struct slice worker; /* *Started: ours, not in AWS's rendering */
 };
 
@@ -266,7 +271,7 @@ struct history_event {
 
 enum engine_event_kind {
     ENGINE_START,           /* header made by the caller: ids, names, input; frame 0 is made here */
-    ENGINE_TASK_GRANTED,    /* frame attempt token worker */
+    ENGINE_TASK_GRANTED,    /* frame attempt token worker holder */
     ENGINE_TASK_RETURNED,   /* frame token: not begun, handed back: READY again, no retry spent */
     ENGINE_TASK_UPLOAD,     /* frame token output: its upload exists */
     ENGINE_TASK_INTENT,     /* frame token parts result: the decision to complete */
@@ -295,6 +300,7 @@ struct engine_event {
     uint32_t frame;
     struct token token;
     struct slice worker;
+    uint32_t holder;           /* GRANTED */
     struct task_output output; /* UPLOAD: bucket, key, upload_id, mark; INTENT: parts, result */
     struct slice result;       /* any JSON text; checked here */
     struct slice log; /* TASK_SUCCEEDED: the end of the handler's log, where it was asked for */

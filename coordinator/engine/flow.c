@@ -283,6 +283,14 @@ struct failure failure_cut(struct turn *t, struct failure why)
                             cut(t, why.cause, LIMIT_CAUSE_BYTES)};
 }
 
+/* Only states with scopes inside have an event of their own for it. */
+static void record_failed(struct turn *t, struct frame *f)
+{
+    if (f->status == FRAME_JOIN) {
+        (void)turn_record(t, f, engine_kind_of(t, f)->failed);
+    }
+}
+
 void flow_failed(struct turn *t, struct frame *f, struct failure why, unsigned kinds_of)
 {
     why = failure_cut(t, why);
@@ -293,13 +301,18 @@ void flow_failed(struct turn *t, struct frame *f, struct failure why, unsigned k
     if (retry_take(t, f, why, kinds_of)) {
         return;
     }
-    if (f->status == FRAME_JOIN) {
-        (void)turn_record(t, f, engine_kind_of(t, f)->failed);
+    record_failed(t, f);
+    switch (catch_take(t, f, &why, kinds_of)) {
+    case CATCH_NONE: break;
+    case CATCH_TAKEN: return;
+    case CATCH_FAILED: /* the state fails anew, and no more in the way it did */
+        kinds_of = 0;
+        why = failure_cut(t, why);
+        if (!failure_is_runtime(why)) {
+            record_failed(t, f);
+        }
+        break;
     }
-    if (catch_take(t, f, &why, kinds_of)) {
-        return;
-    }
-    why = failure_cut(t, why);
     if (f->parent == ASL_NONE || failure_is_runtime(why)) {
         close_failed(t, f, why);
     } else {

@@ -289,6 +289,7 @@ static enum err_code put_scheduled(struct render *r, bool integration)
     enum err_code rc = OK;
 
     header.redrive_count = r->ev->redrives;
+    header.redrive_ms = (int64_t)r->ev->index;
     if (r->data || integration || task_of(r)->credentials != NULL) {
         rc = remake(r, &t, &call);
         if (rc != OK) {

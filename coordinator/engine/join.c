@@ -243,6 +243,7 @@ void join_child_failed(struct turn *t, struct frame *f, struct failure why, unsi
     record_due(t, parent);
     if (is_map(t, parent)) {
         record_iteration(t, parent, f, f->last_event, HISTORY_MAP_ITERATION_FAILED);
+        kinds &= ~(unsigned)ASL_FAILED_BRANCH; /* a branch inside failed, none of this state */
     } else {
         kinds |= ASL_FAILED_BRANCH;
     }
@@ -305,14 +306,8 @@ static void reopen_children(struct turn *t, struct frame *f)
     }
 }
 
-void join_revive(struct turn *t, struct frame *f, uint64_t redriven, bool all)
+void join_revive(struct turn *t, struct frame *f, uint64_t redriven)
 {
-    if (all) {
-        join_drop(t, f);
-        frame_move(f, FRAME_RUN);
-        turn_queue(t, f);
-        return;
-    }
     frame_move(f, FRAME_JOIN);
     reopen_children(t, f);
     if (f->child_open == 0 && f->child_next == f->child_count) {
@@ -324,7 +319,7 @@ void join_revive(struct turn *t, struct frame *f, uint64_t redriven, bool all)
         const struct frame *child = turn_peek(t, f->first_child + i);
 
         if (child != NULL && child->status == FRAME_FAILED) {
-            close_revive(t, turn_frame(t, child->id), redriven, all);
+            close_revive(t, turn_frame(t, child->id), redriven);
         }
     }
     if (f->status == FRAME_JOIN) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Retry and Catch. The first retrier that names the error decides, each with its own counter; past
- * its attempts the catchers are asked. Waiting for a retry leaves no trace in history.
+ * its attempts the catchers are asked. Waiting for a retry leaves no trace in history. Where the
+ * catcher itself fails, that is the state's failure now, for the scope around it to deal with.
  * Source: Amazon States Language, error handling. */
 #include "coordinator/engine/step.h"
 
@@ -136,7 +137,7 @@ static bool go_to_catcher(struct turn *t,
     return true;
 }
 
-bool catch_take(struct turn *t, struct frame *f, struct failure *why, unsigned kinds)
+enum catch_outcome catch_take(struct turn *t, struct frame *f, struct failure *why, unsigned kinds)
 {
     const struct asl_state *st = frame_state(t, f);
 
@@ -146,8 +147,8 @@ bool catch_take(struct turn *t, struct frame *f, struct failure *why, unsigned k
         if (asl_error_matches(c->errors, c->error_count, why->error, kinds)) {
             struct value error = value_of_node(error_output(t, *why, kinds));
 
-            return go_to_catcher(t, f, c, &error, why);
+            return go_to_catcher(t, f, c, &error, why) ? CATCH_TAKEN : CATCH_FAILED;
         }
     }
-    return false;
+    return CATCH_NONE;
 }

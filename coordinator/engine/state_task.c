@@ -74,6 +74,7 @@ static void record_scheduled(struct turn *t, struct frame *f, const struct reads
         e->item = f->item;
         e->item_index = f->item_index;
         e->redrives = t->h->redrive_count;
+        e->index = (uint64_t)t->h->redrive_ms;
         e->frame = f->id;
         e->attempt = f->attempt;
         e->entered_event = f->entered_event;

@@ -170,6 +170,9 @@ const struct json_node *context_build(const struct execution_header *h,
                                       const struct json_node *item,
                                       struct arena *a);
 
+/* Has the kind a Retry, and with it the context's State.RetryCount? */
+bool engine_can_retry(enum asl_kind kind);
+
 /* One execution's chance is fixed at its start; each use draws from it under its own name, so that
  * reading history again gives the same. */
 enum chance {
@@ -290,8 +293,8 @@ void join_stop(struct turn *t, struct frame *f);
 void join_drop(struct turn *t, struct frame *f);
 /* Open frames below, and the frame itself: ended. */
 void join_end_tree(struct turn *t, struct frame *f);
-/* After a redrive: failed children run again, or with `all` the whole state does. */
-void join_revive(struct turn *t, struct frame *f, uint64_t redriven, bool all);
+/* After a redrive: failed children run again. */
+void join_revive(struct turn *t, struct frame *f, uint64_t redriven);
 
 /* ---- retry.c ---- */
 
@@ -299,9 +302,12 @@ enum { FAILED_BY_TOKEN = 8 }; /* beside enum asl_failure_kind: what is absent is
 
 /* True: a retrier took it and the frame waits for its timer. */
 bool retry_take(struct turn *t, struct frame *f, struct failure why, unsigned kinds);
-/* True: a catcher took it and the frame is about to enter the catcher's state. A failure of the
- * catcher's own takes the place of *why. */
-bool catch_take(struct turn *t, struct frame *f, struct failure *why, unsigned kinds);
+enum catch_outcome {
+    CATCH_NONE,   /* no catcher names the error */
+    CATCH_TAKEN,  /* the frame is about to enter the catcher's state */
+    CATCH_FAILED, /* the catcher itself failed, of *why now; no other is asked */
+};
+enum catch_outcome catch_take(struct turn *t, struct frame *f, struct failure *why, unsigned kinds);
 /* Backoff of the nth retry (from 1), before jitter. */
 int64_t retry_delay_ms(const struct asl_retrier *r, uint32_t n);
 
@@ -317,8 +323,8 @@ void close_full(struct turn *t);
 enum step_status close_stop(struct turn *t);
 enum step_status close_deadline(struct turn *t);
 enum step_status close_redrive(struct turn *t);
-/* Go on where the frame failed; with `all`, its children from the beginning. */
-void close_revive(struct turn *t, struct frame *f, uint64_t redriven, bool all);
+/* Go on where the frame failed. */
+void close_revive(struct turn *t, struct frame *f, uint64_t redriven);
 
 struct task_call;
 

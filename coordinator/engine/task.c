@@ -142,6 +142,32 @@ static bool invoke_call(struct turn *t, struct task_call *out, struct failure *w
     return invoke_options(t, out, why);
 }
 
+/* Names that only their values' paths hid when the definition was created. */
+static bool
+check_names(struct turn *t, const struct asl_state *st, struct task_call *call, struct failure *why)
+{
+    bool checked = st->parameters != NULL && st->task.allowed != NULL;
+    const struct json_node *p = checked ? value_node(t, &call->parameters) : NULL;
+
+    for (const struct json_node *e = json_first(p); e != NULL; e = json_next(p, e)) {
+        const char *const *known = st->task.allowed;
+
+        while (*known != NULL && !slice_eq_str(json_key(p, e), *known)) {
+            known++;
+        }
+        if (*known == NULL) {
+            return unusable(
+                t, &call->parameters,
+                arena_str(t->a, arena_printf(t->a,
+                                             "The field \"%.*s\" is not supported by Step "
+                                             "Functions",
+                                             SLICE_FMT(json_key(p, e)))),
+                why);
+        }
+    }
+    return true;
+}
+
 bool task_call(struct turn *t,
                const struct frame *f,
                uint64_t seed,
@@ -159,7 +185,8 @@ bool task_call(struct turn *t,
     if ((st->parameters != NULL &&
          !flow_template(t, f, st->parameters, seed, &out->effective, &out->parameters, why)) ||
         (task->credentials != NULL &&
-         !flow_template(t, f, task->credentials, seed, &out->effective, &out->credentials, why))) {
+         !flow_template(t, f, task->credentials, seed, &out->effective, &out->credentials, why)) ||
+        !check_names(t, st, out, why)) {
         return false;
     }
     if (task_is_invoke(task)) {

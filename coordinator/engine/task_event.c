@@ -104,6 +104,7 @@ static enum step_status granted(struct turn *t, struct frame *f)
     frame_move(f, FRAME_LEASED);
     f->token = t->ev->token;
     f->worker = arena_copy(t->a, t->ev->worker);
+    f->holder = t->ev->holder;
     f->granted_ms = t->ev->now_ms;
     task_record_started(t, f);
     return STEP_DONE;

@@ -45,6 +45,7 @@ void frame_drop_lease(struct frame *f)
 {
     f->token = (struct token){0};
     f->worker = (struct slice){0};
+    f->holder = 0;
     f->granted_ms = 0;
     f->child = 0;
     f->answer = (struct task_answer){0};

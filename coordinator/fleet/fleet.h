@@ -78,7 +78,14 @@ struct fleet_task {
     struct heap_node orphan; /* absent: when its worker counts as lost */
     int64_t sent_mono_ms;    /* when its grant was last handed to a reply; long ago: restored */
     bool cancel;             /* the worker has yet to be told to drop it */
+    uint32_t holder;         /* to be restored: fleet_holder() of its worker; 0: not known */
 };
+
+/* Which process of a name: short, since it is kept with each grant; never 0. */
+static inline uint32_t fleet_holder(uint64_t instance)
+{
+    return (uint32_t)(instance ^ (instance >> 32)) | 1;
+}
 
 /**
  * A task is ready. Where a worker that offers the function has a free slot and can carry it, it is
@@ -98,7 +105,8 @@ struct fleet_worker *fleet_task_ready(struct fleet *f,
  * Call until NULL whenever the worker can carry. */
 struct fleet_task *fleet_task_next(struct fleet *f, struct fleet_worker *w, struct fleet_now now);
 /* A lease of before a restart: it is held under its old token by a worker of that name, which gets
- * one full interval to say hello again; then it is lost. */
+ * one full interval to say hello again; then it is lost. So it is if another process of the name
+ * (`t->holder`) comes: the one that had it is gone, and nothing is run twice. */
 void fleet_task_restore(struct fleet *f,
                         struct fleet_task *t,
                         struct slice function,

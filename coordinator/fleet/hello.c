@@ -186,7 +186,7 @@ enum err_code fleet_worker_hello(struct fleet *f,
             fleet_worker_remove(f, old, lost);
         }
         hash_insert(&f->workers_by_name, &w->by_name, hash_bytes(w->name, 0));
-        fleet_lease_adopt(f, w);
+        fleet_lease_adopt(f, w, lost);
     }
     hello_unclaim(f, offers, h->offer_count);
     *out = w;

@@ -94,8 +94,9 @@ void fleet_lease_attach(struct fleet_worker *w, struct fleet_offered *o, struct 
 void fleet_lease_await(struct fleet *f, struct slice name, struct fleet_task *t, int64_t mono_ms);
 /* Nobody holds it any more. */
 void fleet_lease_detach(struct fleet *f, struct fleet_task *t);
-/* The worker of that name has come: the leases become its own, by the claims of its offers. */
-void fleet_lease_adopt(struct fleet *f, struct fleet_worker *w);
+/* The worker of that name has come: the leases become its own, by the claims of its offers. Those
+ * of another process go to the end of `lost`, held by nobody. */
+void fleet_lease_adopt(struct fleet *f, struct fleet_worker *w, struct list *lost);
 /* The worker is about to be freed: its leases, held by nobody now, go to the end of `lost`. */
 void fleet_lease_lose(struct fleet_worker *w, struct list *lost);
 

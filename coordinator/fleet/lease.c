@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who holds a leased task. A worker: the task takes one of its slots, and one of its offer of the
  * function. After a restart, a name: the worker of that name gets lease_ms to say hello, and then
- * has them as its own, whatever process it is; the tokens it says it holds tell the rest. Or
- * nobody: the worker is lost, and the caller is about to end the task. */
+ * has them as its own where it is the process that had them; the tokens it says it holds tell the
+ * rest. Or nobody: the worker is lost, and the caller is about to end the task. */
 #include "coordinator/fleet/internal.h"
 
 #include <assert.h>
@@ -90,7 +90,7 @@ void fleet_lease_detach(struct fleet *f, struct fleet_task *t)
     t->offered = NULL;
 }
 
-void fleet_lease_adopt(struct fleet *f, struct fleet_worker *w)
+void fleet_lease_adopt(struct fleet *f, struct fleet_worker *w, struct list *lost)
 {
     const struct fleet_absent *absent;
 
@@ -98,7 +98,11 @@ void fleet_lease_adopt(struct fleet *f, struct fleet_worker *w)
         struct fleet_task *t = container_of(absent->leases.next, struct fleet_task, link);
 
         absent_leave(f, t);
-        fleet_lease_attach(w, t->function->claim, t);
+        if (t->holder != 0 && t->holder != fleet_holder(w->instance)) {
+            list_push_back(lost, &t->link);
+        } else {
+            fleet_lease_attach(w, t->function->claim, t);
+        }
     }
 }
 

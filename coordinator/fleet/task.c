@@ -182,7 +182,8 @@ void fleet_task_restore(struct fleet *f,
                         struct fleet_now now)
 {
     int64_t now_ms = fleet_clock_wall(f, now);
-    int64_t ago_ms = now.wall_ms - granted_wall_ms;
+    int64_t since_ms = now.wall_ms - granted_wall_ms;
+    int64_t ago_ms = since_ms > 0 ? since_ms : 0; /* the clock may have been put back since */
     struct fleet_worker *w = fleet_worker_find_name(f, worker_name);
 
     assert(t->status == FLEET_TASK_NONE && fleet_task_find(f, token) == NULL);

@@ -117,6 +117,17 @@ struct hot_block *block_new(size_t bytes)
     return mem_alloc(sizeof(struct hot_block) + bytes);
 }
 
+struct slice block_put(char **at, struct slice s)
+{
+    char *to = *at;
+
+    if (s.len != 0) {
+        memcpy(to, s.ptr, s.len);
+    }
+    *at += s.len;
+    return slice_make(to, s.len);
+}
+
 void block_drop(struct ledger *l, struct hot_block *block)
 {
     if (block != NULL) {

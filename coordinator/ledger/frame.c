@@ -57,6 +57,7 @@ struct hot_frame *hot_frame_get(struct ledger *l, struct hot *h, uint32_t id)
     list_init(&hf->runnable);
     list_init(&hf->mail);
     list_init(&hf->queue);
+    list_init(&hf->calling);
     list_init(&hf->commits);
     list_push_back(&h->frames, &hf->of_hot);
     hash_insert(&l->frames, &hf->by_id, frame_hash(h->h.id, id));
@@ -205,19 +206,13 @@ static size_t block_bytes(struct frame *f)
 /* `len` bytes copied to *at, which moves on. */
 static void *put(char **at, const void *bytes, size_t len)
 {
-    char *to = *at;
-
-    if (len != 0) {
-        memcpy(to, bytes, len);
-    }
-    *at += len;
-    return to;
+    return (void *)(uintptr_t)block_put(at, slice_make(bytes, len)).ptr;
 }
 
 static void put_text(char **at, struct slice *s)
 {
     if (s->ptr != NULL) {
-        s->ptr = put(at, s->ptr, s->len);
+        *s = block_put(at, *s);
     }
 }
 
@@ -303,6 +298,9 @@ void hot_frame_take(struct ledger *l, struct hot_frame *hf, const struct frame *
     if (nf.status != FRAME_READY) {
         activity_leave(l, hf);
     }
+    if (nf.status != FRAME_CALL) {
+        call_leave(l, hf);
+    }
 }
 
 void hot_frame_time(struct ledger *l, struct hot_frame *hf)
@@ -336,6 +334,7 @@ void hot_frame_drop(struct ledger *l, struct hot_frame *hf)
     fleet_task_end(l->fleet, &hf->task);
     fleet_timer_clear(l->fleet, &hf->timer);
     activity_leave(l, hf);
+    call_leave(l, hf);
     list_remove(&hf->mail);
     list_remove(&hf->runnable);
     list_remove(&hf->of_hot);

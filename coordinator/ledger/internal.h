@@ -57,7 +57,9 @@ struct hot_frame {
     uint64_t order_turn;
     struct ledger_activity *activity; /* in whose queue it stands */
     struct list queue;
-    bool held; /* READY, but the upload before is neither completed nor aborted */
+    struct list calling;      /* among those whose calls are to be made */
+    struct ledger_call *call; /* the one that is out; NULL: none */
+    bool held;                /* READY, but the upload before is neither completed nor aborted */
     struct object_request *object; /* on its way to the object store; NULL: none */
     struct list commits;           /* ledger_commit: who waits for the completion */
     uint64_t bytes_in;
@@ -107,6 +109,12 @@ struct notice {
     struct parent_task task;
 };
 
+/* A task that waits for an execution it did not start. */
+struct waiter {
+    uint64_t child;
+    struct parent_task task;
+};
+
 enum { TOKEN_KEY_BYTES = 32 };
 
 struct ledger {
@@ -115,6 +123,7 @@ struct ledger {
     struct store *store;
     struct fleet *fleet;
     struct fleet_now now;
+    struct fleet_now slew; /* when the system's clock was last not behind ours */
     uint64_t epoch;
     uint64_t seed;
     uint64_t turn;
@@ -140,13 +149,17 @@ struct ledger {
     struct hash activities;       /* ledger_activity.by_name */
     struct list activities_ready; /* ledger_activity.link: a task came since they were told */
     size_t activities_deleted;    /* among `activities`: their tasks wait yet */
-    struct list calls;            /* ledger_call.link: to be carried out */
-    struct list calls_out;        /* and those the shell has */
+    struct list calls;            /* hot_frame.calling: to be carried out */
+    struct list calls_out;        /* ledger_call.link: those the shell has */
+    struct list calls_gone;       /* likewise, and it is not told yet that nobody waits for them */
     struct notice *notices;       /* to be told, in this order */
     size_t notice_count;
     size_t notice_cap;
     unsigned notices_left; /* this turn may tell so many more */
     bool notices_kept;     /* there is a META row of them */
+    struct waiter *waiters;
+    size_t waiter_count;
+    size_t waiter_cap;
 
     struct hash hot_by_id;
     struct hash hot_by_name;
@@ -196,6 +209,8 @@ void doc_unread(struct ledger *l, struct hot_doc *doc);
 /* Replace the document at `slot`, which owns a ref, by `doc`, and have `d` point at it. */
 void doc_set(struct ledger *l, struct hot_doc **slot, struct doc *d, struct hot_doc *doc);
 struct hot_block *block_new(size_t bytes);
+/* A copy at *at, which moves on behind it. */
+struct slice block_put(char **at, struct slice s);
 void block_drop(struct ledger *l, struct hot_block *block); /* NULL is fine */
 /* The turn is over: nothing points at what was dropped. */
 void dropped_free(struct ledger *l);
@@ -314,24 +329,25 @@ void activities_tell(struct ledger *l);
 /* ---- call.c ---- */
 
 /* A frame's call, to be carried out at the end of the turn. */
-void call_queue(struct ledger *l,
-                const struct execution_header *h,
-                const struct frame *f,
-                const struct command *c);
+void call_queue(struct ledger *l, struct hot_frame *hf);
+/* It waits for none any more. */
+void call_leave(struct ledger *l, struct hot_frame *hf);
 void calls_run(struct ledger *l);
 void calls_free(struct ledger *l);
 
 /* ---- nested.c ---- */
 
-void notice_ended(struct ledger *l, uint64_t child, const struct parent_task *task);
+/* Whoever waits for it is told. */
+void notice_ended(struct ledger *l, const struct execution_header *child);
 void notice_stop(struct ledger *l, uint64_t child);
-/* The child a call gave, where it has ended already. */
-void notice_if_ended(struct ledger *l, uint64_t child, const struct parent_task *task);
+/* The child a call gave: its task is told when it ends, or has ended already. */
+void notice_when_ended(struct ledger *l, uint64_t child, const struct parent_task *task);
 /* As many as the turn may tell. */
 void notices_run(struct ledger *l);
 /* What is still to be told goes into the batch that leaves. */
 void notices_keep(struct ledger *l);
 void notices_load(struct ledger *l, struct slice row);
+void waiters_load(struct ledger *l, struct slice row);
 
 /* ---- token.c ---- */
 

@@ -73,6 +73,9 @@ static enum err_code load_meta(struct ledger *l, struct err *err)
     if (rc == OK) {
         rc = load_row(l, "notices", notices_load, err);
     }
+    if (rc == OK) {
+        rc = load_row(l, "waiters", waiters_load, err);
+    }
     return rc == OK ? token_key_load(l, err) : rc;
 }
 
@@ -82,6 +85,7 @@ static void ledger_init(struct ledger *l)
         &l->filling_waits, &l->flying_waits, &l->ready_waits, &l->lru,       &l->continuing,
         &l->closed,        &l->kept,         &l->moved,       &l->mail,      &l->objects,
         &l->deleting,      &l->idle_docs,    &l->calls,       &l->calls_out, &l->activities_ready,
+        &l->calls_gone,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -116,7 +120,7 @@ enum err_code ledger_open(const struct ledger_config *config,
     l->config = *config;
     l->hooks = *hooks;
     l->store = store;
-    l->now = now;
+    l->now = l->slew = now;
     l->seed = config->seed;
     ledger_init(l);
     rc = load_meta(l, err);
@@ -188,6 +192,7 @@ void ledger_close(struct ledger *l)
     hash_fini(&l->frames);
     hash_fini(&l->docs);
     mem_free(l->notices);
+    mem_free(l->waiters);
     buf_fini(&l->buckets);
     buf_fini(&l->doubtful);
     mem_free(l->settled);
@@ -198,6 +203,28 @@ void ledger_close(struct ledger *l)
 
 /* ---- the turn ---- */
 
+/* Wall time never runs backwards in here. Where the system's clock was put back, ours goes on at
+ * half its pace until it is caught up with: what is due is late, but never waits for all of it. The
+ * halves are of all the time since then, so that many short turns do not round it away. */
+static int64_t wall_at(const struct ledger *l, struct fleet_now now)
+{
+    int64_t slewed = l->slew.wall_ms + (now.mono_ms - l->slew.mono_ms) / 2;
+
+    slewed = slewed > l->now.wall_ms ? slewed : l->now.wall_ms;
+    return now.wall_ms > slewed ? now.wall_ms : slewed;
+}
+
+static void clock_on(struct ledger *l, struct fleet_now now)
+{
+    int64_t wall_ms = wall_at(l, now);
+
+    if (wall_ms == now.wall_ms && wall_ms > l->now.wall_ms) {
+        l->slew = now; /* should it be put back or stand still, from here */
+    }
+    l->now.mono_ms = now.mono_ms;
+    l->now.wall_ms = wall_ms;
+}
+
 void ledger_turn_begin(struct ledger *l, struct fleet_now now)
 {
     int64_t late = now.mono_ms - l->next_turn_ms;
@@ -206,10 +233,7 @@ void ledger_turn_begin(struct ledger *l, struct fleet_now now)
         log_warn("the loop stood still for %lld ms: leases are extended", (long long)late);
         fleet_extend(l->fleet, late);
     }
-    l->now.mono_ms = now.mono_ms;
-    if (now.wall_ms > l->now.wall_ms) {
-        l->now.wall_ms = now.wall_ms; /* wall time never runs backwards in here */
-    }
+    clock_on(l, now);
 }
 
 /* Those named by an ENGINE_CONTINUE that can still go on stand behind those that were not. */
@@ -378,6 +402,16 @@ static void turn_over(struct ledger *l)
     l->next_turn_ms = l->now.mono_ms + (wait >= 0 ? wait : INT64_MAX / 2);
 }
 
+/* What could not be read might have said anything: nothing of this turn may become durable. */
+static bool is_readable(struct ledger *l, struct err *err)
+{
+    if (store_is_readable(l->store)) {
+        return true;
+    }
+    (void)err_set(err, ERR_IO, "a read of the database failed");
+    return false;
+}
+
 void ledger_turn_end(struct ledger *l)
 {
     struct err err;
@@ -393,7 +427,7 @@ void ledger_turn_end(struct ledger *l)
         l->tick_ms = l->now.mono_ms + TICK_MS;
         ledger_park_idle(l);
     }
-    if (ledger_load_due(l, &err) != OK) {
+    if (ledger_load_due(l, &err) != OK || !is_readable(l, &err)) {
         l->hooks.failed(l->hooks.arg, &err);
         return;
     }
@@ -461,12 +495,11 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
         return -1; /* the commit that is under way */
     }
     if (!list_empty(&l->continuing) || !list_empty(&l->ready_waits) || !list_empty(&l->mail) ||
-        !list_empty(&l->calls) || !list_empty(&l->activities_ready) || l->notice_count != 0) {
+        !list_empty(&l->calls) || !list_empty(&l->calls_gone) ||
+        !list_empty(&l->activities_ready) || l->notice_count != 0) {
         return 0;
     }
-    if (now.wall_ms < l->now.wall_ms) {
-        now.wall_ms = l->now.wall_ms;
-    }
+    now.wall_ms = wall_at(l, now);
     wait = fleet_wait_ms(l->fleet, now);
     others[0] = l->window_next_ms - now.wall_ms;
     others[1] =

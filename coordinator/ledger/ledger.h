@@ -21,6 +21,7 @@
 #include "coordinator/store/codec.h"
 #include "coordinator/store/store.h"
 
+struct hot_frame;
 struct ledger;
 struct ledger_call;
 struct ledger_activity;
@@ -52,7 +53,7 @@ struct object_request {
     uint64_t batch; /* that holds its cause: it waits until that is durable */
     struct heap_node retry;
     struct list link;
-    struct arena arena;
+    char text[];
 };
 
 /* An operation a task asks for (states:startExecution, aws-sdk:sfn:*). The ledger's, until it is
@@ -61,13 +62,14 @@ struct ledger_call {
     struct slice service;      /* "states", "aws-sdk:sfn" */
     struct slice action;       /* "startExecution.sync:2" */
     struct slice parameters;   /* compact JSON */
-    struct slice credentials;  /* compact JSON; empty: none */
     struct slice default_name; /* UUID text of this attempt: a name that a repeat gives again */
     struct parent_task task;
     bool waits; /* .sync: the execution that is started gets `task` as its parent */
+    void *work; /* the shell's */
     /* The ledger's: */
+    struct hot_frame *asks; /* NULL: it waits no more */
     struct list link;
-    struct arena arena;
+    char text[];
 };
 
 struct ledger_activity {
@@ -98,6 +100,9 @@ struct ledger_hooks {
     /* Carry out one of the coordinator's own operations for a task, then ledger_call_done(), in
      * this turn or a later one, never inside this call. Called inside ledger_turn_end(). */
     void (*call)(void *arg, struct ledger_call *c);
+    /* Nobody waits for its answer any more: what is not done of it need not be. It is ended by
+     * ledger_call_done() all the same, not inside this call. Called inside ledger_turn_end(). */
+    void (*call_gone)(void *arg, struct ledger_call *c);
     /* A task of this activity waits to be taken: ledger_activity_take() for those who ask for one.
      * Called inside ledger_turn_end(). */
     void (*activity_ready)(void *arg, struct ledger_activity *a);
@@ -295,6 +300,9 @@ bool ledger_activity_take(struct ledger *l,
 
 /* ---- Operations that tasks ask for ---- */
 
+/* May one more task wait for an execution that it did not start? */
+bool ledger_can_wait(const struct ledger *l);
+
 /* `c` is consumed. With `failure` (error set) it failed; else `result` is the call's answer as JSON
  * text, and `child` the execution a .sync call started. */
 void ledger_call_done(struct ledger *l,
@@ -357,6 +365,11 @@ enum err_code ledger_task_fail(struct ledger *l,
                                struct token token,
                                const struct failure *failure,
                                struct err *err);
+/* Its TimeoutSeconds are over: the worker has seen it first. */
+enum err_code ledger_task_time_out(struct ledger *l,
+                                   struct fleet_worker *w,
+                                   struct token token,
+                                   struct err *err);
 /* `log` is the end of the handler's log where the lease asked for it; empty: none. */
 enum err_code ledger_task_succeed(struct ledger *l,
                                   struct fleet_worker *w,

@@ -132,6 +132,7 @@ static void resume_task(struct ledger *l, struct hot_frame *hf)
     hf->task.timeout_ms = hf->f.timeout_ms;
     hf->task.heartbeat_ms = hf->f.heartbeat_ms;
     if (hf->f.status == FRAME_LEASED) {
+        hf->task.holder = hf->f.holder;
         fleet_task_restore(l->fleet, &hf->task, hf->order->function, hf->f.worker, hf->f.token,
                            hf->f.granted_ms, l->now);
         return;
@@ -146,25 +147,13 @@ static void resume_task(struct ledger *l, struct hot_frame *hf)
     }
 }
 
-static void resume_call(struct ledger *l, struct hot_frame *hf)
-{
-    struct err err;
-
-    if (task_order(l, hf, &err) == OK) {
-        call_queue(l, &hf->hot->h, &hf->f, hf->order);
-    } else {
-        log_error("a call cannot be made again: execution=%.*s: %s", SLICE_FMT(hf->hot->h.arn),
-                  err.msg);
-    }
-}
-
 static void resume_frame(struct ledger *l, struct hot_frame *hf)
 {
     switch (hf->f.status) {
     case FRAME_READY:
     case FRAME_LEASED: resume_task(l, hf); return;
     case FRAME_COMMITTING: object_complete(l, hf); return;
-    case FRAME_CALL: resume_call(l, hf); break;
+    case FRAME_CALL: call_queue(l, hf); break;
     case FRAME_TIMER:
     case FRAME_TOKEN:
     case FRAME_CHILD: hot_frame_time(l, hf); break;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Executions that start executions: a task that waits for its child is told when that has ended, a
- * child nobody waits for any more is stopped.
+ * child nobody waits for any more is stopped. The task that started an execution is in its header;
+ * those that asked for the same one again, by its name and input, and wait for it too, are in a
+ * META row.
  *
  * One such notice leads to the next, as deep and as wide as executions are nested: a turn tells a
  * bounded number. The others are in the batch that holds their cause, as one META row, until they
@@ -19,15 +21,12 @@ static void notice_add(struct ledger *l, const struct notice *n)
     l->notices[l->notice_count++] = *n;
 }
 
-void notice_ended(struct ledger *l, uint64_t child, const struct parent_task *task)
-{
-    notice_add(l, &(struct notice){.child = child, .task = *task});
-}
-
 void notice_stop(struct ledger *l, uint64_t child)
 {
     notice_add(l, &(struct notice){.stop = true, .child = child});
 }
+
+enum { READ_NOTICES = 8 }; /* what is read from disk takes the time of so many */
 
 /* Into memory. NULL: it cannot be had, and that is logged. */
 static struct hot *bring(struct ledger *l, uint64_t id)
@@ -38,6 +37,9 @@ static struct hot *bring(struct ledger *l, uint64_t id)
     if (h != NULL && !h->parking) {
         return h;
     }
+    if (h == NULL) {
+        l->notices_left -= l->notices_left < READ_NOTICES ? l->notices_left : READ_NOTICES;
+    }
     if (ledger_execution_load(l, id, &err) != OK) {
         log_error("a nested execution cannot be read: execution=%llu: %s", (unsigned long long)id,
                   err.msg);
@@ -46,12 +48,121 @@ static struct hot *bring(struct ledger *l, uint64_t id)
     return hot_find(l, id);
 }
 
-void notice_if_ended(struct ledger *l, uint64_t child, const struct parent_task *task)
+/* ---- tasks and the rows of both ---- */
+
+static void put_task(struct buf *b, const struct parent_task *task)
+{
+    buf_put_varint(b, task->execution);
+    buf_put_varint(b, task->frame);
+    buf_put_varint(b, task->attempt);
+    buf_put_varint(b, task->entered_event);
+}
+
+static struct parent_task get_task(struct cursor *c)
+{
+    struct parent_task task = {.execution = cursor_varint(c)};
+
+    task.frame = (uint32_t)cursor_varint(c);
+    task.attempt = (uint32_t)cursor_varint(c);
+    task.entered_event = cursor_varint(c);
+    return task;
+}
+
+static bool is_same_task(const struct parent_task *a, const struct parent_task *b)
+{
+    return a->execution == b->execution && a->frame == b->frame && a->attempt == b->attempt &&
+           a->entered_event == b->entered_event;
+}
+
+/* What is in the scratch, or nothing, for the META row of that name. */
+static void keep_row(struct ledger *l, const char *name)
+{
+    struct key key = key_meta(name);
+
+    if (l->scratch.len == 0) {
+        store_delete(l->filling, CF_META, key_slice(&key));
+    } else {
+        store_put(l->filling, CF_META, key_slice(&key), buf_slice(&l->scratch));
+    }
+}
+
+/* ---- tasks that wait for what they did not start ---- */
+
+bool ledger_can_wait(const struct ledger *l)
+{
+    return l->waiter_count < LIMIT_WAITERS;
+}
+
+static void waiter_add(struct ledger *l, const struct waiter *w)
+{
+    if (l->waiter_count == l->waiter_cap) {
+        l->waiter_cap = l->waiter_cap != 0 ? l->waiter_cap * 2 : 16;
+        l->waiters = mem_realloc(l->waiters, l->waiter_cap * sizeof(*l->waiters));
+    }
+    l->waiters[l->waiter_count++] = *w;
+}
+
+static void waiters_keep(struct ledger *l)
+{
+    buf_reset(&l->scratch);
+    for (size_t i = 0; i < l->waiter_count; i++) {
+        buf_put_varint(&l->scratch, l->waiters[i].child);
+        put_task(&l->scratch, &l->waiters[i].task);
+    }
+    keep_row(l, "waiters");
+}
+
+void waiters_load(struct ledger *l, struct slice row)
+{
+    struct cursor c = cursor_make(row);
+
+    while (!cursor_done(&c) && !c.bad) {
+        struct waiter w = {.child = cursor_varint(&c)};
+
+        w.task = get_task(&c);
+        if (!c.bad) {
+            waiter_add(l, &w);
+        }
+    }
+    if (c.bad) {
+        log_error("what tasks wait for executions that others started cannot be read in full");
+    }
+}
+
+void notice_when_ended(struct ledger *l, uint64_t child, const struct parent_task *task)
 {
     const struct hot *h = bring(l, child);
 
-    if (h != NULL && h->h.status != EXECUTION_RUNNING) {
-        notice_ended(l, child, task);
+    if (h == NULL) {
+        return;
+    }
+    if (h->h.status != EXECUTION_RUNNING) {
+        notice_add(l, &(struct notice){.child = child, .task = *task});
+    } else if (!is_same_task(&h->h.parent, task)) {
+        waiter_add(l, &(struct waiter){.child = child, .task = *task});
+        waiters_keep(l);
+    }
+}
+
+void notice_ended(struct ledger *l, const struct execution_header *child)
+{
+    size_t left = 0;
+
+    if (child->parent.execution != 0) {
+        notice_add(l, &(struct notice){.child = child->id, .task = child->parent});
+    }
+    for (size_t i = 0; i < l->waiter_count; i++) {
+        struct waiter w = l->waiters[i];
+
+        if (w.child == child->id) {
+            notice_add(l, &(struct notice){.child = w.child, .task = w.task});
+        } else {
+            l->waiters[left++] = w;
+        }
+    }
+    if (left != l->waiter_count) {
+        l->waiter_count = left;
+        waiters_keep(l);
     }
 }
 
@@ -96,10 +207,19 @@ static struct slice describe(const struct execution_header *h, struct arena *a)
     return json_print(json_built(&b), a);
 }
 
+/* Does the task wait for a child yet? */
+static bool task_waits(const struct ledger *l, const struct hot *h, const struct parent_task *task)
+{
+    const struct hot_frame *hf = hot_frame_find(l, h, task->frame);
+
+    return h->h.status == EXECUTION_RUNNING && hf != NULL && hf->f.status == FRAME_CHILD &&
+           hf->f.attempt == task->attempt && hf->f.entered_event == task->entered_event;
+}
+
 static void tell_ended(struct ledger *l, const struct notice *n)
 {
-    const struct hot *child = bring(l, n->child);
     struct hot *h = bring(l, n->task.execution);
+    const struct hot *child;
     struct engine_event ev = {
         .kind = ENGINE_CHILD_ENDED,
         .frame = n->task.frame,
@@ -109,9 +229,12 @@ static void tell_ended(struct ledger *l, const struct notice *n)
     };
     struct err err;
 
-    if (child == NULL || h == NULL || h->h.status != EXECUTION_RUNNING ||
-        hot_frame_find(l, h, n->task.frame) == NULL) {
-        return; /* it waits no more */
+    if (h == NULL || !task_waits(l, h, &n->task)) {
+        return;
+    }
+    child = bring(l, n->child);
+    if (child == NULL) {
+        return;
     }
     ev.failed = child->h.status != EXECUTION_SUCCEEDED;
     ev.result = describe(&child->h, &l->arena);
@@ -172,28 +295,19 @@ void notices_run(struct ledger *l)
 
 void notices_keep(struct ledger *l)
 {
-    struct key key = key_meta("notices");
-
     if (l->notice_count == 0 && !l->notices_kept) {
         return;
     }
     l->notices_kept = l->notice_count != 0;
-    if (!l->notices_kept) {
-        store_delete(l->filling, CF_META, key_slice(&key));
-        return;
-    }
     buf_reset(&l->scratch);
     for (size_t i = 0; i < l->notice_count; i++) {
         const struct notice *n = &l->notices[i];
 
         buf_put_u8(&l->scratch, n->stop);
         buf_put_varint(&l->scratch, n->child);
-        buf_put_varint(&l->scratch, n->task.execution);
-        buf_put_varint(&l->scratch, n->task.frame);
-        buf_put_varint(&l->scratch, n->task.attempt);
-        buf_put_varint(&l->scratch, n->task.entered_event);
+        put_task(&l->scratch, &n->task);
     }
-    store_put(l->filling, CF_META, key_slice(&key), buf_slice(&l->scratch));
+    keep_row(l, "notices");
 }
 
 void notices_load(struct ledger *l, struct slice row)
@@ -202,12 +316,10 @@ void notices_load(struct ledger *l, struct slice row)
 
     l->notices_kept = true;
     while (!cursor_done(&c) && !c.bad) {
-        struct notice n = {.stop = cursor_u8(&c) != 0, .child = cursor_varint(&c)};
+        struct notice n = {.stop = cursor_u8(&c) != 0};
 
-        n.task.execution = cursor_varint(&c);
-        n.task.frame = (uint32_t)cursor_varint(&c);
-        n.task.attempt = (uint32_t)cursor_varint(&c);
-        n.task.entered_event = cursor_varint(&c);
+        n.child = cursor_varint(&c);
+        n.task = get_task(&c);
         if (!c.bad) {
             notice_add(l, &n);
         }

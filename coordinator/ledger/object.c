@@ -30,14 +30,16 @@ static struct object_request *object_begin(struct ledger *l,
                                            enum object_kind kind,
                                            const struct task_output *o)
 {
-    struct object_request *r = mem_zalloc(1, sizeof(*r));
+    struct object_request *r = mem_zalloc(1, sizeof(*r) + o->bucket.len + o->key.len +
+                                                 o->upload_id.len + o->mark.len + o->parts.len);
+    char *at = r->text;
 
     r->kind = kind;
-    r->bucket = arena_copy(&r->arena, o->bucket);
-    r->key = arena_copy(&r->arena, o->key);
-    r->upload_id = arena_copy(&r->arena, o->upload_id);
-    r->mark = arena_copy(&r->arena, o->mark);
-    r->parts = arena_copy(&r->arena, o->parts);
+    r->bucket = block_put(&at, o->bucket);
+    r->key = block_put(&at, o->key);
+    r->upload_id = block_put(&at, o->upload_id);
+    r->mark = block_put(&at, o->mark);
+    r->parts = block_put(&at, o->parts);
     r->execution = execution;
     r->frame = frame;
     list_push_back(&l->objects, &r->link);
@@ -87,7 +89,6 @@ static void object_free(struct ledger *l, struct object_request *r)
     heap_remove(&l->object_retries, &r->retry);
     list_remove(&r->link);
     l->object_count--;
-    arena_fini(&r->arena);
     mem_free(r);
 }
 
@@ -260,8 +261,8 @@ static void ask_again(struct ledger *l, const struct hot_frame *hf, struct objec
              r->err.msg);
     heap_set(&l->object_retries, &r->retry,
              l->now.mono_ms + (wait < OBJECT_RETRY_MS_MAX ? wait : OBJECT_RETRY_MS_MAX));
-    if (hf == NULL || hf->f.status != FRAME_COMMITTING) {
-        object_call_off(l, r); /* stopped while it was out */
+    if (hf == NULL || hf->object != r || hf->f.status != FRAME_COMMITTING) {
+        object_call_off(l, r); /* stopped while it was out: what commits now is another's */
     }
 }
 

@@ -61,6 +61,7 @@ static struct engine_event granted_event(const struct hot_frame *hf, const struc
         .frame = hf->f.id,
         .token = hf->task.token,
         .worker = w->name,
+        .holder = fleet_holder(w->instance),
     };
 }
 
@@ -316,6 +317,17 @@ enum err_code ledger_task_fail(struct ledger *l,
     return hf != NULL ? end_task(l, hf, &ev, w, err) : ERR_LEASE_LOST;
 }
 
+enum err_code ledger_task_time_out(struct ledger *l,
+                                   struct fleet_worker *w,
+                                   struct token token,
+                                   struct err *err)
+{
+    struct hot_frame *hf = held_frame(l, w, token);
+    struct engine_event ev = {.kind = ENGINE_TASK_TIMED_OUT, .token = token};
+
+    return hf != NULL ? end_task(l, hf, &ev, w, err) : ERR_LEASE_LOST;
+}
+
 enum err_code ledger_task_succeed(struct ledger *l,
                                   struct fleet_worker *w,
                                   struct token token,
@@ -485,9 +497,16 @@ static struct failure no_function(struct ledger *l, struct hot_frame *hf)
     return function_not_found(l, name, qualifier);
 }
 
+/* What is due makes executions end, and each may have that to tell another: what there is to tell
+ * must not grow without end. */
+static bool may_be_due(const struct ledger *l)
+{
+    return ledger_accepts(l) && l->notice_count < LIMIT_NOTICES_A_TURN;
+}
+
 void ledger_due(struct ledger *l)
 {
-    for (unsigned n = 0; n < DUES_A_TURN && ledger_accepts(l); n++) {
+    for (unsigned n = 0; n < DUES_A_TURN && may_be_due(l); n++) {
         struct fleet_due due = fleet_next_due(l->fleet, l->now);
 
         switch (due.kind) {

@@ -240,6 +240,17 @@ static void schedule_task(struct txn *t, const struct command *c)
     }
 }
 
+static void make_call(struct txn *t, const struct command *c)
+{
+    struct hot_frame *hf;
+
+    if (txn_frame(t, c->frame) != NULL) {
+        hf = hot_frame_get(t->l, t->h, c->frame);
+        task_set_order(t->l, hf, c);
+        call_queue(t->l, hf);
+    }
+}
+
 static void cancel_task(struct txn *t, const struct command *c)
 {
     struct hot_frame *hf = hot_frame_find(t->l, t->h, c->frame);
@@ -308,9 +319,7 @@ static void closed(struct txn *t)
     const struct execution_header *h = &t->s.header;
 
     fleet_timer_clear(t->l->fleet, &t->h->deadline);
-    if (h->parent.execution != 0) {
-        notice_ended(t->l, h->id, &h->parent);
-    }
+    notice_ended(t->l, h);
 }
 
 static void run_commands(struct txn *t)
@@ -322,7 +331,7 @@ static void run_commands(struct txn *t)
         switch (c.kind) {
         case COMMAND_SCHEDULE_TASK: schedule_task(t, &c); break;
         case COMMAND_CANCEL_TASK: cancel_task(t, &c); break;
-        case COMMAND_CALL: call_queue(t->l, &t->s.header, txn_frame(t, c.frame), &c); break;
+        case COMMAND_CALL: make_call(t, &c); break;
         case COMMAND_STOP_CHILD: notice_stop(t->l, c.child); break;
         case COMMAND_DROP_FRAMES: drop_frames(t, c.first, c.count); break;
         case COMMAND_ABORT_UPLOAD: abort_upload(t, &c); break;

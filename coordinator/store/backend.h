@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stands behind store.h: each backend embeds these structs as its first member and fills in
  * the table. store.c keeps what is the same for all: the number of the last batch, and that after a
- * failed write nothing more is accepted. Only the files of this folder include it. */
+ * failed write or read nothing more is accepted. Only the files of this folder include it. */
 #ifndef STEPFLEET_STORE_BACKEND_H
 #define STEPFLEET_STORE_BACKEND_H
 
@@ -42,6 +42,7 @@ struct store {
     const struct store_ops *ops;
     _Atomic uint64_t number; /* of the last batch written */
     struct err failed;       /* writer only: the first failed write; OK before it */
+    _Atomic bool unreadable; /* a read has failed */
 };
 
 struct store_batch {
@@ -50,6 +51,7 @@ struct store_batch {
 
 struct store_iterator {
     const struct store_ops *ops;
+    struct store *store; /* store.c's */
 };
 
 /* META's own rows, eight bytes big-endian each. */

@@ -512,4 +512,5 @@ void store_memory_reopen(struct store *s)
 {
     assert(s->ops == &memory_ops);
     s->failed = (struct err){0};
+    atomic_store(&s->unreadable, false);
 }

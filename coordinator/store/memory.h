@@ -11,7 +11,7 @@ void store_memory_fail(struct store *s, uint64_t number, enum err_code code);
 void store_memory_read_fault(struct store *s,
                              enum err_code (*fault)(void *arg, struct err *err),
                              void *arg);
-/* Another program opens it after the last one has died: a failed write is forgotten. */
+/* Another program opens it after the last one has died: what failed is forgotten. */
 void store_memory_reopen(struct store *s);
 
 #endif

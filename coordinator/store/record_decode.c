@@ -168,6 +168,16 @@ static void get_fixed(struct reader *r, struct execution_header *h)
     h->input.ref = get_ref(r);
 }
 
+static void get_redrive_tokens(struct reader *r, struct execution_header *h)
+{
+    size_t count = r->version >= 3 ? cursor_u8(&r->c) : 1;
+
+    r->c.bad = r->c.bad || count > REDRIVE_TOKENS;
+    for (size_t i = 0; i < count && !r->c.bad; i++) {
+        h->redrive_tokens[i] = cursor_u64le(&r->c);
+    }
+}
+
 static void get_header_parts(struct reader *r, struct execution_header *h, unsigned flags)
 {
     if (flags & HEADER_DEADLINE) {
@@ -190,7 +200,7 @@ static void get_header_parts(struct reader *r, struct execution_header *h, unsig
     if (flags & HEADER_REDRIVE) {
         h->redrive_count = get_u32(r);
         h->redrive_ms = get_ms(r);
-        h->redrive_token = cursor_u64le(&r->c);
+        get_redrive_tokens(r, h);
     }
     if (flags & HEADER_FAILURE) {
         h->error = get_text(r);
@@ -359,6 +369,7 @@ static void get_lease(struct reader *r, struct frame *f)
     f->token.epoch = cursor_varint(&r->c);
     f->token.counter = cursor_varint(&r->c);
     f->worker = get_text(r);
+    f->holder = r->version >= 3 ? get_u32(r) : 0;
 }
 
 static void get_output(struct reader *r, struct task_output *o)

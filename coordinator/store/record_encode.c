@@ -82,11 +82,21 @@ static void put_docs(struct writer *w, const struct step *s)
     }
 }
 
+static size_t redrive_tokens(const struct execution_header *h)
+{
+    size_t n = REDRIVE_TOKENS;
+
+    while (n > 0 && h->redrive_tokens[n - 1] == 0) {
+        n--;
+    }
+    return n;
+}
+
 static unsigned header_flags(const struct execution_header *h, size_t doc_count)
 {
     bool frames = h->next_frame != 1 || h->open_frames != 1;
     bool closed = h->status != EXECUTION_RUNNING || h->stop_ms != 0;
-    bool redriven = h->redrive_count != 0 || h->redrive_ms != 0 || h->redrive_token != 0;
+    bool redriven = h->redrive_count != 0 || h->redrive_ms != 0 || redrive_tokens(h) != 0;
     bool failure = h->error.ptr != NULL || h->cause.ptr != NULL;
 
     return (h->deadline_ms != 0 ? HEADER_DEADLINE : 0u) | (frames ? HEADER_FRAMES : 0u) |
@@ -162,7 +172,10 @@ put_header(struct writer *w, const struct execution_header *h, uint64_t lowest, 
     if (flags & HEADER_REDRIVE) {
         buf_put_varint(w->out, h->redrive_count);
         put_ms(w, h->redrive_ms);
-        buf_put_u64le(w->out, h->redrive_token);
+        buf_put_u8(w->out, (uint8_t)redrive_tokens(h));
+        for (size_t i = 0; i < redrive_tokens(h); i++) {
+            buf_put_u64le(w->out, h->redrive_tokens[i]);
+        }
     }
     if (flags & HEADER_FAILURE) {
         put_text(w, h->error);
@@ -316,7 +329,8 @@ static unsigned frame_flags(const struct frame *f)
 {
     bool place = f->id != 0 || f->parent != ASL_NONE || f->scope != 0 || f->index != 0;
     bool lease =
-        f->granted_ms != 0 || f->token.epoch != 0 || f->token.counter != 0 || f->worker.ptr != NULL;
+        f->granted_ms != 0 || f->token.epoch != 0 || f->token.counter != 0 || f->worker.ptr != NULL ||
+        f->holder != 0;
     bool retry = f->retry_count != 0 || f->retries != NULL;
 
     return (place ? FRAME_HAS_PLACE : 0u) | (f->started ? FRAME_HAS_STARTED : 0u) |
@@ -346,6 +360,7 @@ static void put_lease(struct writer *w, const struct frame *f)
     buf_put_varint(w->out, f->token.epoch);
     buf_put_varint(w->out, f->token.counter);
     put_text(w, f->worker);
+    buf_put_varint(w->out, f->holder);
 }
 
 static void put_output(struct writer *w, const struct task_output *o)

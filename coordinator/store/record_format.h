@@ -14,14 +14,15 @@
  *
  * Version 1, from before there were children, variables and tasks that end by their token, is read
  * as well: a frame's status has three bits there and its usual attempt is 1; a whole header has a
- * parent that is always 0; the flags marked below are unknown to it. */
+ * parent that is always 0; the flags marked below are unknown to it. Version 2, from before leases
+ * said which process holds them and executions remembered more than their last redrive's token. */
 #ifndef STEPFLEET_STORE_RECORD_FORMAT_H
 #define STEPFLEET_STORE_RECORD_FORMAT_H
 
 #include "coordinator/store/codec.h"
 
 enum {
-    RECORD_VERSION = 2,
+    RECORD_VERSION = 3,
     RECORD_DOCS_MAX = 255, /* the engine keeps no more; a slot has eight bits in a ref */
     EVENT_BYTES_MIN = 2,
     FRAME_BYTES_MIN = 6,

@@ -13,8 +13,10 @@
 #include "coordinator/store/rocks.h"
 
 #include <assert.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -289,6 +291,27 @@ static void rocks_stats(struct store *s, struct buf *out)
     buf_put_str(out, "]}");
 }
 
+/* ---- Memory ---- */
+
+/* RocksDB throws what C cannot catch where an allocation fails. As everywhere in our programs the
+ * end is at once and with words; C++'s `new` calls this before it throws. */
+static void rocks_no_memory(void)
+{
+    (void)fputs("stepfleet: out of memory (the database wanted more); ending\n", stderr);
+    abort();
+}
+
+/* std::set_new_handler, by the name C++ gives it: the C++ library is loaded with RocksDB. */
+static void rocks_end_without_memory(void)
+{
+    void (*(*set_handler)(void (*handler)(void)))(void);
+
+    *(void **)&set_handler = dlsym(RTLD_DEFAULT, "_ZSt15set_new_handlerPFvvE");
+    if (set_handler != NULL) {
+        (void)set_handler(rocks_no_memory);
+    }
+}
+
 /* ---- Opening and closing ---- */
 
 static void rocks_shut(struct rocks *r)
@@ -519,6 +542,7 @@ enum err_code store_open_rocks(const struct store_config *c, struct store **out,
     struct rocks *r = mem_zalloc(1, sizeof(*r));
     enum err_code rc;
 
+    rocks_end_without_memory();
     r->base.ops = &rocks_ops;
     r->synced.fd = -1;
     r->dir = mem_strdup(slice_str(c->dir));

@@ -29,6 +29,11 @@ static void rocks_options_table(rocksdb_options_t *o, rocksdb_cache_t *cache, bo
     rocksdb_block_based_options_set_block_cache(t, cache);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
+    /* In pieces: whole ones of large files drive each other out of a small cache. */
+    rocksdb_block_based_options_set_index_type(
+        t, rocksdb_block_based_table_index_type_two_level_index_search);
+    rocksdb_block_based_options_set_partition_filters(t, 1);
+    rocksdb_block_based_options_set_pin_top_level_index_and_filter(t, 1);
     rocksdb_block_based_options_set_format_version(t, ROCKS_TABLE_FORMAT);
     if (bloom) {
         rocksdb_block_based_options_set_filter_policy(

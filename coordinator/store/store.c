@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seam itself: hands each call to the backend, numbers the batches, and remembers a failed
- * write. After one nothing more is accepted, since nobody can say what of it is on disk. */
+/* The seam itself: hands each call to the backend, numbers the batches, and remembers what failed.
+ * After a write that failed nothing more is accepted, since nobody can say what of it is on disk;
+ * after a read that failed neither, since what follows from it would be written without it. */
 #include "coordinator/store/backend.h"
 
 #include <assert.h>
@@ -84,6 +85,9 @@ enum err_code store_write(struct store *s, struct store_batch *b, struct err *er
         return err_set(err, s->failed.code, "nothing is written any more since a write failed: %s",
                        s->failed.msg);
     }
+    if (atomic_load(&s->unreadable)) {
+        return err_set(err, ERR_IO, "nothing is written any more since a read failed");
+    }
     rc = s->ops->write(s, b, number, &why);
     if (rc == OK) {
         atomic_store(&s->number, number);
@@ -99,18 +103,35 @@ uint64_t store_batch_number(const struct store *s)
     return atomic_load(&s->number);
 }
 
+bool store_is_readable(const struct store *s)
+{
+    return !atomic_load(&s->unreadable);
+}
+
+static enum err_code note_read(struct store *s, enum err_code rc)
+{
+    if (rc == ERR_IO) {
+        atomic_store(&s->unreadable, true);
+    }
+    return rc;
+}
+
 enum err_code
 store_get(struct store *s, enum store_cf cf, struct slice key, struct buf *out, struct err *err)
 {
     assert(cf < CF_COUNT);
-    return s->ops->get(s, cf, key, out, err);
+    return note_read(s, s->ops->get(s, cf, key, out, err));
 }
 
 struct store_iterator *
 store_iterate(struct store *s, enum store_cf cf, struct slice from, struct slice to, bool backwards)
 {
+    struct store_iterator *i;
+
     assert(cf < CF_COUNT);
-    return s->ops->iterate(s, cf, from, to, backwards);
+    i = s->ops->iterate(s, cf, from, to, backwards);
+    i->store = s;
+    return i;
 }
 
 bool store_next(struct store_iterator *i, struct slice *key, struct slice *value)
@@ -120,7 +141,9 @@ bool store_next(struct store_iterator *i, struct slice *key, struct slice *value
 
 enum err_code store_iterator_end(struct store_iterator *i, struct err *err)
 {
-    return i->ops->iterator_end(i, err);
+    struct store *s = i->store; /* the iterator is gone by then */
+
+    return note_read(s, i->ops->iterator_end(i, err));
 }
 
 void store_stats(struct store *s, struct buf *out)

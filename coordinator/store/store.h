@@ -51,10 +51,12 @@ void store_delete(struct store_batch *b, enum store_cf cf, struct slice key);
 size_t store_batch_bytes(const struct store_batch *b);
 size_t store_batch_count(const struct store_batch *b);
 
-/* All of it or none, and on disk when it returns OK. After an error nothing more is accepted: the
- * caller stops. Numbers the batch (last + 1). */
+/* All of it or none, and on disk when it returns OK. After an error nothing more is accepted, nor
+ * after a read that failed (ERR_IO): the caller stops. Numbers the batch (last + 1). */
 enum err_code store_write(struct store *s, struct store_batch *b, struct err *err);
 uint64_t store_batch_number(const struct store *s); /* of the last one written */
+/* False: a read has failed, on whatever thread. */
+bool store_is_readable(const struct store *s);
 
 /* Appends the value to `out`. ERR_NOT_FOUND without a message: there is none. ERR_CORRUPT. */
 enum err_code

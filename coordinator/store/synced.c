@@ -139,15 +139,29 @@ static void synced_encode(const struct synced *s, struct buf *out)
     buf_put_u32le(out, crc32c(0, out->ptr, out->len));
 }
 
+/* From the file's beginning; what the system takes only a part of is written on. */
+static enum err_code synced_write(struct synced *s, struct slice bytes, struct err *err)
+{
+    size_t done = 0;
+
+    while (done < bytes.len) {
+        ssize_t n = pwrite(s->fd, bytes.ptr + done, bytes.len - done, (off_t)done);
+
+        if (n < 0 && errno != EINTR) {
+            return synced_errno("write", s->dir, err);
+        }
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return OK;
+}
+
 static enum err_code synced_put(struct synced *s, struct err *err)
 {
     struct buf b = {0};
-    enum err_code rc = OK;
+    enum err_code rc;
 
     synced_encode(s, &b);
-    if (pwrite(s->fd, b.ptr, b.len, 0) != (ssize_t)b.len) {
-        rc = synced_errno("write", s->dir, err);
-    }
+    rc = synced_write(s, buf_slice(&b), err);
     buf_fini(&b);
     return rc;
 }
@@ -222,12 +236,12 @@ static enum err_code synced_read(struct synced *s, struct err *err)
     return OK;
 }
 
-/* Does the directory hold anything of a database? */
+/* Does the directory hold anything of a database? One that cannot be read is taken to. */
 static bool synced_database_is_there(const char *dir)
 {
     DIR *d = opendir(dir);
     struct dirent *e;
-    bool found = false;
+    bool found = d == NULL;
 
     while (d != NULL && !found && (e = readdir(d)) != NULL) {
         struct slice name = slice_str(e->d_name);
@@ -258,14 +272,15 @@ static enum err_code synced_dir_sync(const char *dir, struct err *err)
 static enum err_code synced_create(struct synced *s, struct err *err)
 {
     struct buf b = {0};
-    enum err_code rc = OK;
+    enum err_code rc;
 
     synced_encode(s, &b);
     memset(buf_reserve(&b, SYNCED_FILE_BYTES - b.len), 0, SYNCED_FILE_BYTES - b.len);
-    if (pwrite(s->fd, b.ptr, SYNCED_FILE_BYTES, 0) != SYNCED_FILE_BYTES || fsync(s->fd) != 0) {
-        rc = synced_errno("write", s->dir, err);
-    }
+    rc = synced_write(s, slice_make(b.ptr, SYNCED_FILE_BYTES), err);
     buf_fini(&b);
+    if (rc == OK && fsync(s->fd) != 0) {
+        rc = synced_errno("sync", s->dir, err);
+    }
     return rc == OK ? synced_dir_sync(s->dir, err) : rc;
 }
 

@@ -11,6 +11,24 @@ _stepfleet_activities() {
         grep -o '"name":"[^"]*"' | cut -d'"' -f4
 }
 
+# The words before the cursor in `words`, as they were typed: bash cuts them at ":" and "=" too.
+_stepfleet_words() {
+    local i word joins=
+
+    words=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if [[ ${#words[@]} -gt 0 && ( $joins == yes || $word =~ ^[:=]+$ ) ]]; then
+            words[-1]+=$word
+        else
+            words+=("$word")
+        fi
+        joins=
+        [[ $word =~ ^[:=]+$ ]] && joins=yes
+    done
+    return 0
+}
+
 _stepfleet_options() {
     case $1 in
     dev) echo "--data --workers --worker-config --function --listen" ;;
@@ -35,14 +53,23 @@ _stepfleet_options() {
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="dev machine start show list watch history output stop redrive activity task workers health"
-    local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word
+    local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word words
 
     COMPREPLY=()
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        word=${COMP_WORDS[i]}
+    if [[ $cur == = ]]; then # --status=
+        cur=
+    elif [[ $prev == = ]]; then # --status=RUN
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    _stepfleet_words
+    for ((i = 0; i < ${#words[@]}; i++)); do
+        word=${words[i]}
         case $word in
-        --coordinator) coordinator=${COMP_WORDS[++i]} ;;
-        -*) ;;
+        --coordinator) coordinator=${words[++i]} ;;
+        --coordinator=*) coordinator=${word#*=} ;;
+        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --*=*) ;;
+        --wait) [[ $command == activity ]] && i=$((i + 1)) ;;
+        -*) i=$((i + 1)) ;; # its value
         *)
             if [[ -z $command ]]; then
                 command=$word
@@ -69,6 +96,7 @@ _stepfleet() {
         --bucket | --role-arn | --resource | --revision | --worker | -f) return ;;
     --wait) [[ $command == activity ]] && return ;;
     esac
+    [[ -n $command ]] || globals+=" --version"
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_options "$command${sub:+ $sub}") $globals" -- "$cur")
     elif [[ -z $command ]]; then

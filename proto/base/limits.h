@@ -54,9 +54,11 @@ enum limits {
     LIMIT_REPORTS = 512,                 /* results in one report message */
     LIMIT_POLL_MS = 20000,               /* a parked poll is answered by then */
     LIMIT_LOG_TAIL_BYTES = 4096,         /* Lambda: the end of a log that goes with a result */
-    LIMIT_RESEND_MS = 2000,              /* a grant not among those held is sent again after that */
-    LIMIT_WAITS = 512,                   /* calls parked for news of executions */
-    LIMIT_POLLS = 1024,                  /* calls parked for tasks of all activities */
+    LIMIT_LEASE_MS_MIN = 500,            /* a third of it must outlast a slow disk's sync */
+    LIMIT_LEASE_MS_MAX = 24 * 60 * 60 * 1000, /* a lost worker's tasks wait so long */
+    LIMIT_RESEND_MS = 2000,  /* a grant not among those held is sent again after that */
+    LIMIT_WAITS = 512,       /* calls parked for news of executions */
+    LIMIT_POLLS = 1024,      /* calls parked for tasks of all activities */
     LIMIT_CONTEXTS = 4096,   /* requests in hand at once: well above all that may be parked */
     LIMIT_AUTH_BYTES = 4096, /* credentials in the envelope */
 
@@ -81,7 +83,8 @@ enum limits {
     LIMIT_EXPRESS_BYTES = 64 * 1024 * 1024,      /* records of one: in memory, and one commit */
     LIMIT_SHOWN_FRAMES = 100,                    /* of one execution: a Map may have thousands */
     LIMIT_CALLS_A_TURN = 256,                    /* operations tasks ask for: a turn stays short */
-    LIMIT_NOTICES_A_TURN = 1024, /* that executions have for others: each may load one from disk */
+    LIMIT_NOTICES_A_TURN = 1024, /* that executions have for others: a turn stays short */
+    LIMIT_WAITERS = 1024, /* tasks that wait for executions others started: one META row of them */
     LIMIT_BATCH_BYTES = 16 * 1024 * 1024, /* of one commit: past it requests wait for the next */
 };
 

@@ -13,6 +13,7 @@ import subprocess
 import time
 
 import pytest
+from fleet import Fleet
 
 BIN = pathlib.Path(os.environ.get("STEPFLEET_BIN", "build/asan/bin")).resolve()
 PROGRAMS = ["stepfleet", "stepfleet-coordinator", "stepfleet-worker"]
@@ -305,6 +306,93 @@ def test_full_disk_is_said(dev):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([BIN / "stepfleet", "health"], env=dev.env, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 5 and b"No space left" in done.stderr
+
+
+def closed_after(command, env, want):
+    """Read so much of what it says, close the pipe: how it ends, and its last words."""
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        assert len(p.stdout.read(want)) == want
+        p.stdout.close()
+        return p.wait(60), p.stderr.read()
+
+
+def test_a_closed_pipe_is_no_error(dev):
+    """As `| head` closes it: the end is that of any Unix program, by the signal and without words."""
+    dev.machine("pipes", chain(("One", copy("One"))))
+    dev.run("start", "pipes", "--name", "p", "--input-file", "-", "--wait", stdin=json.dumps("x" * 250000).encode())
+    for command in (["output", "pipes/p", "One"], ["history", "pipes/p", "--json"]):
+        status, words = closed_after([BIN / "stepfleet", *command], dev.env, 2000)
+        assert (status, words) == (-signal.SIGPIPE, b""), command
+    read, write = os.pipe()
+    os.close(read)
+    for command in (["health"], ["--help"], ["start", "--help"], ["--version"]):
+        done = subprocess.run([BIN / "stepfleet", *command], env=dev.env, stdout=write, stderr=subprocess.PIPE)
+        assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b""), command
+    os.close(write)
+
+
+def test_output_finds_a_stage_late_in_a_long_history(tmp_path):
+    """Past AWS's quota of history events, which the coordinator may lift; by
+    the name of its state, which is not the one its event gives."""
+    rounds = 13000
+    definition = chain(
+        ("Begin", {"Type": "Pass", "Result": 0, "ResultPath": "$.n"}),
+        ("Round", {"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)"}}),
+        ("Late", copy("Elsewhere")))
+    definition["States"]["Round"]["Next"] = "Again"
+    definition["States"]["Again"] = {"Type": "Choice", "Default": "Late", "Choices": [
+        {"Variable": "$.n", "NumericLessThan": rounds, "Next": "Round"}]}
+    with Fleet(tmp_path, limits={"history_events": 1000000}) as fleet:
+        fleet.start_coordinator()
+        fleet.start_worker("w1", {"Copy": {"handler": "stream", "command": "cat"}})
+        fleet.create("long", definition)
+        arn = fleet.start("long", "l", {})
+        assert fleet.finish(arn, 120)["status"] == "SUCCEEDED"
+        assert int(fleet.json("history", arn, "--reverse", "--limit", "1")["events"][0]["id"]) > 50000
+        assert json.loads(fleet.cli("output", "long/l", "Late").stdout) == {"n": rounds}
+        assert fleet.cli("output", "long/l", "Round", check=False).returncode == 3
+
+
+def test_every_program_takes_h(dev):
+    for program in PROGRAMS:
+        short = subprocess.run([BIN / program, "-h"], env=dev.env, capture_output=True)
+        long = subprocess.run([BIN / program, "--help"], env=dev.env, capture_output=True)
+        assert short.returncode == 0 and short.stdout == long.stdout and b"-h, --help" in short.stdout
+
+
+def check_config(*arguments):
+    done = subprocess.run([BIN / "stepfleet-coordinator", "--check-config", *arguments], capture_output=True, timeout=60)
+    return done.returncode, done.stderr.decode()
+
+
+def test_check_config_refuses_what_starting_refuses(tmp_path):
+    for url in ["tcp://127.0.0.1:7233", "tcp://127.1.2.3:1", "tcp://[::1]:7233", "tcp://localhost:65535", "ipc:///x/y"]:
+        assert check_config("--listen", url) == (0, ""), url
+    for url in ["tcp://0.0.0.0:1", "tcp://192.0.2.1:7233", "tcp://*:7233", "tcp://127.example.com:7233", "tcp://[::]:7233",
+                "tcp://127.0.0.1", "tcp://127.0.0.1:0", "tcp://127.0.0.1:65536", "ipc://", "inproc://x", ""]:
+        status, words = check_config("--listen", url)
+        assert status == 1 and "loopback" in words and url in words, (url, words)
+        data = tmp_path / "data"
+        started = subprocess.run([BIN / "stepfleet-coordinator", "--listen", url, "--data", data], capture_output=True,
+                                 timeout=60)
+        assert (started.returncode, started.stderr.decode()) == (status, words) and not data.exists()
+
+
+def test_a_lease_has_its_bounds(tmp_path):
+    conf = tmp_path / "c.conf"
+    for lease, fits in [("499ms", False), ("500ms", True), ("24h", True), ("86400001ms", False), ("50d", False)]:
+        conf.write_text(f"[coordinator]\nlease = {lease}\n")
+        status, words = check_config("-c", conf)
+        assert (status, words) == (0, "") if fits else (status == 1 and "500ms to 24h" in words), (lease, words)
+
+
+def test_an_installation_has_the_configurations_its_pages_name(tmp_path):
+    if not (BIN.parent / "cmake_install.cmake").exists():
+        pytest.skip("these programs were not built here")
+    subprocess.run(["cmake", "--install", BIN.parent, "--prefix", tmp_path], check=True, capture_output=True, timeout=60)
+    docs = tmp_path / "share/doc/stepfleet"
+    assert sorted(p.name for p in docs.iterdir()) == ["coordinator.conf", "worker.conf"]
+    assert check_config("-c", docs / "coordinator.conf") == (0, "")
 
 
 def test_dev_keeps_everything_and_drains(start_dev):

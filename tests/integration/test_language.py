@@ -521,7 +521,7 @@ def test_a_call_that_is_parked_goes_on_after_a_stop(tmp_path):
         assert fleet.finish(slow)["status"] == "SUCCEEDED"
 
 
-def test_a_name_that_a_task_chose_is_refused_once_used(tmp_path):
+def test_a_name_that_a_task_chose_is_one_execution_while_it_runs(tmp_path):
     with Fleet(tmp_path) as fleet:
         fleet.start_coordinator()
         fleet.create("child", one({"Type": "Wait", "Seconds": 600}))
@@ -529,11 +529,15 @@ def test_a_name_that_a_task_chose_is_refused_once_used(tmp_path):
                                    Name="one"))
         first = fleet.start("parent")
         wait_until(lambda: fleet.json("list", "--machine", "child")["executions"])
-        second = fleet.finish(fleet.start("parent"))
-        assert second["error"] == "StepFunctions.ExecutionAlreadyExistsException", second
+        second = fleet.start("parent")
+        wait_until(lambda: fleet.show(second)["frames"][0]["status"] == "CHILD")
+        other = run(fleet, "other", own("states:startExecution.sync", StateMachineArn=f"{OWN}stateMachine:child",
+                                        Name="one", Input={"other": 1}))
+        assert other["error"] == "StepFunctions.ExecutionAlreadyExistsException", other
         # A task that does not wait is answered like any other client.
         plain = run(fleet, "plain", own("states:startExecution", StateMachineArn=f"{OWN}stateMachine:child",
                                         Name="one"))
         assert json.loads(plain["output"])["ExecutionArn"] == f"{OWN}execution:child:one"
         fleet.cli("stop", first)
         assert fleet.finish(f"{OWN}execution:child:one")["status"] == "ABORTED"
+        assert json.loads(fleet.finish(second)["cause"])["Status"] == "ABORTED"

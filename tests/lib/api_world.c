@@ -59,6 +59,11 @@ static void hook_call(void *arg, struct ledger_call *c)
     api_call(&((struct api_world *)arg)->api, c);
 }
 
+static void hook_call_gone(void *arg, struct ledger_call *c)
+{
+    api_call_gone(&((struct api_world *)arg)->api, c);
+}
+
 static void hook_activity(void *arg, struct ledger_activity *a)
 {
     api_activity_ready(&((struct api_world *)arg)->api, a);
@@ -108,6 +113,7 @@ void api_world_open(struct api_world *w,
         .moved = hook_moved,
         .worker_gone = hook_gone,
         .call = hook_call,
+        .call_gone = hook_call_gone,
         .activity_ready = hook_activity,
         .failed = hook_failed,
     };

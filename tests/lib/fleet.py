@@ -85,9 +85,11 @@ class Failed(Exception):
 
 
 class Fleet:
-    def __init__(self, directory, objects=None, coordinator=None, env=None, bind=None):
+    def __init__(self, directory, objects=None, coordinator=None, env=None, bind=None, limits=None,
+                 programs=BIN, within=()):
         """objects: None for a directory store; else the [objects] lines of an S3 server.
-        coordinator: further lines of the [coordinator] section. bind: the [bind] section."""
+        coordinator: further lines of the [coordinator] section. bind, limits: the sections of these names.
+        programs: the directory they are in. within: a command that every one of them is run by."""
         self.dir = pathlib.Path(directory)
         self.port = free_port()
         self.url = f"tcp://127.0.0.1:{self.port}"
@@ -95,6 +97,9 @@ class Fleet:
         self.objects = objects or {"root": str(self.dir / "objects")}
         self.options = {"lease": "2s", "sweep_age": "1s", "sweep_interval": "1s", **(coordinator or {})}
         self.bind = bind or {}
+        self.limits = limits or {}
+        self.programs = pathlib.Path(programs)
+        self.within = list(within)
         self.coordinator = None
         self.workers = {}
 
@@ -103,13 +108,15 @@ class Fleet:
     def _section(self, name, keys):
         return f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items())
 
-    def start_coordinator(self, timeout=60, wait=True):
+    def start_coordinator(self, timeout=60, wait=True, env=None):
+        """env: what its environment has beside the fleet's."""
         conf = self.dir / "coordinator.conf"
         keys = {"data": self.dir / "data", "listen": self.url, **self.options}
         conf.write_text(self._section("coordinator", keys) + self._section("objects", self.objects) +
-                        self._section("bind", self.bind))
+                        self._section("bind", self.bind) + self._section("limits", self.limits))
         log = self.dir / "coordinator.log"
-        self.coordinator = Process([BIN / "stepfleet-coordinator", "-c", conf], log, self.env)
+        self.coordinator = Process([*self.within, self.programs / "stepfleet-coordinator", "-c", conf], log,
+                                   {**self.env, **(env or {})})
         if wait:
             wait_until(lambda: not self.coordinator.alive() or self._answers(), timeout,
                        say=f"the coordinator does not answer; see {log}")
@@ -119,15 +126,16 @@ class Fleet:
     def _answers(self):
         return self.cli("health", check=False, timeout=20).returncode == 0
 
-    def start_worker(self, name, functions, wait=True, **keys):
-        """functions: name -> dict of its section's keys."""
+    def start_worker(self, name, functions, wait=True, env=None, **keys):
+        """functions: name -> dict of its section's keys. env: what its environment has beside the fleet's."""
         conf = self.dir / f"{name}.conf"
         text = self._section("worker", {"name": name, "coordinator": self.url, "drain": "5s", **keys})
         text += self._section("objects", self.objects)
         for function, section in functions.items():
             text += self._section(f"function {function}", section)
         conf.write_text(text)
-        w = Process([BIN / "stepfleet-worker", "-c", conf], self.dir / f"{name}.log", self.env)
+        w = Process([*self.within, self.programs / "stepfleet-worker", "-c", conf], self.dir / f"{name}.log",
+                    {**self.env, **(env or {})})
         self.workers[name] = w
         if wait:
             wait_until(lambda: any(x["name"] == name for x in self.json("workers")["workers"]), 30,
@@ -152,7 +160,7 @@ class Fleet:
     # ---- the client ----
 
     def cli(self, *args, check=True, timeout=60, stdin=None):
-        run = subprocess.run([BIN / "stepfleet", *map(str, args)], env=self.env, timeout=timeout,
+        run = subprocess.run([*self.within, self.programs / "stepfleet", *map(str, args)], env=self.env, timeout=timeout,
                              capture_output=True, text=True, input=stdin)
         if check and run.returncode != 0:
             raise Failed(run)

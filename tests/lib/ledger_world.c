@@ -279,6 +279,7 @@ enum err_code world_reopen(struct ledger_world *w, struct err *err)
         .moved = hook_moved,
         .worker_gone = hook_gone,
         .call = world_hook_call,
+        .call_gone = world_hook_call_gone,
         .activity_ready = world_hook_activity,
         .failed = hook_failed,
     };

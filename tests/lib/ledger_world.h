@@ -126,6 +126,7 @@ struct ledger_world {
     bool hold_calls;       /* they are not answered by world_settle() */
     bool slow_calls;       /* a call is carried out in one turn and answered in a later one */
     uint64_t calls_made;   /* hooks.call calls */
+    uint64_t calls_gone;   /* hooks.call_gone calls */
     uint64_t tasks_waited; /* hooks.activity_ready calls */
 };
 
@@ -210,6 +211,7 @@ struct slice world_result(struct ledger_world *w, uint64_t id, struct arena *a);
 
 /* Between the world's own files: */
 void world_hook_call(void *arg, struct ledger_call *c);
+void world_hook_call_gone(void *arg, struct ledger_call *c);
 void world_hook_activity(void *arg, struct ledger_activity *a);
 struct world_lease *world_lease_find(struct world_worker *worker, struct token token);
 void world_send_mail(struct world_worker *worker);

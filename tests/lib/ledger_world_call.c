@@ -16,13 +16,38 @@ void world_hook_call(void *arg, struct ledger_call *c)
     w->calls_made++;
 }
 
+void world_hook_call_gone(void *arg, struct ledger_call *c)
+{
+    struct ledger_world *w = arg;
+
+    assert_null(c->asks);
+    w->calls_gone++;
+}
+
 static bool is_parent(const struct parent_task *a, const struct parent_task *b)
 {
     return a->execution == b->execution && a->frame == b->frame && a->attempt == b->attempt &&
            a->entered_event == b->entered_event;
 }
 
-/* The execution the call asks for; one that this call started before is the same. */
+/* The execution that has the name already, where it is the one the call asks for; else 0. */
+static uint64_t child_again(struct ledger_world *w,
+                            const struct ledger_call *c,
+                            const struct ledger_start *s,
+                            uint64_t id)
+{
+    const struct execution_header *h;
+    struct err err;
+
+    assert_int_equal(ledger_execution_load(w->l, id, &err), OK);
+    h = ledger_execution_header(w->l, id);
+    if (is_parent(&h->parent, &c->task)) {
+        return id;
+    }
+    return h->status == EXECUTION_RUNNING && slice_eq(h->input.text, s->input) ? id : 0;
+}
+
+/* The execution the call asks for, which may run already. */
 static uint64_t start_child(struct ledger_world *w, const struct ledger_call *c)
 {
     struct arena *a = ledger_turn_arena(w->l);
@@ -46,8 +71,7 @@ static uint64_t start_child(struct ledger_world *w, const struct ledger_call *c)
                          SLICE_FMT(s.machine->name), SLICE_FMT(s.name));
     s.parent = c->waits ? c->task : (struct parent_task){0};
     if (ledger_execution_find(w->l, s.machine, s.name, &id, &err) == OK) {
-        assert_int_equal(ledger_execution_load(w->l, id, &err), OK);
-        return is_parent(&ledger_execution_header(w->l, id)->parent, &c->task) ? id : 0;
+        return child_again(w, c, &s, id);
     }
     assert_int_equal(ledger_start(w->l, &s, &id, &err), OK);
     return id;

@@ -130,7 +130,9 @@ static void chance_header(struct chance *c, struct execution_header *h, bool pla
     h->deadline_ms = chance_ms(c);
     h->redrive_count = chance_u32(c);
     h->redrive_ms = chance_ms(c);
-    h->redrive_token = chance_number(c);
+    for (size_t i = 0; i < REDRIVE_TOKENS; i++) {
+        h->redrive_tokens[i] = chance_number(c);
+    }
     h->record_docs = (uint32_t)chance_below(c, 256);
     h->variable_bytes = chance_number(c);
 }
@@ -278,6 +280,7 @@ static void chance_parts(struct chance *c, const struct execution_header *h, str
     f->submitted = chance_below(c, 2) != 0;
     chance_times(c, f);
     f->worker = chance_text(c);
+    f->holder = (uint32_t)chance_number(c);
     chance_output(c, &f->output);
     f->item.ref = chance_ref(c, h->sequence);
     f->item_index = chance_below(c, 2) == 0 ? f->index : chance_u32(c);

@@ -59,7 +59,7 @@ static void same_header(const struct execution_header *a, const struct execution
     assert_int_equal(a->status, b->status);
     assert_true(a->stop_ms == b->stop_ms && a->deadline_ms == b->deadline_ms);
     assert_int_equal(a->redrive_count, b->redrive_count);
-    assert_true(a->redrive_ms == b->redrive_ms && a->redrive_token == b->redrive_token);
+    assert_true(a->redrive_ms == b->redrive_ms && memcmp(a->redrive_tokens, b->redrive_tokens, sizeof(a->redrive_tokens)) == 0);
     assert_true(a->sequence == b->sequence);
     assert_int_equal(a->record_docs, b->record_docs);
     assert_true(a->variable_bytes == b->variable_bytes);
@@ -147,6 +147,7 @@ static void same_frame(const struct frame *a, const struct frame *b)
     assert_true(a->heartbeat_ms == b->heartbeat_ms && a->granted_ms == b->granted_ms);
     assert_true(token_eq(a->token, b->token));
     same_text(a->worker, b->worker);
+    assert_int_equal(a->holder, b->holder);
     same_output(&a->output, &b->output);
     assert_true(a->input.ref == b->input.ref);
     same_rare_parts(a, b);

@@ -5,10 +5,12 @@
 #include "coordinator/ledger/ledger.h"
 #include "proto/base/limits.h"
 #include "tests/sim/client.h"
+#include "tests/sim/history.h"
 
 enum {
     CHECK_WAIT_SECONDS = 3600,
     CHECK_TIMEOUT_US = 30 * SIM_SECOND,
+    CHECK_TRIES = 100000, /* a coordinator that starts again within seconds */
     CHECK_LINGER_US = 60 * SIM_SECOND,
 };
 
@@ -16,6 +18,7 @@ enum {
 
 struct answer {
     bool came;
+    unsigned tries;
     const ProtobufCMessageDescriptor *descriptor;
     struct arena *arena;
     enum err_code rc;
@@ -47,17 +50,18 @@ answer_came(struct sim *s, void *arg, enum err_code rc, const struct err *err, c
     }
 }
 
+/* Again where it may be: the last fault may still show. */
 static const void *
 ask(struct sim *s, enum rpc method, const ProtobufCMessage *m, struct arena *arena)
 {
     struct answer a = {.descriptor = rpc_reply(method), .arena = arena};
 
-    (void)sim_ask(s, &s->client_nodes[0], method, m, CHECK_TIMEOUT_US, answer_came, &a);
-    while (!a.came) {
-        if (!sim_step(s)) {
-            sim_violation(s, "%s is never answered", rpc_name(method));
+    do {
+        a.came = false;
+        (void)sim_ask(s, &s->client_nodes[0], method, m, CHECK_TIMEOUT_US, answer_came, &a);
+        while (!a.came && sim_step(s)) {
         }
-    }
+    } while (a.rc != OK && err_retryable(a.rc) && ++a.tries < CHECK_TRIES);
     if (a.rc != OK) {
         sim_violation(s, "%s at the end: %s (%s)", rpc_name(method), a.err.msg, err_name(a.rc));
     }
@@ -65,19 +69,6 @@ ask(struct sim *s, enum rpc method, const ProtobufCMessage *m, struct arena *are
 }
 
 /* ---- histories ---- */
-
-struct event {
-    struct slice type;
-    uint64_t previous;
-    struct slice name; /* of its state, where it says one */
-    unsigned after;    /* events that follow it */
-};
-
-struct history {
-    struct event *events; /* [0] stands for none */
-    size_t count;         /* with it */
-    size_t cap;
-};
 
 static const struct {
     const char *type;
@@ -131,10 +122,38 @@ static bool closes(struct slice type)
            slice_eq_str(type, "ExecutionAborted") || slice_eq_str(type, "ExecutionTimedOut");
 }
 
-static void event_read(struct sim *s, struct history *h, struct slice text, struct arena *a)
+/* Seconds with a fraction. */
+static int64_t event_ms(const struct json_node *e)
+{
+    double s = 0;
+
+    (void)json_double(json_member(e, SLICE("timestamp")), &s);
+    return (int64_t)(s * 1000 + 0.5);
+}
+
+/* The state's name is in the details of its Entered and Exited events, an error in a failure's. */
+static void read_details(const struct json_node *e, struct sim_event *out)
+{
+    out->time_ms = event_ms(e);
+    for (const struct json_node *d = json_first(e); d != NULL; d = json_next(e, d)) {
+        const struct json_node *name =
+            json_is(d, JSON_OBJECT) ? json_member(d, SLICE("name")) : NULL;
+        const struct json_node *error =
+            json_is(d, JSON_OBJECT) ? json_member(d, SLICE("error")) : NULL;
+
+        if (name != NULL) {
+            out->name = json_text(name);
+        }
+        if (error != NULL) {
+            out->error = json_text(error);
+        }
+    }
+}
+
+static void event_read(struct sim *s, struct sim_history *h, struct slice text, struct arena *a)
 {
     const struct json_node *e;
-    struct event *out;
+    struct sim_event *out;
     struct err err;
     int64_t id;
     int64_t previous;
@@ -148,7 +167,7 @@ static void event_read(struct sim *s, struct history *h, struct slice text, stru
         h->events = arena_grow(a, h->events, h->cap * sizeof(*out), more * sizeof(*out));
         h->cap = more;
         if (h->count == 0) {
-            h->events[h->count++] = (struct event){.type = SLICE("")};
+            h->events[h->count++] = (struct sim_event){.type = SLICE("")};
         }
     }
     if (!json_i64(json_member(e, SLICE("id")), &id) ||
@@ -157,19 +176,19 @@ static void event_read(struct sim *s, struct history *h, struct slice text, stru
         sim_violation(s, "event %zu of a history is %.*s", h->count, SLICE_FMT(text));
     }
     out = &h->events[h->count++];
-    *out = (struct event){.type = json_text(json_member(e, SLICE("type"))),
-                          .previous = (uint64_t)previous};
+    *out = (struct sim_event){.type = json_text(json_member(e, SLICE("type"))),
+                              .previous = (uint64_t)previous};
+    read_details(e, out);
 }
 
 static void
-history_read(struct sim *s, const struct sim_execution *e, struct arena *a, struct history *h)
+history_read(struct sim *s, const struct sim_execution *e, struct arena *a, struct sim_history *h)
 {
     Stepfleet__HistoryRequest q = STEPFLEET__HISTORY_REQUEST__INIT;
     char empty[] = "";
 
     q.execution = message_string(a, e->arn);
     q.max_results = LIMIT_PAGE_MAX;
-    q.without_data = true;
     q.next_token = empty;
     do {
         const Stepfleet__HistoryReply *r = ask(s, RPC_EXECUTION_HISTORY, &q.base, a);
@@ -181,10 +200,11 @@ history_read(struct sim *s, const struct sim_execution *e, struct arena *a, stru
     } while (q.next_token[0] != '\0');
 }
 
-static void check_event(struct sim *s, const struct sim_execution *e, struct history *h, size_t i)
+static void
+check_event(struct sim *s, const struct sim_execution *e, struct sim_history *h, size_t i)
 {
-    struct event *ev = &h->events[i];
-    struct event *before = &h->events[ev->previous];
+    struct sim_event *ev = &h->events[i];
+    struct sim_event *before = &h->events[ev->previous];
     unsigned row = row_of(ev->type);
 
     if (row == sizeof(grammar) / sizeof(grammar[0]) ||
@@ -221,7 +241,7 @@ static void check_history(struct sim *s,
                           const Stepfleet__ExecutionDetail *d,
                           struct arena *a)
 {
-    struct history h = {0};
+    struct sim_history h = {0};
 
     history_read(s, e, a, &h);
     if (h.count < 2 || !slice_eq_str(h.events[1].type, "ExecutionStarted")) {
@@ -234,6 +254,7 @@ static void check_history(struct sim *s,
         sim_violation(s, "%s is %s, and its history ends with %.*s", e->name, d->status,
                       SLICE_FMT(h.events[h.count - 1].type));
     }
+    check_retries(s, e, client_definition(s, e->machine, d->revision), &h, a);
 }
 
 /* ---- the model ---- */
@@ -388,8 +409,8 @@ static void wait_until_rest(struct sim *s)
     for (;;) {
         const Stepfleet__ListReply *r = ask(s, RPC_EXECUTION_LIST, &q.base, &a);
 
-        if (r->n_executions == 0 && ledger_hot_count(coordinator_ledger(s)) <= kept(s) &&
-            objects_open_uploads(s) == 0) {
+        if (coordinator_ledger(s) != NULL && r->n_executions == 0 &&
+            ledger_hot_count(coordinator_ledger(s)) <= kept(s) && objects_open_uploads(s) == 0) {
             break;
         }
         if (s->now_us > end_us) {

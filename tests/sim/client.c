@@ -22,6 +22,7 @@ struct errand {
     const ProtobufCMessage *message;
     int64_t timeout_us;
     unsigned tries;
+    bool after_stop; /* sent when its execution's stop was known to be acknowledged */
     void (*done)(struct errand *e, enum err_code rc, const void *reply);
     struct sim_execution *execution;
     unsigned number; /* of a machine, revision, activity */
@@ -57,6 +58,7 @@ static void errand_send(struct sim *s, void *arg)
     struct errand *e = arg;
 
     e->tries++;
+    e->after_stop = e->execution != NULL && e->execution->stop_told;
     (void)sim_ask(s, e->node, e->method, e->message, e->timeout_us, errand_answered, e);
 }
 
@@ -298,7 +300,11 @@ static void watched(struct errand *x, enum err_code rc, const void *reply)
     if (rc != OK) {
         refused(x);
     }
-    if (e->stop_told && e->redrives_asked == 0 && strcmp(d->status, "RUNNING") == 0) {
+    sim_trace(s, x->node, "%s is %s: %s %s %s", e->name, d->status,
+              d->n_frames != 0 ? d->frames[0]->state : "-",
+              d->n_frames != 0 ? d->frames[0]->status : "-",
+              d->n_frames != 0 ? d->frames[0]->waits_for : "-");
+    if (x->after_stop && e->redrives_asked == 0 && strcmp(d->status, "RUNNING") == 0) {
         sim_violation(s, "%s runs, though its stop was acknowledged", e->name);
     }
     if (strcmp(d->status, "RUNNING") == 0) {
@@ -419,7 +425,7 @@ static void start(struct sim *s, struct sim_node *node, struct sim_execution *e)
 
 /* ---- machines ---- */
 
-/* A machine's type stays what it was. */
+/* A machine's type stays what it was; the same definition again would be no revision. */
 static struct model_machine generate(struct sim *s, unsigned n)
 {
     struct sim_clients *c = s->clients;
@@ -429,7 +435,8 @@ static struct model_machine generate(struct sim *s, unsigned n)
 
     do {
         model_generate(sim_below(s, CHANCE_MACHINE, UINT64_MAX), below, c->fixed, &c->arena, &out);
-    } while (m->asked != 0 && out.express != m->revisions[0].express);
+    } while (m->asked != 0 && (out.express != m->revisions[0].express ||
+                               slice_eq(out.definition, m->revisions[m->asked - 1].definition)));
     (void)snprintf(out.name, sizeof(out.name), "m%u", n);
     if (n < CLIENT_FIXED) {
         c->fixed[n] = out;
@@ -441,12 +448,17 @@ enum { CLIENT_REVISIONS = 8 };
 
 static void revision_made(struct errand *x, enum err_code rc, const void *reply)
 {
+    const Stepfleet__MachineReply *r = reply;
     struct sim_machine *m = &x->sim->clients->machines[x->number];
 
-    (void)reply;
     if (rc != OK) {
         sim_violation(x->sim, "a definition is refused: %s: %.*s", x->err.msg,
                       SLICE_FMT(m->revisions[m->asked - 1].definition));
+    }
+    sim_trace(x->sim, x->node, "m%u has revision %u", x->number, r->revision);
+    if (r->revision != m->asked) {
+        sim_violation(x->sim, "m%u has revision %u; %u definitions were asked for", x->number,
+                      r->revision, m->asked);
     }
     m->made = m->asked;
     m->updating = false;
@@ -592,6 +604,18 @@ void clients_open(struct sim *s)
         sim_node_start(s, &s->client_nodes[i]);
     }
     set_up(s);
+}
+
+bool clients_redrove(const struct sim *s, struct slice name)
+{
+    for (unsigned i = 0; i < s->clients->begun; i++) {
+        const struct sim_execution *e = &s->clients->executions[i];
+
+        if (slice_eq_str(name, e->name)) {
+            return e->redrives_asked != 0;
+        }
+    }
+    return false;
 }
 
 bool clients_are_done(const struct sim *s)

@@ -5,6 +5,7 @@
  * afterwards. */
 #include "coordinator/api/api.h"
 
+#include "coordinator/ledger/read.h"
 #include "coordinator/store/memory.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
@@ -13,8 +14,8 @@
 enum {
     COORDINATOR_ACCOUNT = 42,
     COORDINATOR_TURN_US = 100, /* from something to the turn that sees it */
-    COORDINATOR_SWEEP_US = 60 * SIM_SECOND,
-    COORDINATOR_SWEEP_AGE_US = 600 * SIM_SECOND,
+    COORDINATOR_SWEEP_US = 10 * SIM_SECOND,
+    COORDINATOR_SWEEP_AGE_US = 5 * SIM_SECOND, /* so that it meets uploads that are needed */
     COORDINATOR_LEASE_MS = 15000,
     COORDINATOR_NO_FUNCTION_MS = 60000,
 };
@@ -315,10 +316,39 @@ static void hook_failed(void *arg, const struct err *err)
 
 /* ---- the other hooks ---- */
 
+/* An output becomes visible only when the intent is on disk: that of this upload. Express
+ * executions have none. */
+static void check_intent(struct sim *s, const struct object_request *r)
+{
+    struct record_source source = {.store = s->coordinator->store, .account = COORDINATOR_ACCOUNT};
+    const struct execution_header *h =
+        ledger_execution_header(s->coordinator->ledger, r->execution);
+    struct arena a = {0};
+    struct image im;
+    struct err err;
+    bool intended = h == NULL || h->express;
+
+    source.execution = r->execution;
+    if (!intended && image_read(&source, &a, &im, &err) == OK) {
+        for (size_t i = 0; i < im.frame_count; i++) {
+            intended = intended || (im.frames[i].status == FRAME_COMMITTING &&
+                                    slice_eq(im.frames[i].output.upload_id, r->upload_id));
+        }
+    }
+    if (!intended && store_is_readable(source.store)) {
+        sim_violation(s, "%.*s is to be completed, and the intent is not on disk",
+                      SLICE_FMT(r->upload_id));
+    }
+    arena_fini(&a);
+}
+
 static void hook_object(void *arg, struct object_request *r)
 {
     struct sim *s = arg;
 
+    if (r->kind == OBJECT_COMPLETE) {
+        check_intent(s, r);
+    }
     objects_request(s, node_of(s)->life, r);
 }
 
@@ -428,11 +458,12 @@ static void coordinator_starts(struct sim *s, void *arg)
         .failed = hook_failed,
     };
     struct api_hooks api = {.arg = s, .background = hook_background, .region = config.region};
-    struct err err;
+    struct err err = {0};
 
     (void)arg;
     c->failed = false;
     c->next_turn_us = INT64_MAX;
+    store_memory_reopen(c->store);
     if (s->now_us < c->full_until_us ||
         ledger_open(&config, c->store, &hooks, sim_clock(s, node_of(s)), &c->ledger, &err) != OK) {
         if (!s->faulty) {
@@ -493,7 +524,6 @@ void coordinator_crash(struct sim *s)
     ledger_close(c->ledger);
     api_fini(&c->api);
     c->ledger = NULL;
-    store_memory_reopen(c->store);
     drop_calls(&c->open);
     drop_calls(&c->backlog);
     sim_net_break(s);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WAYS = 600, STEPS = 2000, RETRIERS = 32, JOIN_BYTES = 40000 };
+enum { WAYS = 200, STEPS = 2000, RETRIERS = 32 };
 
 _Noreturn void model_die(const char *what, struct slice at)
 {
@@ -42,15 +42,9 @@ static bool is_runtime(const struct verdict *x)
     return x->failed && slice_eq_str(x->error, "States.Runtime");
 }
 
-static bool same_text(struct slice x, struct slice y)
+bool model_same_text(struct slice x, struct slice y)
 {
     return (x.ptr == NULL) == (y.ptr == NULL) && slice_eq(x, y);
-}
-
-static bool same_failure(const struct verdict *x, const struct verdict *y)
-{
-    return same_text(x->error, y->error) && same_text(x->cause, y->cause) &&
-           x->any_cause == y->any_cause && x->kinds == y->kinds;
 }
 
 /* ---- choices ---- */
@@ -72,7 +66,7 @@ unsigned model_choose(struct interpreter *in, unsigned count)
 }
 
 /* On to the next way. False: all are gone. */
-static bool next_way(struct interpreter *in)
+bool model_next_way(struct interpreter *in)
 {
     in->made = in->at;
     while (in->made > 0 && in->choices[in->made - 1] + 1 == in->counts[in->made - 1]) {
@@ -175,122 +169,6 @@ static struct verdict take_result(struct scope_run *s,
     return finish(s, &v, state, result_path(state, raw, selected, v.a), state);
 }
 
-/* ---- Parallel and Map ---- */
-
-/* What branches or items come to, one after the other. */
-struct join {
-    struct json_builder results;
-    struct verdict *failures; /* that differ */
-    unsigned count;
-};
-
-static struct join join_begin(size_t most, struct arena *a)
-{
-    return (struct join){.results = json_build_array(a),
-                         .failures = ARENA_ARRAY(a, most + 1, struct verdict)};
-}
-
-static void join_add(struct join *j, const struct verdict *x)
-{
-    if (!x->failed) {
-        json_push(&j->results, x->output);
-        return;
-    }
-    for (unsigned i = 0; i < j->count; i++) {
-        if (same_failure(&j->failures[i], x)) {
-            return;
-        }
-    }
-    j->failures[j->count++] = *x;
-}
-
-static struct verdict join_end(struct interpreter *in, struct join *j)
-{
-    struct verdict x;
-
-    if (j->count > 0) {
-        return j->failures[model_choose(in, j->count)];
-    }
-    x = model_gives(json_built(&j->results));
-    in->lost = in->lost || json_written_bytes(x.output) > JOIN_BYTES;
-    return x;
-}
-
-static struct verdict
-run_scope(struct scope_run *s, const struct json_node *definition, const struct json_node *input);
-
-static struct verdict parallel(const struct view *v, const struct json_node *state)
-{
-    const struct json_node *branches = model_member(state, "Branches");
-    const struct json_node *template = model_member(state, "Parameters");
-    struct join j = join_begin(json_count(branches), v->a);
-    const struct json_node *input = v->input;
-
-    if (template != NULL && !model_template(v, template, &input)) {
-        return model_runtime();
-    }
-    for (const struct json_node *b = json_first(branches); b != NULL; b = json_next(branches, b)) {
-        struct scope_run s = {v->scope->x, v->scope, NULL, v->scope->item, v->scope->index};
-        struct verdict x = run_scope(&s, b, input);
-
-        x.kinds |= x.failed ? OF_BRANCH : 0;
-        join_add(&j, &x);
-    }
-    return join_end(v->scope->x->in, &j);
-}
-
-static struct verdict iteration(const struct view *v,
-                                const struct json_node *state,
-                                const struct json_node *item,
-                                int64_t index)
-{
-    const struct json_node *processor = model_member(state, "ItemProcessor");
-    const struct json_node *selector = model_member(state, "ItemSelector");
-    struct scope_run s = {v->scope->x, v->scope, NULL, item, index};
-    const struct json_node *input = item;
-    struct view selects = *v;
-    struct verdict x;
-
-    if (processor == NULL) {
-        processor = model_member(state, "Iterator");
-        selector = model_member(state, "Parameters");
-    }
-    selects.scope = &s;
-    if (selector != NULL && !model_template(&selects, selector, &input)) {
-        return model_runtime();
-    }
-    x = run_scope(&s, processor, input);
-    x.kinds &= ~(unsigned)OF_BRANCH;
-    return x;
-}
-
-static struct verdict map(const struct view *v, const struct json_node *state)
-{
-    const struct json_node *path = model_member(state, "ItemsPath");
-    const struct json_node *items = v->input;
-    struct join j;
-    int64_t index = 0;
-    int64_t most = 0;
-
-    if (path != NULL && !model_path(v, json_text(path), &items)) {
-        model_die("a Map without items", json_text(path));
-    }
-    if (!json_is(items, JSON_ARRAY)) {
-        return model_runtime();
-    }
-    (void)json_i64(model_member(state, "MaxConcurrency"), &most);
-    j = join_begin(json_count(items), v->a);
-    for (const struct json_node *e = json_first(items); e != NULL; e = json_next(items, e)) {
-        struct verdict x = iteration(v, state, e, index++);
-
-        join_add(&j, &x);
-        if (x.failed && most == 1) {
-            break; /* those after it never begin */
-        }
-    }
-    return join_end(v->scope->x->in, &j);
-}
-
 /* ---- failures ---- */
 
 static bool matches(const struct json_node *errors, const struct verdict *x)
@@ -379,7 +257,7 @@ static struct verdict tried(struct scope_run *s,
         if (slice_eq_str(type, "Task")) {
             x = model_attempt(&v, state, tries);
         } else {
-            x = slice_eq_str(type, "Map") ? map(&v, state) : parallel(&v, state);
+            x = slice_eq_str(type, "Map") ? model_map(&v, state) : model_parallel(&v, state);
         }
         if (!x.failed) {
             return take_result(s, &v, state, at->input, x.output);
@@ -504,8 +382,8 @@ static struct verdict run_state(struct scope_run *s,
     model_die("a kind of state", type);
 }
 
-static struct verdict
-run_scope(struct scope_run *s, const struct json_node *definition, const struct json_node *input)
+struct verdict
+model_scope(struct scope_run *s, const struct json_node *definition, const struct json_node *input)
 {
     const struct json_node *states = model_member(definition, "States");
     struct slice name = json_text(model_member(definition, "StartAt"));
@@ -526,7 +404,7 @@ struct verdict model_execute(struct execution_run *x, const struct json_node *de
 {
     struct scope_run s = {.x = x};
 
-    return run_scope(&s, definition, x->input);
+    return model_scope(&s, definition, x->input);
 }
 
 /* ---- outcomes ---- */
@@ -551,8 +429,8 @@ static struct model_outcome outcome_of(const struct verdict *x, struct arena *a)
 static bool same_outcome(const struct model_outcome *x, const struct model_outcome *y)
 {
     return x->failed == y->failed && slice_eq(x->output, y->output) &&
-           same_text(x->error, y->error) && x->any_cause == y->any_cause &&
-           (x->any_cause || same_text(x->cause, y->cause));
+           model_same_text(x->error, y->error) && x->any_cause == y->any_cause &&
+           (x->any_cause || model_same_text(x->cause, y->cause));
 }
 
 /* False: there are too many. */
@@ -589,7 +467,7 @@ model_run(const struct model_run *r, struct arena *a, struct model_outcome out[M
         if (in.lost || !add(out, &count, outcome_of(&end, a))) {
             return 0;
         }
-        if (!next_way(&in)) {
+        if (!model_next_way(&in)) {
             return count;
         }
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The interpreter's parts, for the files that are it: interpret.c (an execution: scopes, states,
- * failures), interpret_task.c (what tasks come to), interpret_path.c (paths, templates, intrinsic
- * functions), interpret_choice.c (rules).
+ * failures), interpret_join.c (Parallel and Map), interpret_task.c (what tasks come to),
+ * interpret_path.c (paths, templates, intrinsic functions), interpret_choice.c (rules).
  *
  * It takes what generate.c writes, and ends the program at anything else. What differs from run to
  * run (names, tokens, dates, headers) is one value, `unknown`: it may be looked up and thrown away,
@@ -77,11 +77,25 @@ static inline const struct json_node *model_member(const struct json_node *v, co
 
 /* One of `count` things comes first. */
 unsigned model_choose(struct interpreter *in, unsigned count);
+/* On to the next way. False: all are gone. */
+bool model_next_way(struct interpreter *in);
+/* Both absent, or equal. */
+bool model_same_text(struct slice x, struct slice y);
 struct verdict model_runtime(void); /* States.Runtime: nothing takes it */
 struct verdict model_failed(const char *error, struct slice cause, unsigned kinds);
 struct verdict model_gives(const struct json_node *output);
 /* The whole machine. */
 struct verdict model_execute(struct execution_run *x, const struct json_node *definition);
+
+/* From a scope's first state to its end: of the machine, a branch, an iteration. */
+struct verdict
+model_scope(struct scope_run *s, const struct json_node *definition, const struct json_node *input);
+
+/* ---- interpret_join.c ---- */
+
+/* Over the state's effective input: the array of results, or the failure that is first. */
+struct verdict model_parallel(const struct view *v, const struct json_node *state);
+struct verdict model_map(const struct view *v, const struct json_node *state);
 
 /* ---- interpret_task.c ---- */
 

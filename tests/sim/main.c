@@ -158,6 +158,13 @@ static void faults_stop(struct sim *s, void *arg)
     (void)arg;
     sim_trace(s, NULL, "no more faults");
     s->faulty = false;
+    coordinator_fill(s, 0);
+    for (unsigned i = 0; i < s->options.workers; i++) {
+        sim_node_heal(s, &s->worker_nodes[i]);
+    }
+    for (unsigned i = 0; i < s->options.clients; i++) {
+        sim_node_heal(s, &s->client_nodes[i]);
+    }
     clients_finish(s);
 }
 

@@ -18,12 +18,20 @@ struct sim_ask {
     void *arg;
 };
 
+/* An update that arrives after the next one undoes it, here as with AWS: connections keep the order
+ * of one client's requests, and so do these. */
+static bool is_ordered(enum rpc method)
+{
+    return method == RPC_MACHINE_UPDATE;
+}
+
 /* A frame under way. */
 struct flight {
     uint64_t ask;
     struct sim_node *from;
     uint64_t life;
     struct slice frame; /* ours */
+    bool ordered;       /* never arrives when its sender has given it up */
 };
 
 static void flight_free(void *arg)
@@ -189,8 +197,13 @@ void sim_reply(struct sim *s, struct sim_request *r, struct slice frame)
 static void request_arrives(struct sim *s, void *arg)
 {
     struct flight *f = arg;
+    const struct sim_ask *a = ask_find(s, f->ask);
     struct sim_request *r;
 
+    if (a == NULL && f->ordered) {
+        flight_free(f);
+        return;
+    }
     if (!s->coordinator_node.up || f->from->cut) {
         if (!f->from->cut) {
             ask_fails(s, f->ask, ERR_UNAVAILABLE, "nobody is there");
@@ -219,7 +232,7 @@ static void ask_timed_out(struct sim *s, void *arg)
 /* Those that are lost by a repeat are in rpc.def: "none". */
 static bool may_arrive_twice(enum rpc method)
 {
-    return method != RPC_EXECUTION_START_SYNC && method != RPC_ACTIVITY_TASK;
+    return method != RPC_EXECUTION_START_SYNC && method != RPC_ACTIVITY_TASK && !is_ordered(method);
 }
 
 uint64_t sim_ask(struct sim *s,
@@ -251,8 +264,10 @@ uint64_t sim_ask(struct sim *s,
         copies++;
     }
     for (; copies > 0; copies--) {
-        sim_after(s, NULL, latency_us(s), request_arrives,
-                  flight_new(s, a->number, from, buf_slice(&frame)), flight_free);
+        struct flight *f = flight_new(s, a->number, from, buf_slice(&frame));
+
+        f->ordered = is_ordered(method);
+        sim_after(s, NULL, latency_us(s), request_arrives, f, flight_free);
     }
     buf_fini(&frame);
     t->ask = a->number;

@@ -352,13 +352,16 @@ void objects_abort(struct sim *s,
 
 /* ---- completions ---- */
 
-/* "ARN/state entry/attempt/epoch.counter": attempts of one entry write in their order. An Express
- * execution starts over after a crash, and counts anew. */
+/* "ARN/state entry/attempt/epoch.counter": one attempt of an entry writes, and a later one only
+ * where the execution was stopped or failed meanwhile, and was redriven. An Express execution
+ * starts over after a crash, and counts anew. */
 static void check_order(struct sim *s, struct slice mark)
 {
     size_t token = slice_rfind(mark, '/');
     size_t attempt = slice_rfind(slice_head(mark, token), '/');
     struct entry *e = entry_get(s, slice_head(mark, attempt));
+    struct slice arn = slice_head(mark, slice_find(mark, '/'));
+    struct slice execution = slice_from(arn, slice_rfind(arn, ':') + 1);
     uint64_t number;
 
     if (strstr(e->name, ":express:") != NULL) {
@@ -367,7 +370,7 @@ static void check_order(struct sim *s, struct slice mark)
     if (!text_parse_u64(slice_make(mark.ptr + attempt + 1, token - attempt - 1), &number)) {
         sim_violation(s, "a mark names no attempt: %.*s", SLICE_FMT(mark));
     }
-    if (number <= e->attempt) {
+    if (number <= e->attempt || (e->attempt != 0 && !clients_redrove(s, execution))) {
         sim_violation(s, "%.*s is written after attempt %llu of the same", SLICE_FMT(mark),
                       (unsigned long long)e->attempt);
     }
@@ -554,56 +557,4 @@ void objects_open(struct sim *s)
 {
     s->objects = mem_zalloc(1, sizeof(*s->objects));
     list_init(&s->objects->uploads);
-}
-
-static void upload_free(struct upload *u)
-{
-    mem_free(u->bucket);
-    mem_free(u->key);
-    mem_free(u->mark);
-    mem_free(u->bytes);
-    mem_free(u);
-}
-
-static void objects_free(struct hash *objects)
-{
-    size_t bucket = 0;
-    struct hash_node *n = hash_iterate(objects, &bucket, NULL);
-
-    while (n != NULL) {
-        struct object *o = container_of(n, struct object, by_key);
-
-        n = hash_iterate(objects, &bucket, n);
-        mem_free(o);
-    }
-    hash_fini(objects);
-}
-
-static void entries_free(struct hash *entries)
-{
-    size_t bucket = 0;
-    struct hash_node *n = hash_iterate(entries, &bucket, NULL);
-
-    while (n != NULL) {
-        struct entry *e = container_of(n, struct entry, by_name);
-
-        n = hash_iterate(entries, &bucket, n);
-        mem_free(e->name);
-        mem_free(e);
-    }
-    hash_fini(entries);
-}
-
-void objects_close(struct sim *s)
-{
-    struct sim_objects *b = s->objects;
-
-    objects_free(&b->objects);
-    entries_free(&b->entries);
-    for (struct list *n = list_pop_front(&b->uploads); n != NULL; n = list_pop_front(&b->uploads)) {
-        upload_free(container_of(n, struct upload, link));
-    }
-    hash_fini(&b->uploads_by_id);
-    mem_free(b);
-    s->objects = NULL;
 }

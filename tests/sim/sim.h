@@ -125,6 +125,8 @@ void sim_node_start(struct sim *s, struct sim_node *node);
 void sim_node_crash(struct sim *s, struct sim_node *node);
 void sim_node_pause(struct sim *s, struct sim_node *node, int64_t us);
 void sim_node_cut(struct sim *s, struct sim_node *node, int64_t us);
+/* It is reached, and goes on. */
+void sim_node_heal(struct sim *s, struct sim_node *node);
 
 /* ---- what is said ---- */
 
@@ -191,7 +193,6 @@ struct store *coordinator_store(struct sim *s);
 /* ---- objects.c: uploads and objects of all buckets, with marks ---- */
 
 void objects_open(struct sim *s);
-void objects_close(struct sim *s);
 /* The ledger's requests: carried out after a while, then coordinator_object_done(). */
 void objects_request(struct sim *s, uint64_t life, struct object_request *r);
 /* A worker's: begin an upload. The answer may be lost (the upload is there all the same). `done`
@@ -240,7 +241,6 @@ void worker_crashed(struct sim *s, unsigned worker);
 /* SIGTERM: it drains and leaves; it is started again later. */
 void worker_leave(struct sim *s, unsigned worker);
 void workers_check(struct sim *s); /* at the end: nothing is held, nothing runs */
-void workers_close(struct sim *s);
 
 /* ---- client.c ---- */
 
@@ -249,6 +249,8 @@ void workers_close(struct sim *s);
 void clients_open(struct sim *s);
 /* A handler hands on its task's token: some client ends the task, as `function` would. Copied. */
 void clients_token(struct sim *s, struct slice function, struct slice token, struct slice event);
+/* Was the execution of that name redriven, or is it being so? */
+bool clients_redrove(const struct sim *s, struct slice name);
 /* All work is begun, and every execution that was acknowledged is known to have closed. */
 bool clients_are_done(const struct sim *s);
 /* Faults have stopped: what is still to be started is started soon. */

@@ -5,7 +5,6 @@
 enum {
     WORKER_SLOTS_MOST = 6,
     WORKER_DRAIN_SECONDS = 30,
-    WORKER_MEMORY = 128 * 1024 * 1024, /* shown in logs */
 };
 
 /* ---- settings ---- */
@@ -23,7 +22,6 @@ static void offer(struct sim_worker *k, const char *name)
     f->name = f->command = name;
     f->lease.name = slice_str(name);
     f->lease.slots = 1 + (uint32_t)below(k, s->slots);
-    f->limits.memory_bytes = WORKER_MEMORY;
 }
 
 /* The first offers all there is, so that whatever is asked for can be done. */
@@ -167,14 +165,4 @@ void workers_check(struct sim *s)
             sim_violation(s, "%s still has uploads to tell of", k->node->name);
         }
     }
-}
-
-void workers_close(struct sim *s)
-{
-    for (unsigned i = 0; i < SIM_WORKERS; i++) {
-        if (s->workers[i] != NULL) {
-            process_free(s->workers[i]);
-        }
-    }
-    grants_free(s);
 }

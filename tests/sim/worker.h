@@ -114,6 +114,5 @@ void grant_begun(struct sim_worker *k, const struct lease *l);
 void grant_writes(struct sim_worker *k, const struct lease *l, struct slice bytes);
 void grant_told(struct sim_worker *k, const Stepfleet__Result *r);
 void grant_accepted(struct sim_worker *k, const Stepfleet__Token *t);
-void grants_free(struct sim *s);
 
 #endif

@@ -228,19 +228,3 @@ void grant_accepted(struct sim_worker *k, const Stepfleet__Token *t)
     }
     g->accepted = true;
 }
-
-void grants_free(struct sim *s)
-{
-    size_t bucket = 0;
-    struct hash_node *n = hash_iterate(&s->grants, &bucket, NULL);
-
-    while (n != NULL) {
-        struct sim_grant *g = container_of(n, struct sim_grant, by_token);
-
-        n = hash_iterate(&s->grants, &bucket, n);
-        mem_free((void *)(uintptr_t)g->what.ptr);
-        mem_free(g);
-    }
-    hash_fini(&s->grants);
-    hash_fini(&s->attempts);
-}

@@ -11,7 +11,6 @@
 #include <stdio.h>
 
 #include "tests/sim/worker.h"
-#include "worker/handler/invocation.h"
 #include "worker/handler/result.h"
 
 enum {
@@ -76,15 +75,7 @@ int64_t sim_task_takes_us(struct sim_task *t)
 void sim_task_end(struct sim_task *t)
 {
     struct handler_host *host = &t->worker->real.host;
-    struct tail tail = {.bytes = "it has run", .len = 10};
-    struct process_exit exit = {
-        .cause = PROCESS_ENDED,
-        .ran_us = (uint64_t)(t->worker->sim->now_us - t->began_us),
-    };
 
-    if (t->lease->grant.log_tail && !t->failed && !t->result.has_output) {
-        t->result.log = invocation_log(t->lease, &exit, &tail, &t->memory);
-    }
     list_remove(&t->link);
     host->finished(host, t->lease, &t->result, &t->memory);
     arena_fini(&t->memory);

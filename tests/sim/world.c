@@ -198,6 +198,12 @@ void sim_node_cut(struct sim *s, struct sim_node *node, int64_t us)
     }
 }
 
+void sim_node_heal(struct sim *s, struct sim_node *node)
+{
+    node->cut = false;
+    node_goes_on(s, node);
+}
+
 /* ---- what is said ---- */
 
 void sim_trace(struct sim *s, const struct sim_node *node, const char *format, ...)

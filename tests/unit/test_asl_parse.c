@@ -44,7 +44,7 @@ static void test_asl_parse__document(void **state)
                 "MISSING_END_STATE: Workflow has no terminal state at null"},
         {"  \n", "MISSING_DESCRIPTION: The definition is empty at null"},
         {"{\"StartAt\":\"\",\"States\":{\"\":{\"Type\":\"Succeed\"}}}",
-         "INVALID_STATE_NAME: State name cannot be empty at /States/"},
+         "INVALID_STATE_NAME: Invalid State name: State name cannot be empty at /States/"},
         {"{\"StartAt\":5,\"States\":{\"A\":{\"Type\":\"Succeed\"}}}",
          "SCHEMA_VALIDATION_FAILED: Expected value of type [STRING] at /StartAt"},
     };
@@ -171,9 +171,15 @@ static void test_asl_parse__state(void **state)
          "ErrorPath] at "
          "/States/S"},
         {"\"Type\":\"Fail\",\"CausePath\":\"States.Array(1)\"",
-         "SCHEMA_VALIDATION_FAILED: The value for the field 'CausePath' must be a valid JSONPath "
-         "or a "
-         "valid intrinsic function call: that function gives no string at /States/S/CausePath"},
+         SCHEMA "The value for the field 'CausePath' must be a valid JSONPath or a valid intrinsic "
+                "function call at /States/S/CausePath"},
+        {"\"Type\":\"Fail\",\"CausePath\":\"States.UUID(\"",
+         SCHEMA "The value for the field 'CausePath' must be a valid JSONPath or a valid intrinsic "
+                "function call at /States/S/CausePath"},
+        {"\"Type\":\"Fail\",\"ErrorPath\":\"error\"",
+         SCHEMA "Value must be a valid JSONPath. at /States/S/ErrorPath"},
+        {"\"Type\":\"Fail\",\"ErrorPath\":\"$..e\"",
+         SCHEMA "Value is not a Reference Path: '..' is not allowed at /States/S/ErrorPath"},
     };
 
     (void)state;
@@ -300,18 +306,23 @@ static void test_asl_parse__retry_and_catch(void **state)
         {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"MaxDelaySeconds\":31622401}]",
          "SCHEMA_VALIDATION_FAILED: Maximum value is 31622400 at "
          "/States/S/Retry[0]/MaxDelaySeconds"},
-        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"MaxDelaySeconds\":1}]",
-         "SCHEMA_VALIDATION_FAILED: 'MaxDelaySeconds' must be greater than 'IntervalSeconds' at "
-         "/States/S/Retry[0]/MaxDelaySeconds"},
+        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"IntervalSeconds\":5,\"MaxDelaySeconds\":1}]",
+         ""},
+        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"MaxDelaySeconds\":0}]",
+         SCHEMA "Minimum value is 1 at /States/S/Retry[0]/MaxDelaySeconds"},
         {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\"],\"JitterStrategy\":\"HALF\"}]",
          SCHEMA "Value should be one of the following: [NONE, FULL] at "
                 "/States/S/Retry[0]/JitterStrategy"},
         {TASK "\"Retry\":[{\"ErrorEquals\":[\"States.ALL\",\"a\"]}]",
          SCHEMA "States.ALL must appear alone and at end of list at "
-                "/States/S/Retry[0]/ErrorEquals"},
+                "/States/S/Retry[0]/ErrorEquals[0]"},
+        {TASK "\"Retry\":[{\"ErrorEquals\":[\"a\",\"States.ALL\",5]}]",
+         SCHEMA "States.ALL must appear alone and at end of list at "
+                "/States/S/Retry[0]/ErrorEquals[1], " SCHEMA
+                "Expected value of type [STRING] at /States/S/Retry[0]/ErrorEquals[2]"},
         {TASK "\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"]},{\"ErrorEquals\":[\"a\"]}]",
          SCHEMA "States.ALL must appear alone and at end of list at "
-                "/States/S/Retry[0]/ErrorEquals"},
+                "/States/S/Retry[0]/ErrorEquals[0]"},
         {TASK "\"Catch\":[{\"ErrorEquals\":[\"a\"]}]",
          "SCHEMA_VALIDATION_FAILED: These fields are required: [Next] at /States/S/Catch[0]"},
         {TASK "\"Catch\":[{\"ErrorEquals\":[\"a\"],\"Next\":\"S\",\"Assign\":{}}]", ""},

@@ -11,6 +11,11 @@
 #define NO_CALL(arn) UNKNOWN("arn:aws:states:::" arn)
 #define START        ",'Parameters':{'StateMachineArn':'m'}"
 #define INVOKE       ",'Parameters':{'FunctionName':'f'}"
+#define GLUE         ",'Parameters':{'JobName':'j'}"
+#define ANY          ",'Parameters':{}"
+#define NO_PARAMETERS(arn)                                                                         \
+    SCHEMA "Parameters field is required for resource ARN: arn:aws:states:::" arn                  \
+           " at /States/S/Resource"
 
 /* A handler for everything of "acme", for "glue:startJobRun" and, if asked, for our own. */
 static char handler_name[] = "worker"; /* need not outlive the parse */
@@ -69,16 +74,32 @@ static void test_asl_resource__parameters(void **state)
 {
     static const struct example examples[] = {
         {CALL("lambda:invoke") ",'Parameters':{'Payload':1,'Func':2}", SCHEMA
-         "The field 'Func' is not supported by Step Functions at /States/S/Parameters, " SCHEMA
+         "The field \"Func\" is not supported by Step Functions at /States/S/Parameters, " SCHEMA
          "The field 'FunctionName' is required but was missing at /States/S/Parameters"},
-        {CALL("lambda:invoke"),
+        {CALL("lambda:invoke") ",'Parameters':{}",
          SCHEMA "The field 'FunctionName' is required but was missing at /States/S/Parameters"},
+        /* AWS */
+        {CALL("lambda:invoke"), NO_PARAMETERS("lambda:invoke")},
+        /* Ours */
+        {CALL("lambda:invoke.waitForTaskToken"), NO_PARAMETERS("lambda:invoke.waitForTaskToken")},
+        {CALL("aws-sdk:sfn:listStateMachines"), NO_PARAMETERS("aws-sdk:sfn:listStateMachines")},
+        {CALL("aws-sdk:sfn:listStateMachines") ANY, ""},
+        {"'QueryLanguage':'JSONata'," CALL("lambda:invoke"),
+         SCHEMA "Arguments field is required for resource ARN: arn:aws:states:::lambda:invoke at "
+                "/States/S/Resource"},
+        {"'QueryLanguage':'JSONata'," CALL("lambda:invoke") ",'Arguments':{'FunctionName.$':'f'}",
+         SCHEMA "The field \"FunctionName.$\" is not supported by Step Functions at "
+                "/States/S/Arguments, " SCHEMA
+                "The field 'FunctionName' is required but was missing at /States/S/Arguments"},
         {CALL("lambda:invoke") ",'Parameters':{'FunctionName.$':'$.f','Payload.$':'$','Qualifier':"
                                "'1','InvocationType':'Event','LogType':'Tail','ClientContext':''}",
          ""},
-        {CALL("states:startExecution.sync:2") ",'Parameters':{'Input':1,'Machine.$':'$'}", SCHEMA
-         "The field 'Machine' is not supported by Step Functions at /States/S/Parameters, " SCHEMA
+        {CALL("states:startExecution.sync:2") ",'Parameters':{'Input':1,'Machine':'$'}", SCHEMA
+         "The field \"Machine\" is not supported by Step Functions at /States/S/Parameters, " SCHEMA
          "The field 'StateMachineArn' is required but was missing at /States/S/Parameters"},
+        /* AWS: refused when it is called */
+        {CALL("lambda:invoke") ",'Parameters':{'FunctionName':'f','TaskToken.$':'$$.Task.Token'}",
+         ""},
         {CALL("states:startExecution") ",'Parameters':{'StateMachineArn.$':'$.m','Input':{},"
                                        "'Name.$':'$.n','TraceHeader':''}",
          ""},
@@ -100,14 +121,14 @@ static void test_asl_resource__express(void **state)
     static const struct asl_options express = {.express = true, .bound = bound};
     static const struct example examples[] = {
         {CALL("glue:startJobRun.sync"), NO_SYNC},
-        {CALL("batch:submitJob.sync"), NO_SYNC},
+        {CALL("batch:submitJob.sync") ANY, NO_SYNC},
         {CALL("states:startExecution.sync:2") START, NO_SYNC},
         {CALL("sns:publish.waitForTaskToken"), NO_TOKEN},
         {CALL("acme:do.waitForTaskToken"), NO_TOKEN},
         {CALL("aws-sdk:sfn:describeExecution.waitForTaskToken"), NO_TOKEN},
         {RESOURCE "'arn:aws:states:us-east-1:1:activity:a'", SORRY("Activity ARN")},
         {CALL("states:startExecution") START, ""},
-        {CALL("glue:startJobRun"), ""},
+        {CALL("glue:startJobRun") GLUE, ""},
     };
 
     (void)state;
@@ -120,8 +141,8 @@ static void test_asl_resource__bindings(void **state)
     static const struct asl_options lint = {.lint = true};
     static const struct asl_options stored = {.stored = true};
     static const struct example with[] = {
-        {CALL("glue:startJobRun"), ""},
-        {CALL("glue:startJobRun.sync"), ""},
+        {CALL("glue:startJobRun") GLUE, ""},
+        {CALL("glue:startJobRun.sync") GLUE, ""},
         {CALL("glue:startJobRun.waitForTaskToken"), NO_CALL("glue:startJobRun.waitForTaskToken")},
         {CALL("acme:do"), ""},
         {CALL("acme:do.sync"), ""},
@@ -131,9 +152,10 @@ static void test_asl_resource__bindings(void **state)
         {CALL("sqs:sendMessage"), NO_CALL("sqs:sendMessage")},
     };
     static const struct example linted[] = {
-        {CALL("sqs:sendMessage.waitForTaskToken"), ""},
+        {CALL("sqs:sendMessage.waitForTaskToken") ",'Parameters':{'QueueUrl':'q'}",
+         SCHEMA "The field 'MessageBody' is required but was missing at /States/S/Parameters"},
         {CALL("sqs:sendMessage.sync"), NO_CALL("sqs:sendMessage.sync")},
-        {CALL("aws-sdk:s3:getObject.waitForTaskToken"), ""},
+        {CALL("aws-sdk:s3:getObject.waitForTaskToken") ANY, ""},
         {CALL("aws-sdk:s3:getObject.sync"), NO_CALL("aws-sdk:s3:getObject.sync")},
         {CALL("acme:do"), NO_CALL("acme:do")},
     };
@@ -204,12 +226,12 @@ static void test_asl_resource__carriers(void **state)
                                   .pattern = ASL_SYNC2,
                                   .service = SLICE("states"),
                                   .action = SLICE("startExecution.sync:2")});
-    check_task(CALL("aws-sdk:sfn:sendTaskSuccess"), NULL,
+    check_task(CALL("aws-sdk:sfn:sendTaskSuccess") ANY, NULL,
                &(struct asl_task){.resource_kind = ASL_RESOURCE_INTEGRATION,
                                   .carrier = ASL_BY_CALL,
                                   .service = SLICE("aws-sdk:sfn"),
                                   .action = SLICE("sendTaskSuccess")});
-    check_task(CALL("glue:startJobRun.sync"), &binding,
+    check_task(CALL("glue:startJobRun.sync") GLUE, &binding,
                &(struct asl_task){.resource_kind = ASL_RESOURCE_INTEGRATION,
                                   .carrier = ASL_BY_HANDLER,
                                   .pattern = ASL_SYNC,
@@ -245,14 +267,15 @@ static void test_asl_resource__credentials(void **state)
         {TASK "'Credentials':{'RoleArn.$':'$.r'}", ""},
         {TASK "'Credentials':{'RoleArn.$':'$role'}", ""},
         {TASK "'Credentials':{'RoleArn':'r','RoleArn.$':'$.r'}",
-         SCHEMA "There should only be one of the following fields: [RoleArn, RoleArn.$] at "
-                "/States/S/Credentials, " SCHEMA
-                "The fields 'RoleArn' and 'RoleArn.$' cannot both be given at "
+         SCHEMA "The fields 'RoleArn' and 'RoleArn.$' cannot both be given at "
                 "/States/S/Credentials"},
         {TASK "'Credentials':{'RoleArn':5}",
          SCHEMA "Expected value of type [STRING] at /States/S/Credentials/RoleArn"},
         {TASK "'Credentials':{'RoleArn':'r','Other':1}",
-         SCHEMA "Field 'Other' is not supported at /States/S/Credentials"},
+         SCHEMA "The field \"Other\" is not supported by Step Functions at /States/S/Credentials"},
+        {RESOURCE "'arn:aws:states:r:1:activity:a','Credentials':{'RoleArn':'r'}",
+         SCHEMA "The field 'Credentials' is not supported for activities at "
+                "/States/S/Credentials"},
         {TASK "'Credentials':'r'",
          SCHEMA "Expected value of type [OBJECT] at /States/S/Credentials"},
     };

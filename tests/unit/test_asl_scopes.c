@@ -210,7 +210,8 @@ static void test_asl_scopes__choice_uses(void **state)
     struct asl_machine *m = good(&a, text, NULL);
 
     (void)state;
-    assert_int_equal(m->states[0].choice.uses, ASL_USES_CONTEXT | ASL_USES_VARIABLES);
+    assert_int_equal(m->states[0].choice.uses,
+                     ASL_USES_CONTEXT | ASL_USES_VARIABLES | ASL_USES_INPUT);
     asl_machine_free(m);
     arena_fini(&a);
 }
@@ -401,7 +402,7 @@ static void test_asl_scopes__batches_and_results(void **state)
 #define BAD_LABEL(label)                                                                           \
     {                                                                                              \
         DISTRIBUTED ",'Label':'" label "'",                                                        \
-            "INVALID_LABEL_NAME: Invalid Label: '" label "' at /States/S/Label"                    \
+            "INVALID_LABEL_NAME: Invalid Label name: '" label "' at /States/S/Label"               \
     }
 
 static void test_asl_scopes__labels(void **state)
@@ -409,7 +410,9 @@ static void test_asl_scopes__labels(void **state)
     static const struct example examples[] = {
         {DISTRIBUTED ",'Label':'" LONG_LABEL "'", ""},
         {DISTRIBUTED ",'Label':'\xc3\xa9-_/.!'", ""},
-        BAD_LABEL(LONG_LABEL "0"),
+        {DISTRIBUTED ",'Label':'" LONG_LABEL "0'",
+         "INVALID_LABEL_NAME: Invalid Label name: Label '" LONG_LABEL
+         "0' exceeds the 40-character limit allowed by the service at /States/S/Label"},
         BAD_LABEL(""),
         BAD_LABEL("a b"),
         BAD_LABEL("a:b"),
@@ -426,7 +429,7 @@ static void test_asl_scopes__labels(void **state)
          "'T':{'Type':'Map','Label':'l','End':true,'ItemProcessor':{'ProcessorConfig':{'Mode':"
          "'DISTRIBUTED','ExecutionType':'EXPRESS'},'StartAt':'J','States':{'J':{'Type':"
          "'Succeed'}}}}}}",
-         "DUPLICATE_LABEL_NAME: Duplicate Label: l at /States/T/Label"}};
+         "DUPLICATE_LABEL_NAME: Duplicate Label name: l at /States/T/Label"}};
 
     (void)state;
     check_state(examples, COUNT(examples), &lint);
@@ -443,7 +446,8 @@ static void test_asl_scopes__distributed(void **state)
         {DISTRIBUTED,
          "NOT_SUPPORTED: Map with Mode 'DISTRIBUTED' is not supported yet at /States/S"},
         /* What AWS refuses comes first, alone. */
-        {DISTRIBUTED ",'Label':''", "INVALID_LABEL_NAME: Invalid Label: '' at /States/S/Label"},
+        {DISTRIBUTED ",'Label':''",
+         "INVALID_LABEL_NAME: Invalid Label name: '' at /States/S/Label"},
         {MODE("'Mode':'DISTRIBUTED'"), SCHEMA "These fields are required: [ExecutionType] at "
                                               "/States/S/ItemProcessor/ProcessorConfig"},
     };
@@ -591,9 +595,9 @@ static void test_asl_scopes__jsonata(void **state)
         {JSONATA TASK "'Next':'T'",
          "MISSING_TRANSITION_TARGET: Missing 'Next' target: T at /States/S/Next, "
          "MISSING_END_STATE: Workflow has no terminal state at null"},
-        {JSONATA TASK "'End':true,'Credentials':{'RoleArn.$':'$'}", SCHEMA
-         "The QueryLanguage is set to 'JSONata', but field 'RoleArn.$' is only supported for "
-         "the 'JSONPath' QueryLanguage at /States/S/Credentials"},
+        {JSONATA TASK "'End':true,'Credentials':{'RoleArn.$':'$','RoleArn':'r'}",
+         SCHEMA "The field \"RoleArn.$\" is not supported by Step Functions at "
+                "/States/S/Credentials"},
     };
     static const struct example refused[] = {
         {JSONATA "'Type':'Succeed'", NOT_YET},

@@ -99,10 +99,87 @@ static void test_choice__wildcards(void **state)
         {X "\"StringMatches\":\"a\\\\*c\"", "{\"x\":\"abc\"}", false},
         {X "\"StringMatches\":\"a\\\\\\\\*\"", "{\"x\":\"a\\\\b\"}", true},
         {X "\"StringMatches\":\"*\"", "{\"x\":1}", false},
+        {X "\"StringMatches\":\"ab*ab\"", "{\"x\":\"ab\"}", false},
+        {X "\"StringMatches\":\"ab*ab\"", "{\"x\":\"abab\"}", true},
+        {X "\"StringMatches\":\"*aab*\"", "{\"x\":\"aaaab\"}", true},
+        {X "\"StringMatches\":\"*abab*b\"", "{\"x\":\"abaabab\"}", false},
+        {X "\"StringMatches\":\"*abab*b\"", "{\"x\":\"abaababb\"}", true},
+        {X "\"StringMatches\":\"**\"", "{\"x\":\"\"}", true},
+        {X "\"StringMatches\":\"a**b*\"", "{\"x\":\"ab\"}", true},
+        {X "\"StringMatches\":\"*\\\\*\"", "{\"x\":\"a*\"}", true},
+        {X "\"StringMatches\":\"*\\\\*\"", "{\"x\":\"a*b\"}", false},
+        {X "\"StringMatches\":\"a\\\\\"", "{\"x\":\"a\\\\\"}", true},
+        {X "\"StringMatches\":\"a\\\\b\"", "{\"x\":\"a\\\\b\"}", true},
     };
 
     (void)state;
     check(examples, COUNT(examples));
+}
+
+static const char *repeat(struct arena *a, const char *head, size_t n, const char *tail)
+{
+    char *text = arena_alloc(a, n);
+
+    memset(text, 'a', n);
+    return arena_str(a, arena_printf(a, "%s%.*s%s", head, (int)n, text, tail));
+}
+
+/* 10^10 comparisons, were each place tried anew. */
+static void test_choice__long_wildcards(void **state)
+{
+    struct arena a = {0};
+    const char *input = repeat(&a, "{\"x\":\"", 250000, "\"}");
+
+    (void)state;
+    assert_string_equal(choose(&a, repeat(&a, X "\"StringMatches\":\"*", 100000, "b*\""), input),
+                        "No");
+    assert_string_equal(choose(&a, repeat(&a, X "\"StringMatches\":\"*", 100000, "*a\""), input),
+                        "Yes");
+    arena_fini(&a);
+}
+
+/* A path that is given up may have found something: IsPresent must not say it did not. */
+static void test_choice__variable_given_up(void **state)
+{
+    struct arena a = {0};
+    struct buf input = {0};
+
+    (void)state;
+    for (int i = 0; i < 2000; i++) {
+        buf_put_str(&input, i == 0 ? "{\"x\":[[]" : ",[]");
+    }
+    buf_put_str(&input, "]}");
+    assert_string_equal(choose(&a,
+                               "\"Variable\":\"$.x[?(@ != $.x[?(@ == 1)])]\",\"IsPresent\":true",
+                               arena_str(&a, buf_slice(&input))),
+                        "The path visits too many nodes");
+    buf_fini(&input);
+    arena_fini(&a);
+}
+
+/* Many rules share one bound: each of these looks at nearly as much as a path may. */
+static void test_choice__many_variables_end(void **state)
+{
+    struct arena a = {0};
+    struct buf rules = {0};
+    struct buf input = {0};
+
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        buf_put_str(&rules, i == 0 ? "\"Or\":[{" : ",{");
+        buf_put_str(&rules, "\"Variable\":\"$..[?(@ == 'x')]\",\"IsNull\":true}");
+    }
+    buf_put_str(&rules, "]");
+    for (int i = 0; i < 200000; i++) {
+        buf_put_str(&input, i == 0 ? "[1" : ",1");
+    }
+    buf_put_str(&input, "]");
+    assert_string_equal(
+        choose(&a, arena_str(&a, buf_slice(&rules)), arena_str(&a, buf_slice(&input))),
+        "The path visits too many nodes");
+    buf_fini(&rules);
+    buf_fini(&input);
+    arena_fini(&a);
 }
 
 static void test_choice__numbers(void **state)
@@ -138,6 +215,12 @@ static void test_choice__times(void **state)
         {X "\"TimestampEquals\":\"2012-10-09T19:00:55Z\"", "{\"x\":\"2012-10-09T20:00:55+01:00\"}",
          true},
         {X "\"TimestampEquals\":\"2012-10-09T19:00:55Z\"", "{\"x\":\"2012-10-09\"}", false},
+        {X "\"TimestampEquals\":\"2012-10-09T19:00:55.1234567Z\"",
+         "{\"x\":\"2012-10-09T20:00:55.123456700+01:00\"}", true},
+        {X "\"TimestampLessThan\":\"2012-10-09T19:00:55.123456789Z\"",
+         "{\"x\":\"2012-10-09T19:00:55.123456788Z\"}", true},
+        {X "\"TimestampGreaterThan\":\"2012-10-09T19:00:55Z\"",
+         "{\"x\":\"2012-10-09T19:00:55.000000001Z\"}", true},
         {X "\"TimestampLessThan\":\"2012-10-09T19:00:55Z\"", "{\"x\":\"2012-10-09T19:00:54.9Z\"}",
          true},
         {X "\"TimestampGreaterThan\":\"2012-10-09T19:00:55Z\"", "{\"x\":\"2012-10-09T19:00:55Z\"}",
@@ -245,6 +328,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_choice__strings),
         cmocka_unit_test(test_choice__wildcards),
+        cmocka_unit_test(test_choice__long_wildcards),
+        cmocka_unit_test(test_choice__variable_given_up),
+        cmocka_unit_test(test_choice__many_variables_end),
         cmocka_unit_test(test_choice__numbers),
         cmocka_unit_test(test_choice__times),
         cmocka_unit_test(test_choice__types),

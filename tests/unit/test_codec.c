@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Transition records: what is written comes back as it was, for any structs that keep the engine's
- * promises; malformed bytes and executions that cannot be are refused without harm; version 1 is
- * read; and a usual transition stays small. The small rows are in test_keys.c. */
+ * promises; malformed bytes and executions that cannot be are refused without harm; versions 1 and
+ * 2 are read; and a usual transition stays small. The small rows are in test_keys.c. */
 #include "tests/lib/record_case.h"
 
 #include <stdlib.h>
@@ -222,7 +222,7 @@ static bool vary_header(struct execution_header *h, int n)
     case 15: h->deadline_ms = 1; break;
     case 16: h->redrive_count = 1; break;
     case 17: h->redrive_ms = 1; break;
-    case 18: h->redrive_token = 1; break;
+    case 18: h->redrive_tokens[0] = 1; break;
     case 19: h->parent.execution = 1; break;
     case 20: h->parent.frame = UINT32_MAX; break;
     case 21: h->parent.attempt = UINT32_MAX; break;
@@ -238,6 +238,7 @@ static bool vary_header(struct execution_header *h, int n)
     case 31: h->status = EXECUTION_FAILED, h->open_frames = 0, h->error = SLICE(""); break;
     case 32: h->status = EXECUTION_FAILED, h->open_frames = 0, h->cause = SLICE("c"); break;
     case 33: h->status = EXECUTION_PENDING_REDRIVE, h->open_frames = 0; break;
+    case 34: h->redrive_tokens[REDRIVE_TOKENS - 1] = UINT64_MAX; break;
     default: return false;
     }
     return true;
@@ -299,6 +300,7 @@ static bool vary_task(struct frame *f, int n)
     case 17: f->output.upload_id = SLICE("u"); break;
     case 18: f->output.mark = SLICE("m"); break;
     case 19: f->output.parts = SLICE("p"); break;
+    case 20: f->holder = UINT32_MAX; break;
     default: return false;
     }
     return true;
@@ -617,7 +619,7 @@ static void test_codec__open_frames_are_in_the_header(void **state)
     assert_int_equal(decode_again(&p.s), OK);
 }
 
-/* ---- Version 1 ---- */
+/* ---- Versions 1 and 2 ---- */
 
 /* What the program that wrote version 1 left behind: the start of an execution, a step with an
  * upload that is to be completed, a redrive. */
@@ -633,6 +635,16 @@ static const char v1_intent[] =
     "0cd08c010362036b047532036d0370047b7d";
 static const char v1_redrive[] =
     "0100210b00b4c89aedc0680c80bab70301004d00000000000000020025400201266c0159bd1f08c60112018205"
+    "0113bd1f005903f08a0cd08c01";
+/* And version 2: a grant, and redrives with a client token and without. */
+static const char v2_lease[] =
+    "020001010084a99aedc06805f2b9b70301002814010a776f726b65722d3101e30801050d00090080f7c4d5060c"
+    "01f08a0cd08c01";
+static const char v2_redrive[] =
+    "0200210b00b4c89aedc0680c80bab70301008987868584838281020025400201266c0159bd1f08c6011201820a"
+    "0113bd1f005903f08a0cd08c01";
+static const char v2_redrive_without_token[] =
+    "0200210b00b4c89aedc0680c80bab70302000000000000000000020025400201266c0159bd1f08c6011201820a"
     "0113bd1f005903f08a0cd08c01";
 
 static unsigned hex_digit(char c)
@@ -651,8 +663,8 @@ static struct slice from_hex(const char *hex, struct arena *a)
     return slice_make(bytes, len);
 }
 
-/* `hex` is a record of version 1 that shows `s`; no beginning of it is one. */
-static void v1_shows(const char *hex, const struct step *s)
+/* `hex` is a record of an old version that shows `s`; no beginning of it is one. */
+static void old_shows(const char *hex, const struct step *s)
 {
     struct arena a = {0};
     struct slice bytes = from_hex(hex, &a);
@@ -716,7 +728,7 @@ static void test_codec__version_1_start(void **state)
         .open_frames = 1,
         .input.ref = DOC_REF(0, 0),
     };
-    v1_shows(v1_start, &s);
+    old_shows(v1_start, &s);
 }
 
 static void test_codec__version_1_upload(void **state)
@@ -751,53 +763,114 @@ static void test_codec__version_1_upload(void **state)
                      .frame_count = 1};
 
     (void)state;
-    v1_shows(v1_intent, &s);
+    old_shows(v1_intent, &s);
+}
+
+/* An execution whose task failed goes on. */
+static void redrive_step(struct step *s, struct history_event events[2], struct frame *f)
+{
+    int64_t entered_ms = 1795410840123;
+    int64_t now_ms = entered_ms + 2015;
+
+    events[0] = (struct history_event){.type = HISTORY_EXECUTION_REDRIVEN,
+                                       .id = 10,
+                                       .previous = 9,
+                                       .time_ms = now_ms,
+                                       .state = ASL_NONE,
+                                       .retry_count = 1};
+    events[1] = (struct history_event){.type = HISTORY_LAMBDA_FUNCTION_SCHEDULED,
+                                       .id = 11,
+                                       .previous = 10,
+                                       .time_ms = now_ms,
+                                       .doc.ref = DOC_REF(0, 0),
+                                       .entered_ms = entered_ms,
+                                       .timeout_s = 99,
+                                       .heartbeat_s = 9};
+    *f = (struct frame){.parent = ASL_NONE,
+                        .status = FRAME_READY,
+                        .entered_event = 2,
+                        .entered_ms = entered_ms,
+                        .last_event = 11,
+                        .attempt = 3,
+                        .timeout_ms = 99000,
+                        .heartbeat_ms = 9000,
+                        .input.ref = DOC_REF(0, 0)};
+    *s = (struct step){.header = {.sequence = 11,
+                                  .deadline_ms = now_ms + 3600000,
+                                  .redrive_count = 1,
+                                  .redrive_ms = now_ms,
+                                  .next_event = 12,
+                                  .next_frame = 1,
+                                  .open_frames = 1},
+                       .events = events,
+                       .event_count = 2,
+                       .frames = f,
+                       .frame_count = 1};
 }
 
 static void test_codec__version_1_redrive(void **state)
 {
+    struct history_event events[2];
+    struct frame f;
+    struct step s;
+
+    (void)state;
+    redrive_step(&s, events, &f);
+    s.header.redrive_tokens[0] = 77;
+    old_shows(v1_redrive, &s);
+}
+
+/* It had one token, and none behind it. */
+static void test_codec__version_2_redrive(void **state)
+{
+    struct history_event events[2];
+    struct frame f;
+    struct step s;
+
+    (void)state;
+    redrive_step(&s, events, &f);
+    s.header.redrive_tokens[0] = 0x8182838485868789;
+    old_shows(v2_redrive, &s);
+    s.header.redrive_tokens[0] = 0;
+    s.header.redrive_count = 2;
+    old_shows(v2_redrive_without_token, &s);
+}
+
+/* It does not know which process holds it. */
+static void test_codec__version_2_lease(void **state)
+{
     int64_t entered_ms = 1795410840123;
-    int64_t now_ms = entered_ms + 2015;
-    struct history_event events[2] = {
-        {.type = HISTORY_EXECUTION_REDRIVEN,
-         .id = 10,
-         .previous = 9,
-         .time_ms = now_ms,
-         .state = ASL_NONE,
-         .retry_count = 1},
-        {.type = HISTORY_LAMBDA_FUNCTION_SCHEDULED,
-         .id = 11,
-         .previous = 10,
-         .time_ms = now_ms,
-         .doc.ref = DOC_REF(0, 0),
-         .entered_ms = entered_ms,
-         .timeout_s = 99,
-         .heartbeat_s = 9},
-    };
+    struct history_event started = {.type = HISTORY_LAMBDA_FUNCTION_STARTED,
+                                    .id = 4,
+                                    .previous = 3,
+                                    .time_ms = entered_ms + 7,
+                                    .worker = SLICE("worker-1")};
     struct frame f = {.parent = ASL_NONE,
-                      .status = FRAME_READY,
+                      .status = FRAME_LEASED,
                       .entered_event = 2,
                       .entered_ms = entered_ms,
-                      .last_event = 11,
-                      .attempt = 3,
+                      .last_event = 4,
+                      .attempt = 1,
+                      .started = true,
                       .timeout_ms = 99000,
                       .heartbeat_ms = 9000,
+                      .granted_ms = entered_ms + 7,
+                      .token = {1790000000, 12},
+                      .worker = SLICE("worker-1"),
+                      .holder = 0,
                       .input.ref = DOC_REF(0, 0)};
-    struct step s = {.header = {.sequence = 11,
-                                .deadline_ms = now_ms + 3600000,
-                                .redrive_count = 1,
-                                .redrive_ms = now_ms,
-                                .redrive_token = 77,
-                                .next_event = 12,
+    struct step s = {.header = {.sequence = 1,
+                                .deadline_ms = entered_ms + 3600000,
+                                .next_event = 5,
                                 .next_frame = 1,
                                 .open_frames = 1},
-                     .events = events,
-                     .event_count = 2,
+                     .events = &started,
+                     .event_count = 1,
                      .frames = &f,
                      .frame_count = 1};
 
     (void)state;
-    v1_shows(v1_redrive, &s);
+    old_shows(v2_lease, &s);
 }
 
 /* ---- Byte by byte ---- */
@@ -808,6 +881,11 @@ static void test_codec__version_1_redrive(void **state)
 #define FRAME(flags) "\1" flags "\1\1\0\0\1"
 #define WHOLE(kind, parent)                                                                        \
     "\0\4\0\0\0\5\0\0\0\0" kind "\0\0\0\0\0\0\0\0\0\0\0\0\0\0" parent "\0\0\0\0"
+
+#define TOKEN       "12345678" /* a redrive's */
+#define FOUR_TOKENS TOKEN TOKEN TOKEN TOKEN
+/* Granted at the base, under the token (1, 1), to "w". */
+#define LEASED FRAME("\143") "\0\1\1\3w"
 
 static void test_codec__bytes_mean_one_thing(void **state)
 {
@@ -854,6 +932,18 @@ static void test_codec__bytes_mean_one_thing(void **state)
         {SLICE_INIT("\1" WHOLE("\0", "\0")), OK},
         {SLICE_INIT("\1" WHOLE("\0", "\1")), ERR_CORRUPT},
         {SLICE_INIT("\1" WHOLE("\4", "\1\2\3\4\0")), ERR_CORRUPT},
+        /* Client tokens of redrives: one in version 2; none, eight, and nine; a byte short. */
+        {SLICE_INIT(HEAD("\2", "\40") "\1\0" TOKEN "\0\0"), OK},
+        {SLICE_INIT(HEAD("\3", "\40") "\1\0\0\0\0"), OK},
+        {SLICE_INIT(HEAD("\3", "\40") "\1\0\10" FOUR_TOKENS FOUR_TOKENS "\0\0"), OK},
+        {SLICE_INIT(HEAD("\3", "\40") "\1\0\11" FOUR_TOKENS FOUR_TOKENS TOKEN "\0\0"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\3", "\40") "\1\0\2" TOKEN "1234567"), ERR_CORRUPT},
+        /* Who holds a lease: unknown to version 2; UINT32_MAX, and one more. */
+        {SLICE_INIT(HEAD("\2", "\0") "\0" LEASED), OK},
+        {SLICE_INIT(HEAD("\3", "\0") "\0" LEASED), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\2", "\0") "\0" LEASED "\1"), ERR_CORRUPT},
+        {SLICE_INIT(HEAD("\3", "\0") "\0" LEASED "\377\377\377\377\17"), OK},
+        {SLICE_INIT(HEAD("\3", "\0") "\0" LEASED "\200\200\200\200\20"), ERR_CORRUPT},
     };
     struct arena a = {0};
     struct record r;
@@ -924,6 +1014,7 @@ static void echo_step(struct step *s, struct history_event events[5], struct fra
                         .granted_ms = now_ms,
                         .token = {1790000000, 123456},
                         .worker = SLICE("worker-17.example"),
+                        .holder = 0xfedcba98,
                         .input = {.ref = DOC_REF(0, 0)}};
 }
 
@@ -994,6 +1085,7 @@ static void iteration_step(struct step *s, struct history_event events[7], struc
                                .granted_ms = now_ms,
                                .token = {1790000000, 123456},
                                .worker = SLICE("worker-17.example"),
+                               .holder = 0xfedcba98,
                                .item.ref = DOC_REF(sequence, 1),
                                .item_index = 9038,
                                .input.ref = DOC_REF(sequence, 1)};
@@ -1018,7 +1110,7 @@ static void test_codec__a_transition_is_small(void **state)
 
     (void)state;
     echo_step(&s, events, &f);
-    is_small("an echo transition", &s, 76);
+    is_small("an echo transition", &s, 81);
 }
 
 static void test_codec__an_iteration_is_small(void **state)
@@ -1059,6 +1151,8 @@ int main(void)
         cmocka_unit_test(test_codec__version_1_start),
         cmocka_unit_test(test_codec__version_1_upload),
         cmocka_unit_test(test_codec__version_1_redrive),
+        cmocka_unit_test(test_codec__version_2_redrive),
+        cmocka_unit_test(test_codec__version_2_lease),
         cmocka_unit_test(test_codec__bytes_mean_one_thing),
         cmocka_unit_test(test_codec__usual_attempts),
         cmocka_unit_test(test_codec__a_transition_is_small),

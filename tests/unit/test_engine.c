@@ -809,6 +809,34 @@ static void test_engine__redrive_enters_other_states_again(void **state)
     world_fini(&w);
 }
 
+/* Each task is shown with the redrive it was scheduled after, not with the last one. */
+static void test_engine__history_shows_the_redrive_of_then(void **state)
+{
+    struct doc_source docs;
+    const struct json_node *event;
+    struct world w;
+
+    (void)state;
+    world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":"
+                   "\"arn:aws:lambda:eu-west-1:111111111111:function:Echo\",\"Parameters\":"
+                   "{\"e.$\":\"$$.Execution['RedriveCount','RedriveTime']\"},\"End\":true}}}");
+    world_start(&w, "{}");
+    for (int i = 0; i < 2; i++) {
+        world_grant(&w);
+        world_fail(&w, "E", "");
+        w.now_ms += 1000;
+        assert_int_equal(world_step(&w, (struct engine_event){.kind = ENGINE_REDRIVE}), STEP_DONE);
+    }
+    docs = world_docs(&w);
+    assert_int_equal(w.events[7].type, HISTORY_LAMBDA_FUNCTION_SCHEDULED);
+    assert_int_equal(
+        history_render(w.m, &w.header, &w.events[7], true, &docs, &w.a, &event, &w.err), OK);
+    assert_non_null(
+        strstr(arena_str(&w.a, json_print(event, &w.a)),
+               "\\\"RedriveCount\\\":1,\\\"RedriveTime\\\":\\\"2026-11-23T05:14:01.123Z\\\""));
+    world_fini(&w);
+}
+
 /* ---- Limits ---- */
 
 static void test_engine__step_is_bounded(void **state)
@@ -1288,6 +1316,7 @@ int main(void)
         cmocka_unit_test(test_engine__express_has_five_minutes),
         cmocka_unit_test(test_engine__redrive_goes_on_in_place),
         cmocka_unit_test(test_engine__redrive_enters_other_states_again),
+        cmocka_unit_test(test_engine__history_shows_the_redrive_of_then),
         cmocka_unit_test(test_engine__step_is_bounded),
         cmocka_unit_test(test_engine__stopped_between_steps_enters_on_redrive),
         cmocka_unit_test(test_engine__task_not_entered_yet_is_entered_by_redrive),

@@ -21,6 +21,7 @@
 #define PARALLEL(fields, branches)                                                                 \
     "{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":\"Parallel\"," fields                          \
     "\"Branches\":[" branches "],\"Next\":\"Z\"},\"Z\":{\"Type\":\"Pass\",\"End\":true}}}"
+#define RETRY_ONCE          "\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"],\"MaxAttempts\":1}],"
 #define BRANCH(name, state) "{\"StartAt\":\"" name "\",\"States\":{\"" name "\":{" state "}}}"
 
 static void assert_output(struct world *w, const char *want)
@@ -428,12 +429,41 @@ static void test_join__redrive_after_too_much_data_runs_all_again(void **state)
     assert_error(&w, "States.DataLimitExceeded");
     assert_int_equal(world_step(&w, (struct engine_event){.kind = ENGINE_REDRIVE}), STEP_DONE);
     world_run(&w);
+    assert_history_has(&w, "ExecutionRedriven 19, MapStateStarted 20");
     assert_int_equal(w.frame.child_open, 2);
     grant_all(&w);
     world_succeed_frame(&w, child(&w, 0), "1");
     world_succeed_frame(&w, child(&w, 1), "2");
     assert_output(&w, "[1,2]");
     world_fini(&w);
+}
+
+/* Stopped in its backoff it has no children; it goes on with the retry, and is not entered again.
+ */
+static void test_join__redrive_in_backoff_begins_in_place(void **state)
+{
+    static const char *const machines[] = {
+        MAP(RETRY_ONCE, BRANCH("F", "\"Type\":\"Fail\"")),
+        PARALLEL(RETRY_ONCE, BRANCH("F", "\"Type\":\"Fail\"")),
+    };
+    static const char *const parts[] = {
+        "ExecutionAborted 0, ExecutionRedriven 7, MapStateStarted 8, MapIterationStarted 9",
+        "ExecutionAborted 0, ExecutionRedriven 5, ParallelStateStarted 6, FailStateEntered 7",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct world w;
+
+        world_init(&w, machines[i]);
+        world_start(&w, "[1]");
+        assert_int_equal(w.frame.status, FRAME_TIMER);
+        assert_int_equal(world_step(&w, (struct engine_event){.kind = ENGINE_STOP}), STEP_DONE);
+        assert_int_equal(world_step(&w, (struct engine_event){.kind = ENGINE_REDRIVE}), STEP_DONE);
+        assert_history_has(&w, parts[i]);
+        assert_int_equal(w.frame.status, FRAME_TIMER); /* its retriers are fresh */
+        world_fini(&w);
+    }
 }
 
 /* The first fails again at once and the Map with it, before the others have begun again. */
@@ -619,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_join__stop_ends_all_frames),
         cmocka_unit_test(test_join__redrive_runs_what_failed_again),
         cmocka_unit_test(test_join__redrive_after_too_much_data_runs_all_again),
+        cmocka_unit_test(test_join__redrive_in_backoff_begins_in_place),
         cmocka_unit_test(test_join__redrive_that_fails_at_once_leaves_the_others),
         cmocka_unit_test(test_join__large_map_goes_on_in_bounded_steps),
         cmocka_unit_test(test_join__many_branches_are_begun_in_bounded_steps),

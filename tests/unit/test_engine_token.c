@@ -16,7 +16,8 @@
     "\"," fields "\"End\":true}}}"
 #define SEND(fields)                                                                               \
     TASK("arn:aws:states:::sqs:sendMessage.waitForTaskToken",                                      \
-         "\"Parameters\":{\"t.$\":\"$$.Task.Token\"}," fields)
+         "\"Parameters\":{\"QueueUrl\":\"q\",\"MessageBody\":\"m\",\"t.$\":\"$$.Task.Token\"}"     \
+         "," fields)
 #define ACTIVITY(name, fields) TASK("arn:aws:states:eu-west-1:111111111111:activity:" name, fields)
 #define START(pattern)                                                                             \
     TASK("arn:aws:states:::states:startExecution" pattern,                                         \
@@ -133,11 +134,12 @@ static void test_token__missed_heartbeat_has_both_names(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":"
-                   "\"arn:aws:states:::sqs:sendMessage.waitForTaskToken\",\"HeartbeatSeconds\":5,"
-                   "\"Parameters\":{\"t.$\":\"$$.Task.Token\"},"
-                   "\"Catch\":[{\"ErrorEquals\":[\"States.HeartbeatTimeout\"],\"Next\":\"C\"}],"
-                   "\"End\":true},\"C\":{\"Type\":\"Pass\",\"End\":true}}}");
+    world_init(
+        &w, "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":"
+            "\"arn:aws:states:::sqs:sendMessage.waitForTaskToken\",\"HeartbeatSeconds\":5,"
+            "\"Parameters\":{\"QueueUrl\":\"q\",\"MessageBody\":\"m\",\"t.$\":\"$$.Task.Token\"},"
+            "\"Catch\":[{\"ErrorEquals\":[\"States.HeartbeatTimeout\"],\"Next\":\"C\"}],"
+            "\"End\":true},\"C\":{\"Type\":\"Pass\",\"End\":true}}}");
     world_start(&w, "{}");
     world_grant(&w);
     world_succeed(&w, "{}");
@@ -151,11 +153,12 @@ static void test_token__failure_without_error_is_caught_as_null(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":"
-                   "\"arn:aws:states:::sqs:sendMessage.waitForTaskToken\","
-                   "\"Parameters\":{\"t.$\":\"$$.Task.Token\"},"
-                   "\"Catch\":[{\"ErrorEquals\":[\"States.ALL\"],\"Next\":\"C\"}],"
-                   "\"End\":true},\"C\":{\"Type\":\"Pass\",\"End\":true}}}");
+    world_init(
+        &w, "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":"
+            "\"arn:aws:states:::sqs:sendMessage.waitForTaskToken\","
+            "\"Parameters\":{\"QueueUrl\":\"q\",\"MessageBody\":\"m\",\"t.$\":\"$$.Task.Token\"},"
+            "\"Catch\":[{\"ErrorEquals\":[\"States.ALL\"],\"Next\":\"C\"}],"
+            "\"End\":true},\"C\":{\"Type\":\"Pass\",\"End\":true}}}");
     world_start(&w, "{}");
     world_grant(&w);
     world_succeed(&w, "{}");

@@ -376,6 +376,108 @@ static void test_fleet_worker__gives_orphans_one_interval(void **state)
     fleet_free(f);
 }
 
+/* `count` leases of before, of "w", by the processes `holders`. */
+static void restore(struct fleet *f, struct fleet_task *t, const uint32_t *holders, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        t[i] = (struct fleet_task){.holder = holders[i]};
+        fleet_task_restore(f, &t[i], SLICE("A"), SLICE("w"), (struct token){3, i + 1}, 0, start);
+    }
+}
+
+/* Another process of the name has nothing of what the one before was doing. Who is not known, as
+ * with leases that an older coordinator gave, is taken to be the same. */
+static void test_fleet_worker__restores_for_the_same_process(void **state)
+{
+    const uint32_t holders[] = {fleet_holder(7), fleet_holder(8), 0, fleet_holder(8)};
+    struct fleet *f = fleet_make();
+    struct fleet_offer offer = {SLICE("A"), 4};
+    struct fleet_hello h = {SLICE("w"), 8, {0}, 4, &offer, 1, {0}};
+    struct fleet_task t[5];
+    struct fleet_worker *w;
+    struct list lost;
+
+    (void)state;
+    list_init(&lost);
+    restore(f, t, holders, 4);
+    assert_int_equal(hello_as(f, &h, after(9), &w, &lost), OK);
+    assert_int_equal(list_count(&lost), 1);
+    assert_ptr_equal(lost.next, &t[0].link);
+    assert_null(t[0].worker);
+    assert_int_equal(t[0].status, FLEET_TASK_LEASED); /* the caller is about to end it */
+    assert_ptr_equal(fleet_task_find(f, (struct token){3, 1}), &t[0]);
+    for (size_t i = 1; i < 4; i++) {
+        assert_ptr_equal(t[i].worker, w);
+    }
+    assert_int_equal(w->leased, 3);
+    assert_int_equal(w->offers[0].leased, 3);
+    fleet_task_end(f, &t[0]);
+    assert_true(list_empty(&lost));
+    assert_int_equal(fleet_leased_count(f), 3);
+    fleet_worker_carries(f, w, 1);
+    t[4] = (struct fleet_task){0};
+    assert_ptr_equal(ready(f, &t[4], "A"), w); /* into the slot it does not take */
+    fleet_free(f);
+}
+
+static void test_fleet_worker__another_process_gets_nothing(void **state)
+{
+    const uint32_t holders[] = {fleet_holder(7), fleet_holder(7)};
+    struct fleet *f = fleet_make();
+    struct fleet_offer offer = {SLICE("A"), 2};
+    struct fleet_hello h = {SLICE("w"), 8, {0}, 2, &offer, 1, {0}};
+    struct fleet_task t[2];
+    struct fleet_worker *w;
+    struct list lost;
+
+    (void)state;
+    list_init(&lost);
+    restore(f, t, holders, 2);
+    assert_int_equal(hello_as(f, &h, after(9), &w, &lost), OK);
+    assert_int_equal(list_count(&lost), 2);
+    assert_int_equal(w->leased, 0);
+    assert_int_equal(w->offers[0].leased, 0);
+    assert_due(f, after(LEASE_MS), FLEET_DUE_NONE); /* they are nobody's orphans */
+    fleet_task_end(f, &t[0]);
+    fleet_task_end(f, &t[1]);
+    assert_int_equal(fleet_leased_count(f), 0);
+    fleet_free(f);
+}
+
+static void test_fleet_worker__a_holder_is_of_the_whole_instance(void **state)
+{
+    (void)state;
+    assert_int_not_equal(fleet_holder(0), 0); /* which is: not known */
+    assert_int_not_equal(fleet_holder(UINT64_MAX), 0);
+    assert_int_not_equal(fleet_holder(2), fleet_holder(4));
+    assert_int_not_equal(fleet_holder(2), fleet_holder(2 | UINT64_C(4) << 32));
+    assert_int_equal(fleet_holder(2), fleet_holder(2));
+}
+
+/* The clock was put back over the restart: all of its time, from now. */
+static void test_fleet_worker__restores_a_grant_of_the_future(void **state)
+{
+    static const int64_t ahead_ms[] = {1, 3600000, INT64_C(1) << 60};
+    struct fleet *f = fleet_make();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ahead_ms) / sizeof(ahead_ms[0]); i++) {
+        struct fleet_task t = {.timeout_ms = 5000};
+        struct fleet_due due;
+
+        fleet_task_restore(f, &t, SLICE("A"), SLICE("w"), (struct token){3, 1},
+                           start.wall_ms + ahead_ms[i], start);
+        assert_due(f, after(4999), FLEET_DUE_NONE);
+        due = fleet_next_due(f, after(5000));
+        assert_int_equal(due.kind, FLEET_DUE_TIMEOUT);
+        assert_ptr_equal(due.task, &t);
+        fleet_task_end(f, &t);
+        fleet_free(f);
+        f = fleet_make(); /* its clock does not run backwards */
+    }
+    fleet_free(f);
+}
+
 /* Read again within one epoch: its tokens are not given twice. */
 static void test_fleet_worker__counts_on_from_restored_tokens(void **state)
 {
@@ -524,6 +626,10 @@ int main(void)
         cmocka_unit_test(test_fleet_worker__restores_a_lease_for_a_name),
         cmocka_unit_test(test_fleet_worker__restores_to_a_worker_that_is_there),
         cmocka_unit_test(test_fleet_worker__gives_orphans_one_interval),
+        cmocka_unit_test(test_fleet_worker__restores_for_the_same_process),
+        cmocka_unit_test(test_fleet_worker__another_process_gets_nothing),
+        cmocka_unit_test(test_fleet_worker__a_holder_is_of_the_whole_instance),
+        cmocka_unit_test(test_fleet_worker__restores_a_grant_of_the_future),
         cmocka_unit_test(test_fleet_worker__counts_on_from_restored_tokens),
         cmocka_unit_test(test_fleet_worker__sends_again_what_was_lost),
         cmocka_unit_test(test_fleet_worker__names_tokens_that_are_none_of_its),

@@ -156,6 +156,11 @@ static void test_intrinsic__text(void **state)
         {"States.StringToJson('nope')", "{}", NULL},
         {"States.StringToJson(1)", "{}", NULL},
         {"States.JsonToString($)", "{ \"a\" : [ 1 ] }", "\"{\\\"a\\\":[1]}\""},
+        {"States.JsonToString($)", "[1.10,1e10,-0.0,1E-7,-0,12345678901234567890,1e999,0.1]",
+         "\"[1.1,1.0E10,-0.0,1.0E-7,0,12345678901234567890,1e999,0.1]\""},
+        {"States.JsonToString($)", "[\"1.10 \\\" 1e5\",{\"2.50\\\\\":2.50}]",
+         "\"[\\\"1.10 \\\\\\\" 1e5\\\",{\\\"2.50\\\\\\\\\\\":2.5}]\""},
+        {"States.JsonToString($)", "1.50", "\"1.5\""},
         {"States.StringSplit('1,2,3', ',')", "{}", "[\"1\",\"2\",\"3\"]"},
         {"States.StringSplit(',,,,', ',')", "{}", "[]"},
         {"States.StringSplit('This.is+a,test=string', '.+,=')", "{}",
@@ -181,6 +186,8 @@ static void test_intrinsic__text(void **state)
     check(examples, COUNT(examples));
 }
 
+#define BAD "\"\xef\xbf\xbd" /* what Java makes of a run of bytes that is no UTF-8 */
+
 static void test_intrinsic__base64_and_hash(void **state)
 {
     static const struct example examples[] = {
@@ -197,6 +204,15 @@ static void test_intrinsic__base64_and_hash(void **state)
         {"States.Base64Decode('YWL/YQ==')", "{}",
          "\"ab\xef\xbf\xbd"
          "a\""},
+        {"States.Base64Decode('4oI=')", "{}", BAD "\""},
+        {"States.Base64Decode('4oJB')", "{}", BAD "A\""},
+        {"States.Base64Decode('8J+YQQ==')", "{}", BAD "A\""},
+        {"States.Base64Decode('8J8=')", "{}", BAD "\""},
+        {"States.Base64Decode('7aCAQQ==')", "{}", BAD "A\""},
+        {"States.Base64Decode('4ICA')", "{}", BAD "\xef\xbf\xbd\xef\xbf\xbd\""},
+        {"States.Base64Decode('9JCA')", "{}", BAD "\xef\xbf\xbd\xef\xbf\xbd\""},
+        {"States.Base64Decode('wK8=')", "{}", BAD "\xef\xbf\xbd\""},
+        {"States.Base64Decode('9YCA')", "{}", BAD "\xef\xbf\xbd\xef\xbf\xbd\""},
         {"States.Base64Decode(5)", "{}", NULL},
         {"States.Base64Encode(5)", "{}", NULL},
         {"States.Hash('input data', 'MD5')", "{}", "\"812f45842bc6d66ee14572ce20db8e86\""},
@@ -268,6 +284,11 @@ static void test_intrinsic__numbers(void **state)
         {"States.MathAdd(-1.5, -1.51)", "{}", "-3"},
         {"States.MathAdd(-0.5, 0)", "{}", "0"},
         {"States.MathAdd(-2.5, 0)", "{}", "-2"},
+        {"States.MathAdd(0.49999999999999994, 0)", "{}", "0"},
+        {"States.MathAdd(2147483647.4, 0)", "{}", "2147483647"},
+        {"States.MathAdd(2147483647.5, 0)", "{}", NULL},
+        {"States.MathAdd(-2147483648.5, 0)", "{}", "-2147483648"},
+        {"States.MathAdd(-2147483648.6, 0)", "{}", NULL},
         {"States.MathAdd(2147483647, 0)", "{}", "2147483647"},
         {"States.MathAdd(2147483647, 1)", "{}", NULL},
         {"States.MathAdd(-2147483648, 0)", "{}", "-2147483648"},

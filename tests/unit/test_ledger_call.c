@@ -266,6 +266,73 @@ static void test_ledger_call__a_parent_may_be_a_child(void **state)
     world_check_end(w);
 }
 
+/* ---- a child that others wait for as well ---- */
+
+static void check_told(struct ledger_world *w, uint64_t id, const char *child)
+{
+    struct arena a = {0};
+    const struct json_node *v = output_of(w, id, &a);
+
+    assert_true(slice_ends_with(member(v, "ExecutionArn"), slice_str(child)));
+    world_check_history(w, id);
+    arena_fini(&a);
+}
+
+static void test_ledger_call__all_tasks_that_asked_for_it_are_told(void **state)
+{
+    struct ledger_world *w = *state;
+    uint64_t ids[3] = {started(w, waits_for_c, minutes)};
+
+    ids[1] = world_started(w, "parent", "p1");
+    world_advance(w, 10000);
+    ids[2] = world_started(w, "parent", "p2"); /* it is on disk alone by now */
+    world_advance(w, 10000);
+    assert_int_equal(w->l->waiter_count, 2);
+    assert_int_equal(ledger_hot_count(w->l), 0); /* who waits need not be in memory */
+    world_crash(w);
+    world_advance(w, 600000);
+    for (unsigned i = 0; i < 3; i++) {
+        check_told(w, ids[i], ":child:c");
+    }
+    assert_int_equal(w->l->waiter_count, 0);
+    world_crash(w);
+    assert_int_equal(w->l->waiter_count, 0); /* nor on disk */
+    assert_int_equal(w->l->notice_count, 0);
+    assert_int_equal(world_index(w, EXECUTION_SUCCEEDED), 4);
+    world_check_end(w);
+}
+
+static void test_ledger_call__who_asks_for_it_after_its_end_is_refused(void **state)
+{
+    struct ledger_world *w = *state;
+    uint64_t id = started(w, waits_for_c, brief);
+
+    world_advance(w, 3000);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+    id = world_started(w, "parent", "late");
+    world_settle(w);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_FAILED);
+    assert_int_equal(w->l->waiter_count, 0);
+}
+
+/* As with AWS: who is stopped stops what it waits for, whoever else does. */
+static void test_ledger_call__one_that_is_stopped_stops_it_for_all(void **state)
+{
+    struct ledger_world *w = *state;
+    uint64_t first = started(w, waits_for_c, minutes);
+    uint64_t second = world_started(w, "parent", "p1");
+
+    world_settle(w);
+    stop(w, second);
+    assert_true(world_commit(w)); /* in one batch */
+    assert_int_equal(world_status(w, second, NULL), EXECUTION_ABORTED);
+    assert_int_equal(world_status(w, child_of(w), NULL), EXECUTION_ABORTED);
+    assert_int_equal(world_status(w, first, NULL), EXECUTION_FAILED);
+    world_settle(w);
+    assert_int_equal(w->l->waiter_count, 0);
+    world_check_end(w);
+}
+
 /* ---- calls ---- */
 
 static void test_ledger_call__a_child_that_is_left_goes_its_own_way(void **state)
@@ -320,6 +387,26 @@ static void test_ledger_call__a_call_is_made_again_after_a_restart(void **state)
     w->hold_calls = false;
     world_settle(w);
     assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+}
+
+/* One that is out is told; one that is not made yet never is. */
+static void test_ledger_call__a_call_nobody_waits_for_is_told_so(void **state)
+{
+    struct ledger_world *w = *state;
+    uint64_t id;
+
+    w->hold_calls = true;
+    id = started(w, waits_for_c, pass);
+    assert_int_equal(w->calls_made, 1);
+    assert_int_equal(w->calls_gone, 0);
+    stop(w, id);
+    assert_int_equal(w->calls_gone, 1);
+    w->hold_calls = false;
+    world_settle(w); /* answered too late: what it began is stopped */
+    assert_int_equal(w->calls_gone, 1);
+    assert_int_equal(world_status(w, child_of(w), NULL), EXECUTION_SUCCEEDED);
+    assert_true(list_empty(&w->l->calls_out) && list_empty(&w->l->calls_gone));
+    world_check_end(w);
 }
 
 static void test_ledger_call__a_stopped_one_is_not_called(void **state)
@@ -431,6 +518,34 @@ static void test_ledger_call__slow_answers_with_a_crash_at_every_point(void **st
     crash_everywhere(fails, true, EXECUTION_FAILED);
 }
 
+static void test_ledger_call__two_that_wait_with_a_crash_at_every_point(void **state)
+{
+    unsigned points = 0;
+
+    (void)state;
+    for (bool happened = true; happened; points++) {
+        struct ledger_world w;
+        struct world_crash_point c = {.world = &w, .left = (int)points};
+        uint64_t first;
+        uint64_t second;
+
+        world_open(&w);
+        first = started(&w, waits_for_c, brief);
+        (void)world_commit(&w);
+        second = world_started(&w, "parent", "p1");
+        (void)world_commit(&w);
+        run(&c, first);
+        assert_int_equal(world_rows(&w, CF_NAME), 3); /* one child */
+        check_told(&w, first, ":child:c");
+        check_told(&w, second, ":child:c");
+        assert_int_equal(w.l->waiter_count, 0);
+        world_check_end(&w);
+        happened = c.happened;
+        world_close(&w);
+    }
+    assert_true(points > 2);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_ledger_call__##name, setup, teardown)
@@ -443,13 +558,18 @@ int main(void)
         T(a_child_ends_after_its_parents_state),
         T(a_batch_that_leaves_early_is_whole),
         T(a_parent_may_be_a_child),
+        T(all_tasks_that_asked_for_it_are_told),
+        T(who_asks_for_it_after_its_end_is_refused),
+        T(one_that_is_stopped_stops_it_for_all),
         T(a_child_that_is_left_goes_its_own_way),
         T(an_answer_that_comes_too_late_is_thrown_away),
         T(a_call_is_made_again_after_a_restart),
+        T(a_call_nobody_waits_for_is_told_so),
         T(a_stopped_one_is_not_called),
         T(a_turn_makes_no_more_calls_than_it_may),
         cmocka_unit_test(test_ledger_call__nested_with_a_crash_at_every_point),
         cmocka_unit_test(test_ledger_call__slow_answers_with_a_crash_at_every_point),
+        cmocka_unit_test(test_ledger_call__two_that_wait_with_a_crash_at_every_point),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

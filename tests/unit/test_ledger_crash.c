@@ -2,7 +2,8 @@
 /* Crashes. A run of stages is crashed at every point there is, one after the other: before each
  * batch is written, after it is written and before anybody knows, after each completed output and
  * before its answer. And random work with random crashes, from a seed. Whatever was acknowledged
- * ends, each output is written once, histories are whole. */
+ * ends, each output is written once, histories are whole. What fails to be read ends it like a
+ * crash. */
 #include <stdio.h>
 #include <string.h>
 
@@ -242,6 +243,213 @@ static void test_ledger_crash__redrive_after_a_restart(void **state)
     assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
     world_check_history(w, id);
     world_check_end(w);
+}
+
+/* ---- who comes back ---- */
+
+#define TASK(rest)                                                                                 \
+    "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":"                        \
+    "\"arn:aws:lambda:eu-x-1:000000000042:function:f\"," rest "\"End\":true}}}"
+static const char *const task = TASK("");
+static const char *const retried =
+    TASK("\"Retry\":[{\"ErrorEquals\":[\"Lambda.ServiceException\"],\"IntervalSeconds\":1}],");
+
+/* One execution, whose task the first worker holds. */
+static uint64_t leased_one(struct ledger_world *w, const char *definition)
+{
+    uint64_t id;
+
+    world_machine(w, "m", false, definition);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    assert_int_equal(w->workers[0].lease_count, 1);
+    return id;
+}
+
+/* The coordinator is another, and the worker says hello to it with what it holds. */
+static void come_back(struct ledger_world *w)
+{
+    world_crash(w);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    world_settle(w);
+}
+
+/* How it failed, from disk. */
+static void assert_failed(struct ledger_world *w, uint64_t id, const char *error, const char *cause)
+{
+    struct record_source source = {.store = w->store, .account = WORLD_ACCOUNT, .execution = id};
+    struct arena a = {0};
+    struct image im;
+    struct err err;
+
+    assert_int_equal(image_read(&source, &a, &im, &err), OK);
+    assert_int_equal(im.header.status, EXECUTION_FAILED);
+    assert_true(slice_eq_str(im.header.error, error));
+    assert_true(slice_eq_str(im.header.cause, cause));
+    arena_fini(&a);
+}
+
+static void test_ledger_crash__another_process_gets_no_old_lease(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_worker *k = &w->workers[0];
+    uint64_t id = leased_one(w, task);
+
+    k->instance += 10;
+    world_forget(k, 0); /* it knows of nothing */
+    come_back(w);
+    assert_failed(w, id, "Lambda.ServiceException", "The worker w0 was started anew.");
+    world_advance(w, LIMIT_RESEND_MS + 1);
+    assert_int_equal(k->lease_count, 0);
+    assert_int_equal(fleet_leased_count(w->l->fleet), 0);
+    world_check_history(w, id);
+}
+
+/* What the one before held is run again by the definition's own rules, under another token. */
+static void test_ledger_crash__another_process_gets_the_next_attempt(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_worker *k = &w->workers[0];
+    uint64_t id = leased_one(w, retried);
+    struct token token = k->leases[0].token;
+
+    k->instance += 10;
+    come_back(w); /* even if it says that it holds it */
+    assert_int_equal(k->dropped, 1);
+    world_poll(w, 0);
+    world_advance(w, 1100);
+    assert_int_equal(k->lease_count, 1);
+    assert_int_equal(k->leases[0].attempt, 2);
+    assert_int_equal(k->leases[0].retry_count, 1);
+    assert_true(k->leases[0].token.epoch > token.epoch);
+    assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
+    world_settle(w);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+    world_check_history(w, id);
+}
+
+static void test_ledger_crash__the_same_process_keeps_its_lease(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_worker *k = &w->workers[0];
+    uint64_t id = leased_one(w, task);
+    struct token token = k->leases[0].token;
+
+    for (unsigned i = 0; i < 2; i++) { /* also by what was written after a restart */
+        come_back(w);
+        assert_int_equal(k->dropped, 0);
+        assert_int_equal(k->lease_count, 1);
+        assert_true(token_eq(k->leases[0].token, token));
+    }
+    assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
+    world_settle(w);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+}
+
+/* ---- what cannot be read ---- */
+
+static enum err_code read_fault(void *arg, struct err *err)
+{
+    (void)arg;
+    return err_set(err, ERR_IO, "told to");
+}
+
+/* The program has ended, nothing is on disk, and another one goes on from what was. */
+static void assert_ended(struct ledger_world *w, uint64_t batches)
+{
+    assert_true(w->failed);
+    assert_null(w->flying);
+    assert_int_equal(store_batch_number(w->store), batches);
+    store_memory_read_fault(w->store, NULL, NULL);
+    store_memory_reopen(w->store);
+    w->failed = false;
+    world_crash(w);
+}
+
+static void test_ledger_crash__a_turn_that_could_not_read_leaves_nothing(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_wait *told;
+    uint64_t batches;
+    uint64_t id;
+
+    world_machine(w, "m", false, task);
+    world_settle(w);
+    batches = store_batch_number(w->store);
+    world_begin(w);
+    store_memory_read_fault(w->store, read_fault, NULL);
+    assert_int_equal(world_start(w, "m", "e", "{}", false, &id), OK); /* is the name taken? */
+    store_memory_read_fault(w->store, NULL, NULL);
+    told = world_wait(w);
+    world_end(w);
+    assert_false(told->gone);
+    assert_ended(w, batches);
+    assert_int_equal(ledger_hot_count(w->l), 0);
+    assert_int_equal(world_rows(w, CF_NAME), 0);
+    world_settle(w);
+    assert_false(w->failed);
+}
+
+/* A batch is on its way as a read fails beside it: it may be written or not, and is not told. */
+static void test_ledger_crash__a_read_that_fails_beside_a_batch_ends_it(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_wait *told;
+    struct buf b = {0};
+    uint64_t batches;
+    struct err err;
+    uint64_t id;
+
+    world_machine(w, "m", false, task);
+    world_settle(w);
+    batches = store_batch_number(w->store);
+    world_begin(w);
+    assert_int_equal(world_start(w, "m", "e", "{}", false, &id), OK);
+    told = world_wait(w);
+    world_end(w);
+    assert_non_null(w->flying);
+    store_memory_read_fault(w->store, read_fault, NULL);
+    assert_int_equal(store_get(w->store, CF_META, SLICE("x"), &b, &err), ERR_IO);
+    assert_true(world_commit(w));
+    assert_false(told->gone);
+    assert_ended(w, batches);
+    assert_int_equal(world_rows(w, CF_NAME), 0);
+}
+
+/* What one execution has to tell another that cannot be read: it is told after all. */
+static void test_ledger_crash__a_parent_that_cannot_be_read_is_told_later(void **state)
+{
+    static const char *const parent =
+        "{\"StartAt\":\"N\",\"States\":{\"N\":{\"Type\":\"Task\",\"Resource\":"
+        "\"arn:aws:states:::states:startExecution.sync\",\"Parameters\":{\"StateMachineArn\":"
+        "\"arn:aws:states:eu-x-1:000000000042:stateMachine:m\"},\"End\":true}}}";
+    struct ledger_world *w = *state;
+    uint64_t batches;
+    uint64_t id;
+
+    world_machine(w, "m", false, task);
+    world_machine(w, "parent", false, parent);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    id = world_started(w, "parent", "p");
+    world_advance(w, 3000);
+    assert_int_equal(ledger_hot_count(w->l), 1); /* the child; its parent is parked */
+    assert_int_equal(w->workers[0].lease_count, 1);
+    batches = store_batch_number(w->store);
+    store_memory_read_fault(w->store, read_fault, NULL);
+    assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
+    assert_ended(w, batches);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    world_settle(w);
+    assert_int_equal(w->workers[0].lease_count, 1); /* its report was not heard */
+    assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
+    world_settle(w);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+    world_check_history(w, id);
 }
 
 /* ---- random work ---- */
@@ -486,6 +694,12 @@ int main(void)
         T(an_intent_is_completed_without_other_work),
         T(a_lost_completion_answer_is_asked_again),
         T(redrive_after_a_restart),
+        T(another_process_gets_no_old_lease),
+        T(another_process_gets_the_next_attempt),
+        T(the_same_process_keeps_its_lease),
+        T(a_turn_that_could_not_read_leaves_nothing),
+        T(a_read_that_fails_beside_a_batch_ends_it),
+        T(a_parent_that_cannot_be_read_is_told_later),
         cmocka_unit_test(test_ledger_crash__random_work),
     };
 

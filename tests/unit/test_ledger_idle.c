@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Executions that wait, and those that leave little behind: parking and coming back in time, over
- * restarts and by a stop; Express ones; machines that are deleted. */
+ * restarts and by a stop; a system's clock that is put back; Express ones; machines that are
+ * deleted. */
 #include <stdio.h>
 #include <string.h>
 
@@ -239,6 +240,175 @@ static void test_ledger_idle__a_parked_one_that_cannot_be_read_stops_nobody(void
     assert_int_equal(w->l->open_count, 1);
 }
 
+/* ---- the system's clock is put back ---- */
+
+enum { HOUR_MS = 3600 * 1000 };
+
+/* Turns each millisecond, as a busy coordinator has them. */
+static void advance_busily(struct ledger_world *w, int64_t ms)
+{
+    for (; ms > 0; ms--) {
+        w->now.mono_ms++;
+        w->now.wall_ms++;
+        world_turn(w);
+        world_settle(w);
+    }
+}
+
+/* An hour back three seconds after its start: the seven that are left take twice as long. */
+static void assert_late(struct ledger_world *w, void (*advance)(struct ledger_world *w, int64_t ms))
+{
+    struct execution_header h;
+    uint64_t id = world_started(w, "m", "e");
+
+    world_advance(w, 3000);
+    w->now.wall_ms -= HOUR_MS;
+    advance(w, 13900);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_RUNNING);
+    advance(w, 300);
+    assert_int_equal(world_status(w, id, &h), EXECUTION_SUCCEEDED);
+    assert_in_range(h.stop_ms - h.start_ms, 10000, 10100); /* of ours */
+    world_check_history(w, id);
+}
+
+static void test_ledger_idle__a_wait_is_late_where_the_clock_is_put_back(void **state)
+{
+    struct ledger_world *w = *state;
+
+    world_machine(w, "m", false, soon);
+    assert_late(w, world_advance);
+}
+
+static void test_ledger_idle__a_wait_is_no_later_where_turns_are_many(void **state)
+{
+    struct ledger_world *w = *state;
+
+    world_machine(w, "m", false, soon);
+    assert_late(w, advance_busily);
+}
+
+static void test_ledger_idle__a_parked_wait_is_late_where_the_clock_is_put_back(void **state)
+{
+    struct ledger_world *w = *state;
+    struct execution_header h;
+    uint64_t id;
+
+    world_machine(w, "m", false, minutes);
+    id = world_started(w, "m", "e");
+    world_advance(w, 100000);
+    assert_int_equal(ledger_hot_count(w->l), 0);
+    w->now.wall_ms -= 24 * (int64_t)HOUR_MS;
+    world_advance(w, 999000);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_RUNNING);
+    world_advance(w, 2000);
+    assert_int_equal(world_status(w, id, &h), EXECUTION_SUCCEEDED);
+    assert_in_range(h.stop_ms - h.start_ms, 600000, 600100);
+    assert_int_equal(world_rows(w, CF_TIMER), 0);
+}
+
+/* The ledger's clock after a turn `mono_ms` later, as the system's stands at `wall_ms`. */
+static int64_t clock_at(struct ledger_world *w, int64_t mono_ms, int64_t wall_ms)
+{
+    w->now.mono_ms += mono_ms;
+    w->now.wall_ms = wall_ms;
+    world_turn(w);
+    assert_int_equal(ledger_now(w->l).mono_ms, w->now.mono_ms);
+    return ledger_now(w->l).wall_ms;
+}
+
+static void test_ledger_idle__the_clock_is_caught_up_with(void **state)
+{
+    struct ledger_world *w = *state;
+    int64_t start_ms = w->now.wall_ms;
+
+    assert_int_equal(clock_at(w, 1000, start_ms + 1000), start_ms + 1000);
+    start_ms += 1000;
+    for (int64_t ms = 1; ms <= 10000; ms++) { /* five seconds back */
+        int64_t wall_ms = clock_at(w, 1, start_ms - 5000 + ms);
+
+        assert_int_equal(wall_ms, start_ms + ms / 2);
+    }
+    assert_int_equal(w->now.wall_ms, start_ms + 5000); /* here they meet */
+    for (int64_t ms = 1; ms <= 1000; ms++) {
+        assert_int_equal(clock_at(w, 1, start_ms + 5000 + ms), start_ms + 5000 + ms);
+    }
+    assert_int_equal(clock_at(w, 1, start_ms + HOUR_MS), start_ms + HOUR_MS); /* put on */
+}
+
+static void test_ledger_idle__the_clock_may_be_put_back_again(void **state)
+{
+    struct ledger_world *w = *state;
+    int64_t start_ms = w->now.wall_ms;
+
+    assert_int_equal(clock_at(w, 1000, start_ms - HOUR_MS), start_ms + 500);
+    assert_int_equal(clock_at(w, 1000, start_ms - 2 * HOUR_MS), start_ms + 1000);
+    assert_int_equal(clock_at(w, 1000, start_ms - HOUR_MS), start_ms + 1500);
+    assert_int_equal(clock_at(w, 1000, start_ms + 1999), start_ms + 2000);
+    assert_int_equal(clock_at(w, 0, start_ms + 2001), start_ms + 2001);
+    assert_int_equal(clock_at(w, 1000, start_ms), start_ms + 2501); /* from where it was met */
+}
+
+/* Nor does ours stand still where the system's does, or is put back by as much as goes by. */
+static void test_ledger_idle__a_clock_that_stands_still_is_not_waited_for(void **state)
+{
+    struct ledger_world *w = *state;
+    int64_t start_ms = w->now.wall_ms;
+
+    for (int64_t ms = 1; ms <= 1000; ms++) {
+        assert_int_equal(clock_at(w, 1, start_ms), start_ms + ms / 2);
+    }
+}
+
+/* Over a restart, so that the grant is an hour ahead: the lease has all of its time again. */
+static void test_ledger_idle__a_clock_put_back_does_not_lengthen_a_lease(void **state)
+{
+    static const char *const timed =
+        "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":"
+        "\"arn:aws:lambda:eu-x-1:000000000042:function:f\",\"TimeoutSeconds\":60,"
+        "\"End\":true}}}";
+    struct ledger_world *w = *state;
+    uint64_t id;
+
+    world_machine(w, "m", false, timed);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    assert_int_equal(w->workers[0].lease_count, 1);
+    w->now.wall_ms -= HOUR_MS;
+    world_crash(w);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    world_advance(w, 59000);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_RUNNING);
+    world_advance(w, 2000);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_FAILED);
+}
+
+/* How long to sleep is told by the same clock: no turn is asked for without end. */
+static void test_ledger_idle__a_clock_put_back_asks_for_few_turns(void **state)
+{
+    struct ledger_world *w = *state;
+    unsigned turns = 0;
+    uint64_t id;
+
+    world_machine(w, "m", false, soon);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    w->now.wall_ms -= HOUR_MS;
+    while (world_status(w, id, NULL) == EXECUTION_RUNNING) {
+        int64_t wait = ledger_wait_ms(w->l, w->now);
+
+        assert_in_range(wait, 1, 20000);
+        w->now.mono_ms += wait;
+        w->now.wall_ms += wait;
+        world_turn(w);
+        world_settle(w);
+        turns++;
+    }
+    assert_in_range(turns, 1, 1000); /* those of twenty seconds' ticks are some hundreds */
+}
+
 /* ---- Express ---- */
 
 static void test_ledger_idle__an_express_start_is_on_disk_and_starts_over(void **state)
@@ -434,6 +604,14 @@ int main(void)
         T(looked_at_while_it_is_parked),
         T(ten_thousand_parked_cost_no_memory),
         T(a_parked_one_that_cannot_be_read_stops_nobody),
+        T(a_wait_is_late_where_the_clock_is_put_back),
+        T(a_wait_is_no_later_where_turns_are_many),
+        T(a_parked_wait_is_late_where_the_clock_is_put_back),
+        T(the_clock_is_caught_up_with),
+        T(the_clock_may_be_put_back_again),
+        T(a_clock_that_stands_still_is_not_waited_for),
+        T(a_clock_put_back_does_not_lengthen_a_lease),
+        T(a_clock_put_back_asks_for_few_turns),
         T(an_express_start_is_on_disk_and_starts_over),
         T(a_synchronous_express_leaves_nothing_on_disk),
         T(the_last_synchronous_ones_are_kept_and_all_are_told),

@@ -17,9 +17,10 @@ static void check(const char *pattern, bool ignore_case, const char *text, bool 
     struct arena a = {0};
     const char *why;
     const struct regex *re = regex_compile(slice_str(pattern), ignore_case, false, &a, &why);
+    struct regex_room room = {.steps = SIZE_MAX};
 
     assert_non_null(re);
-    assert_int_equal(regex_matches(re, slice_str(text), &a), expected);
+    assert_int_equal(regex_matches(re, slice_str(text), &room, &a), expected);
     arena_fini(&a);
 }
 
@@ -117,13 +118,34 @@ static void test_regex__no_blow_up(void **state)
     check("(a?){30}a{30}", false, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true);
 }
 
+/* Given up where the steps run out; the room is as good as new for the next. */
+static void test_regex__steps(void **state)
+{
+    struct arena a = {0};
+    const char *why;
+    const struct regex *large = regex_compile(SLICE("(a?){99}[b-cd-e]"), false, false, &a, &why);
+    const struct regex *small = regex_compile(SLICE("a*"), false, false, &a, &why);
+    struct regex_room room = {.steps = 1000000};
+
+    (void)state;
+    assert_true(regex_matches(large, SLICE("aaae"), &room, &a));
+    assert_true(room.steps > 0 && room.steps < 999999);
+    assert_true(regex_matches(small, SLICE("aaa"), &room, &a));
+    room.steps = 100;
+    assert_false(regex_matches(large, SLICE("aaae"), &room, &a));
+    assert_int_equal(room.steps, 0);
+    assert_false(regex_matches(small, SLICE("aaa"), &room, &a));
+    room.steps = 100;
+    assert_true(regex_matches(small, SLICE("aaa"), &room, &a));
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_regex__matches),
-        cmocka_unit_test(test_regex__refused),
-        cmocka_unit_test(test_regex__limits),
-        cmocka_unit_test(test_regex__no_blow_up),
+        cmocka_unit_test(test_regex__matches), cmocka_unit_test(test_regex__refused),
+        cmocka_unit_test(test_regex__limits),  cmocka_unit_test(test_regex__no_blow_up),
+        cmocka_unit_test(test_regex__steps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,7 @@ static void holds(struct store *s, enum store_cf cf, const char *key, const char
     if (value == NULL) {
         assert_int_equal(store_get(s, cf, text(key), &out, &err), ERR_NOT_FOUND);
         assert_string_equal(err.msg, "untouched");
+        assert_true(store_is_readable(s));
     } else {
         buf_put_str(&out, "before:");
         assert_int_equal(store_get(s, cf, text(key), &out, &err), OK);
@@ -446,6 +447,128 @@ static void test_store__memory_fails_when_told(void **state)
     store_batch_free(b);
 }
 
+/* What the next reads come to; OK: what they would. */
+struct read_fault {
+    struct store *store;
+    enum err_code code;
+};
+
+static enum err_code read_fault(void *arg, struct err *err)
+{
+    enum err_code code = ((const struct read_fault *)arg)->code;
+
+    return code == OK ? OK : err_set(err, code, "told to");
+}
+
+static enum err_code get_one(struct store *s)
+{
+    struct buf out = {0};
+    struct err err;
+    enum err_code rc = store_get(s, CF_NAME, text("k"), &out, &err);
+
+    buf_fini(&out);
+    return rc;
+}
+
+static enum err_code iterate_one(struct store *s)
+{
+    struct store_iterator *i = store_iterate(s, CF_NAME, text(""), text(""), false);
+    struct slice key;
+    struct slice value;
+    struct err err;
+
+    (void)store_next(i, &key, &value);
+    return store_iterator_end(i, &err);
+}
+
+/* Nothing is written, and what there was stays. */
+static void assert_writes_nothing(struct store *s)
+{
+    struct store_batch *b = store_batch_new(s);
+    uint64_t number = store_batch_number(s);
+    struct err err = {OK, ""};
+
+    store_put(b, CF_NAME, text("k"), text("more"));
+    assert_int_equal(store_write(s, b, &err), ERR_IO);
+    assert_string_equal(err.msg, "nothing is written any more since a read failed");
+    assert_int_equal(store_batch_number(s), number);
+    holds(s, CF_NAME, "k", "1");
+    store_batch_free(b);
+}
+
+/* `read` fails, once; nothing is written after that until the store is another program's. */
+static void assert_ends_writing(struct store *s, enum err_code (*read)(struct store *s))
+{
+    struct read_fault f = {.code = ERR_IO};
+
+    put_one(s, CF_NAME, "k", "1");
+    store_memory_read_fault(s, read_fault, &f);
+    assert_true(store_is_readable(s));
+    assert_int_equal(read(s), ERR_IO);
+    assert_false(store_is_readable(s));
+    f.code = OK;
+    assert_int_equal(read(s), OK); /* too late */
+    assert_false(store_is_readable(s));
+    assert_writes_nothing(s);
+    store_memory_reopen(s);
+    assert_true(store_is_readable(s));
+    put_one(s, CF_NAME, "k", "2");
+    holds(s, CF_NAME, "k", "2");
+}
+
+static void test_store__a_read_that_fails_ends_writing(void **state)
+{
+    struct store *s = ((struct fixture *)*state)->store;
+
+    assert_ends_writing(s, get_one);
+    assert_ends_writing(s, iterate_one);
+}
+
+/* A row that is not there, or is damaged, is an answer about that row alone. */
+static void test_store__other_answers_to_a_read_do_not(void **state)
+{
+    static const enum err_code codes[] = {OK, ERR_NOT_FOUND, ERR_CORRUPT, ERR_VERSION};
+    struct store *s = ((struct fixture *)*state)->store;
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        struct read_fault f = {.code = codes[i]};
+
+        put_one(s, CF_NAME, "k", "1");
+        store_memory_read_fault(s, read_fault, &f);
+        assert_int_equal(get_one(s), codes[i]);
+        assert_int_equal(iterate_one(s), codes[i]);
+        assert_true(store_is_readable(s));
+        store_memory_read_fault(s, NULL, NULL);
+    }
+    put_one(s, CF_NAME, "k", "2");
+    holds(s, CF_NAME, "k", "2");
+}
+
+static void *read_beside(void *arg)
+{
+    struct read_fault *f = arg;
+
+    f->code = get_one(f->store);
+    return NULL;
+}
+
+static void test_store__a_read_may_fail_on_any_thread(void **state)
+{
+    struct store *s = ((struct fixture *)*state)->store;
+    struct read_fault fault = {.code = ERR_IO};
+    struct read_fault read = {.store = s};
+    pthread_t thread;
+
+    put_one(s, CF_NAME, "k", "1");
+    store_memory_read_fault(s, read_fault, &fault);
+    assert_int_equal(pthread_create(&thread, NULL, read_beside, &read), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(read.code, ERR_IO);
+    assert_false(store_is_readable(s));
+    fault.code = OK;
+    assert_writes_nothing(s);
+}
+
 static void test_store__rocks_keeps_rows(void **state)
 {
     struct fixture *f = *state;
@@ -509,6 +632,12 @@ int main(void)
         BOTH(test_store__readers_beside_the_writer),
         BOTH(test_store__stats_are_an_object),
         cmocka_unit_test_setup_teardown(test_store__memory_fails_when_told, setup_memory, teardown),
+        cmocka_unit_test_setup_teardown(test_store__a_read_that_fails_ends_writing, setup_memory,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_store__other_answers_to_a_read_do_not, setup_memory,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_store__a_read_may_fail_on_any_thread, setup_memory,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_store__rocks_keeps_rows, setup_rocks, teardown),
         cmocka_unit_test_setup_teardown(test_store__rocks_moves_through_tables, setup_rocks,
                                         teardown),

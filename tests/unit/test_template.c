@@ -230,7 +230,8 @@ static void test_template__uses(void **state)
         {"{\"a\":[{\"b.$\":\"$$.x\"}]}", ASL_USES_CONTEXT},
         {"{\"a.$\":\"$v[0]\",\"b.$\":\"$.c\"}", ASL_USES_VARIABLES | ASL_USES_INPUT},
         {"{\"a.$\":\"States.Array(1, States.Array($v, $$.x))\"}",
-         ASL_USES_VARIABLES | ASL_USES_CONTEXT},
+         ASL_USES_VARIABLES | ASL_USES_CONTEXT | ASL_USES_INPUT},
+        {"{\"a.$\":\"States.Array($$.x)\"}", ASL_USES_CONTEXT | ASL_USES_INPUT},
         {"{\"a\":{\"b.$\":\"States.UUID()\"}}", ASL_USES_CHANCE},
         {"{\"a\":[{\"b.$\":\"States.Array(1, States.MathRandom(1, 2))\"}]}", ASL_USES_CHANCE},
         {"{\"a.$\":\"States.MathRandom(1, 2, 3)\"}", 0},
@@ -273,6 +274,36 @@ static void test_template__memory_limit(void **state)
     arena_fini(&a);
 }
 
+/* The fields share one bound of what their paths look at, and one of memory. */
+static void test_template__paths_are_bounded(void **state)
+{
+    static const char *const paths[] = {"$..[?(@ == 2)]", "$..*"};
+    static const char *const causes[] = {"States.Runtime: The path visits too many nodes",
+                                         "States.DataLimitExceeded: The field 'f"};
+
+    (void)state;
+    for (size_t n = 0; n < COUNT(paths); n++) {
+        struct arena a = {0};
+        struct buf text = {0};
+        struct buf input = {0};
+
+        for (int i = 0; i < 60; i++) {
+            buf_printf(&text, "%s\"f%d.$\":\"%s\"", i == 0 ? "{" : ",", i, paths[n]);
+        }
+        buf_put_str(&text, "}");
+        for (int i = 0; i < 200000; i++) {
+            buf_put_str(&input, i == 0 ? "[1" : ",1");
+        }
+        buf_put_str(&input, "]");
+        assert_non_null(
+            strstr(apply(&a, arena_str(&a, buf_slice(&text)), arena_str(&a, buf_slice(&input))),
+                   causes[n]));
+        buf_fini(&text);
+        buf_fini(&input);
+        arena_fini(&a);
+    }
+}
+
 static void test_template__nesting_limit(void **state)
 {
     static const char head[] = "{\"a.$\":\"";
@@ -309,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_template__shares_literals),
         cmocka_unit_test(test_template__uses),
         cmocka_unit_test(test_template__memory_limit),
+        cmocka_unit_test(test_template__paths_are_bounded),
         cmocka_unit_test(test_template__nesting_limit),
     };
 

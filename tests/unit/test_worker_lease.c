@@ -329,6 +329,7 @@ static void assert_failure(struct handler_end e, const char *error, const char *
     e.command = "cmd";
     result_judge(&e, &a, &r);
     assert_true(r.failed);
+    assert_int_equal(r.timed_out, strcmp(error, "States.Timeout") == 0);
     assert_true(slice_eq_str(r.error, error));
     if (!slice_eq_str(r.cause, cause)) {
         fail_msg("%.*s", SLICE_FMT(r.cause));
@@ -449,6 +450,34 @@ static void test_result__limits(void **state)
         "seconds\"}");
 }
 
+/* Did the lease's time end it, rather than the function's own? */
+static bool ended_by_lease(int64_t timeout_ms, int64_t deadline_ms)
+{
+    struct handler_end e = {.exit = {.cause = PROCESS_TIMED_OUT, .status = KILLED},
+                            .command = "cmd",
+                            .timeout_ms = timeout_ms,
+                            .deadline_ms = deadline_ms};
+    struct arena a = {0};
+    struct lease_result r;
+
+    memset(&r, 0xff, sizeof(r));
+    result_judge(&e, &a, &r);
+    assert_true(r.failed);
+    assert_int_equal(r.timed_out, slice_eq_str(r.error, "States.Timeout"));
+    arena_fini(&a);
+    return r.timed_out;
+}
+
+static void test_result__whose_time_is_over(void **state)
+{
+    (void)state;
+    assert_true(ended_by_lease(0, 2050));
+    assert_true(ended_by_lease(3000, 2050));
+    assert_false(ended_by_lease(3000, 0));
+    assert_false(ended_by_lease(3000, 4000));
+    assert_false(ended_by_lease(3000, 3000));
+}
+
 static void test_result__long_texts_are_cut(void **state)
 {
     static char text[LIMIT_CAUSE_BYTES + 4096];
@@ -513,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_result__outlives_what_the_handler_said),
         cmocka_unit_test(test_result__not_json),
         cmocka_unit_test(test_result__limits),
+        cmocka_unit_test(test_result__whose_time_is_over),
         cmocka_unit_test(test_result__long_texts_are_cut),
         cmocka_unit_test(test_result__mark),
     };

@@ -23,12 +23,18 @@ static struct slice cut(struct slice s, size_t len)
     return slice_head(s, n);
 }
 
+/* JSON's own; strchr would take a NUL for one. */
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct slice trim(struct slice s)
 {
-    while (s.len > 0 && strchr(" \t\r\n", s.ptr[0]) != NULL) {
+    while (s.len > 0 && is_space(s.ptr[0])) {
         s = slice_from(s, 1);
     }
-    while (s.len > 0 && strchr(" \t\r\n", s.ptr[s.len - 1]) != NULL) {
+    while (s.len > 0 && is_space(s.ptr[s.len - 1])) {
         s.len--;
     }
     return s;
@@ -119,6 +125,7 @@ static void timed_out(const struct handler_end *e, struct arena *a, struct lease
     result_fail(r, a, own ? "Sandbox.Timedout" : "States.Timeout",
                 "%s: Task timed out after %lld.%02lld seconds", e->command, (long long)(ms / 1000),
                 (long long)(ms % 1000 / 10));
+    r->timed_out = !own;
 }
 
 bool result_failure(const struct handler_end *e, struct arena *a, struct lease_result *r)

@@ -66,6 +66,7 @@ struct lease_result {
     uint64_t bytes_in;
     uint64_t bytes_out;
     struct slice log; /* where the lease asks for it */
+    bool timed_out;   /* a failure by the lease's own time */
 };
 
 enum lease_state {

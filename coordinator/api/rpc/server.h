@@ -16,8 +16,12 @@
 
 struct rpc_server;
 
+/* Whether the URL may be listened on, without doing so: TCP on this machine's loopback, or ipc://.
+ * ERR_CONFIG. */
+enum err_code rpc_server_check_url(const char *url, struct err *err);
+
 /**
- * Listen. Only loopback TCP and ipc:// URLs are taken.
+ * Listen, where rpc_server_check_url() allows it.
  *
  * @param turn  called on the loop's thread when requests have arrived: begin a turn, call
  *              rpc_server_serve() until it says so, end the turn
