@@ -124,7 +124,7 @@ static void hook_failed(void *arg, const struct err *err)
     struct shell *s = arg;
 
     /* Nothing may leave any more: what is in memory is not what is on disk. */
-    log_error("cannot write the database %s: %s; ending at once: what was acknowledged is on disk",
+    log_error("the database %s failed: %s; ending at once: what was acknowledged is on disk",
               s->config->data, err->msg);
     _exit(EXIT_FAILURE);
 }
@@ -193,12 +193,13 @@ static bool sweep_each(void *arg, const struct s3_entry *e)
     return t->found_count < SWEEP_UPLOADS_MAX;
 }
 
+/* Only where stages write by themselves: the bucket may hold others' uploads. */
 static void sweep_do(struct s3_client *c, struct object_task *t)
 {
     struct err err;
 
     t->found = ARENA_ARRAY(&t->arena, SWEEP_UPLOADS_MAX, struct s3_entry);
-    if (s3_list_uploads(c, t->bucket, SLICE(""), sweep_each, t, &err) != OK) {
+    if (s3_list_uploads(c, t->bucket, SLICE("executions/"), sweep_each, t, &err) != OK) {
         log_warn("sweep of bucket %.*s: %s", SLICE_FMT(t->bucket), err.msg);
     }
 }
@@ -571,11 +572,14 @@ static enum err_code start_threads(struct shell *s, struct err *err)
     return OK;
 }
 
-static void init_loop(struct shell *s)
+static enum err_code init_loop(struct shell *s, struct err *err)
 {
     const int numbers[] = {SIGTERM, SIGINT};
+    int rv = uv_loop_init(&s->loop);
 
-    (void)uv_loop_init(&s->loop);
+    if (rv != 0) {
+        return err_set(err, ERR_INTERNAL, "no event loop: %s", uv_strerror(rv));
+    }
     (void)uv_timer_init(&s->loop, &s->timer);
     (void)uv_timer_init(&s->loop, &s->sweep);
     (void)uv_timer_init(&s->loop, &s->trim);
@@ -592,6 +596,7 @@ static void init_loop(struct shell *s)
     (void)pthread_cond_init(&s->object_work, NULL);
     list_init(&s->objects);
     list_init(&s->objects_done);
+    return OK;
 }
 
 static enum err_code open_all(struct shell *s, struct err *err)
@@ -660,7 +665,11 @@ enum err_code shell_run(const struct shell_config *config, struct err *err)
     enum err_code rc;
 
     s->config = config;
-    init_loop(s);
+    rc = init_loop(s, err);
+    if (rc != OK) {
+        mem_free(s);
+        return rc;
+    }
     rc = open_all(s, err);
     if (rc == OK) {
         if (s->object_thread_count > 0 && config->sweep_interval_ms > 0) {

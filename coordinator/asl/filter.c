@@ -319,8 +319,7 @@ static size_t weight_of(const struct json_node *v)
 }
 
 /* Deep equality, which counts like the nodes a path visits. */
-static bool
-fully_equal(struct path_run *run, const struct json_node *x, const struct json_node *y)
+static bool fully_equal(struct path_run *run, const struct json_node *x, const struct json_node *y)
 {
     if (json_type(x) != json_type(y) || json_count(x) != json_count(y)) {
         return false;
@@ -385,8 +384,8 @@ static bool in_order(struct path_run *run,
 static bool is_in(struct path_run *run, const struct json_node *x, const struct json_node *list)
 {
     run->visits += json_count(list);
-    for (const struct json_node *e = json_is(list, JSON_ARRAY) ? json_first(list) : NULL; e != NULL && run->visits <= LIMIT_PATH_VISITS;
-         e = json_next(list, e)) {
+    for (const struct json_node *e = json_is(list, JSON_ARRAY) ? json_first(list) : NULL;
+         e != NULL && run->visits <= LIMIT_PATH_VISITS; e = json_next(list, e)) {
         if (loosely_equal(run, x, e)) {
             return true;
         }

@@ -340,15 +340,20 @@ static bool fail_call(struct slice whole,
     return false;
 }
 
+/* One expression: its text, for what it says, and the memory it may hold. */
+struct evaluation {
+    struct slice whole;
+    const struct asl_scope_data *s;
+    size_t held_max;
+};
+
 static bool call_value(const struct asl_intrinsic *f,
-                       struct slice whole,
-                       const struct asl_scope_data *s,
+                       const struct evaluation *e,
                        const struct json_node **out,
                        struct failure *why);
 
 static bool argument_value(const struct argument *arg,
-                           struct slice whole,
-                           const struct asl_scope_data *s,
+                           const struct evaluation *e,
                            const struct json_node **out,
                            struct failure *why)
 {
@@ -356,32 +361,46 @@ static bool argument_value(const struct argument *arg,
 
     switch (arg->is) {
     case ARGUMENT_VALUE: *out = arg->value; return true;
-    case ARGUMENT_CALL: return call_value(arg->call, whole, s, out, why);
+    case ARGUMENT_CALL: return call_value(arg->call, e, out, why);
     case ARGUMENT_PATH: break;
     }
-    *out = asl_path_value(arg->path, s, &miss);
-    return *out != NULL || fail_path(whole, arg->path, &miss, s, why);
+    *out = asl_path_value(arg->path, e->s, &miss);
+    return *out != NULL || fail_path(e->whole, arg->path, &miss, e->s, why);
 }
 
-/* `whole` is the outermost call's text: failures name that. */
+/* Calls in calls each make their text anew, and may make it twice as long. */
+static bool has_room(const struct evaluation *e, struct failure *why)
+{
+    if (arena_held_bytes(e->s->a) <= e->held_max) {
+        return true;
+    }
+    why->error = SLICE("States.DataLimitExceeded");
+    why->cause = arena_printf(e->s->a, "The function '%.*s' makes the payload too large",
+                              SLICE_FMT(slice_head(e->whole, 256)));
+    return false;
+}
+
 static bool call_value(const struct asl_intrinsic *f,
-                       struct slice whole,
-                       const struct asl_scope_data *s,
+                       const struct evaluation *e,
                        const struct json_node **out,
                        struct failure *why)
 {
+    const struct asl_scope_data *s = e->s;
     struct slice refusal = {NULL, 0};
     struct intrinsic_call c = {.count = f->count, .seed = s->seed, .refusal = &refusal, .a = s->a};
 
     for (size_t i = 0; i < f->count; i++) {
-        if (!argument_value(&f->arguments[i], whole, s, &c.arguments[i], why)) {
+        if (!argument_value(&f->arguments[i], e, &c.arguments[i], why)) {
             return false;
         }
+    }
+    if (!has_room(e, why)) {
+        return false;
     }
     if (f->count >= f->row->fewest && f->count <= f->row->most && f->row->function(&c, out)) {
         return true;
     }
-    return fail_call(whole, f->row, refusal, s->a, why);
+    return fail_call(e->whole, f->row, refusal, s->a, why);
 }
 
 bool asl_intrinsic_value(const struct asl_intrinsic *f,
@@ -389,7 +408,13 @@ bool asl_intrinsic_value(const struct asl_intrinsic *f,
                          const struct json_node **out,
                          struct failure *why)
 {
-    return call_value(f, f->text, s, out, why);
+    const struct evaluation e = {
+        .whole = f->text,
+        .s = s,
+        .held_max = arena_held_bytes(s->a) + LIMIT_INTRINSIC_HELD_BYTES,
+    };
+
+    return call_value(f, &e, out, why);
 }
 
 /* splitmix64: one addition and a mix, so that a seed kept in the execution replays. */

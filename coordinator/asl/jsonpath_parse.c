@@ -228,6 +228,7 @@ static bool parse_numbers(struct path_parser *ps, struct steps *l)
 {
     int64_t *items = NULL;
     size_t count = 0;
+    size_t cap = 0;
     int64_t first;
     bool present;
     struct path_step *step;
@@ -248,7 +249,10 @@ static bool parse_numbers(struct path_parser *ps, struct steps *l)
         return path_parser_fail(ps, "'[' must be followed by a quote, a number, '*' or '?('");
     }
     do {
-        items = arena_grow(ps->a, items, count * sizeof(*items), (count + 1) * sizeof(*items));
+        if (count == cap) {
+            cap = cap != 0 ? cap * 2 : 4;
+            items = arena_grow(ps->a, items, count * sizeof(*items), cap * sizeof(*items));
+        }
         items[count++] = first;
     } while (path_parser_take(ps, ',') && parse_integer(ps, &first, &present) &&
              (present || path_parser_fail(ps, "a number is expected after ','")));

@@ -198,6 +198,11 @@ struct ledger {
     size_t bucket_count;
 };
 
+/* ---- ledger.c ---- */
+
+/* A recorded time: the clock does not fall behind it. */
+void ledger_clock_seen(struct ledger *l, int64_t wall_ms);
+
 /* ---- doc.c: documents, and what must live to the end of the turn ---- */
 
 /* The document of that execution, +1 ref; NULL where there is none or its text is not at hand. */

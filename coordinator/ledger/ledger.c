@@ -30,6 +30,7 @@ static enum err_code take_epoch(struct ledger *l, struct err *err)
         struct cursor c = cursor_make(buf_slice(&b));
 
         last = cursor_u64le(&c);
+        ledger_clock_seen(l, (int64_t)last * 1000);
         rc = c.bad ? err_set(err, ERR_CORRUPT, "the epoch cannot be read") : OK;
     } else if (rc == ERR_NOT_FOUND) {
         rc = OK;
@@ -212,6 +213,17 @@ static int64_t wall_at(const struct ledger *l, struct fleet_now now)
 
     slewed = slewed > l->now.wall_ms ? slewed : l->now.wall_ms;
     return now.wall_ms > slewed ? now.wall_ms : slewed;
+}
+
+/* Of what is found on disk at the start: it was so late already. A clock that is further behind
+ * than that was wrong before, and is not held to it. */
+void ledger_clock_seen(struct ledger *l, int64_t wall_ms)
+{
+    if (l->next_turn_ms == 0 && wall_ms > l->now.wall_ms &&
+        wall_ms - l->now.wall_ms <= LIMIT_CLOCK_BACK_MS) {
+        l->now.wall_ms = wall_ms;
+        l->slew = l->now;
+    }
 }
 
 static void clock_on(struct ledger *l, struct fleet_now now)

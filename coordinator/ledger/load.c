@@ -64,6 +64,17 @@ static void load_frames(struct ledger *l, struct hot *h, const struct image *im)
     }
 }
 
+/* The clock may have been put back while nothing ran. */
+static void note_times(struct ledger *l, const struct image *im)
+{
+    ledger_clock_seen(l, im->header.start_ms);
+    ledger_clock_seen(l, im->header.redrive_ms);
+    for (size_t i = 0; i < im->frame_count; i++) {
+        ledger_clock_seen(l, im->frames[i].entered_ms);
+        ledger_clock_seen(l, im->frames[i].granted_ms);
+    }
+}
+
 static enum err_code
 load_into(struct ledger *l, struct hot *h, const struct image *im, struct err *err)
 {
@@ -80,6 +91,7 @@ load_into(struct ledger *l, struct hot *h, const struct image *im, struct err *e
     }
     hot_take_header(l, h, &im->header);
     hot_name(l, h);
+    note_times(l, im);
     load_frames(l, h, im);
     execution_check(&im->header, &(struct frame_set){.items = im->frames, .count = im->frame_count},
                     true);
@@ -254,6 +266,7 @@ static enum err_code running_ids(struct ledger *l, struct buf *ids, struct err *
             rc = err_set(err, ERR_CORRUPT, "a key of the index cannot be read");
             break;
         }
+        ledger_clock_seen(l, start_ms);
         rc = index_row_decode(value, &row, err);
         m = ledger_machine_number(l, machine);
         if (rc == OK && m != NULL) {

@@ -317,10 +317,8 @@ enum err_code ledger_task_fail(struct ledger *l,
     return hf != NULL ? end_task(l, hf, &ev, w, err) : ERR_LEASE_LOST;
 }
 
-enum err_code ledger_task_time_out(struct ledger *l,
-                                   struct fleet_worker *w,
-                                   struct token token,
-                                   struct err *err)
+enum err_code
+ledger_task_time_out(struct ledger *l, struct fleet_worker *w, struct token token, struct err *err)
 {
     struct hot_frame *hf = held_frame(l, w, token);
     struct engine_event ev = {.kind = ENGINE_TASK_TIMED_OUT, .token = token};

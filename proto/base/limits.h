@@ -38,9 +38,10 @@ enum limits {
     LIMIT_JSON_BYTES = 256 * 1024 * 1024, /* one text: its nodes are counted in 32 bits */
     LIMIT_DEFINITION_DEPTH = 64,          /* scopes in scopes: recursion of parser and engine */
     LIMIT_INTRINSIC_DEPTH = 10,           /* AWS: nested intrinsic calls */
-    LIMIT_PATH_STEPS = 128,               /* steps of one JSONPath: evaluation recurses over them */
-    LIMIT_PATH_VISITS = 1000000,          /* nodes one JSONPath looks at: "$..*..*" must end soon */
-    LIMIT_FILTER_DEPTH = 16,              /* filters in filters and parentheses of one JSONPath */
+    LIMIT_INTRINSIC_HELD_BYTES = 16 * 1024 * 1024, /* made by the calls of one expression */
+    LIMIT_PATH_STEPS = 128,      /* steps of one JSONPath: evaluation recurses over them */
+    LIMIT_PATH_VISITS = 1000000, /* nodes one JSONPath looks at: "$..*..*" must end soon */
+    LIMIT_FILTER_DEPTH = 16,     /* filters in filters and parentheses of one JSONPath */
     LIMIT_REGEX_STATES = 1000,   /* of one regular expression: a match costs that per character */
     LIMIT_RETRIERS = 32,         /* of one state: counters live in the frame */
     LIMIT_STEP_TRANSITIONS = 64, /* of one engine step: a Pass loop must not hold the writer */
@@ -48,7 +49,7 @@ enum limits {
     /* The wire. */
     LIMIT_FRAME_BYTES = 8 * 1024 * 1024, /* one message: a batch of 256 KiB results and leases */
     LIMIT_WORKERS = 1000,                /* registered at once: each parks a poll in a context */
-    LIMIT_WORKER_SLOTS = 4096,           /* of one worker */
+    LIMIT_WORKER_SLOTS = 8192,           /* of one worker */
     LIMIT_WORKER_FUNCTIONS = 1024,       /* one worker offers */
     LIMIT_LABELS_BYTES = 4096,           /* of one worker: kept for LIMIT_WORKERS of them */
     LIMIT_REPORTS = 512,                 /* results in one report message */
@@ -78,6 +79,7 @@ enum limits {
     LIMIT_PARK_AFTER_MS = 200,          /* idle for so long: looked at for parking */
     LIMIT_PARK_IDLE_MS = 5000,          /* and waiting at least that long yet: parked */
     LIMIT_TIMER_WINDOW_MS = 60000,      /* parked timers due within it are loaded */
+    LIMIT_CLOCK_BACK_MS = 24 * 3600000, /* over a restart: caught up with, instead of going back */
     LIMIT_EXPRESS_KEPT = 1000,          /* finished Express executions that can still be shown */
     LIMIT_EXPRESS_KEPT_BYTES = 64 * 1024 * 1024, /* of their records */
     LIMIT_EXPRESS_BYTES = 64 * 1024 * 1024,      /* records of one: in memory, and one commit */

@@ -2,8 +2,8 @@
 /* Executions that wait for an hour: how fast they start, what the coordinator holds of them in
  * memory once they are parked, and how soon it is back after it was killed with all of them open.
  *
- * Goals, with 100,000 of them: below 128 MiB; back within 3 s. Back is: it answers HEALTH, and
- * describes one of the executions. */
+ * Goals: with 100,000 of them at most 64 MiB; with 1,000,000 back within 5 s. Back is: it answers
+ * HEALTH, and describes one of the executions. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,8 @@
 enum {
     IN_FLIGHT = 256,
     PARK_MS = 120000,
-    GOAL_KIB = 128 * 1024,
-    GOAL_MS = 3000,
+    GOAL_KIB = 64 * 1024,
+    GOAL_MS = 5000,
     RESTARTS = 3,
 };
 

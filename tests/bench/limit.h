@@ -5,14 +5,16 @@
  * workers hold a parked poll and two report calls each, and send back the documents they were
  * given.
  *
- * A message is a head and `count` items, each followed by its document; WAIT's answer carries two
- * documents (input and output), as the real one does. */
+ * A message, which nng aligns to four bytes, is a head and `count` items, each followed by its
+ * document; WAIT's answer carries two documents (input and output), as the real one does. */
 #ifndef STEPFLEET_BENCH_LIMIT_H
 #define STEPFLEET_BENCH_LIMIT_H
 
 #include <nng/nng.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "tests/bench/load.h"
 
 enum {
     LIMIT_STAGES = 10,
@@ -30,18 +32,21 @@ struct limit_head {
     uint32_t worker; /* POLL, REPORT */
     uint32_t unused;
     uint64_t execution; /* WAIT, and the answer to START */
-};
+} __attribute__((packed, aligned(4)));
 
 struct limit_item {
     uint64_t execution;
     uint64_t stage;
     char document[LIMIT_DOCUMENT_BYTES];
-};
+} __attribute__((packed, aligned(4)));
 
 /* A message of `count` items, head filled in. */
 nng_msg *limit_message(struct limit_head head);
 struct limit_head *limit_message_head(nng_msg *m);
 struct limit_item *limit_message_items(nng_msg *m);
+
+/* load_next of a client: start, then wait. `arg` is not looked at. */
+nng_msg *limit_next(void *arg, struct load_run *run, nng_msg *reply);
 
 /* Programs; each runs until it is killed. */
 int limit_server(const char *dir, const char *url, const char *shape);

@@ -8,15 +8,13 @@
 #include <string.h>
 #include <uv.h>
 
-#include "coordinator/store/keys.h"
-#include "coordinator/store/store.h"
 #include "proto/base/limits.h"
 #include "proto/base/list.h"
 #include "tests/bench/limit.h"
+#include "tests/bench/limit_rows.h"
 #include "tests/bench/process.h"
-#include "tests/bench/shape.h"
 
-enum { ACCOUNT = 1, MACHINE = 1, RUNS = 65536 /* a ring: more than are ever open */ };
+enum { RUNS = 65536 /* a ring: more than are ever open */ };
 
 struct bare_request {
     struct bare_server *s;
@@ -45,8 +43,7 @@ struct bare_fleet {
 };
 
 struct bare_server {
-    struct shape shape;
-    struct store *store;
+    struct limit_rows rows;
     nng_socket socket;
     uv_loop_t loop;
     uv_async_t wake;
@@ -59,37 +56,20 @@ struct bare_server {
     struct list filling_waits;
     struct list flying_waits;
     pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct list arrived;       /* locked */
-    struct store_batch *batch; /* locked: to be written */
-    bool written;              /* locked */
+    struct list arrived; /* locked */
+    bool written;        /* locked */
 };
 
-/* ---- the committer and nng's threads ---- */
+/* ---- other threads ---- */
 
-static void *commit_thread(void *arg)
+static void rows_written(void *arg)
 {
     struct bare_server *s = arg;
-    struct err err;
 
     (void)pthread_mutex_lock(&s->lock);
-    for (;;) {
-        struct store_batch *b;
-
-        while (s->batch == NULL) {
-            (void)pthread_cond_wait(&s->work, &s->lock);
-        }
-        b = s->batch;
-        s->batch = NULL;
-        (void)pthread_mutex_unlock(&s->lock);
-        if (store_write(s->store, b, &err) != OK) {
-            bench_die("%s", err.msg);
-        }
-        (void)pthread_mutex_lock(&s->lock);
-        s->written = true;
-        (void)uv_async_send(&s->wake);
-    }
-    return NULL;
+    s->written = true;
+    (void)pthread_mutex_unlock(&s->lock);
+    (void)uv_async_send(&s->wake);
 }
 
 static void request_step(void *arg)
@@ -114,41 +94,6 @@ static void request_step(void *arg)
         (void)uv_async_send(&s->wake);
     }
     (void)pthread_mutex_unlock(&s->lock);
-}
-
-/* ---- rows ---- */
-
-static void put_record(struct bare_server *s, const struct bare_run *run, uint64_t sequence)
-{
-    struct key key = key_execution(ACCOUNT, run->id, sequence);
-
-    store_put(s->filling, CF_EXECUTION, key_slice(&key), s->shape.record[sequence]);
-}
-
-static struct key index_key(const struct bare_run *run, enum execution_status status)
-{
-    return key_index(ACCOUNT, status, MACHINE, run->start_ms, run->id);
-}
-
-static void put_started(struct bare_server *s, const struct bare_run *run)
-{
-    struct key name = {.len = s->shape.name_key.len};
-    struct key index = index_key(run, EXECUTION_RUNNING);
-
-    memcpy(name.bytes, s->shape.name_key.ptr, name.len);
-    memcpy(name.bytes + name.len - sizeof(run->id), &run->id, sizeof(run->id));
-    put_record(s, run, 0);
-    store_put(s->filling, CF_NAME, key_slice(&name), s->shape.name_row);
-    store_put(s->filling, CF_INDEX, key_slice(&index), s->shape.index_row);
-}
-
-static void put_ended(struct bare_server *s, const struct bare_run *run)
-{
-    struct key running = index_key(run, EXECUTION_RUNNING);
-    struct key ended = index_key(run, EXECUTION_SUCCEEDED);
-
-    store_delete(s->filling, CF_INDEX, key_slice(&running));
-    store_put(s->filling, CF_INDEX, key_slice(&ended), s->shape.index_row);
 }
 
 /* ---- requests ---- */
@@ -189,7 +134,7 @@ static void serve_start(struct bare_server *s, struct bare_request *r, nng_msg *
     *run = (struct bare_run){.id = id, .start_ms = (int64_t)uv_now(&s->loop)};
     memcpy(run->document, limit_message_items(m)->document, LIMIT_DOCUMENT_BYTES);
     list_init(&run->mail);
-    put_started(s, run);
+    limit_rows_started(&s->rows, s->filling, id, run->start_ms);
     w->leased++;
     lease(w, run);
     answer(s, r, limit_message((struct limit_head){.kind = LIMIT_START, .execution = id}));
@@ -221,15 +166,11 @@ static void take_result(struct bare_server *s, struct bare_fleet *w, const struc
     struct bare_run *run = run_of(s, item->execution);
 
     memcpy(run->document, item->document, LIMIT_DOCUMENT_BYTES);
-    put_record(s, run, ++run->stage);
+    limit_rows_result(&s->rows, s->filling, run->id, run->start_ms, ++run->stage);
     if (run->stage < LIMIT_STAGES) {
         lease(w, run);
         return;
     }
-    for (uint64_t more = run->stage + 1; more < s->shape.record_count; more++) {
-        put_record(s, run, more);
-    }
-    put_ended(s, run);
     w->leased--;
     run->ended = true;
     if (run->waiter != NULL) {
@@ -298,10 +239,7 @@ static void send_batch(struct bare_server *s)
     s->filling = s->spare;
     s->spare = NULL;
     list_splice(&s->flying_waits, &s->filling_waits);
-    (void)pthread_mutex_lock(&s->lock);
-    s->batch = s->flying;
-    (void)pthread_cond_signal(&s->work);
-    (void)pthread_mutex_unlock(&s->lock);
+    limit_rows_write(&s->rows, s->flying);
 }
 
 static void batch_done(struct bare_server *s)
@@ -372,29 +310,11 @@ static int open_requests(struct bare_server *s)
     return rv;
 }
 
-static void open_store(struct bare_server *s, const char *dir)
-{
-    const struct store_config c = {.dir = dir};
-    struct err err;
-
-    if (store_open_rocks(&c, &s->store, &err) != OK) {
-        bench_die("%s", err.msg);
-    }
-    s->filling = store_batch_new(s->store);
-    s->spare = store_batch_new(s->store);
-}
-
 int limit_server(const char *dir, const char *url, const char *shape)
 {
     struct bare_server *s = mem_zalloc(1, sizeof(*s));
-    pthread_t committer;
     int rv;
 
-    shape_load(&s->shape, shape);
-    if (s->shape.record_count <= LIMIT_STAGES) {
-        bench_die("%s: the execution taken as a pattern has not ended", shape);
-    }
-    open_store(s, dir);
     s->runs = mem_zalloc(RUNS, sizeof(*s->runs));
     s->next = 1;
     list_init(&s->filling_waits);
@@ -404,16 +324,18 @@ int limit_server(const char *dir, const char *url, const char *shape)
         list_init(&s->workers[i].outbox);
     }
     (void)pthread_mutex_init(&s->lock, NULL);
-    (void)pthread_cond_init(&s->work, NULL);
     (void)uv_loop_init(&s->loop);
     (void)uv_async_init(&s->loop, &s->wake, turn);
     s->wake.data = s;
+    limit_rows_open(&s->rows, dir, shape, rows_written, s);
+    s->filling = store_batch_new(s->rows.store);
+    s->spare = store_batch_new(s->rows.store);
     rv = nng_rep0_open(&s->socket);
     (void)nng_socket_set_size(s->socket, NNG_OPT_RECVMAXSZ, LIMIT_FRAME_BYTES);
     (void)nng_socket_set_bool(s->socket, NNG_OPT_TCP_NODELAY, true);
     rv = rv != 0 ? rv : open_requests(s);
     rv = rv != 0 ? rv : nng_listen(s->socket, url, NULL, 0);
-    if (rv != 0 || pthread_create(&committer, NULL, commit_thread, s) != 0) {
+    if (rv != 0) {
         bench_die("listen on %s: %s", url, nng_strerror(rv));
     }
     return uv_run(&s->loop, UV_RUN_DEFAULT);

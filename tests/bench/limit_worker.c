@@ -12,6 +12,7 @@
 #include "proto/base/list.h"
 #include "tests/bench/limit.h"
 #include "tests/bench/process.h"
+#include "tests/bench/real.h"
 
 enum { REPORT_CALLS = 2 };
 
@@ -61,6 +62,27 @@ struct limit_head *limit_message_head(nng_msg *m)
 struct limit_item *limit_message_items(nng_msg *m)
 {
     return (void *)((char *)nng_msg_body(m) + sizeof(struct limit_head));
+}
+
+nng_msg *limit_next(void *arg, struct load_run *run, nng_msg *reply)
+{
+    struct limit_head head = {.kind = run->step == 0 ? LIMIT_START : LIMIT_WAIT};
+    nng_msg *m;
+
+    (void)arg;
+    if (run->step == 2) {
+        if (limit_message_head(reply)->count != 2) {
+            bench_die("the limit answered something else");
+        }
+        return NULL;
+    }
+    head.count = run->step == 0;
+    head.execution = run->step == 0 ? 0 : limit_message_head(reply)->execution;
+    m = limit_message(head);
+    if (run->step == 0) {
+        real_document(run->number, limit_message_items(m)->document);
+    }
+    return m;
 }
 
 /* ---- nng's threads ---- */

@@ -176,17 +176,22 @@ static int compare_u32(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void load_summarize(uint32_t *samples_us, size_t n, int64_t ns, struct load_result *out)
+{
+    *out = (struct load_result){.executions = n, .seconds = (double)ns / 1e9};
+    if (n != 0) {
+        qsort(samples_us, n, sizeof(samples_us[0]), compare_u32);
+        out->p50_ms = samples_us[n / 2] / 1e3;
+        out->p99_ms = samples_us[n * 99 / 100] / 1e3;
+    }
+}
+
 static void result_fill(struct load *l, int64_t ns, struct load_result *out)
 {
-    unsigned n = atomic_load(&l->sample_count);
+    size_t n = atomic_load(&l->sample_count);
 
-    n = n < SAMPLES_MAX ? n : SAMPLES_MAX;
-    *out = (struct load_result){.executions = atomic_load(&l->ended), .seconds = (double)ns / 1e9};
-    if (n != 0) {
-        qsort(l->samples_us, n, sizeof(l->samples_us[0]), compare_u32);
-        out->p50_ms = l->samples_us[n / 2] / 1e3;
-        out->p99_ms = l->samples_us[(uint64_t)n * 99 / 100] / 1e3;
-    }
+    load_summarize(l->samples_us, n < SAMPLES_MAX ? n : SAMPLES_MAX, ns, out);
+    out->executions = atomic_load(&l->ended);
 }
 
 static void window(struct load *l, bool end)

@@ -7,6 +7,7 @@
 
 #include <nng/nng.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/base/arena.h"
@@ -43,6 +44,8 @@ struct load_result {
 };
 
 void load_run_plan(const struct load_plan *plan, struct load_result *out);
+/* The result of `n` executions that took so long each (sorted here), in a window of `ns`. */
+void load_summarize(uint32_t *samples_us, size_t n, int64_t ns, struct load_result *out);
 
 /* One request on a socket of its own, answered at the latest after 30 s. */
 nng_msg *load_ask(const char *url, nng_msg *request);

@@ -7,7 +7,7 @@
 
 #include "tests/bench/process.h"
 
-enum { READY_MS = 30000, WAIT_MS = 60000 };
+enum { READY_MS = 30000, WAIT_MS = 60000, ANSWER_MS = 1000 };
 
 /* ---- messages ---- */
 
@@ -67,10 +67,10 @@ Stepfleet__HealthReply *real_health(const struct real *r, struct arena *a)
 
 /* ---- what is started ---- */
 
-static bool answers(const struct real *r)
+bool real_answers(const struct real *r, int timeout_ms)
 {
     const Stepfleet__Empty m = STEPFLEET__EMPTY__INIT;
-    nng_msg *reply = load_try(r->url, real_request(RPC_HEALTH, &m.base), 1000);
+    nng_msg *reply = load_try(r->url, real_request(RPC_HEALTH, &m.base), timeout_ms);
 
     if (reply != NULL) {
         nng_msg_free(reply);
@@ -86,7 +86,7 @@ void real_coordinator(struct real *r)
 
     (void)snprintf(program, sizeof(program), "%s/stepfleet-coordinator", r->bin);
     r->coordinator = process_start(argv, r->log);
-    while (!answers(r)) {
+    while (!real_answers(r, ANSWER_MS)) {
         process_check(r->coordinator, r->log);
         if (bench_now_ns() > by) {
             bench_die("the coordinator does not answer, see %s", r->log);

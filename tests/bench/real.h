@@ -23,6 +23,8 @@ struct real {
     bool wait; /* a client waits for the end of what it started */
 };
 
+/* Whether it answers HEALTH. */
+bool real_answers(const struct real *r, int timeout_ms);
 /* Start the coordinator on r->data and wait until it answers. */
 void real_coordinator(struct real *r);
 /* Start both workers, each offering the function "echo". */

@@ -359,14 +359,13 @@ static void test_ledger_idle__a_clock_that_stands_still_is_not_waited_for(void *
     }
 }
 
-/* Over a restart, so that the grant is an hour ahead: the lease has all of its time again. */
-static void test_ledger_idle__a_clock_put_back_does_not_lengthen_a_lease(void **state)
+/* Over a restart of the coordinator, with a lease of a minute: how long it lasts yet. */
+static void assert_lease_lasts(struct ledger_world *w, int64_t back_ms, int64_t seconds)
 {
     static const char *const timed =
         "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":"
         "\"arn:aws:lambda:eu-x-1:000000000042:function:f\",\"TimeoutSeconds\":60,"
         "\"End\":true}}}";
-    struct ledger_world *w = *state;
     uint64_t id;
 
     world_machine(w, "m", false, timed);
@@ -375,38 +374,54 @@ static void test_ledger_idle__a_clock_put_back_does_not_lengthen_a_lease(void **
     id = world_started(w, "m", "e");
     world_settle(w);
     assert_int_equal(w->workers[0].lease_count, 1);
-    w->now.wall_ms -= HOUR_MS;
+    w->now.wall_ms -= back_ms;
     world_crash(w);
     world_hello(w, 0, functions);
     world_poll(w, 0);
-    world_advance(w, 59000);
+    world_advance(w, (seconds - 1) * 1000);
     assert_int_equal(world_status(w, id, NULL), EXECUTION_RUNNING);
     world_advance(w, 2000);
     assert_int_equal(world_status(w, id, NULL), EXECUTION_FAILED);
 }
 
-/* How long to sleep is told by the same clock: no turn is asked for without end. */
+/* What is recorded is gone on from, at half the pace. */
+static void test_ledger_idle__a_lease_is_late_where_the_clock_is_put_back(void **state)
+{
+    assert_lease_lasts(*state, HOUR_MS, 120);
+}
+
+/* The grant lies days ahead: all of its time from the restart, and no more. */
+static void test_ledger_idle__a_lease_does_not_last_for_days(void **state)
+{
+    assert_lease_lasts(*state, 48 * (int64_t)HOUR_MS, 60);
+}
+
+/* How long to sleep is told by the same clock: neither until the hour comes again, nor in turns
+ * without end. */
 static void test_ledger_idle__a_clock_put_back_asks_for_few_turns(void **state)
 {
     struct ledger_world *w = *state;
     unsigned turns = 0;
+    int64_t from_ms;
     uint64_t id;
 
-    world_machine(w, "m", false, soon);
+    world_machine(w, "m", false, minutes);
     id = world_started(w, "m", "e");
-    world_settle(w);
+    world_advance(w, 3000);
+    assert_int_equal(ledger_hot_count(w->l), 0);
+    from_ms = w->now.mono_ms;
     w->now.wall_ms -= HOUR_MS;
-    while (world_status(w, id, NULL) == EXECUTION_RUNNING) {
+    for (; world_status(w, id, NULL) == EXECUTION_RUNNING; turns++) {
         int64_t wait = ledger_wait_ms(w->l, w->now);
 
-        assert_in_range(wait, 1, 20000);
+        assert_in_range(wait, 1, LIMIT_TIMER_WINDOW_MS);
         w->now.mono_ms += wait;
         w->now.wall_ms += wait;
         world_turn(w);
         world_settle(w);
-        turns++;
     }
-    assert_in_range(turns, 1, 1000); /* those of twenty seconds' ticks are some hundreds */
+    assert_in_range(w->now.mono_ms - from_ms, 1193900, 1194300);
+    assert_in_range(turns, 1, 2000); /* those of the last window's ticks are some hundreds */
 }
 
 /* ---- Express ---- */
@@ -610,7 +625,8 @@ int main(void)
         T(the_clock_is_caught_up_with),
         T(the_clock_may_be_put_back_again),
         T(a_clock_that_stands_still_is_not_waited_for),
-        T(a_clock_put_back_does_not_lengthen_a_lease),
+        T(a_lease_is_late_where_the_clock_is_put_back),
+        T(a_lease_does_not_last_for_days),
         T(a_clock_put_back_asks_for_few_turns),
         T(an_express_start_is_on_disk_and_starts_over),
         T(a_synchronous_express_leaves_nothing_on_disk),

@@ -96,7 +96,7 @@ struct lease {
 };
 
 enum {
-    LEASE_SEEN = 8192, /* a repeat is at most a round trip late; 256 KiB */
+    LEASE_SEEN = 16384, /* a repeat is at most a round trip late; 512 KiB */
     LEASE_ROOM = 1024, /* storage of a pooled lease: most events */
     LEASE_POOL = 1024, /* leases kept for the next grants: 1.3 MiB at most */
 };
