@@ -312,95 +312,88 @@ miss_text(const struct asl_path *p, const struct path_miss *miss, const struct a
         SLICE_FMT(json_print(s->input, s->a)));
 }
 
-static bool fail_path(struct slice whole,
-                      const struct asl_path *p,
-                      const struct path_miss *miss,
-                      const struct asl_scope_data *s,
-                      struct failure *why)
-{
-    why->error = SLICE("States.Runtime");
-    why->cause = arena_printf(s->a, "The function '%.*s' had the following error: %.*s",
-                              SLICE_FMT(whole), SLICE_FMT(miss_text(p, miss, s)));
-    return false;
-}
-
-static bool fail_call(struct slice whole,
-                      const struct row *row,
-                      struct slice refusal,
-                      struct arena *a,
-                      struct failure *why)
-{
-    if (refusal.len == 0) {
-        refusal = arena_printf(a, "Invalid arguments in %.*s", SLICE_FMT(row->name));
-    }
-    why->error = SLICE("States.Runtime");
-    why->cause =
-        arena_printf(a, "There was an error while evaluating the intrinsic function: %.*s. %.*s",
-                     SLICE_FMT(whole), SLICE_FMT(refusal));
-    return false;
-}
-
-/* One expression: its text, for what it says, and the memory it may hold. */
+/* An expression being evaluated. `whole` is the outermost call's text: failures name that. */
 struct evaluation {
     struct slice whole;
     const struct asl_scope_data *s;
     size_t held_max;
+    struct failure *why;
 };
 
-static bool call_value(const struct asl_intrinsic *f,
-                       const struct evaluation *e,
-                       const struct json_node **out,
-                       struct failure *why);
+static bool fail_runtime(const struct evaluation *e, struct slice cause)
+{
+    *e->why = (struct failure){SLICE("States.Runtime"), cause};
+    return false;
+}
 
-static bool argument_value(const struct argument *arg,
-                           const struct evaluation *e,
-                           const struct json_node **out,
-                           struct failure *why)
+static bool
+fail_path(const struct evaluation *e, const struct asl_path *p, const struct path_miss *miss)
+{
+    return fail_runtime(e,
+                        arena_printf(e->s->a, "The function '%.*s' had the following error: %.*s",
+                                     SLICE_FMT(e->whole), SLICE_FMT(miss_text(p, miss, e->s))));
+}
+
+static bool fail_call(const struct evaluation *e, const struct row *row, struct slice refusal)
+{
+    struct arena *a = e->s->a;
+
+    if (refusal.len == 0) {
+        refusal = arena_printf(a, "Invalid arguments in %.*s", SLICE_FMT(row->name));
+    }
+    return fail_runtime(
+        e, arena_printf(a, "There was an error while evaluating the intrinsic function: %.*s. %.*s",
+                        SLICE_FMT(e->whole), SLICE_FMT(refusal)));
+}
+
+/* Calls in calls double what they are given, or repeat it a hundred times each. */
+static bool has_room(const struct evaluation *e)
+{
+    if (arena_held_bytes(e->s->a) <= e->held_max) {
+        return true;
+    }
+    e->why->error = SLICE("States.DataLimitExceeded");
+    e->why->cause = arena_printf(e->s->a, "The function '%.*s' makes the payload too large",
+                                 SLICE_FMT(e->whole));
+    return false;
+}
+
+static bool
+call_value(const struct asl_intrinsic *f, const struct evaluation *e, const struct json_node **out);
+
+static bool
+argument_value(const struct argument *arg, const struct evaluation *e, const struct json_node **out)
 {
     struct path_miss miss;
 
     switch (arg->is) {
     case ARGUMENT_VALUE: *out = arg->value; return true;
-    case ARGUMENT_CALL: return call_value(arg->call, e, out, why);
+    case ARGUMENT_CALL: return call_value(arg->call, e, out);
     case ARGUMENT_PATH: break;
     }
     *out = asl_path_value(arg->path, e->s, &miss);
-    return *out != NULL || fail_path(e->whole, arg->path, &miss, e->s, why);
+    return *out != NULL || fail_path(e, arg->path, &miss);
 }
 
-/* Calls in calls each make their text anew, and may make it twice as long. */
-static bool has_room(const struct evaluation *e, struct failure *why)
+static bool
+call_value(const struct asl_intrinsic *f, const struct evaluation *e, const struct json_node **out)
 {
-    if (arena_held_bytes(e->s->a) <= e->held_max) {
-        return true;
-    }
-    why->error = SLICE("States.DataLimitExceeded");
-    why->cause = arena_printf(e->s->a, "The function '%.*s' makes the payload too large",
-                              SLICE_FMT(slice_head(e->whole, 256)));
-    return false;
-}
-
-static bool call_value(const struct asl_intrinsic *f,
-                       const struct evaluation *e,
-                       const struct json_node **out,
-                       struct failure *why)
-{
-    const struct asl_scope_data *s = e->s;
     struct slice refusal = {NULL, 0};
-    struct intrinsic_call c = {.count = f->count, .seed = s->seed, .refusal = &refusal, .a = s->a};
+    struct intrinsic_call c = {
+        .count = f->count, .seed = e->s->seed, .refusal = &refusal, .a = e->s->a};
 
     for (size_t i = 0; i < f->count; i++) {
-        if (!argument_value(&f->arguments[i], e, &c.arguments[i], why)) {
+        if (!argument_value(&f->arguments[i], e, &c.arguments[i])) {
             return false;
         }
     }
-    if (!has_room(e, why)) {
+    if (!has_room(e)) {
         return false;
     }
     if (f->count >= f->row->fewest && f->count <= f->row->most && f->row->function(&c, out)) {
         return true;
     }
-    return fail_call(e->whole, f->row, refusal, s->a, why);
+    return fail_call(e, f->row, refusal);
 }
 
 bool asl_intrinsic_value(const struct asl_intrinsic *f,
@@ -408,13 +401,9 @@ bool asl_intrinsic_value(const struct asl_intrinsic *f,
                          const struct json_node **out,
                          struct failure *why)
 {
-    const struct evaluation e = {
-        .whole = f->text,
-        .s = s,
-        .held_max = arena_held_bytes(s->a) + LIMIT_INTRINSIC_HELD_BYTES,
-    };
+    struct evaluation e = {f->text, s, arena_held_bytes(s->a) + INTRINSIC_BYTES_MAX, why};
 
-    return call_value(f, &e, out, why);
+    return call_value(f, &e, out);
 }
 
 /* splitmix64: one addition and a mix, so that a seed kept in the execution replays. */

@@ -142,28 +142,16 @@ static size_t character_bytes(struct slice s)
     return n;
 }
 
-static uint32_t code_point(struct slice character)
-{
-    return utf8_decode(character.ptr, character.len);
-}
-
-/* The next character, which is taken off the front. */
-static struct slice take_character(struct slice *s)
-{
-    struct slice character = slice_head(*s, character_bytes(*s));
-
-    *s = slice_from(*s, character.len);
-    return character;
-}
-
 /* A bit for each code point up to the highest in the set: a set may be as long as the text. */
 static struct buf bits_of(struct slice set)
 {
     struct buf bits = {0};
 
-    while (set.len > 0) {
-        uint32_t c = code_point(take_character(&set));
+    for (size_t i = 0, n; i < set.len; i += n) {
+        uint32_t c;
 
+        n = character_bytes(slice_from(set, i));
+        c = utf8_decode(set.ptr + i, n);
         if (bits.len <= c / 8) {
             memset(buf_reserve(&bits, c / 8 + 1 - bits.len), 0, c / 8 + 1 - bits.len);
             bits.len = c / 8 + 1;
@@ -182,27 +170,21 @@ static bool has_bit(const struct buf *bits, uint32_t c)
 bool intrinsic_string_split(const struct intrinsic_call *c, const struct json_node **out)
 {
     struct json_builder b = json_build_array(c->a);
-    struct slice left;
-    struct slice piece;
+    struct slice text = json_text(c->arguments[0]);
     struct buf bits;
+    size_t from = 0;
 
     if (!json_is(c->arguments[0], JSON_STRING) || !json_is(c->arguments[1], JSON_STRING)) {
         return false;
     }
-    left = json_text(c->arguments[0]);
     bits = bits_of(json_text(c->arguments[1]));
-    piece = slice_head(left, 0);
-    while (left.len > 0) {
-        struct slice character = take_character(&left);
-
-        if (!has_bit(&bits, code_point(character))) {
-            piece.len += character.len;
-        }
-        if (piece.len > 0 && (left.len == 0 || piece.ptr + piece.len == character.ptr)) {
-            json_push(&b, json_string(c->a, piece));
-        }
-        if (piece.ptr + piece.len <= character.ptr) {
-            piece = slice_head(left, 0);
+    for (size_t i = 0, n; i <= text.len; i += n) {
+        n = i == text.len ? 1 : character_bytes(slice_from(text, i));
+        if (i == text.len || has_bit(&bits, utf8_decode(text.ptr + i, n))) {
+            if (i > from) {
+                json_push(&b, json_string(c->a, slice_make(text.ptr + from, i - from)));
+            }
+            from = i + n;
         }
     }
     buf_fini(&bits);

@@ -3,9 +3,6 @@
 #include "coordinator/asl/template.h"
 #include "coordinator/asl/intrinsic.h"
 
-/* Memory one application may take: far above any payload, far below the machine's. */
-enum { TEMPLATE_BYTES_MAX = 64 * 1024 * 1024 };
-
 enum template_kind {
     TEMPLATE_LITERAL,
     TEMPLATE_OBJECT,
@@ -324,5 +321,5 @@ bool asl_apply_template(const struct asl_template *t,
     struct asl_scope_data counted = *s;
 
     counted.visits = &visits;
-    return apply(t, &counted, arena_held_bytes(s->a) + TEMPLATE_BYTES_MAX, out, why);
+    return apply(t, &counted, arena_held_bytes(s->a) + INTRINSIC_BYTES_MAX, out, why);
 }

@@ -13,6 +13,7 @@
 #include "coordinator/asl/intrinsic_java.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/base/utf8.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -491,6 +492,59 @@ static void test_intrinsic__jackson_limits(void **state)
     arena_fini(&a);
 }
 
+/* Each level doubles the backslashes: ten make 64 MB of 64 KB, and all are held at once. */
+static void test_intrinsic__memory_limit(void **state)
+{
+    static const char nested[] = "States.JsonToString(States.JsonToString(States.JsonToString("
+                                 "States.JsonToString(States.JsonToString(States.JsonToString("
+                                 "States.JsonToString(States.JsonToString(States.JsonToString("
+                                 "States.JsonToString($))))))))))";
+    struct arena a = {0};
+    char quotes[65536];
+    const char *why;
+    const struct asl_intrinsic *f = asl_intrinsic_parse(slice_str(nested), &a, &why);
+    struct asl_scope_data s = {.a = &a};
+    const struct json_node *out;
+    struct failure failure = {0};
+
+    (void)state;
+    memset(quotes, '"', sizeof(quotes));
+    s.input = json_string(&a, slice_make(quotes, sizeof(quotes)));
+    assert_false(asl_intrinsic_value(f, &s, &out, &failure));
+    assert_string_equal(arena_str(&a, failure.error), "States.DataLimitExceeded");
+    assert_true(slice_ends_with(failure.cause, SLICE("makes the payload too large")));
+    assert_true(arena_held_bytes(&a) < 256 * 1024 * 1024);
+    arena_fini(&a);
+}
+
+/* 80,000 characters at 40,000 different ones. */
+static void test_intrinsic__many_separators(void **state)
+{
+    struct arena a = {0};
+    struct buf text = {0};
+    uint64_t seed = 1;
+
+    (void)state;
+    buf_put_str(&text, "[\"");
+    for (uint32_t i = 0; i < 80000; i++) {
+        char c[4];
+
+        buf_put(&text, c, utf8_encode(i % 2 == 0 ? 0x3000 + i / 2 % 20000 : 0x1F600, c));
+    }
+    buf_put_str(&text, "\",\"");
+    for (uint32_t i = 0; i < 40000; i++) {
+        char c[4];
+
+        buf_put(&text, c, utf8_encode(0x3000 + i % 20000, c));
+    }
+    buf_put_str(&text, "\"]");
+    assert_string_equal(call(&a, "States.ArrayLength(States.StringSplit($[0], $[1]))",
+                             arena_str(&a, buf_slice(&text)), &seed),
+                        "40000");
+    buf_fini(&text);
+    arena_fini(&a);
+}
+
 static void test_intrinsic__chance(void **state)
 {
     struct arena a = {0};
@@ -614,6 +668,8 @@ int main(void)
         cmocka_unit_test(test_intrinsic__causes),
         cmocka_unit_test(test_intrinsic__jackson),
         cmocka_unit_test(test_intrinsic__jackson_limits),
+        cmocka_unit_test(test_intrinsic__memory_limit),
+        cmocka_unit_test(test_intrinsic__many_separators),
         cmocka_unit_test(test_intrinsic__chance),
         cmocka_unit_test(test_intrinsic__counts),
         cmocka_unit_test(test_intrinsic__java_hash),

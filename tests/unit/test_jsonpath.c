@@ -429,6 +429,27 @@ static void test_jsonpath__slow_parts_end(void **state)
     arena_fini(&a);
 }
 
+/* A long list or text put to each of many elements. */
+static void test_jsonpath__long_comparisons_end(void **state)
+{
+    static const char *const paths[] = {"$.e[?($.x == $.y)]", "$.e[?($.s < $.t)]",
+                                        "$.e[?(@ == $.n)]", "$.e[?($.x in $.z)]"};
+    struct arena a = {0};
+    const char *ones = repeat(&a, "[1", ",1", 40000);
+    const char *text = repeat(&a, "", "1", 80000);
+    const char *doc = arena_str(
+        &a, arena_printf(&a,
+                         "{\"e\":%s],\"x\":%s],\"y\":%s],\"z\":[%s,2],%s]],\"s\":\"%s\",\"t\":\"%s"
+                         "2\",\"n\":\"%s\"}",
+                         ones, ones, ones, ones, ones, text, text, text));
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        assert_string_equal(run(&a, paths[i], doc), "?The path visits too many nodes");
+    }
+    arena_fini(&a);
+}
+
 /* 80,000 matches of a thousand states each. Their room is used again, and what they try counts. */
 static void test_jsonpath__many_matches_end(void **state)
 {
@@ -507,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_jsonpath__put),
         cmocka_unit_test(test_jsonpath__long_filters),
         cmocka_unit_test(test_jsonpath__slow_parts_end),
+        cmocka_unit_test(test_jsonpath__long_comparisons_end),
         cmocka_unit_test(test_jsonpath__many_matches_end),
         cmocka_unit_test(test_jsonpath__limits),
         cmocka_unit_test(test_jsonpath__visits_limit),
