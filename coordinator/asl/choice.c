@@ -295,9 +295,6 @@ parts_hold(const struct asl_rule *r, const struct asl_scope_data *s, bool *yes, 
     return true;
 }
 
-/* Bytes of text that are compared in the time that a path visits a node. */
-enum { BYTES_A_VISIT = 16 };
-
 static bool compare_holds(const struct asl_rule *r,
                           const struct asl_scope_data *s,
                           bool *yes,
@@ -310,7 +307,7 @@ static bool compare_holds(const struct asl_rule *r,
         (r->value_path != NULL && !read_operand(r->value_path, false, s, &y, why))) {
         return false;
     }
-    *s->visits += (json_text(x).len + json_text(y).len) / BYTES_A_VISIT;
+    *s->visits += (json_text(x).len + json_text(y).len) / PATH_BYTES_A_VISIT;
     *yes = holds(r->op, x, r->op->type == CHOICE_NUMERIC ? as_number(y, s->a) : y, s->a);
     return true;
 }

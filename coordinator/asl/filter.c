@@ -304,13 +304,10 @@ operand_value(const struct filter_operand *o, struct path_run *run, const struct
     return path_run_from(run, o->path, o->path->root == PATH_CURRENT ? current : run->root, &miss);
 }
 
-/* Bytes of text that are compared in the time that a node is visited. */
-enum { BYTES_A_VISIT = 16 };
-
 /* What it costs to compare all of it. */
 static size_t weight_of(const struct json_node *v)
 {
-    size_t weight = 1 + json_text(v).len / BYTES_A_VISIT;
+    size_t weight = 1 + json_text(v).len / PATH_BYTES_A_VISIT;
 
     for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e)) {
         weight += weight_of(e);
@@ -336,7 +333,7 @@ loosely_equal(struct path_run *run, const struct json_node *x, const struct json
     double dy;
 
     if (json_type(x) == JSON_NUMBER && json_type(y) == JSON_STRING) {
-        run->visits += json_text(y).len / BYTES_A_VISIT;
+        run->visits += json_text(y).len / PATH_BYTES_A_VISIT;
         return text_parse_double(json_text(y), &dy) && json_double(x, &dx) && dx >= dy && dx <= dy;
     }
     if (json_type(x) == JSON_STRING && json_type(y) == JSON_NUMBER) {
@@ -354,7 +351,7 @@ static bool in_order(struct path_run *run,
     double dx = 0;
     double dy = 0;
 
-    run->visits += (json_text(x).len + json_text(y).len) / BYTES_A_VISIT;
+    run->visits += (json_text(x).len + json_text(y).len) / PATH_BYTES_A_VISIT;
     if (json_type(x) == JSON_STRING && json_type(y) == JSON_STRING) {
         dx = slice_cmp(json_text(x), json_text(y));
     } else if (!json_double(x, &dx) || !json_double(y, &dy)) {

@@ -4,10 +4,6 @@
 #include "coordinator/asl/filter.h"
 #include "proto/base/limits.h"
 
-/* Of all paths of a template or of a Choice state together: a definition may hold many thousands of
- * them, each of which may look at the whole input. */
-enum { SHARED_VISITS_MAX = 16 * LIMIT_PATH_VISITS };
-
 static const struct json_node *element_at(const struct json_node *array, int64_t index)
 {
     int64_t count = (int64_t)json_count(array);
@@ -176,7 +172,7 @@ static void visit_slice(struct gather *g, const struct path_step *step, const st
     int64_t to = step->slice.has_to && step->slice.to < count ? step->slice.to : count;
     int64_t last = !step->slice.has_from && to < 0 ? to + count : to;
 
-    if (!json_is(v, JSON_ARRAY) || (step->slice.has_to && from >= last)) {
+    if (!json_is(v, JSON_ARRAY)) {
         return;
     }
     if (from < 0) {
@@ -315,7 +311,7 @@ asl_path_value(const struct asl_path *p, const struct asl_scope_data *s, struct 
         *miss = (struct path_miss){PATH_NO_ROOT, p, 0, NULL};
         return NULL;
     }
-    if (s->visits != NULL && *s->visits > SHARED_VISITS_MAX) {
+    if (s->visits != NULL && *s->visits > PATH_SHARED_VISITS_MAX) {
         *miss = (struct path_miss){PATH_TOO_MUCH, p, 0, NULL};
         return NULL;
     }

@@ -135,6 +135,9 @@ static void test_regex__steps(void **state)
     assert_false(regex_matches(large, SLICE("aaae"), &room, &a));
     assert_int_equal(room.steps, 0);
     assert_false(regex_matches(small, SLICE("aaa"), &room, &a));
+    room.steps = 100; /* most of which are spent before the first character */
+    assert_false(regex_matches(large, SLICE(""), &room, &a));
+    assert_int_equal(room.steps, 0);
     room.steps = 100;
     assert_true(regex_matches(small, SLICE("aaa"), &room, &a));
     arena_fini(&a);
