@@ -10,18 +10,16 @@ const struct sm_state frame_states[] = {
     [FRAME_RUN] = {"run", SM(FRAME_RUN) | SM(FRAME_TIMER) | SM(FRAME_READY) | SM(FRAME_CALL) |
                               SM(FRAME_JOIN) | ENDS},
     [FRAME_TIMER] = {"timer", SM(FRAME_RUN) | SM(FRAME_FAILED)},
-    [FRAME_READY] = {"ready",
-                     SM(FRAME_RUN) | SM(FRAME_LEASED) | SM(FRAME_TOKEN) | SM(FRAME_TIMER) | ENDS},
+    [FRAME_READY] = {"ready", SM(FRAME_RUN) | SM(FRAME_LEASED) | SM(FRAME_TOKEN) | ENDS},
     [FRAME_LEASED] = {"leased", SM(FRAME_RUN) | SM(FRAME_READY) | SM(FRAME_COMMITTING) |
-                                    SM(FRAME_TOKEN) | SM(FRAME_TIMER) | ENDS},
-    [FRAME_COMMITTING] = {"committing", SM(FRAME_RUN) | SM(FRAME_TOKEN) | SM(FRAME_TIMER) | ENDS},
+                                    SM(FRAME_TOKEN) | ENDS},
+    [FRAME_COMMITTING] = {"committing", SM(FRAME_RUN) | SM(FRAME_TOKEN) | ENDS},
     [FRAME_JOIN] = {"join", SM(FRAME_RUN) | SM(FRAME_TIMER) | ENDS},
     [FRAME_DONE] = {"done", 0},
     [FRAME_FAILED] = {"failed", SM(FRAME_RUN) | SM(FRAME_JOIN)},
-    [FRAME_CALL] = {"call",
-                    SM(FRAME_RUN) | SM(FRAME_TOKEN) | SM(FRAME_CHILD) | SM(FRAME_TIMER) | ENDS},
-    [FRAME_TOKEN] = {"token", SM(FRAME_RUN) | SM(FRAME_TIMER) | ENDS},
-    [FRAME_CHILD] = {"child", SM(FRAME_RUN) | SM(FRAME_TIMER) | ENDS},
+    [FRAME_CALL] = {"call", SM(FRAME_RUN) | SM(FRAME_TOKEN) | SM(FRAME_CHILD) | ENDS},
+    [FRAME_TOKEN] = {"token", SM(FRAME_RUN) | ENDS},
+    [FRAME_CHILD] = {"child", SM(FRAME_RUN) | ENDS},
 };
 #undef ENDS
 

@@ -32,13 +32,6 @@ static void hook_commit(void *arg, struct store_batch *b)
     w->flying = b;
 }
 
-static void hook_object(void *arg, struct object_request *r)
-{
-    (void)arg;
-    (void)r;
-    assert(false); /* there is no object store */
-}
-
 static void hook_mail(void *arg, struct fleet_worker *worker)
 {
     api_worker_mail(&((struct api_world *)arg)->api, worker);
@@ -86,25 +79,29 @@ hook_background(void *arg, void (*run)(void *task), void (*done)(void *task), vo
     list_push_back(&w->work, &b->link);
 }
 
+static void object_carry_out(void *task)
+{
+    ((struct object_request *)task)->rc = OK;
+}
+
+static void object_done(void *task)
+{
+    struct api_world *w = ((struct object_request *)task)->work;
+
+    ledger_object_done(w->ledger, task);
+}
+
+static void hook_object(void *arg, struct object_request *r)
+{
+    r->work = arg;
+    hook_background(arg, object_carry_out, object_done, r);
+}
+
 /* ---- opening, closing ---- */
 
-void api_world_open(struct api_world *w,
-                    int64_t now_ms,
-                    bool (*bound)(const void *arg,
-                                  struct slice service,
-                                  struct slice action,
-                                  struct slice *handler),
-                    const void *arg)
+/* A coordinator over what the store has. */
+static enum err_code world_begin(struct api_world *w, struct err *err)
 {
-    struct ledger_config config = {
-        .account = 111111111111,
-        .region = "us-east-1",
-        .fleet = {world_lease_ms, world_no_function_ms},
-        .bound = bound,
-        .bound_arg = arg,
-        .seed = 42,
-        .secret = SLICE("the same thirty-two bytes always"),
-    };
     struct ledger_hooks hooks = {
         .arg = w,
         .commit = hook_commit,
@@ -117,27 +114,70 @@ void api_world_open(struct api_world *w,
         .activity_ready = hook_activity,
         .failed = hook_failed,
     };
-    struct api_hooks api = {.arg = w, .background = hook_background, .region = config.region};
-    struct err err;
+    struct api_hooks api = {.arg = w, .background = hook_background, .region = w->config.region};
+    enum err_code rc = ledger_open(&w->config, w->store, &hooks, w->now, &w->ledger, err);
 
-    log_init("world", LOG_ERROR);
-    *w = (struct api_world){.store = store_open_memory(), .now = {now_ms, 1000}};
-    list_init(&w->work);
-    if (ledger_open(&config, w->store, &hooks, w->now, &w->ledger, &err) != OK) {
-        log_error("%s", err.msg);
-        abort();
+    if (rc == OK) {
+        api_init(&w->api, w->ledger, &api);
     }
-    api_init(&w->api, w->ledger, &api);
+    return rc;
 }
 
-void api_world_close(struct api_world *w)
+static void world_end(struct api_world *w)
 {
+    if (w->ledger == NULL) {
+        return;
+    }
     ledger_turn_begin(w->ledger, w->now);
     api_stop(&w->api);
     ledger_turn_end(w->ledger);
     api_world_settle(w);
     ledger_close(w->ledger);
+    w->ledger = NULL;
     api_fini(&w->api);
+}
+
+void api_world_open(struct api_world *w,
+                    int64_t now_ms,
+                    bool (*bound)(const void *arg,
+                                  struct slice service,
+                                  struct slice action,
+                                  struct slice *handler),
+                    const void *arg)
+{
+    struct err err;
+
+    log_init("world", LOG_ERROR);
+    *w = (struct api_world){
+        .config =
+            {
+                .account = 111111111111,
+                .region = "us-east-1",
+                .fleet = {world_lease_ms, world_no_function_ms},
+                .bound = bound,
+                .bound_arg = arg,
+                .seed = 42,
+                .secret = SLICE("the same thirty-two bytes always"),
+            },
+        .store = store_open_memory(),
+        .now = {now_ms, 1000},
+    };
+    list_init(&w->work);
+    if (world_begin(w, &err) != OK) {
+        log_error("%s", err.msg);
+        abort();
+    }
+}
+
+enum err_code api_world_restart(struct api_world *w, struct err *err)
+{
+    world_end(w);
+    return world_begin(w, err);
+}
+
+void api_world_close(struct api_world *w)
+{
+    world_end(w);
     store_close(w->store);
 }
 

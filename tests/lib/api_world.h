@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A coordinator in one process under a clock of the caller's: the real ledger over the store in
- * memory and the real operations, without threads, sockets, disk or an object store. What a face
- * does with bytes is done here with messages: world_ask() carries a request out, and its answer is
- * there when what it may have seen is written.
+ * memory and the real operations, without threads, sockets or disk; an object store, where there is
+ * one, does all that it is asked. What a face does with bytes is done here with messages:
+ * world_ask() carries a request out, and its answer is there when what it may have seen is written.
  *
  *   ask ---> OPEN ---reply or failure---> ANSWERED ---durable---> done
  *                 '- parked: a poll, a wait; time or news end it
@@ -25,6 +25,7 @@ struct api_ask {
 };
 
 struct api_world {
+    struct ledger_config config;
     struct store *store;
     struct ledger *ledger;
     struct api api;
@@ -42,6 +43,9 @@ void api_world_open(struct api_world *w,
                                   struct slice *handler),
                     const void *arg);
 void api_world_close(struct api_world *w);
+/* The coordinator leaves, and one of that configuration begins over what was written. On failure
+ * there is none, and the world can but be closed. */
+enum err_code api_world_restart(struct api_world *w, struct err *err);
 
 /* Begin a request. The message is borrowed for the call. */
 void api_world_ask(struct api_world *w,

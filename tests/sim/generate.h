@@ -13,7 +13,7 @@
 
 #include "tests/sim/model.h"
 
-enum { LABEL_NONE = UINT32_MAX }; /* "End" */
+#define LABEL_NONE UINT32_MAX /* "End" */
 
 struct generator {
     uint64_t chance;

@@ -250,12 +250,12 @@ static struct verdict tried(struct scope_run *s,
     struct view v = *at;
     struct verdict x;
 
-    for (unsigned tries = 0; tries < STEPS; tries++) {
+    for (; v.tries < STEPS; v.tries++) {
         if (!path_field(at, state, "InputPath", &v.input)) {
             return model_runtime();
         }
         if (slice_eq_str(type, "Task")) {
-            x = model_attempt(&v, state, tries);
+            x = model_attempt(&v, state);
         } else {
             x = slice_eq_str(type, "Map") ? model_map(&v, state) : model_parallel(&v, state);
         }
@@ -390,7 +390,7 @@ model_scope(struct scope_run *s, const struct json_node *definition, const struc
     struct verdict x = model_gives(input);
 
     for (unsigned steps = 0; steps < STEPS; steps++) {
-        struct view v = {s, name, x.output, s->x->in->a};
+        struct view v = {s, name, x.output, s->x->in->a, 0};
 
         x = run_state(s, &v, json_member(states, v.state), &name);
         if (x.failed || name.len == 0) {

@@ -51,6 +51,7 @@ struct view {
     struct slice state;
     const struct json_node *input; /* "$" */
     struct arena *a;
+    unsigned tries; /* of the state, before this one */
 };
 
 enum failure_kind { OF_TASK = 1, OF_BRANCH = 2 };
@@ -100,7 +101,7 @@ struct verdict model_map(const struct view *v, const struct json_node *state);
 /* ---- interpret_task.c ---- */
 
 /* One attempt, over the state's effective input: what the state sees as its result. */
-struct verdict model_attempt(const struct view *v, const struct json_node *state, unsigned tries);
+struct verdict model_attempt(const struct view *v, const struct json_node *state);
 
 /* ---- interpret_path.c ---- */
 

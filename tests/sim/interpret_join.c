@@ -92,11 +92,15 @@ static struct verdict join_end(const struct view *v, struct join *j)
 {
     struct interpreter *in = v->scope->x->in;
     struct json_builder b = json_build_array(v->a);
-    unsigned which = model_choose(in, j->failures.count + (j->stuck ? 0 : 1));
     struct verdict x;
+    unsigned which;
 
     in->lost = in->lost || j->lost;
+    if (in->lost) {
+        return model_runtime(); /* nobody asks any more what it comes to */
+    }
     assert(j->failures.count > 0 || !j->stuck);
+    which = model_choose(in, j->failures.count + (j->stuck ? 0 : 1));
     if (which < j->failures.count) {
         return j->failures.all[which];
     }

@@ -136,12 +136,15 @@ static const struct json_node *context(const struct view *v)
     const struct execution_run *x = v->scope->x;
     struct json_builder b = json_build_object(v->a);
     struct json_builder e = json_build_object(v->a);
+    struct json_builder s = json_build_object(v->a);
 
     json_put(&e, SLICE("Input"), x->input);
     json_put(&e, SLICE("Name"), model_unknown(v->a));
     json_put(&e, SLICE("RedriveCount"), json_integer(v->a, x->redrives));
     json_put(&b, SLICE("Execution"), json_built(&e));
-    json_put(&b, SLICE("State"), object_of(v->a, "Name", json_string(v->a, v->state)));
+    json_put(&s, SLICE("Name"), json_string(v->a, v->state));
+    json_put(&s, SLICE("RetryCount"), json_integer(v->a, v->tries));
+    json_put(&b, SLICE("State"), json_built(&s));
     json_put(&b, SLICE("Task"), object_of(v->a, "Token", model_unknown(v->a)));
     if (v->scope->item != NULL) {
         json_put(&b, SLICE("Map"), map_item(v));

@@ -52,12 +52,11 @@ static struct verdict deed_verdict(const struct model_deed *d,
 static struct verdict call(const struct view *v,
                            const struct json_node *state,
                            struct slice function,
-                           const struct json_node *event,
-                           unsigned tries)
+                           const struct json_node *event)
 {
     struct model_deed deed;
 
-    model_handle(function, event, tries == 0 ? 1 : 0, v->a, &deed);
+    model_handle(function, event, v->tries == 0 ? 1 : 0, v->a, &deed);
     return deed_verdict(&deed, state, function, v->a);
 }
 
@@ -141,12 +140,11 @@ start_child(const struct view *v, const struct json_node *parameters, struct sli
 static struct verdict invoke_function(const struct view *v,
                                       const struct json_node *state,
                                       const struct json_node *parameters,
-                                      struct slice pattern,
-                                      unsigned tries)
+                                      struct slice pattern)
 {
     struct slice function = name_of(json_text(model_member(parameters, "FunctionName")));
     const struct json_node *event = model_member(parameters, "Payload");
-    struct verdict x = call(v, state, function, event, tries);
+    struct verdict x = call(v, state, function, event);
 
     return pattern.len == 0 ? wrapped(x, v->a) : x;
 }
@@ -162,7 +160,7 @@ static void check_first_retrier(const struct json_node *state)
     }
 }
 
-struct verdict model_attempt(const struct view *v, const struct json_node *state, unsigned tries)
+struct verdict model_attempt(const struct view *v, const struct json_node *state)
 {
     struct slice resource = json_text(model_member(state, "Resource"));
     const struct json_node *template = model_member(state, "Parameters");
@@ -173,10 +171,10 @@ struct verdict model_attempt(const struct view *v, const struct json_node *state
         return model_runtime();
     }
     if (slice_starts_with(resource, slice_str(invoke))) {
-        return invoke_function(v, state, parameters, slice_from(resource, strlen(invoke)), tries);
+        return invoke_function(v, state, parameters, slice_from(resource, strlen(invoke)));
     }
     if (slice_starts_with(resource, slice_str(start))) {
         return start_child(v, parameters, slice_from(resource, strlen(start)));
     }
-    return call(v, state, name_of(resource), parameters, tries);
+    return call(v, state, name_of(resource), parameters);
 }

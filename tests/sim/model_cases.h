@@ -132,6 +132,22 @@ static const struct model_case model_cases[] = {
          "\"ErrorEquals\":[\"Bad\"],\"Next\":\"B\",\"ResultPath\":null}]",
          "\"Type\":\"Succeed\""),
      "{\"n\":1}", .outcomes = {"! Boom: it always does", "= {\"n\":1}"}},
+    {"a retrier has its number of attempts and no more",
+     NEXT("\"Type\":\"Parallel\",\"Parameters\":{\"n.$\":\"$$.State.RetryCount\"},\"Branches\":[{"
+          "\"StartAt\":\"C\",\"States\":{\"C\":{\"Type\":\"Choice\",\"Choices\":[{\"Variable\":\"$."
+          "n\",\"NumericLessThan\":3,\"Next\":\"D\"}],\"Default\":\"E\"},\"D\":{\"Type\":\"Fail\","
+          "\"Error\":\"Bad\"},\"E\":{\"Type\":\"Succeed\"}}}],\"Retry\":[{\"ErrorEquals\":[\"Odd\"]"
+          ",\"MaxAttempts\":9},{\"ErrorEquals\":[\"States.ALL\"],\"MaxAttempts\":2}]",
+          "\"Type\":\"Succeed\""),
+     "{}", .outcomes = {"! Bad"}},
+    {"and all of them",
+     NEXT("\"Type\":\"Parallel\",\"Parameters\":{\"n.$\":\"$$.State.RetryCount\"},\"Branches\":[{"
+          "\"StartAt\":\"C\",\"States\":{\"C\":{\"Type\":\"Choice\",\"Choices\":[{\"Variable\":\"$."
+          "n\",\"NumericLessThan\":2,\"Next\":\"D\"}],\"Default\":\"E\"},\"D\":{\"Type\":\"Fail\","
+          "\"Error\":\"Bad\"},\"E\":{\"Type\":\"Succeed\"}}}],\"Retry\":[{\"ErrorEquals\":[\"Odd\"]"
+          ",\"MaxAttempts\":9},{\"ErrorEquals\":[\"States.ALL\"],\"MaxAttempts\":2}]",
+          "\"Type\":\"Succeed\""),
+     "{}", .outcomes = {"= [{\"n\":2}]"}},
     {"a Map's items are in order, with their places",
      ONE("\"Type\":\"Map\",\"ItemsPath\":\"$.items\",\"ItemSelector\":{\"at.$\":"
          "\"$$.Map.Item.Index\",\"is.$\":\"$$.Map.Item.Value\",\"n.$\":\"$.n\"},\"ItemProcessor\":{"

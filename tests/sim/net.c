@@ -90,12 +90,32 @@ ask_end(struct sim *s, uint64_t number, enum err_code rc, const struct err *err,
     }
 }
 
+/* A failure on its way to the one who asked: a program that stands still sees it later. */
+struct failing {
+    uint64_t ask;
+    struct err err;
+};
+
+static void failure_is_seen(struct sim *s, void *arg)
+{
+    struct failing *f = arg;
+
+    ask_end(s, f->ask, f->err.code, &f->err, NULL);
+    mem_free(f);
+}
+
 static void ask_fails(struct sim *s, uint64_t number, enum err_code rc, const char *why)
 {
-    struct err err;
+    const struct sim_ask *a = ask_find(s, number);
+    struct failing *f;
 
-    (void)err_set(&err, rc, "%s", why);
-    ask_end(s, number, rc, &err, NULL);
+    if (a == NULL) {
+        return;
+    }
+    f = mem_zalloc(1, sizeof(*f));
+    f->ask = number;
+    (void)err_set(&f->err, rc, "%s", why);
+    sim_after(s, a->from, 0, failure_is_seen, f, mem_free);
 }
 
 /* ---- answers ---- */

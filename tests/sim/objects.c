@@ -382,7 +382,8 @@ static void check_told(struct sim *s, const struct upload *u)
     struct sim_grant *g = grant_of_mark(s, slice_str(u->mark));
 
     if (g == NULL || !g->told_output) {
-        sim_violation(s, "%s becomes visible, whose success nobody has told", u->mark);
+        sim_violation(s, "%s becomes visible: %s", u->mark,
+                      g == NULL ? "no such attempt was granted" : "its success nobody has told");
     }
     g->written = true;
 }

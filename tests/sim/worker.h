@@ -107,7 +107,7 @@ struct sim_grant {
 };
 
 struct sim_grant *grant_find(struct sim *s, struct lease_token token);
-/* By the mark of an upload. */
+/* By the mark of an upload; NULL: it is of no token, or not of what that was given for. */
 struct sim_grant *grant_of_mark(struct sim *s, struct slice mark);
 void grant_delivered(struct sim_worker *k, const Stepfleet__Lease *m);
 void grant_begun(struct sim_worker *k, const struct lease *l);

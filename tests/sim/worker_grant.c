@@ -34,19 +34,6 @@ struct sim_grant *grant_find(struct sim *s, struct lease_token token)
     return NULL;
 }
 
-/* ".../epoch.counter" */
-struct sim_grant *grant_of_mark(struct sim *s, struct slice mark)
-{
-    struct slice token = slice_from(mark, slice_rfind(mark, '/') + 1);
-    size_t dot = slice_find(token, '.');
-    struct lease_token t;
-
-    return text_parse_u64(slice_head(token, dot), &t.epoch) &&
-                   text_parse_u64(slice_from(token, dot + 1), &t.counter)
-               ? grant_find(s, t)
-               : NULL;
-}
-
 static struct sim_grant *grant_known(struct sim_worker *k, struct lease_token t)
 {
     struct sim_grant *g = grant_find(k->sim, t);
@@ -63,6 +50,22 @@ static struct sim_grant *grant_known(struct sim_worker *k, struct lease_token t)
 static struct slice attempt_of(const struct sim_grant *g)
 {
     return slice_head(g->what, g->attempt_len);
+}
+
+/* "ARN/state entry/attempt/epoch.counter" */
+struct sim_grant *grant_of_mark(struct sim *s, struct slice mark)
+{
+    size_t attempt_len = slice_rfind(mark, '/');
+    struct slice token = slice_from(mark, attempt_len + 1);
+    size_t dot = slice_find(token, '.');
+    struct sim_grant *g = NULL;
+    struct lease_token t;
+
+    if (text_parse_u64(slice_head(token, dot), &t.epoch) &&
+        text_parse_u64(slice_from(token, dot + 1), &t.counter)) {
+        g = grant_find(s, t);
+    }
+    return g != NULL && slice_eq(slice_head(mark, attempt_len), attempt_of(g)) ? g : NULL;
 }
 
 static bool starts_over(const struct sim_grant *g)
@@ -206,9 +209,9 @@ void grant_told(struct sim_worker *k, const Stepfleet__Result *r)
 {
     struct sim_grant *g = grant_known(k, token_of(r->token));
 
-    if (!g->begun) {
-        sim_violation(k->sim, "%s tells the end of %.*s, which it never ran", k->node->name,
-                      SLICE_FMT(g->what));
+    if (!g->begun || g->accepted) {
+        sim_violation(k->sim, "%s tells the end of %.*s, which %s", k->node->name,
+                      SLICE_FMT(g->what), g->begun ? "was accepted" : "it never ran");
     }
     g->told = true;
     g->told_output = !r->failed && r->has_output; /* one that is refused becomes a failure */
