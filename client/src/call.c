@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call: envelope and message out, envelope and message in, and when to send it again.
+/* One call: envelope and message out, envelope and message in (reply.c), and when to send it again.
  *
  * The happy path: connect (the first time), send, wait, check that the reply is to this request,
  * unpack. Then each failure:
@@ -21,7 +21,7 @@
 struct attempt {
     struct slice frame;
     uint64_t request_id;
-    unsigned method;
+    enum rpc method;
     int64_t wait_ms;
     bool sent; /* out: it may have arrived */
 };
@@ -85,54 +85,6 @@ call_exchange(struct stepfleet *c, struct attempt *t, nng_msg **reply, struct er
     return rv != 0 ? transport_error(c, rv, err) : OK;
 }
 
-/* The coordinator said no: its words become the error. */
-static enum err_code refusal(const struct envelope *e, struct arena *a, struct err *err)
-{
-    enum err_code code = err_from_number(e->status);
-    struct err ignored;
-    Stepfleet__ErrorBody *b =
-        message_unpack(&stepfleet__error_body__descriptor, e->body, a, &ignored);
-
-    if (b == NULL) {
-        return err_set(err, code, "%s", err_sentence(code));
-    }
-    if (code == ERR_VERSION) {
-        return err_set(err, code,
-                       "the coordinator speaks versions %u to %u of the protocol, this program %d "
-                       "to %d: bring both to the same release",
-                       b->version_min, b->version_max, WIRE_VERSION_MIN, WIRE_VERSION_MAX);
-    }
-    if ((unsigned)code != e->status) {
-        return err_set(err, code, "%s: %s", b->code, b->message);
-    }
-    return err_set(err, code, "%s", b->message);
-}
-
-static enum err_code reply_read(const struct attempt *t,
-                                struct slice frame,
-                                struct arena *a,
-                                void **out,
-                                struct err *err)
-{
-    struct envelope e;
-    enum err_code rc = envelope_decode(frame, &e, err);
-
-    if (rc != OK && rc != ERR_VERSION) {
-        return rc;
-    }
-    if (e.request_id != t->request_id || e.method != t->method) {
-        return err_set(err, ERR_MESSAGE, "the coordinator's answer is to another request");
-    }
-    if (e.status != 0) {
-        return refusal(&e, a, err);
-    }
-    if (rc != OK) {
-        return rc;
-    }
-    *out = message_unpack(rpc_reply(t->method), e.body, a, err);
-    return *out != NULL ? OK : err->code;
-}
-
 static enum err_code
 call_once(struct stepfleet *c, struct attempt *t, struct arena *a, void **out, struct err *err)
 {
@@ -140,7 +92,8 @@ call_once(struct stepfleet *c, struct attempt *t, struct arena *a, void **out, s
     enum err_code rc = call_exchange(c, t, &reply, err);
 
     if (rc == OK) {
-        rc = reply_read(t, slice_make(nng_msg_body(reply), nng_msg_len(reply)), a, out, err);
+        rc = reply_read(slice_make(nng_msg_body(reply), nng_msg_len(reply)), t->method,
+                        t->request_id, a, out, err);
         nng_msg_free(reply);
     }
     return rc;

@@ -40,6 +40,15 @@ enum err_code connection_check_url(const char *url, char out[CLIENT_URL_BYTES], 
 /* Connect where it never was. ERR_UNAVAILABLE at deadline_ms of the monotonic clock. */
 enum err_code connection_dial(struct stepfleet *c, int64_t deadline_ms, struct err *err);
 
+/* The message of an answer, unpacked into `a`; else what the coordinator refused the request with,
+ * or ERR_MESSAGE. */
+enum err_code reply_read(struct slice frame,
+                         enum rpc method,
+                         uint64_t request_id,
+                         struct arena *a,
+                         void **out,
+                         struct err *err);
+
 /* Zeroed space for a reply of `bytes`, which owns its arena. */
 void *reply_new(size_t bytes);
 struct arena *reply_arena(void *reply);

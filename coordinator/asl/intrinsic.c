@@ -401,7 +401,7 @@ bool asl_intrinsic_value(const struct asl_intrinsic *f,
                          const struct json_node **out,
                          struct failure *why)
 {
-    struct evaluation e = {f->text, s, arena_held_bytes(s->a) + INTRINSIC_BYTES_MAX, why};
+    struct evaluation e = {f->text, s, arena_held_bytes(s->a) + LIMIT_EXPRESSION_BYTES, why};
 
     return call_value(f, &e, out);
 }

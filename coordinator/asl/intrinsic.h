@@ -11,9 +11,6 @@
 
 enum {
     INTRINSIC_ARGUMENTS_MAX = 100,
-    /* Memory that a template or one expression may take: far above any payload, far below the
-     * machine's. */
-    INTRINSIC_BYTES_MAX = 64 * 1024 * 1024,
 };
 
 /* A call being carried out, as many arguments evaluated as its row allows. Functions of the table

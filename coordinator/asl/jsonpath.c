@@ -311,7 +311,7 @@ asl_path_value(const struct asl_path *p, const struct asl_scope_data *s, struct 
         *miss = (struct path_miss){PATH_NO_ROOT, p, 0, NULL};
         return NULL;
     }
-    if (s->visits != NULL && *s->visits > PATH_SHARED_VISITS_MAX) {
+    if (s->visits != NULL && *s->visits > LIMIT_SHARED_VISITS) {
         *miss = (struct path_miss){PATH_TOO_MUCH, p, 0, NULL};
         return NULL;
     }

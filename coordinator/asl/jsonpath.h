@@ -17,9 +17,6 @@
 struct path_filter; /* filter.h */
 
 enum {
-    /* Of all paths of a template or of a Choice state together: a definition may hold many
-     * thousands of them, each of which may look at the whole input. */
-    PATH_SHARED_VISITS_MAX = 16 * LIMIT_PATH_VISITS,
     /* Text that is compared in the time that a node is visited: it counts, too. */
     PATH_BYTES_A_VISIT = 16,
 };

@@ -321,5 +321,5 @@ bool asl_apply_template(const struct asl_template *t,
     struct asl_scope_data counted = *s;
 
     counted.visits = &visits;
-    return apply(t, &counted, arena_held_bytes(s->a) + INTRINSIC_BYTES_MAX, out, why);
+    return apply(t, &counted, arena_held_bytes(s->a) + LIMIT_EXPRESSION_BYTES, out, why);
 }

@@ -14,6 +14,9 @@ enum {
     CONTINUES_A_TURN = 16, /* executions that go on after a bounded step */
 };
 
+/* In seconds; a later one was never taken, and its milliseconds are no number. */
+static const uint64_t epoch_max = INT64_MAX / 1000;
+
 /* ---- opening ---- */
 
 /* A new epoch, above every one before and at least the wall clock's seconds, so that a restored
@@ -30,8 +33,11 @@ static enum err_code take_epoch(struct ledger *l, struct err *err)
         struct cursor c = cursor_make(buf_slice(&b));
 
         last = cursor_u64le(&c);
-        ledger_clock_seen(l, (int64_t)last * 1000);
-        rc = c.bad ? err_set(err, ERR_CORRUPT, "the epoch cannot be read") : OK;
+        if (c.bad || last > epoch_max) {
+            rc = err_set(err, ERR_CORRUPT, "the epoch cannot be read");
+        } else {
+            ledger_clock_seen(l, (int64_t)last * 1000);
+        }
     } else if (rc == ERR_NOT_FOUND) {
         rc = OK;
     }

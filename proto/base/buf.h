@@ -51,7 +51,7 @@ struct cursor {
 
 static inline struct cursor cursor_make(struct slice s)
 {
-    return (struct cursor){s.ptr, s.ptr + s.len, false};
+    return (struct cursor){s.ptr, slice_end(s), false};
 }
 static inline bool cursor_done(const struct cursor *c)
 {

@@ -38,10 +38,12 @@ enum limits {
     LIMIT_JSON_BYTES = 256 * 1024 * 1024, /* one text: its nodes are counted in 32 bits */
     LIMIT_DEFINITION_DEPTH = 64,          /* scopes in scopes: recursion of parser and engine */
     LIMIT_INTRINSIC_DEPTH = 10,           /* AWS: nested intrinsic calls */
-    LIMIT_INTRINSIC_HELD_BYTES = 16 * 1024 * 1024, /* made by the calls of one expression */
-    LIMIT_PATH_STEPS = 128,      /* steps of one JSONPath: evaluation recurses over them */
-    LIMIT_PATH_VISITS = 1000000, /* nodes one JSONPath looks at: "$..*..*" must end soon */
-    LIMIT_FILTER_DEPTH = 16,     /* filters in filters and parentheses of one JSONPath */
+    LIMIT_EXPRESSION_BYTES =
+        64 * 1024 * 1024,           /* one template or call makes: texts double in calls */
+    LIMIT_PATH_STEPS = 128,         /* steps of one JSONPath: evaluation recurses over them */
+    LIMIT_PATH_VISITS = 1000000,    /* nodes one JSONPath looks at: "$..*..*" must end soon */
+    LIMIT_SHARED_VISITS = 16000000, /* nodes all paths of one template or Choice look at */
+    LIMIT_FILTER_DEPTH = 16,        /* filters in filters and parentheses of one JSONPath */
     LIMIT_REGEX_STATES = 1000,   /* of one regular expression: a match costs that per character */
     LIMIT_RETRIERS = 32,         /* of one state: counters live in the frame */
     LIMIT_STEP_TRANSITIONS = 64, /* of one engine step: a Pass loop must not hold the writer */

@@ -65,10 +65,16 @@ static inline bool slice_ends_with(struct slice s, struct slice suffix)
            (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
 }
 
+/* The place behind it. C gives NULL + 0 no meaning. */
+static inline const char *slice_end(struct slice s)
+{
+    return s.len != 0 ? s.ptr + s.len : s.ptr;
+}
+
 /* The part from `from` (clipped) to the end. */
 static inline struct slice slice_from(struct slice s, size_t from)
 {
-    return from >= s.len ? (struct slice){s.ptr + s.len, 0}
+    return from >= s.len ? (struct slice){slice_end(s), 0}
                          : (struct slice){s.ptr + from, s.len - from};
 }
 
