@@ -55,9 +55,10 @@ static void check_applied(const struct asl_template *t, const struct asl_scope_d
 static void check(const struct json_node *template, const struct json_node *doc, struct arena *a)
 {
     static const struct asl_place root = {0};
+    static const struct asl_place field = {.up = &root, .name = SLICE_INIT("Parameters")};
     struct asl_diagnostics found = {0};
     struct template_parser tp = {.a = a, .texts = a, .found = &found};
-    const struct asl_template *t = asl_template_parse(&tp, template, &root);
+    const struct asl_template *t = asl_template_parse(&tp, template, &field);
     struct asl_variables variables = {get_variable, (void *)(uintptr_t)doc};
     struct asl_scope_data s = {.input = doc, .context = doc, .variables = &variables, .a = a};
 
