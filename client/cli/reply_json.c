@@ -182,6 +182,9 @@ const struct json_node *reply_health(const struct stepfleet_health *h, struct ar
     return json_built(&b);
 }
 
+/* Seconds from 1970 to the year 10000: no clock says more. */
+static const double seconds_max = 253402300800;
+
 int64_t reply_event_ms(const struct json_node *event)
 {
     const struct json_node *t = json_member(event, SLICE("timestamp"));
@@ -189,7 +192,7 @@ int64_t reply_event_ms(const struct json_node *event)
     int64_t ms;
 
     if (json_double(t, &seconds)) { /* as AWS's JSON protocol: seconds with a fraction */
-        return (int64_t)(seconds * 1000 + 0.5);
+        return seconds >= 0 && seconds < seconds_max ? (int64_t)(seconds * 1000 + 0.5) : 0;
     }
     return text_parse_time(json_text(t), &ms) ? ms : 0;
 }

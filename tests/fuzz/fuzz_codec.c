@@ -80,6 +80,11 @@ static void fuzz_keys(struct slice bytes)
 
         assert(slice_eq(key_slice(&k), bytes));
     }
+    if (key_execution_parse(bytes, &account, &number, &other)) {
+        struct key k = key_execution(account, number, other);
+
+        assert(slice_eq(key_slice(&k), bytes));
+    }
     if (key_timer_parse(bytes, &account, &ms, &number)) {
         struct key k = key_timer(account, ms, number);
 
