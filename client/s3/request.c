@@ -39,7 +39,7 @@ enum err_code request_site_parse(struct slice endpoint, struct request_site *out
     }
     rest = slice_from(endpoint, scheme);
     host = slice_find(rest, '/');
-    if (host == 0 || !request_is_host(rest)) {
+    if (host == 0 || rest.ptr[0] == ':' || !request_is_host(rest)) {
         return err_set(err, ERR_CONFIG,
                        "the S3 endpoint must be http[s]://host[:port][/path], without credentials");
     }

@@ -32,10 +32,10 @@ static enum err_code parse_site(const char *endpoint, struct request_site *site)
 
 static void test_request__endpoints(void **state)
 {
-    static const char *const bad[] = {
-        "",           "127.0.0.1:1",   "ftp://h",        "http://",
-        "http:///x",  "http://u:p@h",  "http://h?q",     "http://h/#f",
-        "http://h h", "https://h\r\n", "http://\xc3\xbc"};
+    static const char *const bad[] = {"",           "127.0.0.1:1",   "ftp://h",
+                                      "http://",    "http:///x",     "http://u:p@h",
+                                      "http://h?q", "http://h/#f",   "http://h h",
+                                      "http://:80", "https://h\r\n", "http://\xc3\xbc"};
     struct request_site site;
 
     (void)state;
