@@ -10,9 +10,21 @@
 
 enum { REDIAL_MIN_MS = 50, REDIAL_MAX_MS = 2000 };
 
+/* A name may begin with 127, too. */
+static bool is_loopback(const char *url)
+{
+    static const char *const local[] = {"tcp://localhost:", "tcp://[::1]:"};
+
+    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+        if (strncmp(url, local[i], strlen(local[i])) == 0) {
+            return true;
+        }
+    }
+    return strncmp(url, "tcp://127.", 10) == 0 && url[10 + strspn(url + 10, "0123456789.")] == ':';
+}
+
 const char *link_check_url(const char *url)
 {
-    static const char *const local[] = {"tcp://127.", "tcp://localhost:", "tcp://[::1]:"};
     struct slice rest = slice_str(url);
     uint64_t port;
 
@@ -26,10 +38,8 @@ const char *link_check_url(const char *url)
     if (!text_parse_u64(rest, &port) || port == 0 || port > 65535) {
         return "it has no port: tcp://127.0.0.1:7233";
     }
-    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
-        if (strncmp(url, local[i], strlen(local[i])) == 0) {
-            return NULL;
-        }
+    if (is_loopback(url)) {
+        return NULL;
     }
     return "only this machine (tcp on loopback, or ipc) is accepted: the link has no encryption "
            "and "

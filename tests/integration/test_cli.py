@@ -378,6 +378,19 @@ def test_check_config_refuses_what_starting_refuses(tmp_path):
         assert (started.returncode, started.stderr.decode()) == (status, words) and not data.exists()
 
 
+def test_a_worker_speaks_to_this_machine_only(tmp_path):
+    def check(url):
+        conf = tmp_path / "worker.conf"
+        conf.write_text(f"[worker]\ncoordinator = {url}\nname = w\n[function f]\nhandler = event\ncommand = cat\n")
+        return subprocess.run([BIN / "stepfleet-worker", "-c", conf, "--check-config"], capture_output=True,
+                              text=True, timeout=60)
+    for url in ["tcp://127.0.0.1:7233", "tcp://127.1.2.3:1", "tcp://[::1]:7233", "tcp://localhost:65535", "ipc:///x/y"]:
+        assert check(url).returncode == 0, url
+    for url in ["tcp://0.0.0.0:1", "tcp://127.example.com:7233", "tcp://127.0.0.1.example.com:7233", "tcp://127.0.0.1"]:
+        done = check(url)
+        assert done.returncode != 0 and url in done.stderr, (url, done.stderr)
+
+
 def test_a_lease_has_its_bounds(tmp_path):
     conf = tmp_path / "c.conf"
     for lease, fits in [("499ms", False), ("500ms", True), ("24h", True), ("86400001ms", False), ("50d", False)]:
