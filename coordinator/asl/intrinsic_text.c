@@ -131,12 +131,13 @@ bool intrinsic_json_merge(const struct intrinsic_call *c, const struct json_node
     return true;
 }
 
-/* Bytes of the UTF-8 character at the front. */
+/* Bytes of the UTF-8 character at the front: no more than one has, whatever follows. */
 static size_t character_bytes(struct slice s)
 {
+    size_t most = s.len < 4 ? s.len : 4;
     size_t n = 1;
 
-    while (n < s.len && ((unsigned char)s.ptr[n] & 0xC0) == 0x80) {
+    while (n < most && ((unsigned char)s.ptr[n] & 0xC0) == 0x80) {
         n++;
     }
     return n;
