@@ -89,6 +89,23 @@ def test_a_chain_streams_from_stage_to_stage(fleet, request):
     assert types(fleet, arn).count("TaskSucceeded") == 4
 
 
+@pytest.mark.parametrize("store", ["gateway"], indirect=True)
+def test_the_sweep_leaves_uploads_of_other_programs(fleet):
+    def begin(key):
+        begun = fleet.store.curl(f"/{key}?uploads=", "-X", "POST").decode()
+        return re.search("<UploadId>([^<]*)</UploadId>", begun)[1]
+    other, stray = begin("backups/today"), begin("executions/gone/Stage1/output.json")
+    try:
+        assert sorted(fleet.store.uploads()) == sorted([other, stray])
+        fleet.start_worker("w1", {"copy": stream("cat")})
+        fleet.create("m", stages(["copy"]))
+        succeeded(fleet, fleet.start("m", "sweep", {}))  # from now on the bucket is swept
+        wait_until(lambda: stray not in fleet.store.uploads(), 30, 0.5, say="what a crash left stays")
+        assert fleet.store.uploads() == [other]
+    finally:
+        fleet.store.curl(f"/backups/today?uploadId={other}", "-X", "DELETE")
+
+
 def test_the_result_is_what_moved_or_what_the_handler_says(fleet):
     fleet.start_worker("w1", {
         "usual": stream("cat"),
