@@ -39,6 +39,14 @@ enum err_code envelope_decode(struct slice frame, struct envelope *out, struct e
     return OK;
 }
 
+unsigned envelope_method(struct slice frame)
+{
+    struct cursor c = cursor_make(frame);
+
+    (void)cursor_u32le(&c); /* magic */
+    return cursor_u32le(&c) >> 16;
+}
+
 static void put_le(char *p, uint64_t v, unsigned bytes)
 {
     for (unsigned i = 0; i < bytes; i++) {

@@ -42,6 +42,8 @@ struct envelope {
 /* ERR_MESSAGE: short, wrong magic, lengths that do not fit; ERR_TOO_LARGE; ERR_VERSION: a version
  * this side does not speak (the envelope is filled all the same, so that it can be answered). */
 enum err_code envelope_decode(struct slice frame, struct envelope *out, struct err *err);
+/* The method a frame seems to be for, before it is decoded; 0: too short to say. */
+unsigned envelope_method(struct slice frame);
 /* Bytes before the body: write them, then pack the body behind. */
 void envelope_encode(const struct envelope *e, char out[WIRE_HEADER_BYTES]);
 

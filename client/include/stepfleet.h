@@ -403,6 +403,24 @@ STEPFLEET_API enum stepfleet_code stepfleet_execution_start(struct stepfleet *c,
                                                             struct stepfleet_error *error);
 
 /**
+ * Start a Standard execution and wait for its end, in one exchange. The same name and input give
+ * the same execution, ended or not, so that a run may be asked for again after any error.
+ *
+ * @param wait_ms   at most 20,000: then it is described as it is; wait on by its ARN
+ * @param[out] out  the execution; a failed one is STEPFLEET_OK too, see `status`
+ * @return STEPFLEET_OK; STEPFLEET_MACHINE_TYPE (the machine is EXPRESS);
+ *         else as stepfleet_execution_start()
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: `wait_ms` and the timeout; repeated.
+ * Source: PROTOCOL.md, EXECUTION_RUN.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_execution_run(struct stepfleet *c,
+                                                          const struct stepfleet_start *start,
+                                                          uint32_t wait_ms,
+                                                          struct stepfleet_execution **out,
+                                                          struct stepfleet_error *error);
+
+/**
  * Run an Express execution and wait for its end. At most once: never repeated once it was sent, and
  * after an error it may or may not have run.
  *

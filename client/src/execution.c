@@ -181,7 +181,7 @@ static void execution_fill(struct stepfleet_execution *out,
     frames_fill(out, m, a);
 }
 
-/* The three calls that answer with one execution. */
+/* The calls that answer with one execution. */
 static enum stepfleet_code execution_call(struct stepfleet *c,
                                           const struct call *call,
                                           struct stepfleet_execution **out,
@@ -216,6 +216,26 @@ enum stepfleet_code stepfleet_execution_start_sync(struct stepfleet *c,
     };
 
     start_request(&q, start, uuid);
+    return execution_call(c, &call, out, error);
+}
+
+enum stepfleet_code stepfleet_execution_run(struct stepfleet *c,
+                                            const struct stepfleet_start *start,
+                                            uint32_t wait_ms,
+                                            struct stepfleet_execution **out,
+                                            struct stepfleet_error *error)
+{
+    char uuid[TEXT_UUID_BYTES + 1];
+    Stepfleet__StartRequest q;
+    struct call call = {
+        .method = RPC_EXECUTION_RUN,
+        .request = &q.base,
+        .repeat = REPEAT_SAFE,
+        .wait_ms = wait_ms < LIMIT_POLL_MS ? wait_ms : LIMIT_POLL_MS,
+    };
+
+    start_request(&q, start, uuid);
+    q.wait_ms = call.wait_ms;
     return execution_call(c, &call, out, error);
 }
 

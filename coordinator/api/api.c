@@ -18,6 +18,7 @@ void api_init(struct api *a, struct ledger *l, const struct api_hooks *hooks)
     *a = (struct api){.ledger = l, .hooks = *hooks, .started_mono_ms = ledger_now(l).mono_ms};
     list_init(&a->called);
     list_init(&a->answered);
+    list_init(&a->reports);
 }
 
 void api_stop(struct api *a)
@@ -121,6 +122,7 @@ void api_turn(struct api *a)
         c->expired(c);
     }
     task_calls_turn(a);
+    reports_turn(a);
 }
 
 int64_t api_wait_ms(const struct api *a)

@@ -64,6 +64,7 @@ struct api {
     size_t polling;        /* calls that wait for tasks of activities, likewise */
     struct list called;    /* struct task_call: to be carried out */
     struct list answered;  /* struct task_call: to be told to the ledger */
+    struct list reports;   /* struct held_report: to be answered at the end of the turn */
     int64_t started_mono_ms;
     size_t reading; /* background reads under way */
     bool stopping;  /* nothing is parked any more */
@@ -89,8 +90,9 @@ void api_activity_ready(struct api *a, struct ledger_activity *activity);
 void api_call(struct api *a, struct ledger_call *c);
 /* And the one that says nobody waits for it any more. */
 void api_call_gone(struct api *a, struct ledger_call *c);
-/* Its part of api_turn(). */
+/* Their parts of api_turn(). */
 void task_calls_turn(struct api *a);
+void reports_turn(struct api *a);
 bool task_calls_wait(const struct api *a); /* another turn is needed at once */
 /* Those not done: the ledger has them again at its next start. */
 void task_calls_forget(struct api *a);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Executions: start, synchronous start, stop, redrive, wait. Idempotent by name, by state and by
- * token, as AWS's are. Source: AWS Step Functions API Reference. */
+/* Executions: start, synchronous start, run, stop, redrive, wait. Idempotent by name, by state and
+ * by token, as AWS's are. Source: AWS Step Functions API Reference. */
 #include <string.h>
 
 #include "coordinator/api/api.h"
@@ -118,6 +118,11 @@ is_own_start(const struct call *c, const struct ledger_start *s, const struct ex
              h->parent.entered_event == s->parent.entered_event));
 }
 
+static void fail_exists(struct call *c, const struct ledger_start *s)
+{
+    call_fail(c, ERR_EXECUTION_EXISTS, "Execution Already Exists: '%.*s'", SLICE_FMT(s->arn));
+}
+
 /* A name that was used: the same start while it runs is the same execution, anything else is
  * refused. */
 static void start_again(struct call *c, const struct ledger_start *s, uint64_t id)
@@ -135,7 +140,7 @@ static void start_again(struct call *c, const struct ledger_start *s, uint64_t i
         c->started = id;
         reply_start(c, h->arn, h->start_ms);
     } else {
-        call_fail(c, ERR_EXECUTION_EXISTS, "Execution Already Exists: '%.*s'", SLICE_FMT(s->arn));
+        fail_exists(c, s);
     }
 }
 
@@ -174,6 +179,87 @@ void operation_EXECUTION_START(struct call *c)
     }
 }
 
+/* ---- run, wait ---- */
+
+static const char too_many_waits[] = "too many synchronous runs and waits at once";
+
+static int64_t wait_at_most(uint32_t wait_ms)
+{
+    return wait_ms < LIMIT_POLL_MS ? wait_ms : LIMIT_POLL_MS;
+}
+
+/* Answer with what there is, or when there is more than `seen`. */
+static void describe_or_wait(struct call *c, uint64_t id, uint64_t seen, uint32_t wait_ms)
+{
+    Stepfleet__ExecutionDetail d = STEPFLEET__EXECUTION_DETAIL__INIT;
+    struct ledger_view v;
+
+    if (!ledger_execution_view(c->api->ledger, id, &v)) {
+        describe_stored_or_wait(c, id, seen, wait_at_most(wait_ms));
+    } else if (v.header->status != EXECUTION_RUNNING || v.header->next_event - 1 > seen) {
+        describe_view(c->api, &v, &d);
+        c->reply(c, &d.base);
+    } else if (!call_can_wait(c)) {
+        call_fail(c, ERR_BUSY, "%s", too_many_waits);
+    } else {
+        wait_for(c, id, seen, wait_at_most(wait_ms));
+    }
+}
+
+/* One of that name and input is this run, ended or not. */
+static void run_again(struct call *c, const struct ledger_start *s, uint64_t id, uint32_t wait_ms)
+{
+    const struct execution_header *h;
+    struct err err;
+    enum err_code rc = ledger_execution_load(c->api->ledger, id, &err);
+
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+        return;
+    }
+    h = ledger_execution_header(c->api->ledger, id);
+    if (h != NULL && slice_eq(h->input.text, s->input)) {
+        describe_or_wait(c, id, UINT64_MAX, wait_ms);
+    } else {
+        fail_exists(c, s);
+    }
+}
+
+void operation_EXECUTION_RUN(struct call *c)
+{
+    const Stepfleet__StartRequest *q = (const void *)c->request;
+    struct ledger *l = c->api->ledger;
+    struct ledger_start s = {0};
+    struct err err;
+    uint64_t id;
+    enum err_code rc = start_prepare(c, q, &s, &err);
+
+    if (rc == OK && s.machine->express) {
+        rc = err_set(&err, ERR_MACHINE_TYPE,
+                     "This operation is not supported by this type of state machine");
+    }
+    if (rc == OK) {
+        s.arn = execution_arn(l, &s);
+        rc = ledger_execution_find(l, s.machine, s.name, &id, &err);
+        if (rc == OK) {
+            run_again(c, &s, id, q->wait_ms);
+            return;
+        }
+        rc = rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    if (rc == OK && !call_can_wait(c)) {
+        rc = err_set(&err, ERR_BUSY, "%s", too_many_waits);
+    }
+    if (rc == OK) {
+        rc = ledger_start(l, &s, &id, &err);
+    }
+    if (rc == OK) {
+        wait_for(c, id, UINT64_MAX, wait_at_most(q->wait_ms));
+    } else {
+        c->fail(c, rc, &err);
+    }
+}
+
 void operation_EXECUTION_START_SYNC(struct call *c)
 {
     const Stepfleet__StartRequest *q = (const void *)c->request;
@@ -188,7 +274,7 @@ void operation_EXECUTION_START_SYNC(struct call *c)
                      "This operation is not supported by this type of state machine");
     }
     if (rc == OK && !call_can_wait(c)) {
-        rc = err_set(&err, ERR_BUSY, "too many synchronous runs and waits at once");
+        rc = err_set(&err, ERR_BUSY, "%s", too_many_waits);
     }
     if (rc == OK) {
         s.arn = execution_arn(l, &s);
@@ -196,6 +282,20 @@ void operation_EXECUTION_START_SYNC(struct call *c)
     }
     if (rc == OK) {
         wait_for(c, id, UINT64_MAX, LIMIT_EXPRESS_MS + 10000);
+    } else {
+        c->fail(c, rc, &err);
+    }
+}
+
+void operation_EXECUTION_WAIT(struct call *c)
+{
+    const Stepfleet__WaitRequest *q = (const void *)c->request;
+    struct err err;
+    uint64_t id;
+    enum err_code rc = find_execution(c->api, q->execution, &id, NULL, &err);
+
+    if (rc == OK) {
+        describe_or_wait(c, id, q->seen, q->timeout_ms);
     } else {
         c->fail(c, rc, &err);
     }
@@ -340,31 +440,5 @@ void operation_EXECUTION_REDRIVE(struct call *c)
         reply_time(c, ledger_now(l).wall_ms);
     } else {
         c->fail(c, rc, &err);
-    }
-}
-
-/* ---- wait ---- */
-
-void operation_EXECUTION_WAIT(struct call *c)
-{
-    const Stepfleet__WaitRequest *q = (const void *)c->request;
-    Stepfleet__ExecutionDetail d = STEPFLEET__EXECUTION_DETAIL__INIT;
-    int64_t timeout = q->timeout_ms < LIMIT_POLL_MS ? q->timeout_ms : LIMIT_POLL_MS;
-    struct ledger_view v;
-    struct err err;
-    uint64_t id;
-    enum err_code rc = find_execution(c->api, q->execution, &id, NULL, &err);
-
-    if (rc != OK) {
-        c->fail(c, rc, &err);
-    } else if (!ledger_execution_view(c->api->ledger, id, &v)) {
-        describe_stored_or_wait(c, id, q->seen, timeout);
-    } else if (v.header->status != EXECUTION_RUNNING || v.header->next_event - 1 > q->seen) {
-        describe_view(c->api, &v, &d);
-        c->reply(c, &d.base);
-    } else if (!call_can_wait(c)) {
-        call_fail(c, ERR_BUSY, "too many synchronous runs and waits at once");
-    } else {
-        wait_for(c, id, q->seen, timeout);
     }
 }

@@ -218,8 +218,10 @@ void api_worker_gone(struct api *api, struct fleet_worker *w)
 
 /* ---- report ---- */
 
-/* A report some of whose outputs are being completed: answered when all are settled. */
+/* A report: answered at the end of its turn, so that the answer takes along the leases of what
+ * became ready in it; or when all outputs that are being completed for it are settled. */
 struct held_report {
+    struct list link;  /* of api.reports */
     struct call *call; /* NULL: its client is gone */
     uint64_t worker;
     size_t open;
@@ -423,7 +425,9 @@ void operation_WORKER_REPORT(struct call *c)
     r->worker = w->id;
     r->outcome_count = count;
     r->open = 1; /* this call itself: no commit may free it under our hands */
+    list_init(&r->link);
     fleet_worker_carries(ledger_fleet(l), w, 1);
+    ledger_worker_feed(l, w); /* who waits for a free slot goes before what follows from this */
     report_outcomes(r, w, q);
     report_progress(c, w, q);
     for (size_t i = 0; i < q->n_returned; i++) {
@@ -435,16 +439,32 @@ void operation_WORKER_REPORT(struct call *c)
     if (q->with_holds) {
         take_holds(c, w, q->holds, q->n_holds);
     }
-    ledger_worker_feed(l, w);
-    fleet_worker_carries(ledger_fleet(l), w, -1);
     if (--r->open == 0) {
-        report_send(r);
-        mem_free(r);
+        list_push_back(&c->api->reports, &r->link);
         return;
     }
     /* Leases granted meanwhile go by the poll. */
+    ledger_worker_feed(l, w);
+    fleet_worker_carries(ledger_fleet(l), w, -1);
     c->held = r;
     call_park(c, LIMIT_COMMIT_MS, report_gone, report_gone);
+}
+
+void reports_turn(struct api *a)
+{
+    struct list *n;
+
+    while ((n = list_pop_front(&a->reports)) != NULL) {
+        struct held_report *r = container_of(n, struct held_report, link);
+        struct fleet_worker *w = fleet_worker_find(ledger_fleet(a->ledger), r->worker);
+
+        if (w != NULL) { /* else it left in the same turn */
+            ledger_worker_feed(a->ledger, w);
+            fleet_worker_carries(ledger_fleet(a->ledger), w, -1);
+        }
+        report_send(r);
+        mem_free(r);
+    }
 }
 
 /* ---- bye ---- */

@@ -94,7 +94,8 @@ static inline uint32_t fleet_holder(uint64_t instance)
  *
  * @param prefer  the worker whose report led here: taken on a tie; may be NULL
  * @return the worker, or NULL (queued)
- * Fair: a queue that is not empty goes first; else the worker with the largest free share of slots.
+ * Fair: a queue that is not empty goes first, but for LIMIT_HANDOVER_MS before `prefer`'s own next;
+ * else the worker with the largest free share of slots.
  */
 struct fleet_worker *fleet_task_ready(struct fleet *f,
                                       struct fleet_task *t,

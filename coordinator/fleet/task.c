@@ -2,7 +2,9 @@
 /* A task's way: ready, granted, ended. What is granted when:
  *
  * A function's queue is first in, first out; what was handed back unbegun stands at its head. A
- * task that becomes ready is granted at once only where nobody waits before it.
+ * task that becomes ready is granted at once only where nobody waits before it; or, to the worker
+ * whose report led to it and whose slot that set free, where nobody has waited for long. (A grant
+ * at once is in the record of the report; one off the queue is a record of its own.)
  *
  * A worker that takes the next task takes, of the queue heads of the functions it offers, the one
  * that became ready first.
@@ -17,6 +19,7 @@
 
 #include <assert.h>
 
+#include "proto/base/limits.h"
 #include "proto/base/sm.h"
 
 static const struct sm_state task_states[] = {
@@ -124,13 +127,27 @@ static struct fleet_offered *offered_best(const struct fleet_function *fn,
     return best;
 }
 
+/* The preferred worker's slot, though others wait; NULL: they have waited too long for that. */
+static struct fleet_offered *
+offered_handover(struct fleet *f, const struct fleet_function *fn, struct fleet_worker *prefer)
+{
+    struct fleet_offered *o = prefer != NULL ? fleet_worker_offered(prefer, fn) : NULL;
+    const struct fleet_task *head = fleet_function_head(fn);
+
+    if (o == NULL || o->leased >= o->slots || fleet_worker_room(prefer) == 0 ||
+        fleet_clock_latest(f) - head->ready_ms > LIMIT_HANDOVER_MS) {
+        return NULL;
+    }
+    return o;
+}
+
 struct fleet_worker *fleet_task_ready(struct fleet *f,
                                       struct fleet_task *t,
                                       struct slice function,
                                       struct fleet_worker *prefer,
                                       struct fleet_now now)
 {
-    struct fleet_offered *o = NULL;
+    struct fleet_offered *o;
 
     assert(t->status == FLEET_TASK_NONE);
     t->status = sm_move(task_states, t->status, FLEET_TASK_READY);
@@ -138,9 +155,8 @@ struct fleet_worker *fleet_task_ready(struct fleet *f,
     t->order = ++f->last_order;
     t->ready_ms = fleet_clock_wall(f, now);
     t->cancel = false;
-    if (t->function->ready == 0) {
-        o = offered_best(t->function, prefer);
-    }
+    o = t->function->ready == 0 ? offered_best(t->function, prefer)
+                                : offered_handover(f, t->function, prefer);
     if (o == NULL) {
         fleet_function_push(f, t);
         return NULL;

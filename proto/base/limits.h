@@ -59,6 +59,8 @@ enum limits {
     LIMIT_LOG_TAIL_BYTES = 4096,         /* Lambda: the end of a log that goes with a result */
     LIMIT_LEASE_MS_MIN = 500,            /* a third of it must outlast a slow disk's sync */
     LIMIT_LEASE_MS_MAX = 24 * 60 * 60 * 1000, /* a lost worker's tasks wait so long */
+    LIMIT_HANDOVER_MS =
+        100, /* a worker's next task of its own report goes before one queued since */
     LIMIT_RESEND_MS = 2000,  /* a grant not among those held is sent again after that */
     LIMIT_WAITS = 512,       /* calls parked for news of executions */
     LIMIT_POLLS = 1024,      /* calls parked for tasks of all activities */

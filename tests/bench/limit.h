@@ -6,7 +6,8 @@
  * given.
  *
  * A message, which nng aligns to four bytes, is a head and `count` items, each followed by its
- * document; WAIT's answer carries two documents (input and output), as the real one does. */
+ * document; RUN is answered at the end and with two documents (input and output), as the real one
+ * is. */
 #ifndef STEPFLEET_BENCH_LIMIT_H
 #define STEPFLEET_BENCH_LIMIT_H
 
@@ -24,14 +25,12 @@ enum {
     LIMIT_ITEMS_MAX = 512, /* in a report */
 };
 
-enum limit_kind { LIMIT_START, LIMIT_WAIT, LIMIT_POLL, LIMIT_REPORT };
+enum limit_kind { LIMIT_RUN, LIMIT_POLL, LIMIT_REPORT };
 
 struct limit_head {
     uint32_t kind;
     uint32_t count;  /* items that follow */
     uint32_t worker; /* POLL, REPORT */
-    uint32_t unused;
-    uint64_t execution; /* WAIT, and the answer to START */
 } __attribute__((packed, aligned(4)));
 
 struct limit_item {
@@ -45,7 +44,7 @@ nng_msg *limit_message(struct limit_head head);
 struct limit_head *limit_message_head(nng_msg *m);
 struct limit_item *limit_message_items(nng_msg *m);
 
-/* load_next of a client: start, then wait. `arg` is not looked at. */
+/* load_next of a client: one run. `arg` is not looked at. */
 nng_msg *limit_next(void *arg, struct load_run *run, nng_msg *reply);
 
 /* Programs; each runs until it is killed. */

@@ -31,7 +31,6 @@ struct bare_run {
     int64_t start_ms;
     struct bare_request *waiter;
     struct list mail; /* in a worker's outbox */
-    bool ended;
     char document[LIMIT_DOCUMENT_BYTES];
 };
 
@@ -122,7 +121,7 @@ static void lease(struct bare_fleet *w, struct bare_run *run)
     w->outbox_count++;
 }
 
-static void serve_start(struct bare_server *s, struct bare_request *r, nng_msg *m)
+static void serve_run(struct bare_server *s, struct bare_request *r, nng_msg *m)
 {
     uint64_t id = s->next++;
     struct bare_run *run = &s->runs[id % RUNS];
@@ -133,32 +132,21 @@ static void serve_start(struct bare_server *s, struct bare_request *r, nng_msg *
     }
     *run = (struct bare_run){.id = id, .start_ms = (int64_t)uv_now(&s->loop)};
     memcpy(run->document, limit_message_items(m)->document, LIMIT_DOCUMENT_BYTES);
+    run->waiter = r;
     list_init(&run->mail);
     limit_rows_started(&s->rows, s->filling, id, run->start_ms);
     w->leased++;
     lease(w, run);
-    answer(s, r, limit_message((struct limit_head){.kind = LIMIT_START, .execution = id}));
 }
 
-static void answer_wait(struct bare_server *s, struct bare_request *r, const struct bare_run *run)
+static void answer_run(struct bare_server *s, const struct bare_run *run)
 {
-    nng_msg *m = limit_message((struct limit_head){.kind = LIMIT_WAIT, .count = 2});
+    nng_msg *m = limit_message((struct limit_head){.kind = LIMIT_RUN, .count = 2});
 
     for (unsigned i = 0; i < 2; i++) {
         memcpy(limit_message_items(m)[i].document, run->document, LIMIT_DOCUMENT_BYTES);
     }
-    answer(s, r, m);
-}
-
-static void serve_wait(struct bare_server *s, struct bare_request *r, const nng_msg *m)
-{
-    struct bare_run *run = run_of(s, limit_message_head((nng_msg *)(uintptr_t)m)->execution);
-
-    if (run->ended) {
-        answer_wait(s, r, run);
-    } else {
-        run->waiter = r;
-    }
+    answer(s, run->waiter, m);
 }
 
 static void take_result(struct bare_server *s, struct bare_fleet *w, const struct limit_item *item)
@@ -172,10 +160,7 @@ static void take_result(struct bare_server *s, struct bare_fleet *w, const struc
         return;
     }
     w->leased--;
-    run->ended = true;
-    if (run->waiter != NULL) {
-        answer_wait(s, run->waiter, run);
-    }
+    answer_run(s, run);
 }
 
 static void answer_mail(struct bare_server *s, struct bare_fleet *w, struct bare_request *r)
@@ -202,8 +187,7 @@ static void serve(struct bare_server *s, struct bare_request *r)
     struct bare_fleet *w = &s->workers[head->worker % LIMIT_LOOP_WORKERS];
 
     switch ((enum limit_kind)head->kind) {
-    case LIMIT_START: serve_start(s, r, m); break;
-    case LIMIT_WAIT: serve_wait(s, r, m); break;
+    case LIMIT_RUN: serve_run(s, r, m); break;
     case LIMIT_POLL: w->poll = r; break;
     case LIMIT_REPORT:
         for (uint32_t i = 0; i < head->count; i++) {

@@ -66,22 +66,17 @@ struct limit_item *limit_message_items(nng_msg *m)
 
 nng_msg *limit_next(void *arg, struct load_run *run, nng_msg *reply)
 {
-    struct limit_head head = {.kind = run->step == 0 ? LIMIT_START : LIMIT_WAIT};
     nng_msg *m;
 
     (void)arg;
-    if (run->step == 2) {
+    if (run->step == 1) {
         if (limit_message_head(reply)->count != 2) {
             bench_die("the limit answered something else");
         }
         return NULL;
     }
-    head.count = run->step == 0;
-    head.execution = run->step == 0 ? 0 : limit_message_head(reply)->execution;
-    m = limit_message(head);
-    if (run->step == 0) {
-        real_document(run->number, limit_message_items(m)->document);
-    }
+    m = limit_message((struct limit_head){.kind = LIMIT_RUN, .count = 1});
+    real_document(run->number, limit_message_items(m)->document);
     return m;
 }
 

@@ -207,7 +207,7 @@ void real_document(uint64_t number, char out[REAL_DOCUMENT_BYTES])
 
 /* ---- a client ---- */
 
-static nng_msg *start_request(const struct real *r, uint64_t number)
+static nng_msg *start_request(const struct real *r, enum rpc method, uint64_t number)
 {
     Stepfleet__StartRequest m = STEPFLEET__START_REQUEST__INIT;
     char document[REAL_DOCUMENT_BYTES];
@@ -219,28 +219,21 @@ static nng_msg *start_request(const struct real *r, uint64_t number)
     m.name = name;
     m.has_input = true;
     m.input = message_bytes(slice_make(document, sizeof(document)));
-    return real_request(RPC_EXECUTION_START, &m.base);
+    m.wait_ms = WAIT_MS;
+    return real_request(method, &m.base);
 }
 
 nng_msg *real_next(void *arg, struct load_run *run, nng_msg *reply)
 {
     const struct real *r = arg;
-    Stepfleet__WaitRequest wait = STEPFLEET__WAIT_REQUEST__INIT;
-    const Stepfleet__StartReply *started;
+    enum rpc method = r->wait ? RPC_EXECUTION_RUN : RPC_EXECUTION_START;
     const Stepfleet__ExecutionDetail *d;
 
     if (run->step == 0) {
-        return start_request(r, run->number);
+        return start_request(r, method, run->number);
     }
-    if (run->step == 1) {
-        started = real_reply(RPC_EXECUTION_START, reply, &run->a);
-        wait.execution = started->execution_arn;
-        wait.seen = UINT64_MAX;
-        wait.timeout_ms = WAIT_MS;
-        return r->wait ? real_request(RPC_EXECUTION_WAIT, &wait.base) : NULL;
-    }
-    d = real_reply(RPC_EXECUTION_WAIT, reply, &run->a);
-    if (strcmp(d->status, "SUCCEEDED") != 0 || d->output.len != REAL_DOCUMENT_BYTES) {
+    d = real_reply(method, reply, &run->a);
+    if (r->wait && (strcmp(d->status, "SUCCEEDED") != 0 || d->output.len != REAL_DOCUMENT_BYTES)) {
         bench_die("%s: %s", d->execution_arn, d->status);
     }
     return NULL;

@@ -38,8 +38,7 @@ struct slice real_chain(struct arena *a, unsigned stages);
 /* A JSON document of exactly REAL_DOCUMENT_BYTES, another one for each number. */
 void real_document(uint64_t number, char out[REAL_DOCUMENT_BYTES]);
 
-/* load_next of a client: start, then (r->wait) wait until it has succeeded. `arg` is a struct real.
- */
+/* load_next of a client: start, or (r->wait) run until it has succeeded. `arg` is a struct real. */
 nng_msg *real_next(void *arg, struct load_run *run, nng_msg *reply);
 
 nng_msg *real_request(enum rpc method, const ProtobufCMessage *m);

@@ -289,10 +289,10 @@ static void ask_fail(struct call *c, enum err_code code, const struct err *err)
     ledger_wait_durable(ask->world->ledger, &c->wait);
 }
 
-void api_world_ask(struct api_world *w,
-                   struct api_ask *ask,
-                   enum rpc method,
-                   const ProtobufCMessage *request)
+void api_world_arrive(struct api_world *w,
+                      struct api_ask *ask,
+                      enum rpc method,
+                      const ProtobufCMessage *request)
 {
     *ask = (struct api_ask){
         .call = {.method = method, .request = request, .reply = ask_reply, .fail = ask_fail},
@@ -303,6 +303,14 @@ void api_world_ask(struct api_world *w,
     arena_init(&ask->arena);
     ledger_turn_begin(w->ledger, w->now);
     api_dispatch(&w->api, &ask->call);
+}
+
+void api_world_ask(struct api_world *w,
+                   struct api_ask *ask,
+                   enum rpc method,
+                   const ProtobufCMessage *request)
+{
+    api_world_arrive(w, ask, method, request);
     turn_end(w);
 }
 

@@ -52,6 +52,11 @@ void api_world_ask(struct api_world *w,
                    struct api_ask *ask,
                    enum rpc method,
                    const ProtobufCMessage *request);
+/* The same, in the turn of the one that follows. */
+void api_world_arrive(struct api_world *w,
+                      struct api_ask *ask,
+                      enum rpc method,
+                      const ProtobufCMessage *request);
 /* One that is not parked, and all that follows without time: its answer. */
 enum err_code api_world_call(struct api_world *w,
                              struct api_ask *ask,

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "coordinator/fleet/fleet.h"
+#include "proto/base/limits.h"
 
 enum {
     EPOCH = 9,
@@ -73,6 +74,7 @@ static struct {
     uint64_t random;
     unsigned operation;
     size_t grants;
+    size_t handed; /* of them, slots handed over */
 } m;
 
 #define CHECK(condition)                                                                           \
@@ -204,9 +206,15 @@ static inline bool better(int a, int b, int prefer)
 
 static inline int expect_worker(int function, int prefer)
 {
+    const struct model_task *head = queue_head(function);
     int best = -1;
 
-    for (int i = 0; i < WORKERS && queued(function) == 0; i++) {
+    if (head != NULL) {
+        bool late = m.now.wall_ms - head->ready_ms > LIMIT_HANDOVER_MS;
+
+        return !late && prefer >= 0 && can_take(prefer, function) ? prefer : -1;
+    }
+    for (int i = 0; i < WORKERS; i++) {
         if (can_take(i, function) && (best < 0 || better(i, best, prefer))) {
             best = i;
         }

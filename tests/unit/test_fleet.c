@@ -6,6 +6,7 @@
 
 #include "coordinator/fleet/internal.h"
 #include "proto/base/arena.h"
+#include "proto/base/limits.h"
 
 enum { MANY = 300 };
 
@@ -97,6 +98,34 @@ static void test_fleet__puts_nobody_before_a_queue(void **state)
     assert_ptr_equal(fleet_task_next(f, w, start), &t[0]);
     assert_ptr_equal(fleet_task_next(f, w, start), &t[1]);
     assert_null(fleet_task_next(f, w, start));
+    fleet_free(f);
+}
+
+/* The slot a report sets free is for what follows from it, until somebody has waited too long. */
+static void test_fleet__hands_a_slot_over_for_a_while(void **state)
+{
+    struct fleet *f = fleet_make();
+    struct fleet_worker *w = worker(f, "w", "A", 1);
+    struct fleet_worker *other = worker(f, "other", "A", 1);
+    struct fleet_task t[5] = {0};
+    struct fleet_now now = start;
+
+    (void)state;
+    (void)ready(f, &t[0], "A");
+    (void)ready(f, &t[1], "A");
+    assert_null(ready(f, &t[2], "A"));
+    fleet_task_end(f, t[0].worker == w ? &t[0] : &t[1]);
+    assert_null(fleet_task_ready(f, &t[3], SLICE("A"), other, now)); /* has no slot to hand over */
+    assert_null(fleet_task_ready(f, &t[4], SLICE("A"), NULL, now));
+    fleet_task_end(f, &t[4]);
+    now.wall_ms += LIMIT_HANDOVER_MS;
+    now.mono_ms += LIMIT_HANDOVER_MS;
+    assert_ptr_equal(fleet_task_ready(f, &t[4], SLICE("A"), w, now), w);
+    fleet_task_end(f, &t[4]);
+    now.wall_ms++;
+    now.mono_ms++;
+    assert_null(fleet_task_ready(f, &t[4], SLICE("A"), w, now));
+    assert_ptr_equal(fleet_task_next(f, w, now), &t[2]);
     fleet_free(f);
 }
 
@@ -607,6 +636,7 @@ int main(void)
         cmocka_unit_test(test_fleet__grants_nothing_where_nothing_carries),
         cmocka_unit_test(test_fleet__bounds_a_functions_own_slots),
         cmocka_unit_test(test_fleet__puts_nobody_before_a_queue),
+        cmocka_unit_test(test_fleet__hands_a_slot_over_for_a_while),
         cmocka_unit_test(test_fleet__takes_the_oldest_over_functions),
         cmocka_unit_test(test_fleet__chooses_the_largest_free_share),
         cmocka_unit_test(test_fleet__goes_round_among_equals),

@@ -45,7 +45,11 @@ static void now_granted(struct model_task *t, int worker)
     t->sent_ms = m.now.mono_ms;
     m.workers[worker].granted = token.counter;
     now_leased(t, m.now.wall_ms);
-    /* Fair: nobody who was there before it waits still, but for what was handed back. */
+}
+
+/* Fair: nobody who was there before it waits still, but for what was handed back. */
+static void check_fair(const struct model_task *t)
+{
     for (int i = 0; i < TASKS; i++) {
         const struct model_task *o = &m.tasks[i];
 
@@ -115,6 +119,7 @@ static void do_ready(void)
     struct model_task *t = task_in(FLEET_TASK_NONE);
     struct model_worker *prefer = some_worker();
     struct fleet_worker *got;
+    bool over; /* a slot handed over, before others */
     int want;
 
     if (t == NULL) {
@@ -124,6 +129,7 @@ static void do_ready(void)
     t->order = ++m.orders;
     t->real.timeout_ms = below(3) == 0 ? 1 + below(400) : 0;
     t->real.heartbeat_ms = below(3) == 0 ? 1 + below(200) : 0;
+    over = queued(t->function) != 0;
     want = expect_worker(t->function, prefer != NULL ? (int)(prefer - m.workers) : -1);
     got = fleet_task_ready(m.f, &t->real, functions[t->function],
                            prefer != NULL ? prefer->real : NULL, m.now);
@@ -131,6 +137,10 @@ static void do_ready(void)
     CHECK(index_of(got) == want);
     if (got != NULL) {
         now_granted(t, want);
+        m.handed += over;
+    }
+    if (got != NULL && !over) {
+        check_fair(t);
     }
 }
 
@@ -146,6 +156,7 @@ static void do_next(void)
         CHECK(got == (want != NULL ? &want->real : NULL));
         if (want != NULL) {
             now_granted(want, i);
+            check_fair(want);
         }
     }
 }
@@ -587,6 +598,8 @@ static void model_finish(void)
 
 static void test_fleet_model__agrees(void **state)
 {
+    size_t handed = 0;
+
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         model_start(seed);
@@ -594,11 +607,13 @@ static void test_fleet_model__agrees(void **state)
             operate();
         }
         CHECK(m.grants > OPERATIONS / 250);
+        handed += m.handed;
         model_finish();
     }
     for (enum fleet_due_kind k = FLEET_DUE_TIMER; k <= FLEET_DUE_ORPHAN; k++) {
         assert_true(dues[k] > SEEDS * 10); /* the runs came by everything */
     }
+    assert_true(handed > SEEDS * 10);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,16 +58,17 @@ struct rpc_server {
     size_t count;
     size_t busy;         /* OPEN, ANSWERED; loop only */
     bool stopping;       /* loop only */
-    struct list backlog; /* arrived, not yet dispatched; loop only */
+    struct list workers; /* arrived, not yet dispatched, from workers; loop only */
+    struct list backlog; /* likewise, from others */
     uv_async_t wake;
     pthread_mutex_t lock;
     struct list arrived; /* locked */
     uint32_t *gone;      /* locked: pipes that were closed */
     size_t gone_count;
     size_t gone_cap;
-    size_t sending; /* locked */
-    bool draining;  /* locked: tell the loop when the last reply is out */
-    bool closed;    /* locked */
+    bool closed; /* locked */
+    atomic_size_t sending;
+    atomic_bool draining; /* tell the loop when the last reply is out */
     void (*on_closed)(void *arg);
     void *closed_arg;
 };
@@ -112,12 +114,9 @@ static void rpc_sent(struct rpc_call *r, int rv)
     if (rv != 0) {
         nng_msg_free(nng_aio_get_msg(r->aio)); /* its client is gone */
     }
-    (void)pthread_mutex_lock(&s->lock);
-    s->sending--;
-    if (s->draining && s->sending == 0) {
+    if (atomic_fetch_sub(&s->sending, 1) == 1 && atomic_load(&s->draining)) {
         (void)uv_async_send(&s->wake);
     }
-    (void)pthread_mutex_unlock(&s->lock);
     if (rv == NNG_ECLOSED) {
         rpc_move(r, RPC_ENDED);
         return;
@@ -170,9 +169,7 @@ static void rpc_durable(struct ledger_wait *w)
     rpc_move(r, RPC_SENDING);
     nng_aio_set_msg(r->aio, r->message);
     r->message = NULL;
-    (void)pthread_mutex_lock(&s->lock);
-    s->sending++;
-    (void)pthread_mutex_unlock(&s->lock);
+    (void)atomic_fetch_add(&s->sending, 1);
     nng_ctx_send(r->ctx, r->aio);
 }
 
@@ -275,28 +272,56 @@ static void rpc_forget(struct rpc_server *s, const uint32_t *pipes, size_t count
     }
 }
 
-void rpc_server_serve(struct rpc_server *s)
+/* Workers go first: their reports and polls take along what the others make ready. */
+static void rpc_sort(struct rpc_server *s, struct list *arrived)
 {
     struct list *n;
+
+    while ((n = list_pop_front(arrived)) != NULL) {
+        const struct rpc_call *r = container_of(n, struct rpc_call, link);
+        struct slice frame = slice_make(nng_msg_body(r->message), nng_msg_len(r->message));
+        unsigned method = envelope_method(frame);
+        bool worker = method == RPC_WORKER_POLL || method == RPC_WORKER_REPORT;
+
+        list_push_back(worker ? &s->workers : &s->backlog, n);
+    }
+}
+
+static bool rpc_is_served(const struct rpc_server *s)
+{
+    return list_empty(&s->workers) && list_empty(&s->backlog);
+}
+
+static struct rpc_call *rpc_next(struct rpc_server *s)
+{
+    struct list *n = list_pop_front(&s->workers);
+
+    n = n != NULL ? n : list_pop_front(&s->backlog);
+    return n != NULL ? container_of(n, struct rpc_call, link) : NULL;
+}
+
+void rpc_server_serve(struct rpc_server *s)
+{
+    struct list arrived;
+    struct rpc_call *r;
     uint32_t *gone;
     size_t gone_count;
     size_t bytes = 0;
 
+    list_init(&arrived);
     (void)pthread_mutex_lock(&s->lock);
-    list_splice(&s->backlog, &s->arrived);
+    list_splice(&arrived, &s->arrived);
     gone = s->gone;
     gone_count = s->gone_count;
     s->gone = NULL;
     s->gone_count = s->gone_cap = 0;
     (void)pthread_mutex_unlock(&s->lock);
-    while (bytes < TURN_BYTES_MAX && ledger_accepts(s->api->ledger) &&
-           (n = list_pop_front(&s->backlog)) != NULL) {
-        struct rpc_call *r = container_of(n, struct rpc_call, link);
-
+    rpc_sort(s, &arrived);
+    while (bytes < TURN_BYTES_MAX && ledger_accepts(s->api->ledger) && (r = rpc_next(s)) != NULL) {
         bytes += nng_msg_len(r->message);
         rpc_serve_one(s, r);
     }
-    if (bytes >= TURN_BYTES_MAX && !list_empty(&s->backlog)) {
+    if (bytes >= TURN_BYTES_MAX && !rpc_is_served(s)) {
         (void)uv_async_send(&s->wake); /* the rest in the next turn */
     }
     if (gone_count != 0) {
@@ -441,6 +466,7 @@ enum err_code rpc_server_open(uv_loop_t *loop,
     s->turn = turn;
     s->arg = arg;
     list_init(&s->arrived);
+    list_init(&s->workers);
     list_init(&s->backlog);
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)uv_async_init(loop, &s->wake, rpc_wake);
@@ -461,19 +487,12 @@ enum err_code rpc_server_open(uv_loop_t *loop,
 void rpc_server_stop(struct rpc_server *s)
 {
     s->stopping = true;
-    (void)pthread_mutex_lock(&s->lock);
-    s->draining = true;
-    (void)pthread_mutex_unlock(&s->lock);
+    atomic_store(&s->draining, true);
 }
 
 bool rpc_server_is_quiet(struct rpc_server *s)
 {
-    bool sent;
-
-    (void)pthread_mutex_lock(&s->lock);
-    sent = s->sending == 0;
-    (void)pthread_mutex_unlock(&s->lock);
-    return sent && s->busy == 0 && list_empty(&s->backlog);
+    return atomic_load(&s->sending) == 0 && s->busy == 0 && rpc_is_served(s);
 }
 
 void rpc_server_close(struct rpc_server *s, void (*closed)(void *arg), void *arg)
@@ -482,8 +501,8 @@ void rpc_server_close(struct rpc_server *s, void (*closed)(void *arg), void *arg
     s->closed_arg = arg;
     (void)pthread_mutex_lock(&s->lock);
     s->closed = true;
-    s->draining = false;
     (void)pthread_mutex_unlock(&s->lock);
+    atomic_store(&s->draining, false);
     (void)nng_close(s->socket);
     uv_close((uv_handle_t *)&s->wake, rpc_free);
 }
