@@ -3,7 +3,7 @@
  * All numbers big-endian, so that rows sort by value; names are at the end or length-prefixed.
  *
  *   META       "format" | "epoch" | "batch" | "buckets" | "settled" | "token_key" |
- *              "notices"
+ *              "notices" | "waiters"
  *   MACHINE    account u64, 'n', name                      -> machine row (current)
  *              account u64, 'r', machine u64, revision u32 -> revision row (definition)
  *              account u64, 'c'                            -> last machine number given

@@ -38,6 +38,7 @@ struct mock {
     uint16_t methods[MOCK_STEPS];
     char names[MOCK_STEPS][MOCK_NAME]; /* of starts */
     bool has_input;
+    uint32_t wait_ms;
     uint64_t seen;
 };
 
@@ -54,6 +55,7 @@ static size_t answer_start(struct mock *m, struct slice body, unsigned i, char *
     if (q != NULL && i < MOCK_STEPS) {
         (void)snprintf(m->names[i], MOCK_NAME, "%s", q->name);
         m->has_input = q->has_input;
+        m->wait_ms = q->wait_ms;
     }
     arena_fini(&a);
     r.execution_arn = arn;
@@ -85,6 +87,7 @@ static size_t answer_body(struct mock *m, const struct envelope *e, unsigned i, 
 {
     switch (e->method) {
     case RPC_EXECUTION_START: return answer_start(m, e->body, i, out);
+    case RPC_EXECUTION_RUN: (void)answer_start(m, e->body, i, out); return answer_execution(out);
     case RPC_EXECUTION_START_SYNC:
     case RPC_EXECUTION_DESCRIBE:
     case RPC_EXECUTION_WAIT: return answer_execution(out);
@@ -366,6 +369,30 @@ static void test_client__a_lost_sync_start_is_not_sent_again(void **state)
     assert_int_equal(m.requests, 1);
 }
 
+/* Under the name of the first time, though its caller gave none: it is the same run. */
+static void test_client__a_lost_run_is_asked_for_again(void **state)
+{
+    struct mock m = {.steps = {{MOCK_HANG_UP, 0}}};
+    struct stepfleet_start start = {.machine = "m", .input = {"{}", 2}};
+    struct stepfleet_execution *e = NULL;
+    struct stepfleet *c;
+
+    (void)state;
+    mock_open(&m);
+    c = client_open(&m);
+    assert_int_equal(stepfleet_execution_run(c, &start, 60000, &e, NULL), STEPFLEET_OK);
+    assert_string_equal(e->status, "FAILED");
+    stepfleet_release(e);
+    stepfleet_close(c);
+    mock_close(&m);
+    assert_int_equal(m.requests, 2);
+    assert_int_equal(m.methods[1], RPC_EXECUTION_RUN);
+    assert_true(m.names[0][0] != '\0');
+    assert_string_equal(m.names[0], m.names[1]);
+    assert_true(m.has_input);
+    assert_int_equal(m.wait_ms, LIMIT_POLL_MS);
+}
+
 /* A task whose answer was lost is out: asking again would take another. */
 static void test_client__a_lost_activity_task_is_not_asked_for_again(void **state)
 {
@@ -604,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_client__a_reply_is_plain_structs),
         cmocka_unit_test(test_client__each_call_is_its_operation),
         cmocka_unit_test(test_client__each_call_of_a_task_is_its_operation),
+        cmocka_unit_test(test_client__a_lost_run_is_asked_for_again),
         cmocka_unit_test(test_client__a_lost_activity_task_is_not_asked_for_again),
         cmocka_unit_test(test_client__a_lost_start_is_sent_again_under_its_name),
         cmocka_unit_test(test_client__a_lost_start_that_has_ended_is_found),
