@@ -6,6 +6,8 @@
 
 #include "proto/base/limits.h"
 
+enum { SYNC_LATE_MS = 10000 };
+
 /* Calls that wait for news of one execution. */
 struct wait_queue {
     struct hash_node node;
@@ -179,13 +181,24 @@ static void wait_gone(struct call *c)
     call_fail(c, ERR_UNAVAILABLE, "the coordinator is stopping");
 }
 
+static bool is_running(const struct call *c)
+{
+    const struct execution_header *h = ledger_execution_header(c->api->ledger, c->execution);
+
+    return h != NULL && h->status == EXECUTION_RUNNING;
+}
+
 /* Answer with what there is. The execution may have left memory meanwhile: describe it from disk.
- */
+ * A synchronous run is answered by its end alone: that is late where the clock was put back. */
 static void wait_answer(struct call *c)
 {
     struct ledger_view v;
     Stepfleet__ExecutionDetail d = STEPFLEET__EXECUTION_DETAIL__INIT;
 
+    if (c->method == RPC_EXECUTION_START_SYNC && is_running(c)) {
+        call_park(c, SYNC_LATE_MS, wait_answer, wait_gone);
+        return;
+    }
     queue_leave(c);
     if (ledger_execution_view(c->api->ledger, c->execution, &v)) {
         describe_view(c->api, &v, &d);

@@ -10,7 +10,9 @@ const struct sm_state frame_states[] = {
     [FRAME_RUN] = {"run", SM(FRAME_RUN) | SM(FRAME_TIMER) | SM(FRAME_READY) | SM(FRAME_CALL) |
                               SM(FRAME_JOIN) | ENDS},
     [FRAME_TIMER] = {"timer", SM(FRAME_RUN) | SM(FRAME_FAILED)},
-    [FRAME_READY] = {"ready", SM(FRAME_RUN) | SM(FRAME_LEASED) | SM(FRAME_TOKEN) | ENDS},
+    /* Nobody has its token: it does not end well from here. */
+    [FRAME_READY] = {"ready",
+                     SM(FRAME_RUN) | SM(FRAME_LEASED) | SM(FRAME_TOKEN) | SM(FRAME_FAILED)},
     [FRAME_LEASED] = {"leased", SM(FRAME_RUN) | SM(FRAME_READY) | SM(FRAME_COMMITTING) |
                                     SM(FRAME_TOKEN) | ENDS},
     [FRAME_COMMITTING] = {"committing", SM(FRAME_RUN) | SM(FRAME_TOKEN) | ENDS},

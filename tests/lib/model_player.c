@@ -75,6 +75,21 @@ static void ask_activity(struct player *p, unsigned i)
     api_world_ask(&p->w, &p->activities[i], RPC_ACTIVITY_TASK, &q.base);
 }
 
+static void create(struct player *p, const char *name, const char *type, struct slice definition)
+{
+    Stepfleet__MachineCreateRequest q = STEPFLEET__MACHINE_CREATE_REQUEST__INIT;
+    struct api_ask ask;
+
+    q.name = arena_str(&p->a, slice_str(name));
+    q.definition = message_bytes(definition);
+    q.type = arena_str(&p->a, slice_str(type));
+    q.role_arn = "arn:aws:iam::111111111111:role/model";
+    if (api_world_call(&p->w, &ask, RPC_MACHINE_CREATE, &q.base) != OK) {
+        fail_msg("refused: %s", ask.err.msg);
+    }
+    api_ask_fini(&ask);
+}
+
 void player_open(struct player *p, uint64_t seed)
 {
     *p = (struct player){.chance = ~seed};
@@ -86,6 +101,9 @@ void player_open(struct player *p, uint64_t seed)
         q.name = arena_str(&p->a, slice_str(model_activities[i]));
         call(p, RPC_ACTIVITY_CREATE, &q.base);
         ask_activity(p, i);
+    }
+    for (const struct model_fixture *f = model_fixtures; f->name != NULL; f++) {
+        create(p, f->name, "STANDARD", slice_str(f->definition));
     }
     hello(p);
 }
@@ -324,19 +342,11 @@ static struct slice in_this_account(struct player *p, struct slice definition)
 
 void player_create(struct player *p, const struct model_machine *m)
 {
-    Stepfleet__MachineCreateRequest q = STEPFLEET__MACHINE_CREATE_REQUEST__INIT;
-    struct api_ask ask;
+    struct model_machine *mine = &p->machines[p->machine_count];
 
-    p->machines[p->machine_count] = *m;
-    p->machines[p->machine_count].definition = in_this_account(p, m->definition);
-    q.name = p->machines[p->machine_count].name;
-    q.definition = message_bytes(p->machines[p->machine_count].definition);
-    q.type = m->express ? "EXPRESS" : "STANDARD";
-    q.role_arn = "arn:aws:iam::111111111111:role/model";
-    if (api_world_call(&p->w, &ask, RPC_MACHINE_CREATE, &q.base) != OK) {
-        fail_msg("refused: %s", ask.err.msg);
-    }
-    api_ask_fini(&ask);
+    *mine = *m;
+    mine->definition = in_this_account(p, m->definition);
+    create(p, mine->name, m->express ? "EXPRESS" : "STANDARD", mine->definition);
     p->machine_count++;
 }
 

@@ -9,6 +9,7 @@
 
 enum {
     CHECK_WAIT_SECONDS = 3600,
+    CHECK_LATE_MS = 30000, /* a deadline may be kept so late, where faults have stopped */
     CHECK_TIMEOUT_US = 30 * SIM_SECOND,
     CHECK_TRIES = 100000, /* a coordinator that starts again within seconds */
     CHECK_LINGER_US = 60 * SIM_SECOND,
@@ -131,8 +132,21 @@ static int64_t event_ms(const struct json_node *e)
     return (int64_t)(s * 1000 + 0.5);
 }
 
+/* The stage that a task's parameters name; len 0: none, or one whose token is enough. */
+static struct slice read_stage(const struct json_node *details, struct arena *a)
+{
+    const struct json_node *parameters = json_member(details, SLICE("parameters"));
+    const struct json_node *v;
+
+    if (!slice_eq_str(json_text(json_member(details, SLICE("resource"))), "invoke") ||
+        parameters == NULL || json_parse(json_text(parameters), a, &v, NULL) != OK) {
+        return SLICE("");
+    }
+    return json_text(json_member(json_member(v, SLICE("Payload")), SLICE("currentStage")));
+}
+
 /* The state's name is in the details of its Entered and Exited events, an error in a failure's. */
-static void read_details(const struct json_node *e, struct sim_event *out)
+static void read_details(const struct json_node *e, struct sim_event *out, struct arena *a)
 {
     out->time_ms = event_ms(e);
     for (const struct json_node *d = json_first(e); d != NULL; d = json_next(e, d)) {
@@ -146,6 +160,9 @@ static void read_details(const struct json_node *e, struct sim_event *out)
         }
         if (error != NULL) {
             out->error = json_text(error);
+        }
+        if (json_is(d, JSON_OBJECT)) {
+            out->stage = read_stage(d, a);
         }
     }
 }
@@ -178,7 +195,7 @@ static void event_read(struct sim *s, struct sim_history *h, struct slice text, 
     out = &h->events[h->count++];
     *out = (struct sim_event){.type = json_text(json_member(e, SLICE("type"))),
                               .previous = (uint64_t)previous};
-    read_details(e, out);
+    read_details(e, out, a);
 }
 
 static void
@@ -206,7 +223,11 @@ check_event(struct sim *s, const struct sim_execution *e, struct sim_history *h,
     struct sim_event *ev = &h->events[i];
     struct sim_event *before = &h->events[ev->previous];
     unsigned row = row_of(ev->type);
+    bool full = i == s->history_events && slice_eq_str(ev->type, "ExecutionFailed");
 
+    if (full) {
+        return; /* it ends whatever goes on */
+    }
     if (row == sizeof(grammar) / sizeof(grammar[0]) ||
         !may_follow(before->type, grammar[row].after)) {
         sim_violation(s, "history of %s: event %zu, %.*s, follows %llu, %.*s", e->name, i,
@@ -254,7 +275,9 @@ static void check_history(struct sim *s,
         sim_violation(s, "%s is %s, and its history ends with %.*s", e->name, d->status,
                       SLICE_FMT(h.events[h.count - 1].type));
     }
+    check_maps(s, e, client_definition(s, e->machine, d->revision), &h, a);
     check_retries(s, e, client_definition(s, e->machine, d->revision), &h, a);
+    check_stages(s, e, &h, a);
 }
 
 /* ---- the model ---- */
@@ -299,6 +322,7 @@ static void check_outcome(struct sim *s,
     struct model_run run = {.definition = client_definition(s, e->machine, d->revision),
                             .input = e->input,
                             .redrives = d->redrive_count,
+                            .older = s->rarity[FAULT_UPGRADE] != 0,
                             .child = child_definition,
                             .arg = s};
     size_t count = model_run(&run, a, outcomes);
@@ -340,10 +364,12 @@ static void check_told(struct sim *s,
                        const Stepfleet__ExecutionDetail *d,
                        struct arena *a)
 {
+    bool later = s->clients->machines[e->machine].revisions[0].express; /* after a crash */
+
     if (strcmp(d->status, "RUNNING") == 0) {
         sim_violation(s, "%s runs for ever", e->name);
     }
-    if (e->start_ms != 0 && e->start_ms != d->start_ms) {
+    if (e->start_ms != 0 && e->start_ms != d->start_ms && !(later && e->start_ms < d->start_ms)) {
         sim_violation(s, "%s was acknowledged with another start", e->name);
     }
     if (d->revision < e->least_revision || d->revision > s->clients->machines[e->machine].asked) {
@@ -362,6 +388,51 @@ static void check_told(struct sim *s,
     }
 }
 
+/* The machine's time, which a redrive gives anew: nothing is timed out before, or goes on after. */
+static void
+check_time(struct sim *s, const struct sim_execution *e, const Stepfleet__ExecutionDetail *d)
+{
+    const struct model_machine *m = &s->clients->machines[e->machine].revisions[d->revision - 1];
+    bool late = strcmp(d->status, "TIMED_OUT") == 0;
+    int64_t limit_ms = m->deadline_s != 0 ? 1000 * (int64_t)m->deadline_s
+                       : m->express       ? LIMIT_EXPRESS_MS
+                                          : INT64_MAX / 2;
+    int64_t from_ms = d->redrive_count != 0 ? d->redrive_ms : d->start_ms;
+    int64_t due_ms = from_ms + limit_ms;
+
+    if (late && d->stop_ms < due_ms) {
+        sim_violation(s, "%s timed out after %lld ms", e->name, (long long)(d->stop_ms - from_ms));
+    }
+    if (!late && d->stop_ms > due_ms + CHECK_LATE_MS && d->stop_ms > s->calm_ms + CHECK_LATE_MS) {
+        sim_violation(s, "%s ended after %lld ms, and had %lld", e->name,
+                      (long long)(d->stop_ms - from_ms), (long long)limit_ms);
+    }
+}
+
+/* Its history, or that of a child, may have ended it. */
+static bool
+is_full(const struct sim *s, const struct sim_execution *e, const Stepfleet__ExecutionDetail *d)
+{
+    const struct model_machine *m = &s->clients->machines[e->machine].revisions[d->revision - 1];
+    static const char words[] = "The execution reached the maximum number of history events";
+
+    return s->history_events != 0 && !m->express &&
+           (m->children || slice_starts_with(message_slice(d->cause), slice_str(words)));
+}
+
+/* The quota is kept to the event. */
+static void
+check_full(struct sim *s, const struct sim_execution *e, const Stepfleet__ExecutionDetail *d)
+{
+    const struct model_machine *m = &s->clients->machines[e->machine].revisions[d->revision - 1];
+
+    if (d->events > s->history_events || (d->events != s->history_events && !m->children)) {
+        sim_violation(s, "%s is %s of %s, %.*s, with %llu events; it may have %llu", e->name,
+                      d->status, d->error, SLICE_FMT(message_slice(d->cause)),
+                      (unsigned long long)d->events, (unsigned long long)s->history_events);
+    }
+}
+
 static void check_execution(struct sim *s, const struct sim_execution *e)
 {
     Stepfleet__ExecutionRequest q = STEPFLEET__EXECUTION_REQUEST__INIT;
@@ -372,7 +443,10 @@ static void check_execution(struct sim *s, const struct sim_execution *e)
     d = ask(s, RPC_EXECUTION_DESCRIBE, &q.base, &a);
     check_told(s, e, d, &a);
     check_history(s, e, d, &a);
-    if (strcmp(d->status, "ABORTED") != 0) {
+    check_time(s, e, d);
+    if (is_full(s, e, d)) {
+        check_full(s, e, d);
+    } else if (strcmp(d->status, "ABORTED") != 0 && strcmp(d->status, "TIMED_OUT") != 0) {
         check_outcome(s, e, d, &a);
     }
     arena_fini(&a);
@@ -404,19 +478,26 @@ static void wait_until_rest(struct sim *s)
     char running[] = "RUNNING";
     int64_t end_us = s->now_us + (int64_t)CHECK_WAIT_SECONDS * SIM_SECOND;
     struct arena a = {0};
+    const char *what;
+    size_t left = 0;
 
     q.status = running;
     for (;;) {
         const Stepfleet__ListReply *r = ask(s, RPC_EXECUTION_LIST, &q.base, &a);
 
         if (coordinator_ledger(s) != NULL && r->n_executions == 0 &&
-            ledger_hot_count(coordinator_ledger(s)) <= kept(s) && objects_open_uploads(s) == 0) {
+            ledger_hot_count(coordinator_ledger(s)) <= kept(s) && objects_open_uploads(s) == 0 &&
+            rest_left(s, &left) == NULL) {
             break;
         }
         if (s->now_us > end_us) {
-            sim_violation(s, "%zu executions run for ever, %zu are in memory, %zu uploads are open",
-                          r->n_executions, ledger_hot_count(coordinator_ledger(s)),
-                          objects_open_uploads(s));
+            what = rest_left(s, &left);
+            sim_violation(
+                s,
+                "%zu executions run for ever, %zu are in memory, %zu uploads are open, %zu "
+                "%s are left",
+                r->n_executions, ledger_hot_count(coordinator_ledger(s)), objects_open_uploads(s),
+                left, what != NULL ? what : "things");
         }
         pass(s, SIM_SECOND);
         arena_reset(&a);
@@ -433,10 +514,11 @@ void check_world(struct sim *s)
     for (unsigned i = 0; i < s->options.executions; i++) {
         const struct sim_execution *e = &c->executions[i];
 
-        if (e->started && !c->machines[e->machine].revisions[0].express) {
+        if (e->started && !e->synchronous) {
             check_execution(s, e);
         }
     }
     objects_check(s);
     workers_check(s);
+    rest_check(s);
 }

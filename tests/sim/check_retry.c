@@ -48,8 +48,6 @@ static int64_t least_ms(const struct json_node *retrier, unsigned n)
     return (int64_t)((s < most ? s : most) * 1000);
 }
 
-static const struct json_node *state_find(const struct json_node *scope, struct slice name);
-
 static const struct json_node *state_inside(const struct json_node *state, struct slice name)
 {
     static const char *const processors[] = {"ItemProcessor", "Iterator"};
@@ -57,17 +55,17 @@ static const struct json_node *state_inside(const struct json_node *state, struc
     const struct json_node *found = NULL;
 
     for (size_t i = 0; i < 2 && found == NULL; i++) {
-        found = state_find(json_member(state, slice_str(processors[i])), name);
+        found = check_state(json_member(state, slice_str(processors[i])), name);
     }
     for (const struct json_node *b = branches != NULL ? json_first(branches) : NULL;
          b != NULL && found == NULL; b = json_next(branches, b)) {
-        found = state_find(b, name);
+        found = check_state(b, name);
     }
     return found;
 }
 
 /* A machine's states have names that are theirs alone. */
-static const struct json_node *state_find(const struct json_node *scope, struct slice name)
+const struct json_node *check_state(const struct json_node *scope, struct slice name)
 {
     const struct json_node *states = scope != NULL ? json_member(scope, SLICE("States")) : NULL;
     const struct json_node *found = states != NULL ? json_member(states, name) : NULL;
@@ -154,7 +152,7 @@ void check_retries(struct sim *s,
             ev->name = before->name;
         }
         if (ends_with(ev->type, "Scheduled") && is_failure(before->type) && ev->entry != 0) {
-            check_retry(s, e, state_find(machine, ev->name), before, ev, &spent[ev->entry]);
+            check_retry(s, e, check_state(machine, ev->name), before, ev, &spent[ev->entry]);
         }
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients: make machines, start, watch, stop and redrive executions, take activities' tasks and end
- * tasks by their tokens. What was not answered is asked again under the same keys, as libstepfleet
- * does; what an answer contradicts is a violation at once. */
-#include "tests/sim/client.h"
+/* Clients: make machines, start, watch, stop and redrive executions. What was not answered is asked
+ * again under the same keys, as libstepfleet does; what an answer contradicts is a violation at
+ * once. */
+#include "tests/sim/errand.h"
 
 #include <stdio.h>
 
@@ -14,35 +14,19 @@ enum {
     CLIENT_WAIT_MS = 15000,
 };
 
-/* A request that is asked until it has an answer. */
-struct errand {
-    struct sim *sim;
-    struct sim_node *node;
-    enum rpc method;
-    const ProtobufCMessage *message;
-    int64_t timeout_us;
-    unsigned tries;
-    bool after_stop; /* sent when its execution's stop was known to be acknowledged */
-    void (*done)(struct errand *e, enum err_code rc, const void *reply);
-    struct sim_execution *execution;
-    unsigned number; /* of a machine, revision, activity */
-    struct slice token;
-    struct err err;
-};
-
-static void *keep(struct sim *s, size_t bytes)
+void *client_keep(struct sim *s, size_t bytes)
 {
     return arena_alloc(&s->clients->arena, bytes);
 }
 
-static uint64_t below(struct sim *s, uint64_t n)
+uint64_t client_below(struct sim *s, uint64_t n)
 {
     return sim_below(s, CHANCE_CLIENT, n);
 }
 
-static struct sim_node *any_client(struct sim *s)
+struct sim_node *client_any(struct sim *s)
 {
-    return &s->client_nodes[below(s, s->options.clients)];
+    return &s->client_nodes[client_below(s, s->options.clients)];
 }
 
 /* ---- errands ---- */
@@ -53,7 +37,7 @@ static void errand_answered(struct sim *s,
                             const struct err *err,
                             const void *reply);
 
-static void errand_send(struct sim *s, void *arg)
+void errand_send(struct sim *s, void *arg)
 {
     struct errand *e = arg;
 
@@ -72,7 +56,7 @@ static void errand_answered(struct sim *s,
 
     sim_trace(s, e->node, "%s is answered %s", rpc_name(e->method), err_name(rc));
     if (rc != OK && err_retryable(rc)) {
-        sim_after(s, e->node, (int64_t)below(s, CLIENT_BACKOFF_US), errand_send, e, NULL);
+        sim_after(s, e->node, (int64_t)client_below(s, CLIENT_BACKOFF_US), errand_send, e, NULL);
         return;
     }
     if (rc != OK) {
@@ -81,13 +65,13 @@ static void errand_answered(struct sim *s,
     e->done(e, rc, reply);
 }
 
-static struct errand *errand(struct sim *s,
-                             struct sim_node *node,
-                             enum rpc method,
-                             const ProtobufCMessage *message,
-                             void (*done)(struct errand *e, enum err_code rc, const void *reply))
+struct errand *errand_new(struct sim *s,
+                          struct sim_node *node,
+                          enum rpc method,
+                          const ProtobufCMessage *message,
+                          void (*done)(struct errand *e, enum err_code rc, const void *reply))
 {
-    struct errand *e = keep(s, sizeof(*e));
+    struct errand *e = client_keep(s, sizeof(*e));
 
     *e = (struct errand){.sim = s, .node = node, .method = method, .message = message};
     e->done = done;
@@ -95,165 +79,24 @@ static struct errand *errand(struct sim *s,
     return e;
 }
 
-static _Noreturn void refused(const struct errand *e)
+_Noreturn void errand_refused(const struct errand *e)
 {
     sim_violation(e->sim, "%s of %s is refused: %s (%s)", rpc_name(e->method),
                   e->execution != NULL ? e->execution->name : "?", e->err.msg,
                   err_name(e->err.code));
 }
 
-static char *text_of(struct sim *s, struct slice text)
+char *client_text(struct sim *s, struct slice text)
 {
     return message_string(&s->clients->arena, text);
 }
 
-/* ---- tasks that end by their token ---- */
-
-static void token_told_again(struct errand *e, enum err_code rc, const void *reply)
-{
-    (void)reply;
-    if (rc == OK) {
-        sim_violation(e->sim,
-                      "a task that was ended is ended again: what was acknowledged is lost");
-    }
-}
-
-static void token_again(struct sim *s, void *arg)
-{
-    struct errand *e = arg;
-
-    e->tries = 0;
-    e->done = token_told_again;
-    errand_send(s, e);
-}
-
-static void token_told(struct errand *e, enum err_code rc, const void *reply)
-{
-    struct sim *s = e->sim;
-
-    (void)reply;
-    if (rc == OK && e->method != RPC_TASK_HEARTBEAT && below(s, 4) == 0) {
-        sim_after(s, e->node, (int64_t)below(s, 10 * SIM_SECOND), token_again, e, NULL);
-    } else if (rc != OK && rc != ERR_TASK_TIMED_OUT && rc != ERR_TASK_DOES_NOT_EXIST) {
-        refused(e);
-    }
-}
-
-static struct errand *token_success(struct sim *s, struct slice token, struct slice output)
-{
-    Stepfleet__TaskSuccessRequest *m = keep(s, sizeof(*m));
-
-    stepfleet__task_success_request__init(m);
-    m->token = message_bytes(token);
-    m->output = message_bytes(output);
-    return errand(s, any_client(s), RPC_TASK_SUCCESS, &m->base, token_told);
-}
-
-static struct errand *token_failure(struct sim *s, struct slice token, const struct model_deed *d)
-{
-    Stepfleet__TaskFailureRequest *m = keep(s, sizeof(*m));
-
-    stepfleet__task_failure_request__init(m);
-    m->token = message_bytes(token);
-    m->has_error = m->has_cause = true;
-    m->error = text_of(s, d->error);
-    m->cause = message_bytes(d->cause);
-    return errand(s, any_client(s), RPC_TASK_FAILURE, &m->base, token_told);
-}
-
-static struct errand *token_beat(struct sim *s, struct slice token)
-{
-    Stepfleet__TaskHeartbeatRequest *m = keep(s, sizeof(*m));
-
-    stepfleet__task_heartbeat_request__init(m);
-    m->token = message_bytes(token);
-    return errand(s, any_client(s), RPC_TASK_HEARTBEAT, &m->base, token_told);
-}
-
-static void send_later(struct sim *s, struct errand *e, int64_t us)
-{
-    sim_after(s, e->node, us, errand_send, e, NULL);
-}
-
-/* The deed of whoever holds the token. */
-static void token_deed(struct sim *s, struct slice function, struct slice token, struct slice event)
-{
-    struct arena *a = &s->clients->arena;
-    const struct json_node *node;
-    struct model_deed d;
-    struct err err;
-
-    if (json_parse(event, a, &node, &err) != OK) {
-        sim_violation(s, "a task's input is no JSON: %s", err.msg);
-    }
-    model_handle(function, node, below(s, UINT64_MAX), a, &d);
-    if (d.act == ACT_BEAT) {
-        for (int64_t us = SIM_SECOND / 2; us < d.takes_us; us += SIM_SECOND / 2) {
-            send_later(s, token_beat(s, token), us);
-        }
-    }
-    if (d.act == ACT_FAIL) {
-        send_later(s, token_failure(s, token, &d), d.takes_us);
-    } else if (d.act != ACT_HANG) {
-        send_later(s, token_success(s, token, d.result), d.takes_us);
-    }
-}
-
-void clients_token(struct sim *s, struct slice function, struct slice token, struct slice event)
-{
-    struct arena *a = &s->clients->arena;
-
-    token_deed(s, arena_copy(a, function), arena_copy(a, token), arena_copy(a, event));
-}
-
-/* ---- activities ---- */
-
-struct poller {
-    struct sim_node *node;
-    unsigned activity;
-};
-
-static void activity_poll(struct sim *s, void *arg);
-
-static void
-activity_task(struct sim *s, void *arg, enum err_code rc, const struct err *err, const void *reply)
-{
-    struct poller *p = arg;
-    const Stepfleet__ActivityTaskReply *r = reply;
-    struct arena *a = &s->clients->arena;
-    struct slice name = slice_str(model_activities[p->activity]);
-
-    if (rc == OK && r->token.len != 0) {
-        token_deed(s, name, arena_copy(a, message_slice(r->token)),
-                   arena_copy(a, message_slice(r->input)));
-    } else if (rc != OK && !err_retryable(rc)) {
-        sim_violation(s, "an activity's task is refused: %s", err->msg);
-    }
-    sim_after(s, p->node, (int64_t)below(s, SIM_SECOND), activity_poll, p, NULL);
-}
-
-static void activity_poll(struct sim *s, void *arg)
-{
-    struct poller *p = arg;
-    Stepfleet__ActivityTaskRequest m = STEPFLEET__ACTIVITY_TASK_REQUEST__INIT;
-
-    m.activity = text_of(s, slice_str(model_activities[p->activity]));
-    m.worker = p->node->name;
-    m.timeout_ms = 10000;
-    (void)sim_ask(s, p->node, RPC_ACTIVITY_TASK, &m.base, 20 * SIM_SECOND, activity_task, p);
-}
-
-static void pollers_begin(struct sim *s)
-{
-    for (unsigned i = 0; model_activities[i] != NULL; i++) {
-        struct poller *p = keep(s, sizeof(*p));
-
-        *p = (struct poller){.node = any_client(s), .activity = i};
-        activity_poll(s, p);
-    }
-}
-
 /* ---- executions ---- */
+
+static bool is_crowd(const struct sim *s, unsigned machine)
+{
+    return s->clients->crowd && machine + 1 == s->clients->machine_count;
+}
 
 static void execution_over(struct sim *s, struct sim_execution *e)
 {
@@ -271,7 +114,7 @@ static void redriven(struct errand *x, enum err_code rc, const void *reply)
 
     (void)reply;
     if (rc != OK && rc != ERR_NOT_REDRIVABLE) {
-        refused(x);
+        errand_refused(x);
     }
     e->redrives_told += rc == OK;
     watch(x->sim, x->node, e);
@@ -279,13 +122,13 @@ static void redriven(struct errand *x, enum err_code rc, const void *reply)
 
 static void redrive(struct sim *s, struct sim_node *node, struct sim_execution *e)
 {
-    Stepfleet__RedriveRequest *m = keep(s, sizeof(*m));
-    struct errand *x = errand(s, node, RPC_EXECUTION_REDRIVE, &m->base, redriven);
+    Stepfleet__RedriveRequest *m = client_keep(s, sizeof(*m));
+    struct errand *x = errand_new(s, node, RPC_EXECUTION_REDRIVE, &m->base, redriven);
 
     stepfleet__redrive_request__init(m);
-    m->execution = text_of(s, e->arn);
+    m->execution = client_text(s, e->arn);
     m->client_token =
-        text_of(s, arena_printf(&s->clients->arena, "%s-%u", e->name, e->redrives_asked));
+        client_text(s, arena_printf(&s->clients->arena, "%s-%u", e->name, e->redrives_asked));
     e->redrives_asked++;
     x->execution = e;
     errand_send(s, x);
@@ -298,7 +141,7 @@ static void watched(struct errand *x, enum err_code rc, const void *reply)
     struct sim *s = x->sim;
 
     if (rc != OK) {
-        refused(x);
+        errand_refused(x);
     }
     sim_trace(s, x->node, "%s is %s: %s %s %s", e->name, d->status,
               d->n_frames != 0 ? d->frames[0]->state : "-",
@@ -309,7 +152,8 @@ static void watched(struct errand *x, enum err_code rc, const void *reply)
     }
     if (strcmp(d->status, "RUNNING") == 0) {
         errand_send(s, x);
-    } else if (strcmp(d->status, "SUCCEEDED") != 0 && e->redrives_asked < 3 && below(s, 2) == 0) {
+    } else if (strcmp(d->status, "SUCCEEDED") != 0 && e->redrives_asked < 3 &&
+               (client_below(s, 2) == 0 || (e->impatient && e->redrives_asked == 0))) {
         redrive(s, x->node, e);
     } else {
         execution_over(s, e);
@@ -318,11 +162,11 @@ static void watched(struct errand *x, enum err_code rc, const void *reply)
 
 static void watch(struct sim *s, struct sim_node *node, struct sim_execution *e)
 {
-    Stepfleet__WaitRequest *m = keep(s, sizeof(*m));
-    struct errand *x = errand(s, node, RPC_EXECUTION_WAIT, &m->base, watched);
+    Stepfleet__WaitRequest *m = client_keep(s, sizeof(*m));
+    struct errand *x = errand_new(s, node, RPC_EXECUTION_WAIT, &m->base, watched);
 
     stepfleet__wait_request__init(m);
-    m->execution = text_of(s, e->arn);
+    m->execution = client_text(s, e->arn);
     m->seen = UINT64_MAX;
     m->timeout_ms = CLIENT_WAIT_MS;
     x->timeout_us = (int64_t)2 * CLIENT_WAIT_MS * SIM_MS;
@@ -334,7 +178,7 @@ static void stopped(struct errand *x, enum err_code rc, const void *reply)
 {
     (void)reply;
     if (rc != OK) {
-        refused(x);
+        errand_refused(x);
     }
     x->execution->stop_told = true;
 }
@@ -342,46 +186,66 @@ static void stopped(struct errand *x, enum err_code rc, const void *reply)
 static void stop(struct sim *s, void *arg)
 {
     struct sim_execution *e = arg;
-    Stepfleet__StopRequest *m = keep(s, sizeof(*m));
-    struct errand *x = errand(s, any_client(s), RPC_EXECUTION_STOP, &m->base, stopped);
+    Stepfleet__StopRequest *m = client_keep(s, sizeof(*m));
+    struct errand *x = errand_new(s, client_any(s), RPC_EXECUTION_STOP, &m->base, stopped);
 
     if (e->over || e->redrives_asked != 0) {
         return;
     }
     stepfleet__stop_request__init(m);
-    m->execution = text_of(s, e->arn);
+    m->execution = client_text(s, e->arn);
     e->stop_asked = true;
     x->execution = e;
     errand_send(s, x);
 }
 
-static void started(struct errand *x, enum err_code rc, const void *reply)
+static void started(struct sim *s, struct sim_node *node, struct sim_execution *e)
+{
+    if (s->clients->machines[e->machine].revisions[0].express) {
+        execution_over(s, e); /* asynchronous: nobody is told how it ends */
+        return;
+    }
+    if (is_crowd(s, e->machine)) { /* when its children sleep */
+        sim_after(s, node, (int64_t)(client_below(s, 20) + 3) * SIM_SECOND, stop, e, NULL);
+    } else if (client_below(s, 8) == 0) {
+        sim_after(s, node, (int64_t)client_below(s, 20 * SIM_SECOND), stop, e, NULL);
+    }
+    watch(s, node, e);
+}
+
+static void was_started(struct errand *x, enum err_code rc, const void *reply)
 {
     const Stepfleet__StartReply *r = reply;
     struct sim_execution *e = x->execution;
-    struct sim *s = x->sim;
-    bool express = s->clients->machines[e->machine].revisions[0].express;
+    struct arena *a = &x->sim->clients->arena;
 
     if (rc != OK && rc != ERR_EXECUTION_EXISTS) {
-        refused(x);
+        errand_refused(x);
     }
     e->started = true;
     if (rc == OK) {
         e->start_ms = r->start_ms;
-        e->arn = arena_copy(&s->clients->arena, slice_str(r->execution_arn));
+        e->arn = arena_copy(a, slice_str(r->execution_arn));
     } else {
-        e->arn = arena_printf(&s->clients->arena,
-                              "arn:aws:states:us-east-1:000000000042:execution:m%u:%s", e->machine,
-                              e->name);
+        e->arn = arena_printf(a, "arn:aws:states:us-east-1:000000000042:execution:m%u:%s",
+                              e->machine, e->name);
     }
-    if (express) {
-        execution_over(s, e); /* asynchronous: nobody is told how it ends */
-        return;
+    started(x->sim, x->node, e);
+}
+
+/* The same name and input is the same run, however often it is asked for. */
+static void was_run(struct errand *x, enum err_code rc, const void *reply)
+{
+    const Stepfleet__ExecutionDetail *d = reply;
+    struct sim_execution *e = x->execution;
+
+    if (rc != OK) {
+        errand_refused(x);
     }
-    if (below(s, 8) == 0) {
-        sim_after(s, x->node, (int64_t)below(s, 20 * SIM_SECOND), stop, e, NULL);
-    }
-    watch(s, x->node, e);
+    e->started = true;
+    e->start_ms = d->start_ms;
+    e->arn = arena_copy(&x->sim->clients->arena, slice_str(d->execution_arn));
+    started(x->sim, x->node, e);
 }
 
 static void ran_synchronously(struct sim *s,
@@ -404,11 +268,11 @@ static void ran_synchronously(struct sim *s,
 static void start(struct sim *s, struct sim_node *node, struct sim_execution *e)
 {
     const struct sim_machine *sm = &s->clients->machines[e->machine];
-    Stepfleet__StartRequest *m = keep(s, sizeof(*m));
+    Stepfleet__StartRequest *m = client_keep(s, sizeof(*m));
     struct errand *x;
 
     stepfleet__start_request__init(m);
-    m->machine = text_of(s, slice_str(sm->revisions[0].name));
+    m->machine = client_text(s, slice_str(sm->revisions[0].name));
     m->name = e->name;
     m->input = message_bytes(e->input);
     m->has_input = true;
@@ -418,7 +282,13 @@ static void start(struct sim *s, struct sim_node *node, struct sim_execution *e)
                       ran_synchronously, e);
         return;
     }
-    x = errand(s, node, RPC_EXECUTION_START, &m->base, started);
+    if (!sm->revisions[0].express && client_below(s, 4) == 0) {
+        m->wait_ms = (uint32_t)client_below(s, CLIENT_WAIT_MS);
+        x = errand_new(s, node, RPC_EXECUTION_RUN, &m->base, was_run);
+        x->timeout_us = (int64_t)2 * CLIENT_WAIT_MS * SIM_MS;
+    } else {
+        x = errand_new(s, node, RPC_EXECUTION_START, &m->base, was_started);
+    }
     x->execution = e;
     errand_send(s, x);
 }
@@ -444,7 +314,7 @@ static struct model_machine generate(struct sim *s, unsigned n)
     return out;
 }
 
-enum { CLIENT_REVISIONS = 8 };
+enum { CLIENT_REVISIONS = 8, CLIENT_CROWDS = 1 };
 
 static void revision_made(struct errand *x, enum err_code rc, const void *reply)
 {
@@ -467,17 +337,17 @@ static void revision_made(struct errand *x, enum err_code rc, const void *reply)
 static void update(struct sim *s, struct sim_node *node, unsigned n)
 {
     struct sim_machine *sm = &s->clients->machines[n];
-    Stepfleet__MachineUpdateRequest *m = keep(s, sizeof(*m));
-    struct errand *x = errand(s, node, RPC_MACHINE_UPDATE, &m->base, revision_made);
+    Stepfleet__MachineUpdateRequest *m = client_keep(s, sizeof(*m));
+    struct errand *x = errand_new(s, node, RPC_MACHINE_UPDATE, &m->base, revision_made);
 
     if (n < CLIENT_FIXED || sm->updating || sm->asked == CLIENT_REVISIONS) {
         return;
     }
     sm->revisions[sm->asked] = generate(s, n);
     stepfleet__machine_update_request__init(m);
-    m->machine = text_of(s, slice_str(sm->revisions[0].name));
+    m->machine = client_text(s, slice_str(sm->revisions[0].name));
     m->definition = message_bytes(sm->revisions[sm->asked].definition);
-    m->role_arn = text_of(s, SLICE(""));
+    m->role_arn = client_text(s, SLICE(""));
     sm->asked++;
     sm->updating = true;
     x->number = n;
@@ -494,6 +364,17 @@ struct slice client_definition(const struct sim *s, unsigned machine, unsigned r
 
 /* ---- a client's life ---- */
 
+static unsigned any_machine(struct sim *s)
+{
+    struct sim_clients *c = s->clients;
+
+    if (c->crowd && c->crowds < CLIENT_CROWDS && client_below(s, 20) == 0) {
+        c->crowds++;
+        return c->machine_count - 1;
+    }
+    return (unsigned)client_below(s, s->options.machines);
+}
+
 static void next(struct sim *s, void *arg)
 {
     struct sim_node *node = arg;
@@ -507,15 +388,15 @@ static void next(struct sim *s, void *arg)
     }
     e = &c->executions[c->begun];
     (void)snprintf(e->name, sizeof(e->name), "e%u", c->begun++);
-    e->machine = (unsigned)below(s, s->options.machines);
-    e->input = model_input(below(s, UINT64_MAX), &c->arena);
-    e->synchronous = c->machines[e->machine].revisions[0].express && below(s, 2) == 0;
+    e->machine = any_machine(s);
+    e->input = model_input(client_below(s, UINT64_MAX), &c->arena);
+    e->synchronous = c->machines[e->machine].revisions[0].express && client_below(s, 2) == 0;
     start(s, node, e);
-    if (below(s, 10) == 0) {
-        update(s, node, (unsigned)below(s, s->options.machines));
+    if (client_below(s, 10) == 0) {
+        update(s, node, (unsigned)client_below(s, s->options.machines));
     }
-    sim_after(s, node, c->finishing ? 1 : (int64_t)below(s, 2 * (uint64_t)every_us + 1), next, node,
-              NULL);
+    sim_after(s, node, c->finishing ? 1 : (int64_t)client_below(s, 2 * (uint64_t)every_us + 1),
+              next, node, NULL);
 }
 
 static void set_up(struct sim *s);
@@ -524,7 +405,7 @@ static void activity_made(struct errand *x, enum err_code rc, const void *reply)
 {
     (void)reply;
     if (rc != OK) {
-        refused(x);
+        errand_refused(x);
     }
     x->sim->clients->activities++;
     set_up(x->sim);
@@ -538,45 +419,78 @@ static void machine_made(struct errand *x, enum err_code rc, const void *reply)
 
 static void make_activity(struct sim *s, unsigned n)
 {
-    Stepfleet__ActivityCreateRequest *m = keep(s, sizeof(*m));
+    Stepfleet__ActivityCreateRequest *m = client_keep(s, sizeof(*m));
 
     stepfleet__activity_create_request__init(m);
-    m->name = text_of(s, slice_str(model_activities[n]));
-    errand_send(s, errand(s, &s->client_nodes[0], RPC_ACTIVITY_CREATE, &m->base, activity_made));
+    m->name = client_text(s, slice_str(model_activities[n]));
+    errand_send(s,
+                errand_new(s, &s->client_nodes[0], RPC_ACTIVITY_CREATE, &m->base, activity_made));
+}
+
+static void send_machine(struct sim *s,
+                         const char *name,
+                         bool express,
+                         struct slice definition,
+                         void (*done)(struct errand *x, enum err_code rc, const void *reply),
+                         unsigned number)
+{
+    Stepfleet__MachineCreateRequest *m = client_keep(s, sizeof(*m));
+    struct errand *x = errand_new(s, &s->client_nodes[0], RPC_MACHINE_CREATE, &m->base, done);
+
+    stepfleet__machine_create_request__init(m);
+    m->name = client_text(s, slice_str(name));
+    m->definition = message_bytes(definition);
+    m->type = client_text(s, express ? SLICE("EXPRESS") : SLICE("STANDARD"));
+    m->role_arn = client_text(s, SLICE(""));
+    x->number = number;
+    errand_send(s, x);
 }
 
 static void make_machine(struct sim *s, unsigned n)
 {
     struct sim_machine *sm = &s->clients->machines[n];
-    Stepfleet__MachineCreateRequest *m = keep(s, sizeof(*m));
-    struct errand *x = errand(s, &s->client_nodes[0], RPC_MACHINE_CREATE, &m->base, machine_made);
 
-    sm->revisions = keep(s, CLIENT_REVISIONS * sizeof(*sm->revisions));
-    sm->revisions[0] = generate(s, n);
+    sm->revisions = client_keep(s, CLIENT_REVISIONS * sizeof(*sm->revisions));
+    if (is_crowd(s, n)) {
+        model_crowd(n, &s->clients->arena, &sm->revisions[0]);
+    } else {
+        sm->revisions[0] = generate(s, n);
+    }
     sm->asked = 1;
-    stepfleet__machine_create_request__init(m);
-    m->name = text_of(s, slice_str(sm->revisions[0].name));
-    m->definition = message_bytes(sm->revisions[0].definition);
-    m->type = text_of(s, sm->revisions[0].express ? SLICE("EXPRESS") : SLICE("STANDARD"));
-    m->role_arn = text_of(s, SLICE(""));
-    x->number = n;
-    errand_send(s, x);
+    send_machine(s, sm->revisions[0].name, sm->revisions[0].express, sm->revisions[0].definition,
+                 machine_made, n);
+}
+
+static void fixture_made(struct errand *x, enum err_code rc, const void *reply)
+{
+    (void)reply;
+    if (rc != OK) {
+        errand_refused(x);
+    }
+    x->sim->clients->fixtures++;
+    set_up(x->sim);
 }
 
 /* One after the other; then clients begin. */
 static void set_up(struct sim *s)
 {
     struct sim_clients *c = s->clients;
+    const struct model_fixture *f;
     unsigned made = 0;
 
     if (model_activities[c->activities] != NULL) {
         make_activity(s, c->activities);
         return;
     }
-    while (made < s->options.machines && c->machines[made].made != 0) {
+    f = &model_fixtures[c->fixtures];
+    if (f->name != NULL) {
+        send_machine(s, f->name, false, slice_str(f->definition), fixture_made, 0);
+        return;
+    }
+    while (made < c->machine_count && c->machines[made].made != 0) {
         made++;
     }
-    if (made < s->options.machines) {
+    if (made < c->machine_count) {
         make_machine(s, made);
         return;
     }
@@ -592,9 +506,11 @@ void clients_open(struct sim *s)
     struct sim_clients *c = mem_zalloc(1, sizeof(*c));
 
     s->clients = c;
-    c->machines = ARENA_ARRAY(&c->arena, s->options.machines, struct sim_machine);
+    c->crowd = sim_one_in(s, CHANCE_MACHINE, 6);
+    c->machine_count = s->options.machines + c->crowd;
+    c->machines = ARENA_ARRAY(&c->arena, c->machine_count, struct sim_machine);
     c->executions = ARENA_ARRAY(&c->arena, s->options.executions, struct sim_execution);
-    memset(c->machines, 0, s->options.machines * sizeof(*c->machines));
+    memset(c->machines, 0, c->machine_count * sizeof(*c->machines));
     memset(c->executions, 0, s->options.executions * sizeof(*c->executions));
     for (unsigned i = 0; i < s->options.clients; i++) {
         char name[16];
@@ -606,16 +522,31 @@ void clients_open(struct sim *s)
     set_up(s);
 }
 
-bool clients_redrove(const struct sim *s, struct slice name)
+static struct sim_execution *execution_find(const struct sim *s, struct slice name)
 {
     for (unsigned i = 0; i < s->clients->begun; i++) {
-        const struct sim_execution *e = &s->clients->executions[i];
-
-        if (slice_eq_str(name, e->name)) {
-            return e->redrives_asked != 0;
+        if (slice_eq_str(name, s->clients->executions[i].name)) {
+            return &s->clients->executions[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+void clients_lose_patience(struct sim *s, struct slice name)
+{
+    struct sim_execution *e = execution_find(s, name);
+
+    if (e != NULL && e->started && !s->clients->machines[e->machine].revisions[0].express) {
+        e->impatient = true;
+        sim_after(s, NULL, (int64_t)client_below(s, SIM_SECOND), stop, e, NULL);
+    }
+}
+
+bool clients_redrove(const struct sim *s, struct slice name)
+{
+    const struct sim_execution *e = execution_find(s, name);
+
+    return e != NULL && e->redrives_asked != 0;
 }
 
 bool clients_are_done(const struct sim *s)

@@ -26,6 +26,7 @@ struct sim_execution {
     int64_t start_ms;        /* as acknowledged */
     bool stop_asked;
     bool stop_told;
+    bool impatient; /* stopped to be redriven */
     unsigned redrives_asked;
     unsigned redrives_told;
     bool over; /* its client asks no more of it */
@@ -42,7 +43,11 @@ struct sim_clients {
     unsigned begun;      /* executions that a client has taken on */
     unsigned over;       /* of them */
     unsigned activities; /* made */
-    bool ready;          /* machines and activities are there */
+    unsigned fixtures;   /* made */
+    unsigned machine_count;
+    bool crowd;      /* the last machine is one (model_crowd) */
+    unsigned crowds; /* executions of it begun */
+    bool ready;      /* machines and activities are there */
     bool finishing;
 };
 

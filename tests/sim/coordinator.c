@@ -42,6 +42,7 @@ struct sim_coordinator {
     struct ledger *ledger;
     struct api api;
     struct store_batch *flying;
+    bool untold;          /* what it leads to for other executions is in it, and yet to be done */
     struct list backlog;  /* sim_call, not dispatched */
     struct list open;     /* sim_call */
     int64_t next_turn_us; /* INT64_MAX: none is set */
@@ -286,6 +287,10 @@ static void batch_written(struct sim *s, void *arg)
 
     (void)arg;
     c->flying = NULL;
+    if (rc == OK && sim_strikes(s, FAULT_CRASH, c->untold ? 2 : 5000)) {
+        coordinator_crash(s); /* it is on disk, and nobody will hear of it */
+        return;
+    }
     turn_begin(s);
     ledger_commit_done(c->ledger, rc, &err);
     if (c->failed) {
@@ -303,6 +308,7 @@ static void hook_commit(void *arg, struct store_batch *b)
         sim_violation(s, "two batches at once");
     }
     s->coordinator->flying = b;
+    s->coordinator->untold = rest_is_untold(s);
     sim_after(s, node_of(s), disk_us(s), batch_written, NULL, NULL);
 }
 
@@ -403,6 +409,11 @@ static void hook_call(void *arg, struct ledger_call *c)
     api_call(&((struct sim *)arg)->coordinator->api, c);
 }
 
+static void hook_call_gone(void *arg, struct ledger_call *c)
+{
+    api_call_gone(&((struct sim *)arg)->coordinator->api, c);
+}
+
 static void hook_activity(void *arg, struct ledger_activity *a)
 {
     api_activity_ready(&((struct sim *)arg)->coordinator->api, a);
@@ -412,9 +423,13 @@ static void hook_activity(void *arg, struct ledger_activity *a)
 
 static void sweep_one(void *arg, const char *bucket, const char *key, const char *id)
 {
-    struct ledger *l = ((struct sim *)arg)->coordinator->ledger;
+    struct sim *s = arg;
+    struct ledger *l = s->coordinator->ledger;
 
     if (ledger_upload_is_stray(l, slice_str(id))) {
+        if (objects_is_needed(s, id)) {
+            sim_violation(s, "upload %s of %s is swept, and its attempt is under way", id, key);
+        }
         ledger_sweep_upload(l, slice_str(bucket), slice_str(key), slice_str(id));
     }
 }
@@ -443,6 +458,7 @@ static void coordinator_starts(struct sim *s, void *arg)
         .region = "us-east-1",
         .fleet = {COORDINATOR_LEASE_MS, COORDINATOR_NO_FUNCTION_MS},
         .objects = true,
+        .history_events = s->history_events,
         .seed = sim_below(s, CHANCE_WORLD, UINT64_MAX),
         .secret = SLICE("the same thirty-two bytes always"),
     };
@@ -454,6 +470,7 @@ static void coordinator_starts(struct sim *s, void *arg)
         .moved = hook_moved,
         .worker_gone = hook_gone,
         .call = hook_call,
+        .call_gone = hook_call_gone,
         .activity_ready = hook_activity,
         .failed = hook_failed,
     };
@@ -463,7 +480,13 @@ static void coordinator_starts(struct sim *s, void *arg)
     (void)arg;
     c->failed = false;
     c->next_turn_us = INT64_MAX;
+    node_of(s)->booted_us = s->now_us; /* its clock is that of its own life from the first look */
     store_memory_reopen(c->store);
+    if (sim_strikes(s, FAULT_UPGRADE, 2)) {
+        store_memory_read_fault(c->store, NULL, NULL);
+        upgrade_disk(s, c->store);
+        store_memory_read_fault(c->store, disk_read_fault, s);
+    }
     if (s->now_us < c->full_until_us ||
         ledger_open(&config, c->store, &hooks, sim_clock(s, node_of(s)), &c->ledger, &err) != OK) {
         if (!s->faulty) {

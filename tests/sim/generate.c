@@ -242,7 +242,8 @@ static void put_loop(struct generator *g, const struct place *p)
 /* A scope inside, whose first state gets a base document or must make one. */
 static void put_inner(struct generator *g, const struct place *p, bool base, struct scope *all)
 {
-    struct scope s = {.depth = p->scope->depth + 1, .outer = p->scope};
+    struct scope s = {
+        .depth = p->scope->depth + 1, .outer = p->scope, .items = p->scope->items || all->items};
 
     put_scope(g, &s, base);
     all->sick = all->sick || s.sick;
@@ -293,7 +294,7 @@ static void put_map(struct generator *g, const struct place *p)
     unsigned which = gen_below(g, 3);
     bool legacy = gen_one_in(g, 3);
     bool given = which < 2 && gen_one_in(g, 2);
-    struct scope all = {0};
+    struct scope all = {.items = true};
 
     gen_open(g, p, "Map");
     gen_put(g, items[which]);
@@ -345,8 +346,6 @@ static bool put_inner_state(struct generator *g, const struct place *p)
         put_choice(g, p);
     } else if (gen_one_in(g, 10) && gen_has_room(g, LOOP_STATES)) {
         put_loop(g, p);
-    } else if (p->scope->depth == 0 && !g->express && gen_one_in(g, 12)) {
-        gen_stages(g, p);
     } else {
         return false;
     }
@@ -379,9 +378,18 @@ static bool put_join(struct generator *g, const struct place *p)
     return true;
 }
 
+static bool put_stages(struct generator *g, const struct place *p)
+{
+    if (p->scope->items || !gen_one_in(g, 16)) {
+        return false;
+    }
+    gen_stages(g, p);
+    return true;
+}
+
 static void put_state(struct generator *g, const struct place *p)
 {
-    if (put_inner_state(g, p) || put_end(g, p) || put_join(g, p)) {
+    if (put_inner_state(g, p) || put_end(g, p) || put_join(g, p) || put_stages(g, p)) {
         return;
     }
     switch (gen_below(g, 6)) {
@@ -420,6 +428,18 @@ static void put_scope(struct generator *g, struct scope *s, bool base)
     gen_put(g, "}}");
 }
 
+/* Of the whole execution, now and then: over the brace that ends the machine. Machines that others
+ * start have none, so that what comes of them can be told. */
+static void put_deadline(struct generator *g)
+{
+    if (g->below_count < 2 || !gen_one_in(g, 5)) {
+        return;
+    }
+    g->text.len--;
+    g->deadline_s = 4 + gen_below(g, 40);
+    gen_putf(g, ",\"TimeoutSeconds\":%u}", g->deadline_s);
+}
+
 void model_generate(uint64_t chance,
                     unsigned n,
                     const struct model_machine *below,
@@ -436,13 +456,69 @@ void model_generate(uint64_t chance,
 
     g.express = gen_one_in(&g, 5);
     put_scope(&g, &top, true);
+    put_deadline(&g);
     assert(g.labels <= MODEL_STATES && g.promised == 0);
     *out = (struct model_machine){
         .express = g.express,
         .tokens = g.tokens,
         .children = g.children,
+        .deadline_s = g.deadline_s,
         .definition = arena_copy(a, buf_slice(&g.text)),
     };
     (void)snprintf(out->name, sizeof(out->name), "m%u", n);
     buf_fini(&g.text);
+}
+
+/* ---- machines that are not by chance ---- */
+
+#define FOREVER                                                                                    \
+    "{\"ErrorEquals\":[\"States.ALL\"],\"IntervalSeconds\":1,\"MaxAttempts\":99999999,"            \
+    "\"BackoffRate\":1}"
+/* A token whose task is over already is nobody's trouble. */
+#define TELLER(operation, rest)                                                                    \
+    "{\"StartAt\":\"Tell\",\"States\":{\"Tell\":{\"Type\":\"Task\",\"Resource\":\"arn:aws:states:" \
+    "::"                                                                                           \
+    "aws-sdk:sfn:" operation "\",\"Parameters\":{\"TaskToken.$\":\"$.token\"," rest                \
+    "},\"Retry\":[{\"ErrorEquals\":[\"Sfn.TaskTimedOutException\",\"Sfn."                          \
+    "TaskDoesNotExistException\"],"                                                                \
+    "\"MaxAttempts\":0}," FOREVER                                                                  \
+    "],\"Catch\":[{\"ErrorEquals\":[\"States.ALL\"],\"Next\":\"Late\"}"                            \
+    "],\"End\":true},\"Late\":{\"Type\":\"Succeed\"}}}"
+
+const struct model_fixture model_fixtures[] = {
+    {"sleeper", "{\"StartAt\":\"Sleep\",\"States\":{\"Sleep\":{\"Type\":\"Wait\",\"Seconds\":300,"
+                "\"End\":true}}}"},
+    {"relay", TELLER("sendTaskSuccess", "\"Output.$\":\"$.out\"")},
+    {"refuser", TELLER("sendTaskFailure", "\"Error\":\"Refused\",\"Cause\":\"by a machine\"")},
+    {NULL, NULL},
+};
+
+enum { CROWD_BRANCHES = 4, CROWD_ITEMS = 36 };
+
+/* Children that sleep leave memory: to bring one back for its end takes the time of many. */
+void model_crowd(unsigned n, struct arena *a, struct model_machine *out)
+{
+    struct buf b = {0};
+
+    buf_put_str(&b, "{\"StartAt\":\"a\",\"States\":{\"a\":{\"Type\":\"Pass\",\"Result\":[0");
+    for (unsigned i = 1; i < CROWD_ITEMS; i++) {
+        buf_printf(&b, ",%u", i);
+    }
+    buf_put_str(&b, "],\"Next\":\"b\"},\"b\":{\"Type\":\"Parallel\",\"End\":true,\"Branches\":[");
+    for (unsigned i = 0; i < CROWD_BRANCHES; i++) {
+        buf_printf(
+            &b,
+            "%s{\"StartAt\":\"m%u\",\"States\":{\"m%u\":{\"Type\":\"Map\",\"End\":true,"
+            "\"ItemProcessor\":{\"StartAt\":\"c%u\",\"States\":{\"c%u\":{\"Type\":\"Task\","
+            "\"Resource\":\"arn:aws:states:::states:startExecution.sync:2\",\"Parameters\":{"
+            "\"StateMachineArn\":\"arn:aws:states:us-east-1:000000000042:stateMachine:sleeper"
+            "\",\"Input\":{\"n.$\":\"$\"}},\"ResultSelector\":{\"n.$\":\"$.Output.n\"},"
+            "\"Retry\":[" FOREVER "],\"End\":true}}}}}}",
+            i == 0 ? "" : ",", i, i, i, i);
+    }
+    buf_put_str(&b, "]}}}");
+    *out = (struct model_machine){
+        .tokens = true, .children = true, .definition = arena_copy(a, buf_slice(&b))};
+    (void)snprintf(out->name, sizeof(out->name), "m%u", n);
+    buf_fini(&b);
 }

@@ -24,6 +24,7 @@ struct generator {
     bool express;
     bool tokens;
     bool children;
+    unsigned deadline_s;
     const struct model_machine *below;
     unsigned below_count;
 };
@@ -43,6 +44,7 @@ struct scope {
     unsigned depth;
     const struct scope *outer;
     bool variables; /* v<id> (a number) and u<id> are set by its first state */
+    bool items;     /* it is in a Map: one object would be all items' */
     bool sick;      /* something in it fails with "Sick": no States.ALL around it */
     bool vague;     /* something in it fails with a cause that cannot be told */
     unsigned first; /* label of the first state of its sequence; the others follow */

@@ -31,6 +31,8 @@ static const struct work works[] = {
     {"FLAKY", NULL, false},
     {"HANG", "States.Timeout", false},
     {"BEAT", NULL, false},
+    {"LONG", NULL, false},
+    {"BULK", "States.DataLimitExceeded", false},
 };
 static const struct work activities[] = {
     {"approve", NULL, false},
@@ -250,7 +252,7 @@ static const char *put_deadlines(struct generator *g, enum carrier by, const str
     if (is(w, "FLAKY")) {
         return ",\"Flaky\"";
     }
-    if (gen_one_in(g, 5)) {
+    if (gen_one_in(g, 5) && !is(w, "LONG")) {
         gen_put(g, ",\"TimeoutSeconds\":120");
         return ",\"States.Timeout\"";
     }
@@ -300,6 +302,12 @@ is_wanted(struct generator *g, const struct place *p, enum carrier by, const str
     if (is(w, "BEAT")) {
         return by != BY_TOKEN && !(g->express && inside);
     }
+    if (is(w, "LONG")) {
+        return by != BY_TOKEN && gen_one_in(g, 3);
+    }
+    if (is(w, "BULK")) {
+        return by != BY_TOKEN && gen_one_in(g, 4);
+    }
     return w->error == NULL || inside || gen_one_in(g, 2);
 }
 
@@ -333,7 +341,7 @@ static void put_work(struct generator *g, const struct place *p)
         put_result(g, p, w);
     }
     more = put_deadlines(g, by, w);
-    put_task_handlers(g, p, w, more, false);
+    put_task_handlers(g, p, w, more, is(w, "BULK"));
     gen_next(g, p);
     gen_close(g);
 }
@@ -369,6 +377,22 @@ static void put_start_result(struct generator *g, const struct place *p, const c
     gen_result_place(g, p, false);
 }
 
+static void
+put_started(struct generator *g, const struct place *p, const char *pattern, const char *machine)
+{
+    gen_open(g, p, "Task");
+    gen_putf(g,
+             ",\"Resource\":\"arn:aws:states:::states:startExecution%s\",\"Parameters\":{"
+             "\"StateMachineArn\":\"arn:aws:states:us-east-1:000000000042:stateMachine:%s\",",
+             pattern, machine);
+    g->children = true;
+}
+
+#define SERVICE_TROUBLES                                                                           \
+    ",\"StepFunctions.ServiceUnavailableException\",\"StepFunctions.ThrottlingException\","        \
+    "\"StepFunctions.InputOutputErrorException\",\"StepFunctions.NoSpaceException\","              \
+    "\"StepFunctions.TimedOutException\",\"StepFunctions.ExecutionLimitExceededException\""
+
 /* False: there is nothing to be started. */
 static bool put_start(struct generator *g, const struct place *p)
 {
@@ -380,53 +404,90 @@ static bool put_start(struct generator *g, const struct place *p)
     if (m == NULL) {
         return false;
     }
-    g->children = true;
     g->tokens = g->tokens || (waits && m->tokens);
-    gen_open(g, p, "Task");
-    gen_putf(g,
-             ",\"Resource\":\"arn:aws:states:::states:startExecution%s\",\"Parameters\":{"
-             "\"StateMachineArn\":\"arn:aws:states:us-east-1:000000000042:stateMachine:%s\","
-             "\"Input\":{",
-             pattern, m->name);
+    put_started(g, p, pattern, m->name);
+    gen_put(g, "\"Input\":{");
     gen_base_template(g);
     gen_put(g, "}}");
     put_start_result(g, p, pattern);
     gen_assign(g, p->scope, NULL);
-    put_task_handlers(g, p, &child,
-                      ",\"StepFunctions.ServiceUnavailableException\","
-                      "\"StepFunctions.ThrottlingException\","
-                      "\"StepFunctions.InputOutputErrorException\","
-                      "\"StepFunctions.NoSpaceException\",\"StepFunctions.TimedOutException\","
-                      "\"StepFunctions.ExecutionLimitExceededException\"",
-                      waits);
+    put_task_handlers(g, p, &child, SERVICE_TROUBLES, waits);
     gen_next(g, p);
     gen_close(g);
     return true;
 }
 
+/* All such tasks of an execution ask for the same child: the first one starts it, the others wait
+ * for it too, or come too late. */
+static void put_shared_start(struct generator *g, const struct place *p)
+{
+    static const struct work child = {"", "States.TaskFailed", false};
+    const char *pattern = gen_one_in(g, 2) ? ".sync" : ".sync:2";
+
+    put_started(g, p, pattern, "sleeper");
+    gen_put(g, "\"Name.$\":\"States.Format('{}-shared', $$.Execution.Name)\",\"Input\":{\"n\":1}}");
+    put_start_result(g, p, pattern);
+    put_task_handlers(g, p, &child, SERVICE_TROUBLES, true);
+    gen_next(g, p);
+    gen_close(g);
+}
+
+/* Another execution gets the task's token, and ends the task. */
+static void put_relay(struct generator *g, const struct place *p)
+{
+    static const struct work relays[] = {{"relay", NULL, false}, {"refuser", "Refused", false}};
+    const struct work *w = &GEN_ANY(g, relays);
+
+    put_started(g, p, ".waitForTaskToken", w->name);
+    gen_put(g, "\"Input\":{\"token.$\":\"$$.Task.Token\",\"out\":");
+    gen_template(g, p->scope);
+    gen_put(g, "}}");
+    put_result(g, p, w);
+    gen_putf(g, ",\"TimeoutSeconds\":%u", 30 + gen_below(g, 30));
+    put_task_handlers(g, p, w, SERVICE_TROUBLES ",\"States.Timeout\"", false);
+    gen_next(g, p);
+    gen_close(g);
+}
+
+/* False: there is nothing to be started. */
+static bool put_any_start(struct generator *g, const struct place *p)
+{
+    switch (g->express ? 9 : gen_below(g, 10)) {
+    case 0: put_shared_start(g, p); return true;
+    case 1:
+    case 2: put_relay(g, p); return true;
+    default: return put_start(g, p);
+    }
+}
+
 void gen_task(struct generator *g, const struct place *p)
 {
-    if (!gen_one_in(g, 6) || !put_start(g, p)) {
+    if (!gen_one_in(g, 6) || !put_any_start(g, p)) {
         put_work(g, p);
     }
 }
 
 /* ---- stages ---- */
 
-static void put_stage(struct generator *g, const struct place *p, unsigned previous)
+/* Of one that waits for its token nobody reads the output: it may succeed without. */
+static void put_stage(struct generator *g, const struct place *p, unsigned previous, bool by_token)
 {
     gen_open(g, p, "Task");
     gen_putf(g,
-             ",\"Resource\":\"arn:aws:states:::lambda:invoke\",\"Parameters\":{\"FunctionName\":"
+             ",\"Resource\":\"arn:aws:states:::lambda:invoke%s\",\"Parameters\":{\"FunctionName\":"
              "\"STREAM\",\"Payload\":{\"executionId.$\":\"$$.Execution.Name\",\"currentStage\":"
              "\"s%u\",\"workflowBucket\":\"work\",\"initialData.$\":\"$\"",
-             p->label);
+             by_token ? ".waitForTaskToken" : "", p->label);
+    if (by_token) {
+        gen_put(g, ",\"token.$\":\"$$.Task.Token\"");
+    }
     if (previous != LABEL_NONE) {
         gen_putf(g, ",\"previousStage\":\"s%u\"", previous);
     }
     gen_put(g, "}},\"ResultPath\":null,\"Retry\":[");
-    put_forever(g, ",\"S3.S3Exception\",\"S3.NoSuchKeyException\",\"States.TaskFailed\"");
-    gen_put(g, "]");
+    put_forever(g, ",\"S3.S3Exception\",\"S3.NoSuchKeyException\",\"States.TaskFailed\","
+                   "\"States.Timeout\"");
+    gen_put(g, by_token ? "],\"TimeoutSeconds\":60" : "]");
     gen_next(g, p);
     gen_close(g);
 }
@@ -434,14 +495,16 @@ static void put_stage(struct generator *g, const struct place *p, unsigned previ
 void gen_stages(struct generator *g, const struct place *p)
 {
     unsigned count = 1 + gen_below(g, 4);
+    bool by_token = !g->express && gen_one_in(g, 4);
     unsigned previous = LABEL_NONE;
     struct place at = *p;
 
+    g->tokens = g->tokens || by_token;
     for (unsigned i = 0; i < count; i++) {
         bool last = i + 1 == count || !gen_has_room(g, 1);
 
         at.next = last ? p->next : g->labels++;
-        put_stage(g, &at, previous);
+        put_stage(g, &at, previous, by_token && last);
         previous = at.label;
         at.label = at.next;
         if (last) {

@@ -105,6 +105,22 @@ static void slow(struct act *x)
     x->out->takes_us += 3 * SECOND;
 }
 
+/* As long as it takes to see that it is stopped. */
+static void longest(struct act *x)
+{
+    count(x);
+    x->out->takes_us += 60 * SECOND;
+}
+
+/* More than any document may be, by one byte. */
+static void bulk(struct act *x)
+{
+    char *text = arena_alloc(x->a, MODEL_BULK_BYTES - 2);
+
+    memset(text, 'x', MODEL_BULK_BYTES - 2);
+    succeed(x, json_string(x->a, slice_make(text, MODEL_BULK_BYTES - 2)));
+}
+
 static void boom(struct act *x)
 {
     fail(x, SLICE("Boom"), SLICE("it always does"));
@@ -194,12 +210,14 @@ static void refuse(struct act *x)
 
 /* ---- by name ---- */
 
-const char *const model_functions[] = {"ECHO",  "RENEW", "COUNT", "WORD", "LIST", "SLOW",   "BOOM",
-                                       "PICKY", "SICK",  "FLAKY", "HANG", "BEAT", "STREAM", NULL};
+const char *const model_functions[] = {"ECHO",   "RENEW", "COUNT", "WORD",  "LIST", "SLOW",
+                                       "BOOM",   "PICKY", "SICK",  "FLAKY", "HANG", "BEAT",
+                                       "STREAM", "LONG",  "BULK",  NULL};
 const char *const model_activities[] = {"approve", "refuse", "drowse", NULL};
 
-static void (*const acts[])(struct act *x) = {echo,  renew, count, word, list, slow,  boom,
-                                              picky, sick,  flaky, hang, beat, stream};
+static void (*const acts[])(struct act *x) = {echo, renew, count,  word,    list,
+                                              slow, boom,  picky,  sick,    flaky,
+                                              hang, beat,  stream, longest, bulk};
 static void (*const activity_acts[])(struct act *x) = {approve, refuse, hang};
 
 _Static_assert(sizeof(acts) / sizeof(acts[0]) + 1 ==

@@ -19,11 +19,45 @@ static struct slice name_of(struct slice arn)
 
 /* ---- deeds ---- */
 
-static struct verdict deed_verdict(const struct model_deed *d,
-                                   const struct json_node *state,
-                                   struct slice function,
-                                   struct arena *a)
+static struct verdict told_by_service(const char *error)
 {
+    struct verdict x = model_failed(error, (struct slice){NULL, 0}, OF_TASK);
+
+    x.any_cause = true;
+    return x;
+}
+
+/* Its deadline: the coordinator's own, which has no cause, or in the words of a worker that cannot
+ * say that it was the deadline. */
+static struct verdict
+timed_out(const struct view *v, const struct json_node *state, struct slice function)
+{
+    struct interpreter *in = v->scope->x->in;
+    struct slice resource = json_text(model_member(state, "Resource"));
+    bool worker = slice_rfind(resource, '.') == resource.len &&
+                  !slice_starts_with(resource, SLICE("arn:aws:states:us"));
+    int64_t seconds;
+
+    if (!json_i64(model_member(state, "TimeoutSeconds"), &seconds)) {
+        model_die("a task that hangs for ever", function);
+    }
+    if (!worker || !in->run->older || model_choose(in, 2) == 0) {
+        return model_failed("States.Timeout", (struct slice){NULL, 0}, OF_TASK);
+    }
+    return model_failed("States.Timeout",
+                        arena_printf(v->a,
+                                     "{\"errorType\":\"States.Timeout\",\"errorMessage\":\"%.*s: "
+                                     "Task timed out after %lld.00 seconds\"}",
+                                     SLICE_FMT(function), (long long)seconds),
+                        OF_TASK);
+}
+
+static struct verdict deed_verdict(const struct view *v,
+                                   const struct model_deed *d,
+                                   const struct json_node *state,
+                                   struct slice function)
+{
+    struct arena *a = v->a;
     const struct json_node *result;
     struct verdict x;
 
@@ -31,6 +65,9 @@ static struct verdict deed_verdict(const struct model_deed *d,
     case ACT_SUCCEED:
     case ACT_BEAT:
     case ACT_STREAM:
+        if (d->result.len >= MODEL_BULK_BYTES) {
+            return told_by_service("States.DataLimitExceeded");
+        }
         if (json_parse(d->result, a, &result, NULL) != OK) {
             model_die("a result", d->result);
         }
@@ -39,11 +76,7 @@ static struct verdict deed_verdict(const struct model_deed *d,
         x = model_failed("", d->cause, OF_TASK);
         x.error = d->error;
         return x;
-    case ACT_HANG:
-        if (model_member(state, "TimeoutSeconds") == NULL) {
-            model_die("a task that hangs for ever", function);
-        }
-        return model_failed("States.Timeout", (struct slice){NULL, 0}, OF_TASK);
+    case ACT_HANG: return timed_out(v, state, function);
     }
     return model_runtime();
 }
@@ -57,7 +90,7 @@ static struct verdict call(const struct view *v,
     struct model_deed deed;
 
     model_handle(function, event, v->tries == 0 ? 1 : 0, v->a, &deed);
-    return deed_verdict(&deed, state, function, v->a);
+    return deed_verdict(v, &deed, state, function);
 }
 
 /* lambda:invoke's result around a payload. */
@@ -109,6 +142,38 @@ static const struct json_node *description(const struct execution_run *x,
     return json_built(&b);
 }
 
+/* It gets the token, and ends the task: with what it was given, or not well. */
+static struct verdict relayed(const struct json_node *input, struct slice machine)
+{
+    return slice_eq_str(machine, "relay") ? model_gives(model_member(input, "out"))
+                                          : model_failed("Refused", SLICE("by a machine"), OF_TASK);
+}
+
+static struct slice child_definition(const struct model_run *run, struct slice machine)
+{
+    for (const struct model_fixture *f = model_fixtures; f->name != NULL; f++) {
+        if (slice_eq_str(machine, f->name)) {
+            return slice_str(f->definition);
+        }
+    }
+    return run->child != NULL ? run->child(run->arg, machine) : (struct slice){NULL, 0};
+}
+
+/* A child that has a name may be another task's too: it has ended when this one asks for it, or is
+ * stopped with the other. */
+static bool is_lost(const struct view *v, const struct json_node *parameters, struct verdict *x)
+{
+    static const char *const ends[] = {"StepFunctions.ExecutionAlreadyExistsException",
+                                       "States.TaskFailed"};
+    unsigned which =
+        model_member(parameters, "Name") != NULL ? model_choose(v->scope->x->in, 3) : 0;
+
+    if (which != 0) {
+        *x = told_by_service(ends[which - 1]);
+    }
+    return which != 0;
+}
+
 static struct verdict
 start_child(const struct view *v, const struct json_node *parameters, struct slice pattern)
 {
@@ -122,15 +187,19 @@ start_child(const struct view *v, const struct json_node *parameters, struct sli
     if (pattern.len == 0) {
         return model_gives(model_unknown(v->a)); /* nobody waits for it */
     }
-    text = in->run->child != NULL ? in->run->child(in->run->arg, machine) : (struct slice){NULL, 0};
+    if (slice_eq_str(pattern, ".waitForTaskToken")) {
+        return relayed(x.input, machine);
+    }
+    if (is_lost(v, parameters, &end)) {
+        return end;
+    }
+    text = child_definition(in->run, machine);
     if (text.ptr == NULL || json_parse(text, v->a, &definition, NULL) != OK) {
         model_die("the definition of a child", machine);
     }
     end = model_execute(&x, definition);
     if (end.failed) {
-        end = model_failed("States.TaskFailed", (struct slice){NULL, 0}, OF_TASK);
-        end.any_cause = true;
-        return end;
+        return told_by_service("States.TaskFailed");
     }
     return model_gives(description(&x, end.output, slice_eq_str(pattern, ".sync:2"), v->a));
 }

@@ -182,6 +182,7 @@ static void world_begin(struct sim *s)
     clients_open(s);
     sim_after(s, NULL, SIM_CHAOS_US, trouble, NULL, NULL);
     sim_after(s, NULL, SIM_CHAOS_US, worker_chaos, NULL, NULL);
+    rest_watch(s);
     sim_after(s, NULL, 30 * SIM_SECOND, keep_workers, NULL, NULL);
     sim_after(s, NULL, s->options.faults_us, faults_stop, NULL, NULL);
 }

@@ -21,8 +21,9 @@ enum {
 struct model_machine {
     char name[32]; /* "m3" */
     bool express;
-    bool tokens;   /* it has tasks that wait for tokens or activities */
-    bool children; /* it starts others: only machines before it */
+    bool tokens;         /* it has tasks that wait for tokens or activities */
+    bool children;       /* it starts others: only machines before it */
+    unsigned deadline_s; /* TimeoutSeconds of the whole; 0: none */
     struct slice definition;
 };
 /* `n` is its number; it may start machines with lower numbers (`below`, the first of them without
@@ -32,6 +33,15 @@ void model_generate(uint64_t chance,
                     const struct model_machine *below,
                     struct arena *a,
                     struct model_machine *out);
+/* One that starts more of them than the coordinator tells in a turn that it is stopped. */
+void model_crowd(unsigned n, struct arena *a, struct model_machine *out);
+/* Machines that are always there, for others to start: one that sleeps for long, and two that end
+ * the task whose token they are given. The last has no name. */
+struct model_fixture {
+    const char *name;
+    const char *definition;
+};
+extern const struct model_fixture model_fixtures[];
 /* An input of any shape that the machine of that text may meet. Compact JSON in `a`. */
 struct slice model_input(uint64_t chance, struct arena *a);
 
@@ -61,6 +71,7 @@ void model_handle(struct slice function,
                   uint64_t luck,
                   struct arena *a,
                   struct model_deed *out);
+enum { MODEL_BULK_BYTES = 262144 + 1 }; /* AWS's quota, and one */
 /* Names of all functions; NULL-terminated. And of activities. */
 extern const char *const model_functions[];
 extern const char *const model_activities[];
@@ -79,6 +90,7 @@ struct model_run {
     struct slice definition;
     struct slice input;
     uint32_t redrives; /* that were carried out before it ended */
+    bool older;        /* workers may not say that it was time that ended a function */
     /* The definition of a machine that a task starts; NULL: none. */
     struct slice (*child)(void *arg, struct slice machine);
     void *arg;

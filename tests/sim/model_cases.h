@@ -29,7 +29,19 @@ struct model_case {
     "000000000042:stateMachine:m0\",\"Input\":{\"n\":1}}," RETRY                                   \
     ",\"Resource\":\"arn:aws:states:::states:startExecution"
 
+#define BY_TOKEN(machine)                                                                          \
+    "\"Type\":\"Task\",\"Resource\":\"arn:aws:states:::states:startExecution.waitForTaskToken\","  \
+    "\"Parameters\":{\"StateMachineArn\":\"arn:aws:states:us-east-1:000000000042:"                 \
+    "stateMachine:" machine                                                                        \
+    "\",\"Input\":{\"token.$\":\"$$.Task.Token\",\"out\":{\"n.$\":\"$.n\"}}}," RETRY
+
 static const struct model_case model_cases[] = {
+    {"another execution gives a task its result", ONE(BY_TOKEN("relay")), "{\"n\":3}",
+     .outcomes = {"= {\"n\":3}"}},
+    {"another execution refuses a task", ONE(BY_TOKEN("refuser")), "{\"n\":3}",
+     .outcomes = {"! Refused: by a machine"}},
+    {"a result of a byte too many", ONE(FUNCTION "BULK\"," RETRY), "{}",
+     .outcomes = {"! States.DataLimitExceeded: *"}},
     {"data flows in order",
      ONE(INVOKE "\"InputPath\":\"$.in\",\"Parameters\":{\"FunctionName\":\"ECHO\",\"Payload\":{"
                 "\"got.$\":\"$.x\"}},\"ResultSelector\":{\"sel.$\":\"$.Payload.got\",\"code.$\":"

@@ -23,6 +23,7 @@ enum {
     STORE_LATENCY_US = 15 * SIM_MS, /* at most, each way */
     STORE_SLOW_US = 40 * SIM_SECOND,
     STORE_LOST_US = 20 * SIM_SECOND, /* until an answer counts as lost */
+    STORE_PATIENCE_US = 3 * SIM_SECOND,
 };
 
 enum upload_state { UPLOAD_OPEN, UPLOAD_DONE, UPLOAD_ABORTED };
@@ -62,6 +63,7 @@ struct sim_objects {
     uint64_t last_upload;
     struct hash objects;
     struct hash entries;
+    int64_t slow_until_us;
 };
 
 /* A request. Texts are in `arena`. */
@@ -91,6 +93,12 @@ struct store_op {
 static uint64_t place_hash(const char *bucket, const char *key)
 {
     return hash_bytes(slice_str(key), hash_bytes(slice_str(bucket), 0));
+}
+
+/* An Express execution does, after a crash, which forgets what it had begun. */
+static bool starts_over(const char *mark)
+{
+    return strstr(mark, ":express:") != NULL;
 }
 
 static struct upload *upload_find(struct sim *s, struct slice id)
@@ -147,13 +155,22 @@ static void op_free(void *arg)
     mem_free(op);
 }
 
+/* One request alone, or many for a while. */
+static bool is_slow(struct sim *s)
+{
+    struct sim_objects *o = s->objects;
+
+    if (sim_strikes(s, FAULT_SLOW, 300)) {
+        o->slow_until_us = s->now_us + STORE_SLOW_US;
+    }
+    return sim_strikes(s, FAULT_SLOW, s->now_us < o->slow_until_us ? 3 : 50);
+}
+
 static int64_t latency_us(struct sim *s)
 {
     int64_t us = 500 + (int64_t)sim_below(s, CHANCE_WORLD, STORE_LATENCY_US);
 
-    return sim_strikes(s, FAULT_SLOW, 50)
-               ? us + (int64_t)sim_below(s, CHANCE_FAULTS + FAULT_SLOW, STORE_SLOW_US)
-               : us;
+    return is_slow(s) ? us + (int64_t)sim_below(s, CHANCE_FAULTS + FAULT_SLOW, STORE_SLOW_US) : us;
 }
 
 static bool asker_is_there(const struct store_op *op)
@@ -178,6 +195,18 @@ static void op_carried(struct sim *s, struct store_op *op, int64_t us)
     }
 }
 
+/* A completion that takes long: somebody may stop the execution meanwhile, and redrive it. */
+static void tell_slow(struct sim *s, const struct store_op *op, int64_t us)
+{
+    size_t arn = slice_find(op->mark, '/');
+    struct slice name = slice_head(op->mark, arn);
+
+    if (op->request != NULL && op->request->kind == OBJECT_COMPLETE && us > STORE_PATIENCE_US &&
+        s->faulty && sim_one_in(s, CHANCE_FAULTS + FAULT_SLOW, 2)) {
+        clients_lose_patience(s, slice_from(name, slice_rfind(name, ':') + 1));
+    }
+}
+
 static void op_arrives(struct sim *s, void *arg)
 {
     struct store_op *op = arg;
@@ -191,6 +220,9 @@ static void op_arrives(struct sim *s, void *arg)
     }
     if (op->lost) {
         us += (int64_t)sim_below(s, CHANCE_FAULTS + FAULT_LOST, STORE_LOST_US);
+    }
+    if (asker_is_there(op)) {
+        tell_slow(s, op, us);
     }
     op_carried(s, op, us);
 }
@@ -206,7 +238,10 @@ static struct store_op *op_new(struct sim_node *from, uint64_t life)
 
 static void op_begin(struct sim *s, struct store_op *op)
 {
-    sim_after(s, NULL, latency_us(s), op_arrives, op, op_free);
+    int64_t us = latency_us(s);
+
+    tell_slow(s, op, us);
+    sim_after(s, NULL, us, op_arrives, op, op_free);
 }
 
 /* ---- uploads, by workers ---- */
@@ -362,15 +397,17 @@ static void check_order(struct sim *s, struct slice mark)
     struct entry *e = entry_get(s, slice_head(mark, attempt));
     struct slice arn = slice_head(mark, slice_find(mark, '/'));
     struct slice execution = slice_from(arn, slice_rfind(arn, ':') + 1);
+    const struct sim_grant *g = grant_of_mark(s, mark);
+    bool again = clients_redrove(s, execution) || (g != NULL && g->hands_on);
     uint64_t number;
 
-    if (strstr(e->name, ":express:") != NULL) {
+    if (starts_over(e->name)) {
         return;
     }
     if (!text_parse_u64(slice_make(mark.ptr + attempt + 1, token - attempt - 1), &number)) {
         sim_violation(s, "a mark names no attempt: %.*s", SLICE_FMT(mark));
     }
-    if (number <= e->attempt || (e->attempt != 0 && !clients_redrove(s, execution))) {
+    if (number <= e->attempt || (e->attempt != 0 && !again)) {
         sim_violation(s, "%.*s is written after attempt %llu of the same", SLICE_FMT(mark),
                       (unsigned long long)e->attempt);
     }
@@ -504,6 +541,59 @@ struct slice objects_get(struct sim *s, const char *bucket, const char *key, con
     return slice_make(o->upload->bytes, o->damaged ? 0 : o->upload->len);
 }
 
+/* "ARN/state entry/attempt/token" */
+bool objects_read_mark(const char *mark, struct slice *arn, uint64_t *entry, uint64_t *attempt)
+{
+    struct slice rest = slice_str(mark);
+    struct slice *const parts[] = {arn, &(struct slice){0}, &(struct slice){0}};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        size_t slash = slice_find(rest, '/');
+
+        if (slash == rest.len) {
+            return false;
+        }
+        *parts[i] = slice_head(rest, slash);
+        rest = slice_from(rest, slash + 1);
+    }
+    return text_parse_u64(*parts[1], entry) && text_parse_u64(*parts[2], attempt);
+}
+
+/* Under way before the stage of that mark began, and of the same execution? One that had bytes was
+ * known to the coordinator. What was overtaken may begin late: it is not held to what comes after.
+ */
+static bool is_before(const struct upload *u, const char *key, const char *mark, bool same_entry)
+{
+    uint64_t entry[2];
+    uint64_t attempt[2];
+    struct slice arn[2];
+
+    return u->put && strcmp(u->key, key) == 0 &&
+           objects_read_mark(u->mark, &arn[0], &entry[0], &attempt[0]) &&
+           objects_read_mark(mark, &arn[1], &entry[1], &attempt[1]) && slice_eq(arn[0], arn[1]) &&
+           (same_entry ? entry[0] == entry[1] && attempt[0] < attempt[1] : entry[0] < entry[1]);
+}
+
+void objects_check_settled(struct sim *s, const char *key, const char *key_before, const char *mark)
+{
+    const struct upload *before = NULL;
+
+    LIST_EACH(n, &s->objects->uploads)
+    {
+        const struct upload *u = container_of(n, struct upload, link);
+
+        if (is_before(u, key_before, mark, false)) {
+            before = u; /* the last of them in the end */
+        } else if (u->state == UPLOAD_OPEN && is_before(u, key, mark, true)) {
+            before = u;
+            break;
+        }
+    }
+    if (before != NULL && before->state == UPLOAD_OPEN && !starts_over(mark)) {
+        sim_violation(s, "%s begins, and upload %s for %s is open", mark, before->id, before->mark);
+    }
+}
+
 size_t objects_open_uploads(struct sim *s)
 {
     return s->objects->open;
@@ -522,6 +612,16 @@ void objects_each_open(struct sim *s,
             each(arg, u->bucket, u->key, u->id);
         }
     }
+}
+
+bool objects_is_needed(struct sim *s, const char *upload_id)
+{
+    const struct upload *u = upload_find(s, slice_str(upload_id));
+    const struct sim_grant *g = grant_of_mark(s, slice_str(u->mark));
+    struct fleet *fleet = ledger_fleet(coordinator_ledger(s));
+
+    return u->put && g != NULL &&
+           fleet_task_find(fleet, (struct token){g->token.epoch, g->token.counter}) != NULL;
 }
 
 /* ---- the end of the world ---- */

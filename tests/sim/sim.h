@@ -86,6 +86,10 @@ struct sim {
     struct sim_clients *clients;
     struct sim_machines *machines;
     struct sim_worker *workers[SIM_WORKERS];
+    uint64_t history_events;      /* the quota of this world; 0: AWS's */
+    int64_t calm_ms;              /* the coordinator's time when faults had stopped; 0: not yet */
+    int64_t clock_us;             /* when rest.c last looked at the coordinator's clock */
+    int64_t clock_ms;             /* which showed that */
     struct hash grants;           /* worker.c's: every token ever delivered, and to what */
     struct hash attempts;         /* the same, by the attempt of a state entry they are for */
     uint64_t rarity[FAULT_COUNT]; /* how much rarer a fault is in this world; 0: there is none */
@@ -222,6 +226,14 @@ enum { OBJECTS_ETAG_BYTES = 24 };
 void objects_etag(struct slice bytes, char etag[OBJECTS_ETAG_BYTES]);
 /* The visible bytes under a key; ptr NULL: none. *mark (or NULL) is whose. */
 struct slice objects_get(struct sim *s, const char *bucket, const char *key, const char **mark);
+/* A stage begins, under that mark ("ARN/state entry/attempt/token"): the last output of the stage
+ * before it, and those of its own state entry, are completed or aborted. */
+void objects_check_settled(struct sim *s,
+                           const char *key,
+                           const char *key_before,
+                           const char *mark);
+/* What such a mark says; false: it is none. */
+bool objects_read_mark(const char *mark, struct slice *arn, uint64_t *entry, uint64_t *attempt);
 /* Uploads not completed nor aborted. */
 size_t objects_open_uploads(struct sim *s);
 /* Each upload id that is open and older than `age_us`. */
@@ -229,6 +241,8 @@ void objects_each_open(struct sim *s,
                        int64_t age_us,
                        void (*each)(void *arg, const char *bucket, const char *key, const char *id),
                        void *arg);
+/* It has bytes, so that the coordinator knew of it, and its attempt holds its lease. */
+bool objects_is_needed(struct sim *s, const char *upload_id);
 /* At the end: every visible object was written once, by the attempt whose success the history has.
  */
 void objects_check(struct sim *s);
@@ -249,6 +263,8 @@ void workers_check(struct sim *s); /* at the end: nothing is held, nothing runs 
 void clients_open(struct sim *s);
 /* A handler hands on its task's token: some client ends the task, as `function` would. Copied. */
 void clients_token(struct sim *s, struct slice function, struct slice token, struct slice event);
+/* Some client may stop the execution of that name now, to redrive it at once. */
+void clients_lose_patience(struct sim *s, struct slice name);
 /* Was the execution of that name redriven, or is it being so? */
 bool clients_redrove(const struct sim *s, struct slice name);
 /* All work is begun, and every execution that was acknowledged is known to have closed. */
@@ -266,6 +282,21 @@ struct sim_execution;
 void check_synchronous(struct sim *s,
                        const struct sim_execution *e,
                        const Stepfleet__ExecutionDetail *d);
+
+/* ---- rest.c: what is left behind by what has ended ---- */
+
+/* Looks each second, as long as the world goes on. */
+void rest_watch(struct sim *s);
+/* One execution has something to tell another that it has not told yet. */
+bool rest_is_untold(struct sim *s);
+/* When all have ended: what the coordinator has in hand yet, or NULL. */
+const char *rest_left(struct sim *s, size_t *count);
+void rest_check(struct sim *s);
+
+/* ---- upgrade.c ---- */
+
+/* What is on the disk is as an earlier version wrote it. */
+void upgrade_disk(struct sim *s, struct store *store);
 
 /* ---- edges.c ---- */
 

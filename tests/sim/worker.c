@@ -65,6 +65,7 @@ void worker_start(struct sim *s, unsigned worker)
     list_init(&k->tasks);
     list_init(&k->streams);
     settings_draw(k);
+    k->older = sim_strikes(s, FAULT_UPGRADE, 2);
     worker_enter(k);
     if (worker_open(&k->real, &k->loop, &k->settings, "nowhere", &err) != OK) {
         sim_violation(s, "%s does not begin: %s", k->node->name, err.msg);

@@ -23,6 +23,7 @@ struct sim_worker {
     struct sim_node *node;
     struct settings settings;
     uv_loop_t loop; /* data: this */
+    bool older;     /* of a version that does not know the latest fields */
     bool over;      /* the loop was stopped: it has left */
     struct worker real;
     struct list tasks;   /* of handlers that run */
@@ -62,6 +63,7 @@ struct sim_task {
     struct lease_result result;
     bool failed; /* `result` says how */
     bool stopping;
+    int64_t orphan_us;         /* since when its lease is known to be over; 0: it is not (rest.c) */
     struct sim_output *stream; /* ACT_STREAM */
 };
 
@@ -102,6 +104,7 @@ struct sim_grant {
     bool told;        /* a result was reported */
     bool told_output; /* a success with an output object was */
     bool written;     /* the output object was made visible */
+    bool hands_on;    /* its task ends by a token: tried again though it has written */
     bool accepted;    /* the coordinator took the result, and said so */
     uint64_t output;  /* hash of the bytes its handler writes; 0: it writes none */
 };
@@ -109,8 +112,11 @@ struct sim_grant {
 struct sim_grant *grant_find(struct sim *s, struct lease_token token);
 /* By the mark of an upload; NULL: it is of no token, or not of what that was given for. */
 struct sim_grant *grant_of_mark(struct sim *s, struct slice mark);
+/* Did an attempt, "ARN/state entry/attempt", ever make its output visible? */
+bool grant_has_written(struct sim *s, struct slice attempt);
 void grant_delivered(struct sim_worker *k, const Stepfleet__Lease *m);
 void grant_begun(struct sim_worker *k, const struct lease *l);
+void grant_hands_on(struct sim_worker *k, const struct lease *l);
 void grant_writes(struct sim_worker *k, const struct lease *l, struct slice bytes);
 void grant_told(struct sim_worker *k, const Stepfleet__Result *r);
 void grant_accepted(struct sim_worker *k, const Stepfleet__Token *t);

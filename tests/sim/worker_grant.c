@@ -108,6 +108,19 @@ static bool is_accepted(const struct sim_grant *g)
     return g->accepted;
 }
 
+bool grant_has_written(struct sim *s, struct slice attempt)
+{
+    HASH_EACH_MATCH(n, &s->attempts, hash_bytes(attempt, 0))
+    {
+        const struct sim_grant *g = container_of(n, struct sim_grant, by_attempt);
+
+        if (g->written && slice_eq(attempt_of(g), attempt)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- delivered ---- */
 
 static struct slice what_of(const Stepfleet__Lease *m, struct arena *a, size_t *attempt_len)
@@ -198,6 +211,11 @@ void grant_begun(struct sim_worker *k, const struct lease *l)
         sim_violation(k->sim, "%s runs more than it has slots", k->node->name);
     }
     g->begun = true;
+}
+
+void grant_hands_on(struct sim_worker *k, const struct lease *l)
+{
+    grant_known(k, l->grant.token)->hands_on = true;
 }
 
 void grant_writes(struct sim_worker *k, const struct lease *l, struct slice bytes)

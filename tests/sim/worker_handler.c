@@ -161,7 +161,8 @@ static void hand_on_token(struct sim_task *t)
     if (json_is(token, JSON_STRING)) {
         clients_token(t->worker->sim, t->lease->grant.function, json_text(token),
                       t->lease->grant.payload);
-        t->deed.act = ACT_SUCCEED;
+        grant_hands_on(t->worker, t->lease);
+        t->deed.act = t->deed.act == ACT_STREAM ? ACT_STREAM : ACT_SUCCEED;
         t->deed.result = SLICE("null");
     }
 }

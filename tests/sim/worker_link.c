@@ -56,6 +56,16 @@ static void see_reply(struct sim_worker *k, const struct link_call *c, const voi
     }
 }
 
+/* What the latest version added to a report, left out. */
+static void make_older(const ProtobufCMessage *m)
+{
+    const Stepfleet__ReportRequest *q = (const void *)m;
+
+    for (size_t i = 0; i < q->n_results; i++) {
+        q->results[i]->timed_out = false;
+    }
+}
+
 static void see_request(struct sim_worker *k, enum rpc method, const ProtobufCMessage *m)
 {
     const Stepfleet__ReportRequest *q = (const void *)m;
@@ -119,6 +129,9 @@ void link_send(struct link_call *c, enum rpc method, const ProtobufCMessage *m, 
 
     assert(!c->busy);
     see_request(k, method, m);
+    if (k->older && method == RPC_WORKER_REPORT) {
+        make_older(m);
+    }
     c->busy = true;
     c->method = (uint16_t)method;
     c->request =

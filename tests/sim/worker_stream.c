@@ -277,6 +277,9 @@ static void stream_opens(struct sim_task *t)
         stream_finish(t);
         return;
     }
+    objects_check_settled(k->sim, text_of(t, st->places.output_key),
+                          text_of(t, st->places.input_key),
+                          text_of(t, result_mark(&t->lease->grant, &t->memory)));
     st->busy = true;
     objects_begin(k->sim, k->node, text_of(t, st->places.bucket), text_of(t, st->places.output_key),
                   text_of(t, result_mark(&t->lease->grant, &t->memory)), stream_began, st);

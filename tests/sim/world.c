@@ -57,6 +57,9 @@ void sim_begin(struct sim *s, const struct sim_options *options)
     for (unsigned i = 0; i < CHANCE_FAULTS + FAULT_COUNT; i++) {
         s->chance[i] = hash_u64(hash_u64(options->seed + 1) + i);
     }
+    if (sim_one_in(s, CHANCE_WORLD, 8)) {
+        s->history_events = 40 + sim_below(s, CHANCE_WORLD, 160);
+    }
     for (unsigned i = 0; i < FAULT_COUNT; i++) {
         s->rarity[i] = any_rarity(s, i);
     }

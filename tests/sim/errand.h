@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What clients ask, for the files that are they: client.c (machines, executions), client_task.c
+ * (tasks that end by their token). */
+#ifndef STEPFLEET_TESTS_SIM_ERRAND_H
+#define STEPFLEET_TESTS_SIM_ERRAND_H
+
+#include "tests/sim/client.h"
+
+/* A request that is asked until it has an answer. */
+struct errand {
+    struct sim *sim;
+    struct sim_node *node;
+    enum rpc method;
+    const ProtobufCMessage *message;
+    int64_t timeout_us;
+    unsigned tries;
+    bool after_stop; /* sent when its execution's stop was known to be acknowledged */
+    void (*done)(struct errand *e, enum err_code rc, const void *reply);
+    struct sim_execution *execution;
+    unsigned number; /* of a machine, revision, activity */
+    struct slice token;
+    struct err err;
+};
+
+/* Memory of all clients, to the world's end. */
+void *client_keep(struct sim *s, size_t bytes);
+char *client_text(struct sim *s, struct slice text);
+uint64_t client_below(struct sim *s, uint64_t n);
+struct sim_node *client_any(struct sim *s);
+
+/* To be sent; `message` is kept. */
+struct errand *errand_new(struct sim *s,
+                          struct sim_node *node,
+                          enum rpc method,
+                          const ProtobufCMessage *message,
+                          void (*done)(struct errand *e, enum err_code rc, const void *reply));
+void errand_send(struct sim *s, void *errand);
+_Noreturn void errand_refused(const struct errand *e);
+
+/* ---- client_task.c ---- */
+
+/* Some client asks for tasks of each activity from now on. */
+void pollers_begin(struct sim *s);
+
+#endif
