@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stepfleet-worker: arguments, signals, the loop. */
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "worker/scratch.h"
 #include "worker/worker.h"
 
 static const char help[] =
@@ -128,35 +127,6 @@ read_command_line(int argc, char **argv, struct command_line *line, struct err *
     return rc;
 }
 
-/* The directory tasks' directories are made in: the one configured, or one of our own. */
-static char *open_work_dir(const struct settings *s, bool *own, struct err *err)
-{
-    const char *tmp = getenv("TMPDIR");
-    char pattern[4096];
-
-    *own = s->work_dir == NULL;
-    if (*own) {
-        int n = snprintf(pattern, sizeof(pattern), "%s/stepfleet-worker-XXXXXX",
-                         tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
-
-        if (n > 0 && (size_t)n < sizeof(pattern) && mkdtemp(pattern) != NULL) {
-            return mem_strdup(slice_str(pattern));
-        }
-        (void)err_set(err, ERR_IO, "no directory to work in below %s: %s",
-                      tmp != NULL ? tmp : "/tmp", strerror(errno));
-        return NULL;
-    }
-    if (mkdir(s->work_dir, 0700) != 0 && errno != EEXIST) {
-        (void)err_set(err, ERR_IO, "work_dir %s: %s", s->work_dir, strerror(errno));
-        return NULL;
-    }
-    if (access(s->work_dir, W_OK | X_OK) != 0) {
-        (void)err_set(err, ERR_IO, "work_dir %s: %s", s->work_dir, strerror(errno));
-        return NULL;
-    }
-    return mem_strdup(slice_str(s->work_dir));
-}
-
 static void on_signal(uv_signal_t *signal, int number)
 {
     struct worker *w = signal->data;
@@ -225,20 +195,16 @@ static void raise_file_limit(void)
 
 static enum err_code run(const struct settings *s, struct err *err)
 {
-    bool own;
-    char *work_dir = open_work_dir(s, &own, err);
-    enum err_code rc;
+    struct scratch scratch;
+    enum err_code rc = scratch_open(&scratch, s->work_dir, err);
 
-    if (work_dir == NULL) {
-        return err->code;
+    if (rc != OK) {
+        return rc;
     }
     (void)signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
-    rc = serve(s, work_dir, err);
-    if (own) {
-        (void)rmdir(work_dir);
-    }
-    mem_free(work_dir);
+    rc = serve(s, scratch.path, err);
+    scratch_close(&scratch);
     return rc;
 }
 

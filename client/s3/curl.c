@@ -96,6 +96,27 @@ void transfer_cancel(struct transfer *t)
     }
 }
 
+static bool transfer_refuse(struct transfer *t, struct verdict v)
+{
+    t->refused = true;
+    t->refusal = v;
+    return false;
+}
+
+void transfer_resume(struct transfer *t)
+{
+    struct verdict v = {ERR_IO, true, false};
+
+    if (t->state != TRANSFER_RUNNING || !t->paused) {
+        return;
+    }
+    t->paused = false;
+    transfer_moved(t);
+    if (curl_easy_pause(t->easy, CURLPAUSE_CONT) != CURLE_OK && !t->refused) {
+        (void)transfer_refuse(t, transfer_fail(t, v, "it cannot go on after a pause"));
+    }
+}
+
 struct verdict transfer_fail(struct transfer *t, struct verdict v, const char *what)
 {
     const struct request *r = &t->request;
@@ -110,16 +131,23 @@ struct verdict transfer_fail(struct transfer *t, struct verdict v, const char *w
 static size_t on_send(char *out, size_t size, size_t count, void *arg)
 {
     struct transfer *t = arg;
-    size_t n = t->body.len - t->sent;
+    struct slice some = {"", 0};
 
-    n = n < size * count ? n : size * count;
-    if (n > 0) {
-        memcpy(out, t->body.ptr + t->sent, n);
-    }
-    t->sent += n;
-    t->server->base.stats.bytes_out += n;
     transfer_moved(t);
-    return n;
+    if (t->sent < t->body_bytes && !t->ops->piece(t, t->sent, &some)) {
+        (void)transfer_refuse(t, transfer_fail(t, (struct verdict){ERR_IO, false, false},
+                                               "the bytes to send cannot be read"));
+        return CURL_READFUNC_ABORT;
+    }
+    if (t->sent < t->body_bytes && some.len == 0) {
+        t->paused = true;
+        return CURL_READFUNC_PAUSE;
+    }
+    some = slice_head(some, size * count);
+    memcpy(out, some.ptr, some.len);
+    t->sent += some.len;
+    t->server->base.stats.bytes_out += some.len;
+    return some.len;
 }
 
 /* curl begins a request again by itself where a kept connection turns out to be closed. */
@@ -127,23 +155,16 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 {
     struct transfer *t = arg;
 
-    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > t->body.len) {
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > t->body_bytes) {
         return CURL_SEEKFUNC_FAIL;
     }
-    t->sent = (size_t)offset;
+    t->sent = (uint64_t)offset;
     return CURL_SEEKFUNC_OK;
 }
 
 static bool transfer_succeeds(const struct transfer *t)
 {
     return t->answer.status >= 200 && t->answer.status < 300;
-}
-
-static bool transfer_refuse(struct transfer *t, struct verdict v)
-{
-    t->refused = true;
-    t->refusal = v;
-    return false;
 }
 
 /* Into t->text; of an error the beginning is enough, of an answer all is needed. */
@@ -164,24 +185,37 @@ static bool transfer_gather(struct transfer *t, const char *bytes, size_t len)
     return true;
 }
 
+/* To the owner; what curl is to be told. */
+static size_t transfer_give(struct transfer *t, const char *bytes, size_t len)
+{
+    struct verdict v = {ERR_INTEGRITY, true, false};
+
+    switch (t->ops->take(t, bytes, len)) {
+    case TAKE_ALL: t->tries.failed = 0; return len;
+    case TAKE_LATER: t->paused = true; return CURL_WRITEFUNC_PAUSE;
+    case TAKE_TOO_MUCH: break;
+    }
+    (void)transfer_refuse(t, transfer_fail(t, v, "more bytes came than were asked for"));
+    return CURL_WRITEFUNC_ERROR;
+}
+
 static size_t on_receive(char *bytes, size_t size, size_t count, void *arg)
 {
     struct transfer *t = arg;
     size_t len = size * count;
-    bool taken;
+    size_t taken;
 
-    t->server->base.stats.bytes_in += len;
     transfer_moved(t);
-    if (t->ops->take != NULL && transfer_succeeds(t)) {
-        struct verdict v = {ERR_INTEGRITY, true, false};
-
-        taken = t->ops->take(t, bytes, len) ||
-                transfer_refuse(t, transfer_fail(t, v, "more bytes came than were asked for"));
-        t->tries.failed = 0;
-    } else {
-        taken = transfer_gather(t, bytes, len);
+    if (t->refused) { /* while it was resumed, of which curl takes no note */
+        return CURL_WRITEFUNC_ERROR;
     }
-    return taken ? len : CURL_WRITEFUNC_ERROR;
+    if (t->ops->take != NULL && transfer_succeeds(t)) {
+        taken = transfer_give(t, bytes, len);
+    } else {
+        taken = transfer_gather(t, bytes, len) ? len : CURL_WRITEFUNC_ERROR;
+    }
+    t->server->base.stats.bytes_in += taken == len ? len : 0;
+    return taken;
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
@@ -215,12 +249,12 @@ static void transfer_set_body(struct transfer *t)
         curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
     } else if (strcmp(method, "PUT") == 0 || strcmp(method, "POST") == 0) {
         curl_easy_setopt(t->easy, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(t->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->body.len);
+        curl_easy_setopt(t->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->body_bytes);
         curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_send);
         curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
         curl_easy_setopt(t->easy, CURLOPT_SEEKFUNCTION, on_seek);
         curl_easy_setopt(t->easy, CURLOPT_SEEKDATA, t);
-        if (t->body.len > CURL_SEND_BYTES) {
+        if (t->body_bytes > CURL_SEND_BYTES) {
             curl_easy_setopt(t->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)CURL_SEND_BYTES);
         }
         curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, method);
@@ -272,6 +306,9 @@ static void transfer_set_options(struct transfer *t, const struct request_wire *
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)t->server->stall_ms);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "stepfleet");
+    if (t->server->site.loopback) { /* what does not leave the machine goes by no proxy */
+        curl_easy_setopt(e, CURLOPT_PROXY, "");
+    }
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_receive);
@@ -294,6 +331,7 @@ static void transfer_start(struct transfer *t)
     t->answer = (struct answer){0};
     t->sent = 0;
     t->refused = false;
+    t->paused = false;
     request_build(&t->server->site, &t->request, clock_ms(CLOCK_REALTIME), &t->arena, &wire);
     if (t->easy == NULL) {
         t->easy = curl_easy_init();
@@ -420,10 +458,14 @@ static void transfers_break_stalled(struct server *s)
     {
         struct transfer *t = container_of(node, struct transfer, node);
 
-        if (s->watched_ms - t->moved_ms > s->stall_ms) {
+        int64_t still_ms = s->watched_ms - t->moved_ms;
+
+        if (!t->paused && still_ms > s->stall_ms) {
             struct verdict v = {ERR_TIMED_OUT, true, true};
 
             transfer_ended(t, transfer_fail(t, v, "nothing moved for too long"));
+        } else if (t->paused && still_ms > TRANSFER_TIRED_MS && t->ops->tired != NULL) {
+            t->ops->tired(t);
         }
     }
 }

@@ -39,13 +39,25 @@ struct server {
     char *text; /* what the slices of `site` point into */
     struct request_site site;
     size_t part_bytes;
+    uint64_t pool_bytes;
     unsigned parallel;
     unsigned attempts_max;
     int64_t stall_ms;
-    bool unsigned_payload;
+    bool sign_payload; /* of parts */
+    const char *spill; /* see s3_config */
 };
 
+/* Servers end a request in which nothing moves, after 20 seconds at the soonest. */
+enum { TRANSFER_TIRED_MS = 2000 };
+
 struct transfer;
+
+/* What became of bytes that were offered. */
+enum transfer_take {
+    TAKE_ALL,
+    TAKE_LATER, /* none now: the transfer pauses until transfer_resume() */
+    TAKE_TOO_MUCH,
+};
 
 /* What the owner does; all but done() may be NULL. None may run or cancel transfers; begin is fine.
  */
@@ -54,8 +66,13 @@ struct transfer_ops {
     void (*prepare)(struct transfer *t);
     /* The head of a 2xx has come. Not OK: break off with that verdict, after transfer_fail(). */
     struct verdict (*accept)(struct transfer *t);
-    /* Bytes of a 2xx body; false: too many. NULL: they are gathered in t->text. */
-    bool (*take)(struct transfer *t, const char *bytes, size_t len);
+    /* Some of the bytes to send, from `at` on. Empty: none yet, and the transfer pauses until
+     * transfer_resume(). False: they are lost. */
+    bool (*piece)(struct transfer *t, uint64_t at, struct slice *out);
+    /* It has paused for TRANSFER_TIRED_MS: the owner may cancel it. */
+    void (*tired)(struct transfer *t);
+    /* Bytes of a 2xx body. NULL: they are gathered in t->text. */
+    enum transfer_take (*take)(struct transfer *t, const char *bytes, size_t len);
     /* The whole answer is there and was judged by its status: correct that. */
     struct verdict (*judge)(struct transfer *t, struct verdict v);
     /* It ended: t->rc and t->err say how. */
@@ -72,14 +89,15 @@ struct transfer {
     const struct transfer_ops *ops;
     struct server *server;
     struct request request;
-    struct slice body; /* sent; borrowed until the end */
-    size_t text_max;   /* of t->text */
+    uint64_t body_bytes; /* to send: ops->piece() has them until the end */
+    size_t text_max;     /* of t->text */
 
     struct list node;
     unsigned state;
     CURL *easy;
     struct arena arena; /* URL and header lines of one try */
-    size_t sent;
+    uint64_t sent;
+    bool paused; /* its bytes are taken, or come, later: it is not stalled */
     int64_t due_ms;
     int64_t moved_ms; /* by the server's watched_ms */
     struct plan_tries tries;
@@ -95,9 +113,13 @@ struct transfer {
 void transfer_init(struct transfer *t, struct server *s, const struct transfer_ops *ops);
 /* Ends it if it runs. */
 void transfer_fini(struct transfer *t);
-/* Start soon: inside the next call that waits. The request and the body must stay until done. */
+/* Start soon: inside the next call that waits. What the request is made of, and what is sent, must
+ * stay until done. */
 void transfer_begin(struct transfer *t);
 void transfer_cancel(struct transfer *t);
+/* There is room again for what a paused transfer brings, or something to send. Any other is left as
+ * it is. */
+void transfer_resume(struct transfer *t);
 /* The message of a verdict the owner is about to give, "GET s3://bucket/key: ..." before it. */
 struct verdict transfer_fail(struct transfer *t, struct verdict v, const char *what);
 

@@ -20,29 +20,9 @@ uint64_t plan_part_bytes(uint64_t base_bytes, uint32_t number)
     return bytes < PLAN_PART_BYTES_MAX ? bytes : PLAN_PART_BYTES_MAX;
 }
 
-unsigned plan_buffers(uint64_t base_bytes, unsigned parallel, uint64_t part_bytes)
+uint64_t plan_pool_bytes(uint64_t base_bytes, unsigned parallel)
 {
-    uint64_t fit = base_bytes * (parallel + 1) / part_bytes;
-
-    if (fit > parallel + 1) {
-        return parallel + 1;
-    }
-    return fit == 0 ? 1 : (unsigned)fit;
-}
-
-size_t plan_range_bytes(size_t base_bytes)
-{
-    return base_bytes / 2;
-}
-
-uint64_t plan_range_length(uint64_t object_bytes, uint64_t range_bytes, uint64_t index)
-{
-    uint64_t count = object_bytes / range_bytes;
-
-    if (index < count) {
-        return range_bytes;
-    }
-    return index == count ? object_bytes % range_bytes : 0;
+    return base_bytes * parallel + base_bytes / 4;
 }
 
 int64_t plan_backoff_ms(unsigned failed, uint64_t random)

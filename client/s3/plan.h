@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arithmetic of streams: how large parts are, which ranges a read asks for, how long a retry
- * waits. Pure: sizes, times and chance are arguments.
+/* The arithmetic of streams: how large parts are, how much of them is kept in memory, how long a
+ * retry waits. Pure: sizes, times and chance are arguments.
  *
  * A stream's length is not known when it begins, a part must be kept until the store has it, and an
- * upload has at most 10,000 parts. So parts have the base size for the first 4,500 (35 GiB at 8
- * MiB), then double every 500, which passes S3's largest object, 5 TiB, before the 10,000th. While
- * parts grow there are fewer buffers, so that the memory of a writer stays (parallel + 1) * base up
- * to parts of that size (60 GiB at the defaults); beyond it a writer has one buffer of one part.
+ * upload has at most 10,000 parts. So parts have the base size for the first 8,000 (39 GiB at 5
+ * MiB), then double every 90, which passes S3's largest object, 5 TiB, before the 10,000th. A
+ * writer keeps its parts in a pool of memory of the base size, and larger ones in files (body.h).
  * Source: AWS S3 user guide, "Amazon S3 multipart upload limits"; AWS Architecture Blog,
  * "Exponential Backoff And Jitter". */
 #ifndef STEPFLEET_S3_PLAN_H
@@ -17,13 +16,14 @@
 #include <stdint.h>
 
 enum {
-    PLAN_PART_BYTES = 8 * 1024 * 1024, /* default; four of them and three ranges: below 48 MiB */
-    PLAN_PARALLEL = 3,                 /* default; more gained nothing on loopback */
+    PLAN_PART_BYTES = 5 * 1024 * 1024, /* default, S3's least: a store spends hardly more on them */
+    PLAN_PARALLEL = 2,                 /* default */
     PLAN_PARALLEL_MAX = 16,
     PLAN_ATTEMPTS = 8,
     PLAN_STALL_MS = 20000,
-    PLAN_STEADY_PARTS = 4500,
-    PLAN_DOUBLE_PARTS = 500,
+    PLAN_STEADY_PARTS = 8000,
+    PLAN_DOUBLE_PARTS = 90,
+    PLAN_RING_BYTES = 1024 * 1024, /* of a reader: four times what curl brings at once */
     PLAN_BACKOFF_BASE_MS = 50,
     PLAN_BACKOFF_CAP_MS = 5000,
 };
@@ -33,12 +33,9 @@ enum {
 
 /* Size of part `number` (from 1); 0 past the last one there may be. */
 uint64_t plan_part_bytes(uint64_t base_bytes, uint32_t number);
-/* How many buffers of part_bytes a writer may hold: at least 1, at most parallel + 1. */
-unsigned plan_buffers(uint64_t base_bytes, unsigned parallel, uint64_t part_bytes);
-/* A reader's range: half a part, so that reading takes less memory than writing. */
-size_t plan_range_bytes(size_t base_bytes);
-/* Length of range `index` of an object: 0 past its end. */
-uint64_t plan_range_length(uint64_t object_bytes, uint64_t range_bytes, uint64_t index);
+/* What a writer keeps in memory: the parts in flight, and a quarter of the next to go on with until
+ * one of them has arrived. */
+uint64_t plan_pool_bytes(uint64_t base_bytes, unsigned parallel);
 
 /* Failures in a row of one request. */
 struct plan_tries {

@@ -24,6 +24,29 @@ static struct slice request_host(struct slice host, bool tls)
     return slice_ends_with(host, port) ? slice_head(host, host.len - port.len) : host;
 }
 
+/* A name may begin with 127, too. */
+static bool request_is_loopback(struct slice host)
+{
+    struct slice rest = slice_from(host, 4);
+
+    if (slice_eq(host, SLICE("localhost")) || slice_starts_with(host, SLICE("localhost:"))) {
+        return true;
+    }
+    if (slice_starts_with(host, SLICE("[::1]"))) {
+        return host.len == 5 || host.ptr[5] == ':';
+    }
+    if (!slice_starts_with(host, SLICE("127."))) {
+        return false;
+    }
+    rest = slice_head(rest, slice_find(rest, ':'));
+    for (size_t i = 0; i < rest.len; i++) {
+        if (rest.ptr[i] != '.' && (rest.ptr[i] < '0' || rest.ptr[i] > '9')) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum err_code request_site_parse(struct slice endpoint, struct request_site *out, struct err *err)
 {
     bool tls = slice_starts_with(endpoint, SLICE("https://"));
@@ -46,6 +69,8 @@ enum err_code request_site_parse(struct slice endpoint, struct request_site *out
     out->origin = slice_head(endpoint, scheme + host);
     out->host = request_host(slice_head(rest, host), tls);
     out->base = slice_from(rest, host);
+    out->tls = tls;
+    out->loopback = request_is_loopback(out->host);
     return OK;
 }
 

@@ -19,6 +19,8 @@ struct request_site {
     struct slice origin; /* "https://host:port" */
     struct slice host;   /* "host:port" as the Host header says it */
     struct slice base;   /* path before the bucket: "" or "/base" */
+    bool tls;            /* https */
+    bool loopback;       /* this machine, by its address or as localhost */
     struct sign_keys keys;
     struct slice session_token; /* empty: none */
 };

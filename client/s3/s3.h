@@ -8,9 +8,9 @@
  *
  * Retries: 5xx, 429, SlowDown, resets, short bodies and stalls are tried again with exponential
  * backoff and full jitter, up to `attempts_max`; a broken GET goes on at its offset under If-Match
- * of the first answer's ETag. Integrity: every PUT body is covered by its signed SHA-256 (or
- * Content-MD5 where payload signing is off), so that the server refuses damage; a GET checks
- * lengths and, where the ETag is an MD5 of the whole object and it was read whole, that.
+ * of the first answer's ETag. Integrity: what is sent is protected by TLS, or does not leave the
+ * machine, or is covered by its signed SHA-256, so that the server refuses damage (of small bodies
+ * always); a GET checks lengths and, where the ETag is an MD5 of the whole object, that.
  *
  * Directory store (`root` set): an object is root/bucket/key; an upload is a temporary file under
  * root/.uploads/; completion is fsync, rename, fsync of the directory. The same interface
@@ -31,11 +31,14 @@ struct s3_config {
     const char *access_key;
     const char *secret_key;
     const char *session_token; /* NULL: none */
-    size_t part_bytes;     /* 0: 8 MiB; grows by plan so that no object needs over 10,000 parts */
-    unsigned parallel;     /* parts in flight a stream, each way; 0: 3 */
+    size_t part_bytes; /* 0: 5 MiB; grows by plan so that no object needs over 10,000 parts */
+    unsigned parallel; /* parts of a stream in flight; 0: 2 */
+    size_t pool_bytes; /* of memory for the parts of a stream; 0: those in flight and a quarter */
     unsigned attempts_max; /* 0: 8 */
     int64_t stall_ms;      /* no byte for so long: broken; 0: 20 s */
-    bool unsigned_payload; /* do not sign bodies (Content-MD5 stays) */
+    bool sign_payload;     /* sign parts even where TLS or loopback protects them */
+    const char *spill;     /* directory for parts the pool is too small for (at 39 GiB they begin to
+                              grow); must outlive the client; NULL: the pool grows */
 };
 
 struct s3_client;
@@ -51,7 +54,7 @@ void s3_client_free(struct s3_client *c);
 enum err_code
 s3_wait(struct s3_client *c, struct pollfd *fds, size_t fd_count, int timeout_ms, struct err *err);
 
-/* ---- Reading: an object as a stream, in order, by parallel ranges. ---- */
+/* ---- Reading: an object as a stream. A slow reader holds the store back. ---- */
 
 struct s3_reader;
 
@@ -95,7 +98,7 @@ enum err_code s3_writer_open(struct s3_client *c,
                              struct s3_writer **out,
                              struct err *err);
 struct slice s3_writer_upload_id(const struct s3_writer *w);
-/* Where the next bytes go, up to *room; *room 0: all buffers are in flight, s3_wait first. */
+/* Where the next bytes go, up to *room; *room 0: all memory is in flight, s3_wait first. */
 enum err_code s3_writer_reserve(struct s3_writer *w, char **where, size_t *room, struct err *err);
 void s3_writer_commit(struct s3_writer *w, size_t bytes);
 uint64_t s3_writer_bytes(const struct s3_writer *w); /* committed so far */

@@ -52,12 +52,19 @@ static struct verdict call_judge(struct transfer *t, struct verdict v)
     return v;
 }
 
+static bool call_piece(struct transfer *t, uint64_t at, struct slice *out)
+{
+    *out = slice_from(container_of(t, struct call, transfer)->body, (size_t)at);
+    return true;
+}
+
 static void call_done(struct transfer *t)
 {
     (void)t; /* call_run() looks at the state */
 }
 
 static const struct transfer_ops call_ops = {
+    .piece = call_piece,
     .judge = call_judge,
     .done = call_done,
 };
@@ -71,6 +78,7 @@ void call_init(struct call *c,
     transfer_init(&c->transfer, s, &call_ops);
     arena_init(&c->arena);
     c->complete = c->doubtful = false;
+    c->body = (struct slice){"", 0};
     c->transfer.request = (struct request){.method = method, .bucket = bucket, .key = key};
 }
 
@@ -91,7 +99,8 @@ static void call_set_body(struct call *c, struct slice body)
     char *hash = arena_alloc(&c->arena, SIGN_HEX_BYTES);
 
     sign_hash(body, hash);
-    c->transfer.body = body;
+    c->body = body;
+    c->transfer.body_bytes = body.len;
     c->transfer.request.payload_hash = slice_make(hash, SIGN_HEX_BYTES);
 }
 
@@ -141,7 +150,7 @@ static enum err_code server_put(struct s3_client *client,
     return rc;
 }
 
-/* Through a reader: ranges, resumption and the check of the whole come with it. */
+/* Through a reader: resumption and the check of the whole come with it. */
 static enum err_code server_get(struct s3_client *client,
                                 struct slice bucket,
                                 struct slice key,
@@ -591,9 +600,12 @@ server_take_sizes(struct server *s, const struct s3_config *config, struct err *
 {
     s->part_bytes = config->part_bytes != 0 ? config->part_bytes : PLAN_PART_BYTES;
     s->parallel = config->parallel != 0 ? config->parallel : PLAN_PARALLEL;
+    s->pool_bytes =
+        config->pool_bytes != 0 ? config->pool_bytes : plan_pool_bytes(s->part_bytes, s->parallel);
     s->attempts_max = config->attempts_max != 0 ? config->attempts_max : PLAN_ATTEMPTS;
     s->stall_ms = config->stall_ms != 0 ? config->stall_ms : PLAN_STALL_MS;
-    s->unsigned_payload = config->unsigned_payload;
+    s->sign_payload = config->sign_payload || !(s->site.tls || s->site.loopback);
+    s->spill = config->spill;
     if (s->part_bytes < LIMIT_PART_BYTES_MIN || s->part_bytes > PLAN_PART_BYTES_MAX) {
         return err_set(err, ERR_CONFIG, "S3 parts must have 5 MiB to 5 GiB, not %zu bytes",
                        s->part_bytes);

@@ -9,8 +9,9 @@
 struct call {
     struct transfer transfer;
     struct arena arena;
-    bool complete; /* a completion: a 200 may hold an error */
-    bool doubtful; /* it failed inside the server: look before trying again */
+    struct slice body; /* sent; borrowed until the end */
+    bool complete;     /* a completion: a 200 may hold an error */
+    bool doubtful;     /* it failed inside the server: look before trying again */
 };
 
 void call_init(struct call *c,

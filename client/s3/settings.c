@@ -2,6 +2,7 @@
 #include "client/s3/settings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const char *setting(struct config *file, const char *key, const char *variable)
 {
@@ -43,6 +44,17 @@ load_credentials(const char *path, struct arena *a, struct s3_config *out, struc
     return OK;
 }
 
+static enum err_code load_payload(struct config *file, bool *sign, struct err *err)
+{
+    const char *text = file != NULL ? config_get(file, "objects", "payload", "protected") : "";
+
+    *sign = strcmp(text, "signed") == 0;
+    if (file != NULL && !*sign && strcmp(text, "protected") != 0) {
+        return err_set(err, ERR_CONFIG, "%s: payload = %s: signed or protected", file->path, text);
+    }
+    return OK;
+}
+
 enum err_code
 s3_settings_load(struct config *file, struct arena *a, struct s3_config *out, struct err *err)
 {
@@ -62,7 +74,8 @@ s3_settings_load(struct config *file, struct arena *a, struct s3_config *out, st
                        "the object store is both a directory (%s) and a server (%s): choose one",
                        c.root, c.endpoint);
     }
-    rc = load_credentials(credentials, a, &c, err);
+    rc = load_payload(file, &c.sign_payload, err);
+    rc = rc != OK ? rc : load_credentials(credentials, a, &c, err);
     if (rc != OK) {
         return rc;
     }

@@ -11,6 +11,9 @@
  *     endpoint = http://127.0.0.1:9701
  *     region = us-east-1
  *     credentials = /etc/stepfleet/credentials
+ *     # what is stored is signed (SHA-256): always, or only where neither TLS nor loopback
+ *     # protects it on its way, which is the default
+ *     payload = signed
  *
  * and the credentials file, of which AWS's own tools write the same:
  *

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stream as a multipart upload: parts are filled one after the other and sent side by side; a
- * part's buffer is kept until the store has it, since it may have to be sent again.
+ * part's bytes are kept until the store has it (body.h).
  *
- * The happy path: open begins the upload; reserve and commit fill a part, hashing it as it grows; a
- * full part is sent under its hash; end sends the last, short part. There is one buffer more than
- * parts in flight. Failures: the first part that fails for good fails the writer; nothing is sent
- * after. */
+ * The happy path: open begins the upload; reserve and commit fill a part; a full part is sent; end
+ * sends the last, short part. One part more is filled than are in flight. Where parts are signed
+ * they are hashed as they grow. Where they are not, a part that follows a full one is sent already
+ * while it is filled, under the length it will have when it is full: so its memory waits for the
+ * store's work on a part no longer than that work takes. If the stream ends before, or pauses, that
+ * request is broken off, and the part is sent again when it is whole: a store keeps nothing of a
+ * body that is too short.
+ *
+ * Failures: the first part that fails for good, or cannot be kept, fails the writer; nothing is
+ * sent after. */
 #include <stdio.h>
 
+#include "client/s3/body.h"
 #include "client/s3/digest.h"
 #include "client/s3/server.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
 enum {
-    WRITER_MD5_TEXT = 25, /* base64 of 16 bytes and a NUL */
     WRITER_PARTS_FIRST = 16,
+    WRITER_SEND_BYTES = BODY_PIECE_BYTES, /* of a part being filled: worth a send */
 };
 
 struct server_writer;
@@ -23,14 +30,13 @@ struct server_writer;
 struct part {
     struct transfer transfer;
     struct server_writer *writer;
-    char *buffer; /* NULL until used */
-    size_t cap;
-    size_t filled;
+    struct body body;
+    uint64_t most;   /* bytes it is to have, unless it is the last */
     uint32_t number; /* 0: free */
-    bool sent;       /* or being sent; else it is being filled */
+    bool whole;      /* not being filled any more */
+    bool held;       /* it paused once: sent when it is whole */
     struct digest digest;
     char hash[SIGN_HEX_BYTES];
-    char md5[WRITER_MD5_TEXT];
     char number_text[12];
 };
 
@@ -40,7 +46,9 @@ struct server_writer {
     char *bucket;
     char *key;
     char *upload_id;
+    struct body_pool pool;
     struct part *filling; /* NULL: none */
+    const char *where;    /* the next byte committed, as reserved */
     struct s3_part *parts;
     size_t parts_cap;
     uint32_t count; /* parts begun */
@@ -66,21 +74,41 @@ static void part_prepare(struct transfer *t)
         (struct request){.method = "PUT", .bucket = slice_str(w->bucket), .key = slice_str(w->key)};
     request_add_query(&t->request, SLICE("partNumber"), slice_str(p->number_text));
     request_add_query(&t->request, SLICE("uploadId"), slice_str(w->upload_id));
-    if (w->server->unsigned_payload) {
-        t->request.payload_hash = SLICE("UNSIGNED-PAYLOAD");
-        request_add_header(&t->request, SLICE("content-md5"), slice_str(p->md5));
-    } else {
-        t->request.payload_hash = slice_make(p->hash, sizeof(p->hash));
-    }
+    t->request.payload_hash =
+        w->server->sign_payload ? slice_make(p->hash, sizeof(p->hash)) : SLICE("UNSIGNED-PAYLOAD");
+}
+
+static bool part_piece(struct transfer *t, uint64_t at, struct slice *out)
+{
+    return body_at(&part_of(t)->body, at, out);
+}
+
+/* The handler is slow: the store must not wait for it. */
+static void part_tired(struct transfer *t)
+{
+    part_of(t)->held = true;
+    transfer_cancel(t);
 }
 
 static struct verdict part_judge(struct transfer *t, struct verdict v)
 {
+    if (v.rc == OK && t->sent != t->body_bytes) {
+        return transfer_fail(t, (struct verdict){ERR_INTEGRITY, true, false},
+                             "a part was answered before all of it was sent");
+    }
     if (v.rc == OK && t->answer.object.etag[0] == '\0') {
         return transfer_fail(t, (struct verdict){ERR_INTEGRITY, true, false},
                              "the answer to a part has no ETag");
     }
     return v;
+}
+
+static void writer_fail(struct server_writer *w, enum err_code rc, const struct err *err)
+{
+    if (w->rc == OK) {
+        w->rc = rc;
+        w->err = *err;
+    }
 }
 
 static void part_done(struct transfer *t)
@@ -92,16 +120,20 @@ static void part_done(struct transfer *t)
     if (t->rc == OK) {
         memcpy(out->etag, t->answer.object.etag, sizeof(out->etag));
         w->acked++;
-    } else if (w->rc == OK) {
-        w->rc = t->rc;
-        w->err = t->err;
+    } else {
+        writer_fail(w, t->rc, &t->err);
     }
+    if (w->filling == p) {
+        w->filling = NULL;
+    }
+    body_end(&p->body, &w->pool);
     p->number = 0;
-    p->sent = false;
 }
 
 static const struct transfer_ops part_ops = {
     .prepare = part_prepare,
+    .piece = part_piece,
+    .tired = part_tired,
     .judge = part_judge,
     .done = part_done,
 };
@@ -155,9 +187,11 @@ enum err_code server_writer_open(struct s3_client *c,
     w->server = s;
     w->bucket = mem_strdup(bucket);
     w->key = mem_strdup(key);
+    body_pool_init(&w->pool, s->pool_bytes, s->spill);
     w->slot_count = s->parallel + 1;
     for (unsigned i = 0; i < w->slot_count; i++) {
         w->slots[i].writer = w;
+        body_init(&w->slots[i].body);
         transfer_init(&w->slots[i].transfer, s, &part_ops);
     }
     rc = writer_begin_upload(w, content_type, mark, err);
@@ -174,34 +208,14 @@ struct slice server_writer_upload_id(const struct s3_writer *base)
     return slice_str(((const struct server_writer *)base)->upload_id);
 }
 
-/* A buffer of the size the next part has. Where parts grow, buffers beyond the budget are given
- * back. */
-static struct part *writer_free_part(struct server_writer *w, size_t bytes)
+static struct part *writer_free_part(struct server_writer *w)
 {
-    unsigned most = plan_buffers(w->server->part_bytes, w->server->parallel, bytes);
-    struct part *found = NULL;
-    unsigned held = 0;
-
     for (unsigned i = 0; i < w->slot_count; i++) {
-        struct part *p = &w->slots[i];
-
-        if (p->number == 0 && p->buffer != NULL && (p->cap != bytes || i >= most)) {
-            mem_free(p->buffer);
-            p->buffer = NULL;
+        if (w->slots[i].number == 0) {
+            return &w->slots[i];
         }
-        if (p->number == 0 && (found == NULL || (found->buffer == NULL && p->buffer != NULL))) {
-            found = p;
-        }
-        held += p->number != 0;
     }
-    if (found == NULL || held >= most) {
-        return NULL;
-    }
-    if (found->buffer == NULL) {
-        found->buffer = mem_alloc(bytes);
-        found->cap = bytes;
-    }
-    return found;
+    return NULL;
 }
 
 static void writer_add_part(struct server_writer *w)
@@ -214,40 +228,77 @@ static void writer_add_part(struct server_writer *w)
     w->count++;
 }
 
-/* Begin the next part; false: no buffer is free. */
-static bool writer_fill_next(struct server_writer *w)
+/* Begin the next part; none where all are in flight. */
+static enum err_code writer_fill_next(struct server_writer *w, struct err *err)
 {
-    size_t bytes = (size_t)plan_part_bytes(w->server->part_bytes, w->count + 1);
-    struct part *p = writer_free_part(w, bytes);
+    struct part *p = writer_free_part(w);
+    enum err_code rc;
 
     if (p == NULL) {
-        return false;
+        return OK;
+    }
+    p->most = plan_part_bytes(w->server->part_bytes, w->count + 1);
+    rc = body_begin(&p->body, &w->pool, p->most, err);
+    if (rc != OK) {
+        return rc;
     }
     writer_add_part(w);
     p->number = w->count;
-    p->filled = 0;
-    digest_begin(&p->digest, w->server->unsigned_payload ? EVP_md5() : EVP_sha256());
+    (void)snprintf(p->number_text, sizeof(p->number_text), "%u", p->number);
+    p->whole = p->held = false;
+    if (w->server->sign_payload) {
+        digest_begin(&p->digest, EVP_sha256());
+    }
     w->filling = p;
-    return true;
+    return OK;
+}
+
+/* A whole part goes; of one that is being filled what there is, if it is worth it. */
+static void part_send(struct part *p)
+{
+    struct transfer *t = &p->transfer;
+    bool idle = t->state == TRANSFER_IDLE;
+
+    if (!p->whole && (p->body.bytes - (idle ? 0 : t->sent) < WRITER_SEND_BYTES)) {
+        return;
+    }
+    if (!idle) {
+        transfer_resume(t);
+        return;
+    }
+    t->body_bytes = p->whole ? p->body.bytes : p->most;
+    transfer_begin(t);
+}
+
+/* May the part be sent while it is filled? */
+static bool writer_sends_early(const struct server_writer *w, const struct part *p)
+{
+    return !w->server->sign_payload && p->number > 1 && !p->held && body_in_memory(&p->body);
 }
 
 static void writer_seal(struct server_writer *w)
 {
     struct part *p = w->filling;
-    unsigned char digest[DIGEST_BYTES_MAX];
-    size_t len = digest_end(&p->digest, digest);
+    struct err err;
+    enum err_code rc = body_seal(&p->body, &err);
 
-    if (w->server->unsigned_payload) {
-        (void)EVP_EncodeBlock((unsigned char *)p->md5, digest, (int)len);
-    } else {
+    w->filling = NULL;
+    if (rc != OK) {
+        writer_fail(w, rc, &err);
+        return;
+    }
+    if (w->server->sign_payload) {
+        unsigned char digest[DIGEST_BYTES_MAX];
+        size_t len = digest_end(&p->digest, digest);
+
         text_format_hex(digest, len, p->hash);
     }
-    (void)snprintf(p->number_text, sizeof(p->number_text), "%u", p->number);
-    w->parts[p->number - 1].bytes = p->filled;
-    p->sent = true;
-    p->transfer.body = slice_make(p->buffer, p->filled);
-    w->filling = NULL;
-    transfer_begin(&p->transfer);
+    w->parts[p->number - 1].bytes = p->body.bytes;
+    p->whole = true;
+    if (p->body.bytes < p->most) {
+        transfer_cancel(&p->transfer); /* it was begun under another length */
+    }
+    part_send(p);
 }
 
 static enum err_code writer_failure(const struct server_writer *w, struct err *err)
@@ -262,8 +313,12 @@ enum err_code
 server_writer_reserve(struct s3_writer *base, char **where, size_t *room, struct err *err)
 {
     struct server_writer *w = (struct server_writer *)base;
+    enum err_code rc = OK;
+    uint64_t left;
 
     assert(!w->ended);
+    *where = NULL;
+    *room = 0;
     if (w->rc != OK) {
         return writer_failure(w, err);
     }
@@ -271,14 +326,17 @@ server_writer_reserve(struct s3_writer *base, char **where, size_t *room, struct
         return err_set(err, ERR_TOO_LARGE, "s3://%s/%s: more than %d parts", w->bucket, w->key,
                        LIMIT_PARTS);
     }
-    if (w->filling == NULL && !writer_fill_next(w)) {
-        *where = NULL;
-        *room = 0;
-        return OK;
+    if (w->filling == NULL) {
+        rc = writer_fill_next(w, err);
     }
-    *where = w->filling->buffer + w->filling->filled;
-    *room = w->filling->cap - w->filling->filled;
-    return OK;
+    if (rc != OK || w->filling == NULL) {
+        return rc;
+    }
+    rc = body_room(&w->filling->body, &w->pool, where, room, err);
+    w->where = *where;
+    left = w->filling->most - w->filling->body.bytes;
+    *room = *room < left ? *room : (size_t)left;
+    return rc;
 }
 
 void server_writer_commit(struct s3_writer *base, size_t bytes)
@@ -286,28 +344,36 @@ void server_writer_commit(struct s3_writer *base, size_t bytes)
     struct server_writer *w = (struct server_writer *)base;
     struct part *p = w->filling;
 
-    assert(p != NULL && bytes <= p->cap - p->filled);
-    digest_add(&p->digest, slice_make(p->buffer + p->filled, bytes));
-    p->filled += bytes;
-    if (p->filled == p->cap) {
+    assert(p != NULL && bytes <= p->most - p->body.bytes);
+    if (w->server->sign_payload) {
+        digest_add(&p->digest, slice_make(w->where, bytes));
+    }
+    w->where += bytes;
+    body_add(&p->body, bytes);
+    if (p->body.bytes == p->most) {
         writer_seal(w);
+    } else if (writer_sends_early(w, p)) {
+        part_send(p);
     }
 }
 
 void server_writer_end(struct s3_writer *base)
 {
     struct server_writer *w = (struct server_writer *)base;
+    struct err err;
+    enum err_code rc = OK;
 
     w->ended = true;
     if (w->count == 0) {
-        bool begun = writer_fill_next(w);
-
-        assert(begun);
+        rc = writer_fill_next(w, &err);
     }
-    if (w->filling != NULL && (w->filling->filled > 0 || w->count == 1)) {
+    if (rc != OK) {
+        writer_fail(w, rc, &err);
+    } else if (w->filling != NULL && (w->filling->body.bytes > 0 || w->count == 1)) {
         writer_seal(w);
     } else if (w->filling != NULL) {
-        w->filling->number = 0; /* reserved, never filled */
+        body_end(&w->filling->body, &w->pool); /* reserved, never filled */
+        w->filling->number = 0;
         w->filling = NULL;
         w->count--;
     }
@@ -337,9 +403,10 @@ void server_writer_close(struct s3_writer *base)
 
     for (unsigned i = 0; i < w->slot_count; i++) {
         transfer_fini(&w->slots[i].transfer);
-        mem_free(w->slots[i].buffer);
+        body_fini(&w->slots[i].body, &w->pool);
         digest_fini(&w->slots[i].digest);
     }
+    body_pool_fini(&w->pool);
     mem_free(w->parts);
     mem_free(w->bucket);
     mem_free(w->key);

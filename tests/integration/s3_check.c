@@ -10,8 +10,9 @@
  *     s3_check head BUCKET KEY          size and mark
  *
  * The store is S3_ENDPOINT, S3_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or the directory
- * S3_ROOT; S3_PART_BYTES, S3_PARALLEL, S3_ATTEMPTS, S3_STALL_MS and S3_UNSIGNED set the rest. On an
- * error the last line says "error NAME: message" and the status is 1. */
+ * S3_ROOT; S3_PART_BYTES, S3_PARALLEL, S3_POOL_BYTES, S3_SPILL, S3_SIGN, S3_ATTEMPTS and
+ * S3_STALL_MS set the rest. With S3_NAP_MS put and verify pause for so long where half of the bytes
+ * have gone. On an error the last line says "error NAME: message" and the status is 1. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -63,10 +64,20 @@ static enum err_code client_open(struct s3_client **out, struct err *err)
         .parallel = (unsigned)setting("S3_PARALLEL"),
         .attempts_max = (unsigned)setting("S3_ATTEMPTS"),
         .stall_ms = (int64_t)setting("S3_STALL_MS"),
-        .unsigned_payload = setting("S3_UNSIGNED") != 0,
+        .pool_bytes = (size_t)setting("S3_POOL_BYTES"),
+        .sign_payload = setting("S3_SIGN") != 0,
+        .spill = getenv("S3_SPILL"),
     };
 
     return s3_client_new(&config, out, err);
+}
+
+static double now_s(void)
+{
+    struct timespec ts = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 /* The made-up bytes at `at`: any stretch can be made anew, and no two blocks are alike. */
@@ -95,6 +106,23 @@ static enum err_code writer_finish(struct s3_client *c,
     }
 }
 
+/* Once, where half of the bytes have gone: as a handler does that computes. Transfers are watched
+ * all the while. */
+static enum err_code nap_at_half(struct s3_client *c, uint64_t at, uint64_t bytes, struct err *err)
+{
+    static bool napped;
+    double end = now_s() + (double)setting("S3_NAP_MS") / 1000;
+
+    if (napped || at < bytes / 2) {
+        return OK;
+    }
+    napped = true;
+    while (now_s() < end) {
+        TRY(s3_wait(c, NULL, 0, 100, err));
+    }
+    return OK;
+}
+
 static enum err_code
 writer_make_up(struct s3_client *c, struct s3_writer *w, uint64_t bytes, struct err *err)
 {
@@ -102,6 +130,8 @@ writer_make_up(struct s3_client *c, struct s3_writer *w, uint64_t bytes, struct 
         char *where;
         size_t room;
         uint64_t left = bytes - s3_writer_bytes(w);
+
+        TRY(nap_at_half(c, s3_writer_bytes(w), bytes, err));
 
         TRY(s3_writer_reserve(w, &where, &room, err));
         if (room == 0) {
@@ -170,6 +200,7 @@ reader_compare(struct s3_client *c, struct s3_reader *r, uint64_t bytes, struct 
         struct slice some;
         bool end = false;
 
+        TRY(nap_at_half(c, s3_reader_bytes(r), bytes, err));
         TRY(s3_reader_peek(r, &some, &end, err));
         if (end) {
             CHECK(s3_reader_bytes(r) == bytes);
@@ -226,14 +257,6 @@ pump(struct s3_client *c, struct s3_reader *r, struct s3_writer *w, struct err *
         s3_writer_commit(w, room);
         s3_reader_consume(r, room);
     }
-}
-
-static double now_s(void)
-{
-    struct timespec ts = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 static void say_cat(const struct s3_client *c, uint64_t bytes, double seconds)

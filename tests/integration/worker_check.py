@@ -264,7 +264,7 @@ def test_stream_server(d, fake):
     server.store.add_fault("status", method="PUT", contains="partNumber=2", count=2)
     fake.command("lease 1 Cat 0 0 " + place("B", '"A"'))
     fake.expect(r"upload 1")
-    fake.expect(rf"result 1 parts=3 in={len(body)} out={len(body)} ")
+    fake.expect(rf"result 1 parts=4 in={len(body)} out={len(body)} ")
     upload, = server.store.uploads.values()
     assert b"".join(p[1] for _, p in sorted(upload["parts"].items())) == body
     server.store.uploads.clear()

@@ -10,12 +10,13 @@ skip (requests that fit and are let through first) and what the kind needs. The 
 request is used up by one:
 
     status    answer with `status` (503) and the error `code` (SlowDown); nothing is done
+    refuse    as status, before the body is read; then the connection ends
     reset     GET: half of the body, then RST; else: RST before anything is done
     short     GET: half of the body under a full Content-Length, then an orderly end
     stall     GET: half of the body, else nothing; then silence until the client leaves
     drop      do it, and end the connection without an answer
     error200  do nothing and answer 200 with the error InternalError in the body
-    replace   answer; then put other bytes in the object's place
+    replace   GET: half of the body; then other bytes are in the object's place, and RST
 
 As a program it listens on a port the system chooses, prints the endpoint, takes faults by POST /_fault
 (JSON), gives its log at GET /_log, and ends when its standard input does.
@@ -49,16 +50,18 @@ class Store:
         self.faults = []
         self.log = []
         self.counter = 0
+        self.broken = 0  # requests whose body ended too early
         self.seen = threading.Condition(self.lock)
 
     def add_fault(self, kind, **more):
         with self.lock:
             self.faults.append({"kind": kind, "count": 1, "skip": 0, **more})
 
-    def take_fault(self, method, path):
+    def take_fault(self, method, path, early):
         with self.lock:
             for fault in self.faults:
-                if (fault["count"] > 0 and fault.get("method", method) == method
+                if (fault["count"] > 0 and (fault["kind"] == "refuse") == early
+                        and fault.get("method", method) == method
                         and fault.get("contains", "") in path):
                     if fault["skip"] > 0:
                         fault["skip"] -= 1
@@ -111,14 +114,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def send_body(self, body):
         kind = self.fault["kind"] if self.fault and self.command == "GET" else None
-        if kind not in ("reset", "short", "stall"):
+        if kind not in ("reset", "short", "stall", "replace"):
             self.wfile.write(body)
             return
         self.wfile.write(body[:len(body) // 2])
         self.wfile.flush()
         if kind == "stall":
             self.stall()
-        self.leave(reset=kind == "reset")
+        if kind == "replace":
+            self.server.store.put(self.bucket, self.key, bytes(len(body)))
+        self.leave(reset=kind != "short")
 
     def stall(self):
         self.connection.settimeout(STALL_S)
@@ -147,9 +152,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # ---- one request ----
 
     def handle_one(self):
-        self.fault = None
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.fault = self.server.store.take_fault(self.command, self.path, early=True)
+        if self.fault:
+            self.error(self.fault.get("status", 503), self.fault.get("code", "SlowDown"))
+            self.leave()
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
         store = self.server.store
+        if len(body) != length:  # broken off by the client: nothing of it is kept
+            with store.lock:
+                store.broken += 1
+            self.leave()
         url = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
         if url.path.startswith("/_"):
@@ -158,9 +171,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with store.lock:
             store.log.append({"method": self.command, "path": self.path,
                               "range": self.headers.get("Range"), "bytes": len(body),
-                              "if_match": self.headers.get("If-Match")})
+                              "if_match": self.headers.get("If-Match"),
+                              "hash": self.headers.get("x-amz-content-sha256")})
             store.seen.notify_all()
-        self.fault = store.take_fault(self.command, self.path)
+        self.fault = store.take_fault(self.command, self.path, early=False)
         if self.fault:
             self.refuse()
         said = self.headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
@@ -224,8 +238,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.headers.get("If-Match", found["etag"]).strip('"') != found["etag"]:
             return self.error(412, "PreconditionFailed")
         self.get_range(found)
-        if self.fault and self.fault["kind"] == "replace":
-            store.put(self.bucket, self.key, bytes(len(found["body"])))
 
     def get_range(self, found):
         body = found["body"]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sizes of parts and ranges, memory of a writer, waits before retries. */
+/* Sizes of parts, memory of a writer, waits before retries. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,38 +47,13 @@ static void test_plan__parts_grow_late_and_by_doubling(void **state)
     assert_int_equal(plan_part_bytes(8 * MIB, LIMIT_PARTS + 1), 0);
 }
 
-static void test_plan__buffers_stay_in_the_budget(void **state)
+static void test_plan__memory_holds_the_parts_in_flight_and_some_of_the_next(void **state)
 {
     (void)state;
-    assert_int_equal(plan_buffers(8 * MIB, 3, 8 * MIB), 4);
-    assert_int_equal(plan_buffers(8 * MIB, 3, 16 * MIB), 2);
-    assert_int_equal(plan_buffers(8 * MIB, 3, 32 * MIB), 1);
-    assert_int_equal(plan_buffers(8 * MIB, 3, 64 * MIB), 1);
-    assert_int_equal(plan_buffers(8 * MIB, 1, 8 * MIB), 2);
-    for (uint32_t n = 1; n <= LIMIT_PARTS; n += 100) {
-        uint64_t part = plan_part_bytes(8 * MIB, n);
-        unsigned buffers = plan_buffers(8 * MIB, 3, part);
-
-        assert_true(buffers * part <= 32 * MIB || buffers == 1);
-    }
-}
-
-static void test_plan__ranges_cover_an_object_once(void **state)
-{
-    static const uint64_t sizes[] = {0, 1, 9, 10, 11, 29, 30, 31};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        uint64_t total = 0;
-        uint64_t index = 0;
-
-        while (plan_range_length(sizes[i], 10, index) > 0) {
-            assert_int_equal(total, index * 10);
-            total += plan_range_length(sizes[i], 10, index++);
-        }
-        assert_int_equal(total, sizes[i]);
-        assert_int_equal(plan_range_length(sizes[i], 10, index + 1), 0);
-    }
+    assert_int_equal(plan_pool_bytes(8 * MIB, 1), 10 * MIB);
+    assert_int_equal(plan_pool_bytes(8 * MIB, 3), 26 * MIB);
+    assert_true(plan_pool_bytes(PLAN_PART_BYTES, PLAN_PARALLEL) + PLAN_RING_BYTES < 13 * MIB);
+    assert_int_equal(plan_part_bytes(PLAN_PART_BYTES, PLAN_STEADY_PARTS), LIMIT_PART_BYTES_MIN);
 }
 
 static void test_plan__backoff_is_full_jitter_under_a_cap(void **state)
@@ -128,8 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan__largest_object_fits_the_parts),
         cmocka_unit_test(test_plan__parts_grow_late_and_by_doubling),
-        cmocka_unit_test(test_plan__buffers_stay_in_the_budget),
-        cmocka_unit_test(test_plan__ranges_cover_an_object_once),
+        cmocka_unit_test(test_plan__memory_holds_the_parts_in_flight_and_some_of_the_next),
         cmocka_unit_test(test_plan__backoff_is_full_jitter_under_a_cap),
         cmocka_unit_test(test_plan__an_answering_server_gets_so_many_tries),
         cmocka_unit_test(test_plan__a_server_that_is_away_is_waited_for),

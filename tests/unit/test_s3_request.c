@@ -53,6 +53,29 @@ static void test_request__endpoints(void **state)
     assert_slice(site.host, "h:443");
 }
 
+static void test_request__knows_what_stays_on_this_machine(void **state)
+{
+    static const char *const local[] = {"http://127.0.0.1:9701", "http://127.1.2.3",
+                                        "http://[::1]",          "http://[::1]:80/base",
+                                        "http://localhost",      "http://localhost:1"};
+    static const char *const far[] = {"http://127.evil.example", "http://127.0.0.1.evil.example:80",
+                                      "http://localhost.evil",   "http://[::11]:1",
+                                      "http://10.0.0.1",         "http://128.0.0.1"};
+    struct request_site site;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+        assert_int_equal(parse_site(local[i], &site), OK);
+        assert_true(site.loopback && !site.tls);
+    }
+    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+        assert_int_equal(parse_site(far[i], &site), OK);
+        assert_false(site.loopback);
+    }
+    assert_int_equal(parse_site("https://s3.example", &site), OK);
+    assert_true(site.tls && !site.loopback);
+}
+
 static bool has_line(const struct request_wire *wire, const char *line)
 {
     for (size_t i = 0; i < wire->line_count; i++) {
@@ -429,6 +452,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request__endpoints),
+        cmocka_unit_test(test_request__knows_what_stays_on_this_machine),
         cmocka_unit_test(test_request__url_and_lines),
         cmocka_unit_test(test_request__header_values),
         cmocka_unit_test(test_answer__headers),

@@ -240,9 +240,14 @@ bool run_close(struct run *run)
     return true;
 }
 
+void run_remove_tree(const char *path)
+{
+    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
 void run_clear(struct run *run)
 {
-    (void)nftw(run->home, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    run_remove_tree(run->home);
     mem_free(run->home);
     run->home = NULL;
 }

@@ -47,5 +47,8 @@ bool run_take_submission(struct run *run,
  * and run_clear(), which may take a while, is to be called. */
 bool run_close(struct run *run);
 void run_clear(struct run *run);
+/* A file, or a directory with all in it, as far as that can be; follows no link, leaves no file
+ * system. */
+void run_remove_tree(const char *path);
 
 #endif

@@ -11,6 +11,7 @@
  * stdin could look like a complete input. What the coordinator never learned of is aborted here;
  * the rest it aborts itself when it hears of the failure. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@
 
 enum {
     PUMP_ROUND_BYTES = 1024 * 1024, /* each way before the other descriptors are looked at */
+    PUMP_PIPE_BYTES = 1024 * 1024,  /* the most everybody may have: on a busy machine what is moved
+                                       each time handler and worker get to run */
     PUMP_FDS = 8,                   /* control, wake and the six pipes */
 };
 
@@ -186,6 +189,9 @@ static bool spawn(struct stream *s)
         FAIL(s, "Lambda.ServiceException", "%s", err.msg);
         return false;
     }
+    /* Where the system grants no more, or this user has many, they stay as they are. */
+    (void)fcntl(s->run.near[PROCESS_STDIN], F_SETPIPE_SZ, PUMP_PIPE_BYTES);
+    (void)fcntl(s->run.near[PROCESS_STDOUT], F_SETPIPE_SZ, PUMP_PIPE_BYTES);
     s->running = true;
     return true;
 }
@@ -529,13 +535,15 @@ static void finish(struct stream *s)
 
 void stream_run(struct stream *s)
 {
+    struct s3_config objects = *s->host->objects;
     struct err err;
 
+    objects.spill = s->host->work_dir;
     s->run = (struct run){.process = {.control = -1}};
     for (int i = 0; i < PROCESS_SLOTS; i++) {
         s->run.near[i] = s->run.far[i] = -1;
     }
-    if (s3_client_new(s->host->objects, &s->client, &err) != OK) {
+    if (s3_client_new(&objects, &s->client, &err) != OK) {
         FAIL(s, "S3.S3Exception", "%s", err.msg);
         return;
     }
