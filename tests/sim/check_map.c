@@ -18,8 +18,8 @@ static bool is_type(const struct sim_event *e, const char *type)
     return slice_eq_str(e->type, type);
 }
 
-/* Did the Map fail of itself, and of none of its iterations? */
-static bool fails_by_itself(const struct sim_event *before)
+/* Did the Map fail, or begin, of itself, and not after one of its iterations? */
+static bool is_by_itself(const struct sim_event *before)
 {
     return is_type(before, "MapStateEntered") || is_type(before, "MapStateStarted") ||
            is_type(before, "MapStateSucceeded") || is_type(before, "MapIterationSucceeded");
@@ -83,8 +83,9 @@ void check_maps(struct sim *s,
         } else if (is_type(ev, "MapIterationSucceeded")) {
             all[all[all[before].iteration].run].running--;
             all[i].iteration = outside(all, before);
-        } else if (is_type(ev, "MapStateFailed") && !fails_by_itself(&h->events[before])) {
-            all[i].iteration = outside(all, before);
+        } else if ((is_type(ev, "MapStateFailed") || is_type(ev, "MapStateStarted")) &&
+                   !is_by_itself(&h->events[before])) {
+            all[i].iteration = outside(all, before); /* failed by an iteration, or tried again */
         }
     }
 }
