@@ -17,7 +17,7 @@
 
 enum {
     PLAN_PART_BYTES = 5 * 1024 * 1024, /* default, S3's least: a store spends hardly more on them */
-    PLAN_PARALLEL = 2,                 /* default */
+    PLAN_PARALLEL = 3,                 /* default */
     PLAN_PARALLEL_MAX = 16,
     PLAN_ATTEMPTS = 8,
     PLAN_STALL_MS = 20000,

@@ -52,7 +52,7 @@ static void test_plan__memory_holds_the_parts_in_flight_and_some_of_the_next(voi
     (void)state;
     assert_int_equal(plan_pool_bytes(8 * MIB, 1), 10 * MIB);
     assert_int_equal(plan_pool_bytes(8 * MIB, 3), 26 * MIB);
-    assert_true(plan_pool_bytes(PLAN_PART_BYTES, PLAN_PARALLEL) + PLAN_RING_BYTES < 13 * MIB);
+    assert_true(plan_pool_bytes(PLAN_PART_BYTES, PLAN_PARALLEL) + PLAN_RING_BYTES < 18 * MIB);
     assert_int_equal(plan_part_bytes(PLAN_PART_BYTES, PLAN_STEADY_PARTS), LIMIT_PART_BYTES_MIN);
 }
 
