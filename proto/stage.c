@@ -4,40 +4,6 @@
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
-/* One component of a key: nothing that a directory or a store could read as more than a name. */
-static bool component_is_safe(struct slice s)
-{
-    if (s.len == 0 || slice_eq_str(s, ".") || slice_eq_str(s, "..")) {
-        return false;
-    }
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-
-        if (c < 0x20 || c == 0x7f || c == '/' || c == '\\') {
-            return false;
-        }
-    }
-    return text_is_utf8(s);
-}
-
-static bool key_is_safe(struct slice key)
-{
-    if (key.len == 0 || key.len > LIMIT_KEY_BYTES) {
-        return false;
-    }
-    for (;;) {
-        size_t slash = slice_find(key, '/');
-
-        if (!component_is_safe(slice_head(key, slash))) {
-            return false;
-        }
-        if (slash == key.len) {
-            return true;
-        }
-        key = slice_from(key, slash + 1);
-    }
-}
-
 static enum err_code
 stage_field(const struct json_node *event, const char *name, struct slice *out, struct err *err)
 {
@@ -46,7 +12,7 @@ stage_field(const struct json_node *event, const char *name, struct slice *out, 
     if (!json_is(v, JSON_STRING)) {
         return err_set(err, ERR_VALIDATION, "the stage's event has no string \"%s\"", name);
     }
-    if (!component_is_safe(json_text(v))) {
+    if (!text_is_key_part(json_text(v))) {
         return err_set(err, ERR_VALIDATION,
                        "\"%s\" of the stage's event is not a plain name: \"%.*s\"", name,
                        SLICE_FMT(slice_head(json_text(v), 100)));
@@ -69,7 +35,7 @@ static enum err_code stage_key(const struct json_node *event,
     enum err_code rc;
 
     if (json_is(given, JSON_STRING)) {
-        if (!key_is_safe(json_text(given))) {
+        if (!text_is_key(json_text(given))) {
             return err_set(err, ERR_VALIDATION, "\"%s\" of the stage's event is not a safe key",
                            key_name);
         }

@@ -25,6 +25,7 @@
 
 #include "coordinator/asl/eval.h"
 #include "coordinator/asl/machine.h"
+#include "proto/base/token.h"
 
 /* ---- Documents ---- */
 
@@ -139,16 +140,6 @@ enum frame_status {
     FRAME_CHILD, /* an execution it started is to end */
 };
 enum { FRAME_STATUSES = FRAME_CHILD + 1 };
-
-/* Fencing token of a grant: no other grant ever had it. */
-struct token {
-    uint64_t epoch;
-    uint64_t counter;
-};
-static inline bool token_eq(struct token a, struct token b)
-{
-    return a.epoch == b.epoch && a.counter == b.counter;
-}
 
 /* The output object of a stream stage, from its upload's beginning to its commit. */
 struct task_output {

@@ -78,6 +78,25 @@ enum limits {
     LIMIT_SETTLED = 16384,                  /* completions remembered for the sweeper: 128 KiB */
     LIMIT_DOUBTFUL = 1024,                  /* of them on disk: one META row of 8 KiB */
 
+    /* Jobs. */
+    LIMIT_JOB_PIECES = 100000,       /* of a phase: some 60 bytes of memory, and a row, each */
+    LIMIT_JOB_PARTITIONS = 4096,     /* each shard's output has an index of them */
+    LIMIT_JOB_LIVE = 8192,           /* attempts of a run at once: as many as one worker's slots */
+    LIMIT_JOB_WORKERS = 2048,        /* a run knows: all registered, and as many that have left */
+    LIMIT_JOB_RUNS = 1000,           /* MaxConcurrentRuns: each has its arrays in memory */
+    LIMIT_JOB_RETRIES = 100,         /* MaxAttempts: counted in 8 bits */
+    LIMIT_JOB_LOSSES = 8,            /* workers lost with a piece before that costs attempts */
+    LIMIT_JOB_DELAY_SECONDS = 86400, /* between the attempts of a piece: below a run's life */
+    LIMIT_JOB_TIMEOUT_MINUTES = 10080, /* AWS Glue: seven days */
+    LIMIT_JOB_ARGUMENTS = 256,         /* of one run: they travel with each piece */
+    LIMIT_JOB_ARGUMENT_BYTES = 65536,  /* keys and values together: a quarter of a payload */
+    LIMIT_JOB_KEYS = 8,                /* Shuffle compares so many values for each record */
+    LIMIT_JOB_PATH_BYTES = 256,        /* a key's Path or Column: evaluated for each record */
+    LIMIT_JOB_SHARD_BYTES = 65536,     /* and more: below it a shard costs more than its bytes */
+    LIMIT_JOB_COUNTERS = 32,           /* names a run counts under: kept in each piece's row */
+    LIMIT_JOB_COUNTER_BYTES = 64,      /* of such a name */
+    LIMIT_JOB_TICK_MS = 500,           /* between looks at all live attempts of a run */
+
     /* The coordinator's memory. */
     LIMIT_HOT_BYTES = 64 * 1024 * 1024, /* idle executions are parked sooner past it */
     LIMIT_PARK_AFTER_MS = 200,          /* idle for so long: looked at for parking */

@@ -440,6 +440,39 @@ bool text_is_function_name(struct slice s)
     return s.len != 0 && s.len <= LIMIT_NAME_CHARS;
 }
 
+bool text_is_key_part(struct slice s)
+{
+    if (s.len == 0 || slice_eq_str(s, ".") || slice_eq_str(s, "..")) {
+        return false;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+
+        if (c < 0x20 || c == 0x7f || c == '/' || c == '\\') {
+            return false;
+        }
+    }
+    return text_is_utf8(s);
+}
+
+bool text_is_key(struct slice key)
+{
+    if (key.len == 0 || key.len > LIMIT_KEY_BYTES) {
+        return false;
+    }
+    for (;;) {
+        size_t slash = slice_find(key, '/');
+
+        if (!text_is_key_part(slice_head(key, slash))) {
+            return false;
+        }
+        if (slash == key.len) {
+            return true;
+        }
+        key = slice_from(key, slash + 1);
+    }
+}
+
 bool text_glob(struct slice pattern, struct slice s)
 {
     size_t at = 0;

@@ -55,6 +55,12 @@ bool text_is_name(struct slice s);
  * spaces. */
 bool text_is_function_name(struct slice s);
 
+/* One component of an object's key, or a bucket's name: nothing that a directory or a store could
+ * read as more than a name. UTF-8; not empty, not "." or ".."; no '/', backslash or control. */
+bool text_is_key_part(struct slice s);
+/* A whole key, checked component by component: 1..LIMIT_KEY_BYTES bytes. */
+bool text_is_key(struct slice key);
+
 /* A name with '*' for any run and '?' for any one byte. */
 bool text_glob(struct slice pattern, struct slice s);
 

@@ -15,6 +15,7 @@ PURE = {
     "asl": "coordinator/libasl.a",
     "engine": "coordinator/libengine.a",
     "fleet": "coordinator/libfleet.a",
+    "job": "coordinator/libjob.a",
 }
 # Memory and text moved about, arithmetic, formatting of integers and text; a failed assertion.
 ALLOWED = {

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "proto/base/limits.h"
 #include "proto/base/text.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -570,6 +571,30 @@ static void test_text__globs(void **state)
     assert_false(text_glob(SLICE("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b"), slice_make(many, 200)));
 }
 
+static void test_text__keeps_keys_below_where_they_belong(void **state)
+{
+    static const char *const bad[] = {"",     ".",    "..",    "/",    "a/",    "/a",      "a//b",
+                                      "../a", "a/..", "a/./b", "a\\b", "a\x01", "a\x7f/b", "\xff"};
+    static const char *const good[] = {"a", "a/b", "...", "a/..b/c.", ".a", "a b", "\xc3\xa4/b"};
+    char longest[LIMIT_KEY_BYTES + 1];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(text_is_key(slice_str(bad[i])));
+        assert_false(text_is_key_part(slice_str(bad[i])));
+    }
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct slice key = slice_str(good[i]);
+
+        assert_true(text_is_key(key));
+        assert_int_equal(text_is_key_part(key), slice_find(key, '/') == key.len);
+    }
+    memset(longest, 'k', sizeof(longest));
+    assert_true(text_is_key(slice_make(longest, LIMIT_KEY_BYTES)));
+    assert_false(text_is_key(slice_make(longest, LIMIT_KEY_BYTES + 1)));
+    assert_false(text_is_key(slice_make("a\0b", 3)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -592,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_text__base64),
         cmocka_unit_test(test_text__http_date),
         cmocka_unit_test(test_text__globs),
+        cmocka_unit_test(test_text__keeps_keys_below_where_they_belong),
     };
 
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
