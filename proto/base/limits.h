@@ -96,6 +96,11 @@ enum limits {
     LIMIT_JOB_COUNTERS = 32,           /* names a run counts under: kept in each piece's row */
     LIMIT_JOB_COUNTER_BYTES = 64,      /* of such a name */
     LIMIT_JOB_TICK_MS = 500,           /* between looks at all live attempts of a run */
+    LIMIT_RECORD_BYTES = 64 * 1024 * 1024, /* of one that is looked at: it lies whole in memory */
+    LIMIT_HEADER_BYTES = 64 * 1024,        /* of a CSV header: it goes with every shard */
+    LIMIT_SORT_KEYS = 16,                  /* of one sort */
+    LIMIT_SORT_KEY_BYTES = 64 * 1024,      /* of a record's: it is kept beside the record */
+    LIMIT_RUN_FRAME_BYTES = 64 * 1024, /* of a run under one checksum: a reader holds one whole */
 
     /* The coordinator's memory. */
     LIMIT_HOT_BYTES = 64 * 1024 * 1024, /* idle executions are parked sooner past it */

@@ -16,6 +16,7 @@ PURE = {
     "engine": "coordinator/libengine.a",
     "fleet": "coordinator/libfleet.a",
     "job": "coordinator/libjob.a",
+    "items": "worker/libitems.a",
 }
 # Memory and text moved about, arithmetic, formatting of integers and text; a failed assertion.
 ALLOWED = {
