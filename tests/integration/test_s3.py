@@ -176,7 +176,7 @@ def test_stream_that_ends_amid_a_part(check, server):
 def test_stream_that_pauses_amid_a_part(check, server):
     """The store is not kept waiting: the part that is sent while it is filled is broken off, and sent when whole."""
     size = 4 * PART + PART // 2  # half of it: amid the third part
-    result = good(check("put", "b", "k", size, S3_NAP_MS=4000, S3_ATTEMPTS=1))
+    result = good(check("put", "b", "k", size, S3_NAP_MS=4000, S3_ATTEMPTS=1, S3_PARALLEL=2))
     assert result.retries == 0
     assert server.store.broken == 2  # by the pause, and by the end
     good(check("verify", "b", "k", size))
