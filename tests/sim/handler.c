@@ -112,13 +112,18 @@ static void longest(struct act *x)
     x->out->takes_us += 60 * SECOND;
 }
 
-/* More than any document may be, by one byte. */
+/* More than any document may be, by one byte: a string. The same each time, since the model asks
+ * for it as often as there are outcomes. */
 static void bulk(struct act *x)
 {
-    char *text = arena_alloc(x->a, MODEL_BULK_BYTES - 2);
+    static char text[MODEL_BULK_BYTES];
 
-    memset(text, 'x', MODEL_BULK_BYTES - 2);
-    succeed(x, json_string(x->a, slice_make(text, MODEL_BULK_BYTES - 2)));
+    if (text[0] == '\0') {
+        memset(text, 'x', sizeof(text));
+        text[0] = text[sizeof(text) - 1] = '"';
+    }
+    x->out->act = ACT_SUCCEED;
+    x->out->result = slice_make(text, sizeof(text));
 }
 
 static void boom(struct act *x)
