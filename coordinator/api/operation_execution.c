@@ -123,21 +123,41 @@ static void fail_exists(struct call *c, const struct ledger_start *s)
     call_fail(c, ERR_EXECUTION_EXISTS, "Execution Already Exists: '%.*s'", SLICE_FMT(s->arn));
 }
 
+static enum err_code wrong_type(struct err *err)
+{
+    return err_set(err, ERR_MACHINE_TYPE,
+                   "This operation is not supported by this type of state machine");
+}
+
+/* The execution of that name, brought into memory; *out NULL: there is none. */
+static enum err_code find_named(struct call *c,
+                                const struct ledger_start *s,
+                                const struct execution_header **out,
+                                struct err *err)
+{
+    struct ledger *l = c->api->ledger;
+    uint64_t id;
+    enum err_code rc = ledger_execution_find(l, s->machine, s->name, &id, err);
+
+    *out = NULL;
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc;
+    }
+    rc = ledger_execution_load(l, id, err);
+    if (rc == OK) {
+        *out = ledger_execution_header(l, id);
+        rc = *out != NULL ? OK : err_set(err, ERR_INTERNAL, "a loaded execution is not there");
+    }
+    return rc;
+}
+
 /* A name that was used: the same start while it runs is the same execution, anything else is
  * refused. */
-static void start_again(struct call *c, const struct ledger_start *s, uint64_t id)
+static void
+start_again(struct call *c, const struct ledger_start *s, const struct execution_header *h)
 {
-    const struct execution_header *h;
-    struct err err;
-    enum err_code rc = ledger_execution_load(c->api->ledger, id, &err);
-
-    if (rc != OK) {
-        c->fail(c, rc, &err);
-        return;
-    }
-    h = ledger_execution_header(c->api->ledger, id);
-    if (h != NULL && (is_same_start(c, s, h) || is_own_start(c, s, h))) {
-        c->started = id;
+    if (is_same_start(c, s, h) || is_own_start(c, s, h)) {
+        c->started = h->id;
         reply_start(c, h->arn, h->start_ms);
     } else {
         fail_exists(c, s);
@@ -149,6 +169,7 @@ void operation_EXECUTION_START(struct call *c)
     const Stepfleet__StartRequest *q = (const void *)c->request;
     struct ledger *l = c->api->ledger;
     struct ledger_start s = {0};
+    const struct execution_header *h = NULL;
     struct err err;
     uint64_t id;
     enum err_code rc = start_prepare(c, q, &s, &err);
@@ -157,16 +178,14 @@ void operation_EXECUTION_START(struct call *c)
         s.arn = execution_arn(l, &s);
     }
     if (rc == OK && s.machine->express && s.parent.execution != 0) {
-        rc = err_set(&err, ERR_MACHINE_TYPE,
-                     "This operation is not supported by this type of state machine");
+        rc = wrong_type(&err);
     }
     if (rc == OK && !s.machine->express) {
-        rc = ledger_execution_find(l, s.machine, s.name, &id, &err);
-        if (rc == OK) {
-            start_again(c, &s, id);
-            return;
-        }
-        rc = rc == ERR_NOT_FOUND ? OK : rc;
+        rc = find_named(c, &s, &h, &err);
+    }
+    if (rc == OK && h != NULL) {
+        start_again(c, &s, h);
+        return;
     }
     if (rc == OK) {
         rc = ledger_start(l, &s, &id, &err);
@@ -207,19 +226,13 @@ static void describe_or_wait(struct call *c, uint64_t id, uint64_t seen, uint32_
 }
 
 /* One of that name and input is this run, ended or not. */
-static void run_again(struct call *c, const struct ledger_start *s, uint64_t id, uint32_t wait_ms)
+static void run_again(struct call *c,
+                      const struct ledger_start *s,
+                      const struct execution_header *h,
+                      uint32_t wait_ms)
 {
-    const struct execution_header *h;
-    struct err err;
-    enum err_code rc = ledger_execution_load(c->api->ledger, id, &err);
-
-    if (rc != OK) {
-        c->fail(c, rc, &err);
-        return;
-    }
-    h = ledger_execution_header(c->api->ledger, id);
-    if (h != NULL && slice_eq(h->input.text, s->input)) {
-        describe_or_wait(c, id, UINT64_MAX, wait_ms);
+    if (slice_eq(h->input.text, s->input)) {
+        describe_or_wait(c, h->id, UINT64_MAX, wait_ms);
     } else {
         fail_exists(c, s);
     }
@@ -230,22 +243,21 @@ void operation_EXECUTION_RUN(struct call *c)
     const Stepfleet__StartRequest *q = (const void *)c->request;
     struct ledger *l = c->api->ledger;
     struct ledger_start s = {0};
+    const struct execution_header *h = NULL;
     struct err err;
     uint64_t id;
     enum err_code rc = start_prepare(c, q, &s, &err);
 
     if (rc == OK && s.machine->express) {
-        rc = err_set(&err, ERR_MACHINE_TYPE,
-                     "This operation is not supported by this type of state machine");
+        rc = wrong_type(&err);
     }
     if (rc == OK) {
         s.arn = execution_arn(l, &s);
-        rc = ledger_execution_find(l, s.machine, s.name, &id, &err);
-        if (rc == OK) {
-            run_again(c, &s, id, q->wait_ms);
-            return;
-        }
-        rc = rc == ERR_NOT_FOUND ? OK : rc;
+        rc = find_named(c, &s, &h, &err);
+    }
+    if (rc == OK && h != NULL) {
+        run_again(c, &s, h, q->wait_ms);
+        return;
     }
     if (rc == OK && !call_can_wait(c)) {
         rc = err_set(&err, ERR_BUSY, "%s", too_many_waits);
@@ -270,8 +282,7 @@ void operation_EXECUTION_START_SYNC(struct call *c)
     enum err_code rc = start_prepare(c, q, &s, &err);
 
     if (rc == OK && !s.machine->express) {
-        rc = err_set(&err, ERR_MACHINE_TYPE,
-                     "This operation is not supported by this type of state machine");
+        rc = wrong_type(&err);
     }
     if (rc == OK && !call_can_wait(c)) {
         rc = err_set(&err, ERR_BUSY, "%s", too_many_waits);
