@@ -10,8 +10,8 @@ enum {
     ROCKS_WRITE_BUFFER_BYTES = 32 * 1024 * 1024,
     ROCKS_ARENA_BYTES = 256 * 1024, /* a memtable grows by that */
     ROCKS_BLOCK_BYTES = 8 * 1024,
-    ROCKS_FILES = 256, /* held open */
-    ROCKS_FILE_BYTES = 32 * 1024 * 1024,
+    ROCKS_FILES = 256,                  /* held open */
+    ROCKS_FILE_BYTES = 8 * 1024 * 1024, /* a flush of new rows rewrites the last file before them */
     ROCKS_LEVEL_BYTES = 128 * 1024 * 1024,
     ROCKS_MANIFEST_BYTES = 16 * 1024 * 1024,
     ROCKS_INFO_LOG_BYTES = 1024 * 1024,
