@@ -16,7 +16,7 @@ enum {
     ROCKS_MANIFEST_BYTES = 16 * 1024 * 1024,
     ROCKS_INFO_LOG_BYTES = 1024 * 1024,
     ROCKS_INFO_LOGS = 3,
-    ROCKS_INFO_WARN = 2,
+    ROCKS_INFO_FATAL = 4,
     ROCKS_TABLE_FORMAT = 5, /* since RocksDB 6.6 */
     ROCKS_BLOOM_BITS = 10,
 };
@@ -64,7 +64,9 @@ static void rocks_options_safety(rocksdb_options_t *o, bool accept_loss)
 
 static void rocks_options_quiet(rocksdb_options_t *o)
 {
-    rocksdb_options_set_info_log_level(o, ROCKS_INFO_WARN);
+    /* Its own log is on the same disk: once that is full, the second line it writes there ends the
+     * process by an assertion. What matters comes back as an error. */
+    rocksdb_options_set_info_log_level(o, ROCKS_INFO_FATAL);
     rocksdb_options_set_max_log_file_size(o, ROCKS_INFO_LOG_BYTES);
     rocksdb_options_set_keep_log_file_num(o, ROCKS_INFO_LOGS);
     rocksdb_options_set_stats_dump_period_sec(o, 0);
