@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "worker/job/job.h"
 #include "worker/scratch.h"
 #include "worker/worker.h"
 
@@ -155,7 +156,7 @@ static enum err_code serve(const struct settings *s, const char *work_dir, struc
         mem_free(w);
         return err_set(err, ERR_INTERNAL, "no event loop");
     }
-    rc = worker_open(w, &loop, s, work_dir, err);
+    rc = worker_open(w, &loop, s, work_dir, &job_pieces, err);
     if (rc != OK) {
         return rc; /* the program ends: the system takes what was opened */
     }

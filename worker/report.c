@@ -106,6 +106,41 @@ static Stepfleet__Part **parts_message(struct worker *w, const struct lease_resu
     return parts;
 }
 
+static Stepfleet__JobCounter **counters_message(struct worker *w,
+                                                const struct lease_piece_result *p)
+{
+    Stepfleet__JobCounter **counters =
+        ARENA_ARRAY(&w->arena, p->counter_count, Stepfleet__JobCounter *);
+
+    for (size_t i = 0; i < p->counter_count; i++) {
+        Stepfleet__JobCounter *c = arena_alloc(&w->arena, sizeof(*c));
+
+        stepfleet__job_counter__init(c);
+        c->name = message_string(&w->arena, p->counters[i].name);
+        c->value = p->counters[i].value;
+        counters[i] = c;
+    }
+    return counters;
+}
+
+static Stepfleet__JobResult *piece_message(struct worker *w, const struct lease_result *r)
+{
+    const struct lease_piece_result *p = r->piece;
+    Stepfleet__JobResult *m = arena_alloc(&w->arena, sizeof(*m));
+
+    stepfleet__job_result__init(m);
+    m->bytes_in = r->bytes_in;
+    m->bytes_out = r->bytes_out;
+    m->records_in = p->records_in;
+    m->records_out = p->records_out;
+    m->rejected = p->rejected;
+    m->n_counters = p->counter_count;
+    m->counters = counters_message(w, p);
+    m->sizes = message_bytes(p->sizes);
+    m->partitions = p->partitions;
+    return m;
+}
+
 static Stepfleet__Result *result_message(struct worker *w, const struct lease *l)
 {
     const struct lease_result *r = &l->result;
@@ -124,13 +159,17 @@ static Stepfleet__Result *result_message(struct worker *w, const struct lease *l
     m->bytes_out = r->bytes_out;
     m->log = message_bytes(r->log);
     m->timed_out = r->timed_out;
+    m->job = r->piece != NULL && !r->failed ? piece_message(w, r) : NULL;
     return m;
 }
 
 /* Wire bytes of a result, near enough. */
 static size_t result_bytes(const struct lease_result *r)
 {
-    return 64 + r->result.len + r->error.len + r->cause.len + r->log.len + r->part_count * 64;
+    size_t piece = r->piece != NULL ? r->piece->sizes.len + r->piece->counter_count * 80 : 0;
+
+    return 64 + r->result.len + r->error.len + r->cause.len + r->log.len + r->part_count * 64 +
+           piece;
 }
 
 static void send_results(struct worker *w, struct worker_report *report)

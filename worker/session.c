@@ -144,8 +144,35 @@ void worker_take_drops(struct worker *w, Stepfleet__Token *const *drops, size_t 
     }
 }
 
+static void take_grant(struct worker *w, const struct lease_grant *g)
+{
+    enum lease_granted granted;
+    struct lease *l;
+
+    if (w->table.held.count >= 2 * LIMIT_WORKER_SLOTS) {
+        log_warn("more leases than any worker has slots: one left aside");
+        return;
+    }
+    granted = lease_grant(&w->table, g, &l);
+    if (granted == LEASE_NOT_OFFERED || (granted == LEASE_NEW && w->phase != WORKER_SERVING)) {
+        lease_return(&w->table, l);
+        w->tick_wanted = true;
+    } else if (granted == LEASE_NEW) {
+        begin_of(w, l->function);
+    }
+}
+
+/* A piece of a job run stays packed: who does it takes it apart. */
+static void pack_piece(const Stepfleet__JobPiece *m, struct buf *out)
+{
+    size_t bytes = stepfleet__job_piece__get_packed_size(m);
+
+    out->len = stepfleet__job_piece__pack(m, (uint8_t *)buf_reserve(out, bytes));
+}
+
 static void take_lease(struct worker *w, const Stepfleet__Lease *m)
 {
+    struct buf piece = {0};
     struct lease_grant g = {
         .token = token_of(m->token),
         .function = message_slice(m->function),
@@ -163,20 +190,13 @@ static void take_lease(struct worker *w, const Stepfleet__Lease *m)
         .log_tail = m->log_tail,
         .submits = m->submits,
     };
-    enum lease_granted granted;
-    struct lease *l;
 
-    if (w->table.held.count >= 2 * LIMIT_WORKER_SLOTS) {
-        log_warn("more leases than any worker has slots: one left aside");
-        return;
+    if (m->job != NULL) {
+        pack_piece(m->job, &piece);
+        g.piece = buf_slice(&piece);
     }
-    granted = lease_grant(&w->table, &g, &l);
-    if (granted == LEASE_NOT_OFFERED || (granted == LEASE_NEW && w->phase != WORKER_SERVING)) {
-        lease_return(&w->table, l);
-        w->tick_wanted = true;
-    } else if (granted == LEASE_NEW) {
-        begin_of(w, l->function);
-    }
+    take_grant(w, &g);
+    buf_fini(&piece);
 }
 
 void worker_take_leases(struct worker *w, Stepfleet__Lease *const *leases, size_t count)
@@ -482,6 +502,7 @@ enum err_code worker_open(struct worker *w,
                           uv_loop_t *loop,
                           const struct settings *settings,
                           const char *work_dir,
+                          const struct handler_ops *pieces,
                           struct err *err)
 {
     enum err_code rc;
@@ -492,6 +513,7 @@ enum err_code worker_open(struct worker *w,
         .loop = loop,
         .work_dir = work_dir,
         .objects = &settings->objects,
+        .pieces = pieces,
         .finished = task_finished,
         .uploading = task_uploading,
         .submitted = task_submitted,

@@ -10,6 +10,7 @@
 #include "proto/base/json.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/job/piece.h"
 #include "worker/link.h"
 #include "worker/process/command.h"
 
@@ -340,6 +341,22 @@ function_check(const struct settings *s, const struct handler_function *f, struc
     return OK;
 }
 
+/* Who has an object store plans, joins and cleans up job runs. */
+static void add_built_in(struct settings *s)
+{
+    struct handler_function *f;
+
+    for (size_t i = 0; i < s->function_count; i++) {
+        if (strcmp(s->functions[i].name, JOB_BUILT_IN) == 0) {
+            return; /* somebody has one of that name: it is that */
+        }
+    }
+    f = function_add(s);
+    f->name = JOB_BUILT_IN;
+    f->command = JOB_BUILT_IN;
+    f->kind = HANDLER_PIECES;
+}
+
 static enum err_code load_functions(struct settings *s,
                                     struct config *c,
                                     const struct settings_line *line,
@@ -374,6 +391,9 @@ static enum err_code load_functions(struct settings *s,
                      "no function is offered: write [function NAME] sections, or "
                      "--function NAME=echo; see --help");
     }
+    if (rc == OK && (s->objects.root != NULL || s->objects.endpoint != NULL)) {
+        add_built_in(s);
+    }
     return rc;
 }
 
@@ -386,7 +406,8 @@ static void settle_slots(struct settings *s)
 
     for (size_t i = 0; given == 0 && i < s->function_count; i++) {
         const struct handler_function *f = &s->functions[i];
-        uint32_t least = f->lease.slots != 0       ? f->lease.slots
+        uint32_t least = f->kind == HANDLER_PIECES ? 0 /* as many as the others */
+                         : f->lease.slots != 0     ? f->lease.slots
                          : f->kind == HANDLER_ECHO ? SETTINGS_ECHO_SLOTS
                                                    : usual;
 
@@ -396,7 +417,9 @@ static void settle_slots(struct settings *s)
         struct handler_function *f = &s->functions[i];
 
         if (f->lease.slots == 0) {
-            f->lease.slots = given != 0 || f->kind == HANDLER_ECHO ? s->slots : usual;
+            f->lease.slots = given != 0 || f->kind == HANDLER_ECHO || f->kind == HANDLER_PIECES
+                                 ? s->slots
+                                 : usual;
         }
         f->lease.name = slice_str(f->name);
     }

@@ -88,11 +88,13 @@ struct worker {
     int64_t retry_ms; /* the last wait; 0: all is well */
 };
 
-/* Begin; the loop then runs until the worker has left. */
+/* Begin; the loop then runs until the worker has left. `pieces` does those of job runs; NULL:
+ * nobody here does. */
 enum err_code worker_open(struct worker *w,
                           uv_loop_t *loop,
                           const struct settings *settings,
                           const char *work_dir,
+                          const struct handler_ops *pieces,
                           struct err *err);
 /* Take no more, finish what runs, leave. */
 void worker_drain(struct worker *w);

@@ -19,11 +19,19 @@ extern const struct command command_stop;
 extern const struct command command_redrive;
 extern const struct command command_workers;
 extern const struct command command_health;
+extern const struct command command_job;
 
 /* Of `machine`. */
 extern const struct command command_machine_create;
 extern const struct command command_machine_update;
 extern const struct command command_machine_lint;
+
+/* Of `job`. */
+extern const struct command command_job_run;
+extern const struct command command_job_runs;
+extern const struct command command_job_status;
+extern const struct command command_job_watch;
+extern const struct command command_job_stop;
 
 /* Wait for an execution's end and say it: its output on stdout, or error and cause on stderr; with
  * --json all of it. @return CLI_DONE, CLI_FAILED, or what went wrong */

@@ -64,8 +64,9 @@ enum style human_status_style(struct slice status)
         return STYLE_GOOD;
     }
     if (slice_eq_str(status, "FAILED") || slice_eq_str(status, "TIMED_OUT") ||
-        slice_eq_str(status, "ABORTED") || slice_eq_str(status, "failed") ||
-        slice_eq_str(status, "aborted")) {
+        slice_eq_str(status, "ABORTED") || slice_eq_str(status, "TIMEOUT") ||
+        slice_eq_str(status, "STOPPED") || slice_eq_str(status, "ERROR") ||
+        slice_eq_str(status, "failed") || slice_eq_str(status, "aborted")) {
         return STYLE_BAD;
     }
     return status.len != 0 ? STYLE_BUSY : STYLE_PLAIN;

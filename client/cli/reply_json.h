@@ -18,6 +18,8 @@ const struct json_node *reply_machine(const struct stepfleet_machine *m, struct 
 const struct json_node *reply_execution(const struct stepfleet_execution *e, struct arena *a);
 const struct json_node *reply_worker(const struct stepfleet_worker *w, struct arena *a);
 const struct json_node *reply_health(const struct stepfleet_health *h, struct arena *a);
+const struct json_node *reply_job(const struct stepfleet_job *job, struct arena *a);
+const struct json_node *reply_job_run(const struct stepfleet_job_run *r, struct arena *a);
 /* A history event with its timestamp as text. */
 const struct json_node *reply_history_event(const struct json_node *event, struct arena *a);
 /* Its time in ms, whichever way it is written; 0: none. */

@@ -88,7 +88,9 @@ enum stepfleet_code {
     STEPFLEET_INVALID_OUTPUT = 59,
     STEPFLEET_ACTIVITY_DOES_NOT_EXIST = 60,
     STEPFLEET_ACTIVITY_LIMIT = 61,
-    STEPFLEET_ACTIVITY_WORKERS = 62
+    STEPFLEET_ACTIVITY_WORKERS = 62,
+    STEPFLEET_JOB_NOT_FOUND = 63, /**< no such job, or job run */
+    STEPFLEET_JOB_RUNS = 64       /**< MaxConcurrentRuns of it are running */
 };
 
 enum { STEPFLEET_ERROR_NAME_BYTES = 64, STEPFLEET_ERROR_MESSAGE_BYTES = 1024 };
@@ -532,6 +534,266 @@ STEPFLEET_API enum stepfleet_code stepfleet_execution_wait(struct stepfleet *c,
                                                            uint32_t wait_ms,
                                                            struct stepfleet_execution **out,
                                                            struct stepfleet_error *error);
+
+/* ---- Jobs: one long stage, sharded over many workers ---- */
+
+struct stepfleet_job {
+    const char *name;
+    struct stepfleet_bytes definition; /**< JSON, every member written out; empty in lists */
+    int64_t created_ms;
+    int64_t updated_ms;
+    uint64_t open_runs;
+};
+
+struct stepfleet_job_page {
+    const struct stepfleet_job *jobs; /**< by name */
+    size_t count;
+    const char *next_token; /**< "" on the last page */
+};
+
+/** What a run is started with. Zeroed members: the job's own. */
+struct stepfleet_job_start {
+    const char *job;
+    const char *run; /**< its id, "jr_" and 64 hexadecimal digits; NULL or "": one is made */
+    struct stepfleet_bytes arguments; /**< JSON object of strings, over the job's defaults */
+    uint32_t timeout_minutes;
+    uint32_t workers; /**< attempts at once */
+    const char *worker_type;
+};
+
+struct stepfleet_job_started {
+    const char *job;
+    const char *run;
+    const char *state; /**< "STARTING", "RUNNING", ... */
+};
+
+/** What a phase's pieces did together, or a piece alone. */
+struct stepfleet_job_phase {
+    const char *phase; /**< "PLAN", "MAP", "REDUCE", "JOIN", "CLEAN" */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t records_in;
+    uint64_t records_out;
+    uint64_t rejected;
+};
+
+struct stepfleet_job_counter {
+    const char *name;
+    uint64_t value;
+};
+
+/** A live attempt. */
+struct stepfleet_job_attempt {
+    uint32_t piece;
+    const char *worker;
+    int64_t started_ms;
+    bool speculative; /**< another one is at the same piece */
+    bool committing;
+    uint64_t bytes_in; /**< as its worker said last */
+    uint64_t bytes_out;
+    struct stepfleet_bytes note;
+};
+
+/** A piece of a phase that was given to a worker at least once. */
+struct stepfleet_job_piece {
+    uint32_t piece;
+    const char *status; /**< "waiting", "live", "done", "given up", "ended" with its phase */
+    uint32_t failures;
+    uint32_t losses;    /**< workers that were lost with it */
+    const char *worker; /**< who did it, or failed it last */
+    int64_t took_ms;
+    int64_t due_ms; /**< of one that waits */
+    const struct stepfleet_job_attempt *attempts;
+    size_t attempt_count;
+    struct stepfleet_job_phase result; /**< of one that is done; else `phase` is "" */
+};
+
+struct stepfleet_job_run {
+    const char *run;
+    const char *job;
+    const char *state; /**< AWS Glue's: "WAITING", "STARTING", "RUNNING", "STOPPING", "STOPPED",
+                            "SUCCEEDED", "FAILED", "TIMEOUT", "ERROR" */
+    const char *phase; /**< "PLAN" .. "CLEAN", "OVER" */
+    int64_t created_ms;
+    int64_t began_ms;
+    int64_t ended_ms; /**< 0: not yet */
+    const char *error;
+    struct stepfleet_bytes cause;
+    struct stepfleet_bytes arguments;  /**< JSON; empty in lists */
+    struct stepfleet_bytes definition; /**< as it was at the start; empty in lists */
+    uint32_t timeout_minutes;
+    uint32_t workers; /**< 0: no bound */
+    const char *worker_type;
+    uint32_t shards;
+    uint32_t partitions;
+    /* Of the phase, until the run is over; 0 in lists: */
+    uint32_t pieces;
+    uint32_t waiting;
+    uint32_t live;
+    uint32_t done;
+    uint32_t attempts_live;
+    uint32_t failures;
+    uint32_t losses;
+    uint32_t speculated;
+    uint64_t bytes_all;
+    uint64_t bytes_done;
+    uint64_t bytes_extra;                         /**< of work done twice */
+    const struct stepfleet_job_attempt *attempts; /**< live ones */
+    size_t attempt_count;
+    const char *missing; /**< a function that is needed and no worker offers; "": none */
+    const struct stepfleet_job_phase *phases; /**< those that have done something */
+    size_t phase_count;
+    const struct stepfleet_job_counter *counters;
+    size_t counter_count;
+    const struct stepfleet_job_piece *piece_states; /**< as asked for */
+    size_t piece_count;
+    uint32_t next_piece; /**< where they go on; 0: nowhere */
+};
+
+struct stepfleet_job_run_page {
+    const struct stepfleet_job_run *runs; /**< newest first */
+    size_t count;
+    const char *next_token; /**< "" on the last page */
+};
+
+/** Which run, and which of its pieces are to be told beside. */
+struct stepfleet_job_run_query {
+    const char *run;
+    const char *job;     /**< NULL: whichever it is */
+    uint32_t phase;      /**< 0 PLAN, 1 MAP, 2 REDUCE, 3 JOIN, 4 CLEAN */
+    uint32_t from_piece; /**< from which on */
+    uint32_t max_pieces; /**< at most 1,000; 0: none */
+};
+
+/**
+ * Make a job, or with `update` give the one there is another definition; runs keep theirs.
+ *
+ * @param definition  JSON
+ * @return STEPFLEET_OK, also where the very same is there; STEPFLEET_CONFLICT: another definition,
+ *         and no update; STEPFLEET_JOB_NOT_FOUND: nothing to update; STEPFLEET_INVALID_DEFINITION;
+ *         STEPFLEET_INVALID_NAME
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, JOB_PUT.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_job_put(struct stepfleet *c,
+                                                    const char *name,
+                                                    struct stepfleet_bytes definition,
+                                                    bool update,
+                                                    struct stepfleet_job **out,
+                                                    struct stepfleet_error *error);
+
+/**
+ * One job.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_JOB_NOT_FOUND
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, JOB_DESCRIBE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_job_describe(struct stepfleet *c,
+                                                         const char *job,
+                                                         struct stepfleet_job **out,
+                                                         struct stepfleet_error *error);
+
+/**
+ * Jobs, a page at a time.
+ *
+ * @param max_results  1 .. 1,000; 0: 100
+ * @param next_token   of the page before; NULL or "": the first
+ * @return STEPFLEET_OK; STEPFLEET_VALIDATION
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, JOB_LIST.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_job_list(struct stepfleet *c,
+                                                     uint32_t max_results,
+                                                     const char *next_token,
+                                                     struct stepfleet_job_page **out,
+                                                     struct stepfleet_error *error);
+
+/**
+ * Delete a job; its runs go on. One that is gone is fine.
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, JOB_DELETE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_job_delete(struct stepfleet *c, const char *job, struct stepfleet_error *error);
+
+/**
+ * Start a run of a job.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_JOB_NOT_FOUND; STEPFLEET_JOB_RUNS (as many as may are running);
+ *         STEPFLEET_VALIDATION (arguments); STEPFLEET_CONFLICT: a run of that id was started
+ *         otherwise
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated under the id.
+ * Source: PROTOCOL.md, JOB_RUN_START.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_job_run_start(struct stepfleet *c,
+                                                          const struct stepfleet_job_start *start,
+                                                          struct stepfleet_job_started **out,
+                                                          struct stepfleet_error *error);
+
+/**
+ * A run: how far it is, who is at it, how it ended.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_JOB_NOT_FOUND
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, JOB_RUN_DESCRIBE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_job_run_describe(struct stepfleet *c,
+                           const struct stepfleet_job_run_query *query,
+                           struct stepfleet_job_run **out,
+                           struct stepfleet_error *error);
+
+/**
+ * Runs of a job, newest first, a page at a time.
+ *
+ * @param max_results  1 .. 1,000; 0: 100
+ * @param next_token   of the page before; NULL or "": the first
+ * @return STEPFLEET_OK; STEPFLEET_JOB_NOT_FOUND; STEPFLEET_INVALID_TOKEN; STEPFLEET_VALIDATION
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, JOB_RUN_LIST.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_job_run_list(struct stepfleet *c,
+                                                         const char *job,
+                                                         uint32_t max_results,
+                                                         const char *next_token,
+                                                         struct stepfleet_job_run_page **out,
+                                                         struct stepfleet_error *error);
+
+/**
+ * Stop a run. One that has ended stays as it ended; one whose output is being committed may yet
+ * succeed.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_JOB_NOT_FOUND
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, JOB_RUN_STOP.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_job_run_stop(struct stepfleet *c,
+                                                         const char *run,
+                                                         struct stepfleet_job_started **out,
+                                                         struct stepfleet_error *error);
+
+/**
+ * Wait until a run has ended, or `wait_ms` is over: then describe it.
+ *
+ * @param wait_ms  at most 20,000; 0: that
+ * @return as stepfleet_job_run_describe()
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: `wait_ms` and the timeout; repeated.
+ * Source: PROTOCOL.md, JOB_RUN_WAIT.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_job_run_wait(struct stepfleet *c,
+                                                         const char *run,
+                                                         uint32_t wait_ms,
+                                                         struct stepfleet_job_run **out,
+                                                         struct stepfleet_error *error);
 
 /* ---- Activities and task tokens ---- */
 

@@ -15,9 +15,11 @@ struct s3_ops {
                           int timeout_ms,
                           struct err *err);
 
+    /* range NULL: the whole object */
     enum err_code (*reader_open)(struct s3_client *c,
                                  struct slice bucket,
                                  struct slice key,
+                                 const struct s3_range *range,
                                  struct s3_reader **out,
                                  struct err *err);
     enum err_code (*reader_peek)(struct s3_reader *r,
@@ -40,6 +42,13 @@ struct s3_ops {
                                     size_t *room,
                                     struct err *err);
     void (*writer_commit)(struct s3_writer *w, size_t bytes);
+    size_t (*writer_short)(const struct s3_writer *w);
+    enum err_code (*writer_copy)(struct s3_writer *w,
+                                 struct slice bucket,
+                                 struct slice key,
+                                 const struct s3_range *range,
+                                 bool *begun,
+                                 struct err *err);
     void (*writer_end)(struct s3_writer *w);
     enum err_code (*writer_done)(struct s3_writer *w,
                                  bool *done,

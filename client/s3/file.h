@@ -81,6 +81,7 @@ enum err_code file_open_object(struct file_client *c,
 enum err_code file_reader_open(struct s3_client *c,
                                struct slice bucket,
                                struct slice key,
+                               const struct s3_range *range,
                                struct s3_reader **out,
                                struct err *err);
 
@@ -106,6 +107,13 @@ file_writer_reserve(struct s3_writer *base, char **where, size_t *room, struct e
 
 void file_writer_commit(struct s3_writer *base, size_t bytes);
 
+size_t file_writer_short(const struct s3_writer *base);
+enum err_code file_writer_copy(struct s3_writer *base,
+                               struct slice bucket,
+                               struct slice key,
+                               const struct s3_range *range,
+                               bool *begun,
+                               struct err *err);
 void file_writer_end(struct s3_writer *base);
 
 enum err_code file_writer_done(struct s3_writer *base,

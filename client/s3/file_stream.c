@@ -24,7 +24,8 @@ static const char file_mark_name[] = "user.stepfleet.mark";
 struct file_reader {
     struct s3_reader base;
     int fd;
-    uint64_t size_bytes; /* when it was opened */
+    uint64_t size_bytes;                                 /* to be read */
+    char etag[sizeof(((struct s3_object *)NULL)->etag)]; /* it must have to the end; empty: any */
     size_t have;
     size_t given;
     char path[FILE_PATH_BYTES];
@@ -90,30 +91,94 @@ enum err_code file_open_object(struct file_client *c,
 
 /* ---- Reading ---- */
 
+static uint64_t file_range_bytes(const struct s3_range *range, const struct stat *st)
+{
+    uint64_t size = (uint64_t)st->st_size;
+
+    return (range->to < size ? range->to : size) - range->from;
+}
+
+/* Open an object as the range wants it, at its first byte. */
+static enum err_code file_open_range(struct file_client *c,
+                                     struct slice bucket,
+                                     struct slice key,
+                                     const struct s3_range *range,
+                                     struct arena *a,
+                                     int *fd,
+                                     struct stat *st,
+                                     struct err *err)
+{
+    char etag[sizeof(((struct s3_object *)NULL)->etag)];
+    enum err_code rc = file_open_object(c, bucket, key, a, fd, st, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    file_etag(st, etag);
+    if (range->etag.len != 0 && !slice_eq_str(range->etag, etag)) {
+        rc = err_set(err, ERR_PRECONDITION, "%.*s/%.*s is another object now", SLICE_FMT(bucket),
+                     SLICE_FMT(key));
+    } else if (range->from > 0 && range->from >= (uint64_t)st->st_size) {
+        rc = err_set(err, ERR_PRECONDITION, "%.*s/%.*s ends before the range that was asked for",
+                     SLICE_FMT(bucket), SLICE_FMT(key));
+    } else if (lseek(*fd, (off_t)range->from, SEEK_SET) < 0) {
+        rc = file_error(err, "read", arena_str(a, key));
+    }
+    if (rc != OK) {
+        (void)close(*fd);
+    }
+    return rc;
+}
+
 enum err_code file_reader_open(struct s3_client *c,
                                struct slice bucket,
                                struct slice key,
+                               const struct s3_range *range,
                                struct s3_reader **out,
                                struct err *err)
 {
     struct arena a = {0};
+    struct s3_range whole = {0, UINT64_MAX, SLICE("")};
     struct file_reader *r;
     struct stat st;
     int fd;
-    enum err_code rc = file_open_object((struct file_client *)c, bucket, key, &a, &fd, &st, err);
+    enum err_code rc = file_open_range((struct file_client *)c, bucket, key,
+                                       range != NULL ? range : &whole, &a, &fd, &st, err);
 
     if (rc == OK) {
         r = mem_alloc(sizeof(*r));
         r->base = (struct s3_reader){.client = c};
         r->fd = fd;
-        r->size_bytes = (uint64_t)st.st_size;
+        r->size_bytes = file_range_bytes(range != NULL ? range : &whole, &st);
         r->have = r->given = 0;
+        r->etag[0] = '\0';
+        if (range != NULL && range->etag.len != 0) {
+            file_etag(&st, r->etag);
+        }
         (void)snprintf(r->path, sizeof(r->path), "%s",
                        file_object_path((struct file_client *)c, bucket, key, &a));
         *out = &r->base;
     }
     arena_fini(&a);
     return rc;
+}
+
+/* Who writes into a file in its place changes the object while it is read. */
+static enum err_code file_reader_check(const struct file_reader *r, struct err *err)
+{
+    char etag[sizeof(r->etag)];
+    struct stat st;
+
+    if (r->etag[0] == '\0') {
+        return OK;
+    }
+    if (fstat(r->fd, &st) != 0) {
+        return file_error(err, "look at", r->path);
+    }
+    file_etag(&st, etag);
+    return strcmp(etag, r->etag) == 0
+               ? OK
+               : err_set(err, ERR_PRECONDITION, "%s was changed while it was read", r->path);
 }
 
 enum err_code
@@ -137,6 +202,12 @@ file_reader_peek(struct s3_reader *base, struct slice *out, bool *end, struct er
         r->have = got;
         r->given = 0;
         base->client->stats.bytes_in += got;
+    }
+    if (left == 0) {
+        rc = file_reader_check(r, err);
+        if (rc != OK) {
+            return rc;
+        }
     }
     *out = slice_make(r->buffer + r->given, r->have - r->given);
     *end = left == 0;
@@ -299,6 +370,64 @@ void file_writer_commit(struct s3_writer *base, size_t bytes)
         file_writer_flush(w);
     }
     ((struct file_client *)base->client)->progress = true;
+}
+
+size_t file_writer_short(const struct s3_writer *base)
+{
+    (void)base; /* its upload is one part, whatever it is made of */
+    return 0;
+}
+
+/* The system copies, or shares blocks where the file system can. */
+static enum err_code file_copy_bytes(int from, struct file_writer *w, uint64_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t n = copy_file_range(from, NULL, w->fd, NULL, bytes, 0);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            errno = n == 0 ? EIO : errno;
+            return file_error(&w->err, "copy into", w->path);
+        }
+        bytes -= (uint64_t)n;
+        w->base.client->stats.bytes_out += (uint64_t)n;
+    }
+    return OK;
+}
+
+enum err_code file_writer_copy(struct s3_writer *base,
+                               struct slice bucket,
+                               struct slice key,
+                               const struct s3_range *range,
+                               bool *begun,
+                               struct err *err)
+{
+    struct file_writer *w = (struct file_writer *)base;
+    struct arena a = {0};
+    struct stat st;
+    int fd;
+
+    file_writer_flush(w);
+    *begun = w->rc == OK;
+    if (w->rc == OK) {
+        w->rc = file_open_range((struct file_client *)base->client, bucket, key, range, &a, &fd,
+                                &st, &w->err);
+    }
+    if (w->rc == OK && *begun) {
+        if (file_range_bytes(range, &st) != range->to - range->from) {
+            w->rc =
+                err_set(&w->err, ERR_PRECONDITION, "%.*s/%.*s ends before the range to be copied",
+                        SLICE_FMT(bucket), SLICE_FMT(key));
+        } else {
+            w->rc = file_copy_bytes(fd, w, range->to - range->from);
+        }
+        (void)close(fd);
+    }
+    arena_fini(&a);
+    ((struct file_client *)base->client)->progress = true;
+    return file_writer_failure(w, err);
 }
 
 void file_writer_end(struct s3_writer *base)

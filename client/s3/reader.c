@@ -9,7 +9,7 @@
  * as they are consumed. A GET that breaks (a store may be tired of a slow reader, too) goes on at
  * the byte it broke at, under If-Match. Failures: an object that is replaced or deleted meanwhile
  * is ERR_PRECONDITION; one whose ETag is the MD5 of other bytes than came is ERR_INTEGRITY, in
- * place of the end. */
+ * place of the end. A part of an object is read the same way, but that no MD5 is its own. */
 #include <stdio.h>
 
 #include "client/s3/digest.h"
@@ -25,8 +25,12 @@ struct server_reader {
     char *key;
     struct transfer transfer;
     char range[READER_RANGE_TEXT];
-    bool known; /* an answer has told size and ETag */
-    uint64_t size_bytes;
+    bool ranged; /* a part of the object: [from, to) */
+    uint64_t from;
+    uint64_t to;          /* UINT64_MAX: to the end */
+    bool known;           /* an answer has told size and ETag */
+    uint64_t size_bytes;  /* of the object, or of the part that is read */
+    uint64_t total_bytes; /* of the object */
     uint64_t received_bytes;
     char etag[sizeof(((struct s3_object *)NULL)->etag)];
     char if_match[sizeof(((struct s3_object *)NULL)->etag) + 2];
@@ -60,11 +64,15 @@ static void reader_prepare(struct transfer *t)
 
     t->request =
         (struct request){.method = "GET", .bucket = slice_str(r->bucket), .key = slice_str(r->key)};
-    if (r->received_bytes > 0) {
-        int n = snprintf(r->range, sizeof(r->range), "bytes=%llu-%llu",
-                         (unsigned long long)r->received_bytes,
-                         (unsigned long long)(r->size_bytes - 1));
+    if (r->ranged || r->received_bytes > 0) {
+        uint64_t to = r->known ? r->from + r->size_bytes : r->to;
+        int n = snprintf(r->range, sizeof(r->range), "bytes=%llu-",
+                         (unsigned long long)(r->from + r->received_bytes));
 
+        if (to != UINT64_MAX) {
+            n += snprintf(r->range + n, sizeof(r->range) - (size_t)n, "%llu",
+                          (unsigned long long)(to - 1));
+        }
         request_add_header(&t->request, SLICE("range"), slice_make(r->range, (size_t)n));
     }
     if (r->if_match[0] != '\0') {
@@ -72,20 +80,26 @@ static void reader_prepare(struct transfer *t)
     }
 }
 
+static void reader_set_if_match(struct server_reader *r)
+{
+    if (r->etag[0] != '\0' && request_is_header_value(slice_str(r->etag))) {
+        (void)snprintf(r->if_match, sizeof(r->if_match), "\"%s\"", r->etag);
+    }
+}
+
 /* The first answer's head: from here on the object is this one. */
 static void reader_learn(struct server_reader *r, const struct answer *n)
 {
     r->known = true;
-    r->size_bytes = n->length;
+    r->size_bytes = r->ranged ? n->last + 1 - n->first : n->length;
+    r->total_bytes = r->ranged ? n->size : n->length;
     memcpy(r->etag, n->object.etag, sizeof(r->etag));
-    if (r->etag[0] != '\0' && request_is_header_value(slice_str(r->etag))) {
-        (void)snprintf(r->if_match, sizeof(r->if_match), "\"%s\"", r->etag);
-    }
-    r->checked = server_etag_is_md5(n);
+    reader_set_if_match(r);
+    r->checked = !r->ranged && server_etag_is_md5(n);
     if (r->checked) {
         digest_begin(&r->md5, EVP_md5());
     }
-    r->cap = n->length < PLAN_RING_BYTES ? (size_t)n->length : PLAN_RING_BYTES;
+    r->cap = r->size_bytes < PLAN_RING_BYTES ? (size_t)r->size_bytes : PLAN_RING_BYTES;
     r->ring = mem_alloc(r->cap);
 }
 
@@ -108,7 +122,7 @@ static struct verdict reader_accept_whole(struct server_reader *r)
     if (r->known && (n->length != r->size_bytes || strcmp(n->object.etag, r->etag) != 0)) {
         return reader_replaced(t);
     }
-    if (r->received_bytes > 0) {
+    if (r->ranged || r->received_bytes > 0) {
         return transfer_fail(t, (struct verdict){ERR_CONFIG, false, false},
                              "the server answered a range with the whole object");
     }
@@ -116,6 +130,20 @@ static struct verdict reader_accept_whole(struct server_reader *r)
         reader_learn(r, n);
     }
     return (struct verdict){OK, false, false};
+}
+
+/* Are these the bytes that were asked for? A part that would end behind the object ends with it. */
+static bool reader_is_range(const struct server_reader *r, const struct answer *n)
+{
+    uint64_t to = r->known ? r->from + r->size_bytes : r->to;
+
+    if (n->status != 206 || !n->has_range || !n->has_size ||
+        !(r->ranged || r->received_bytes > 0) || n->first != r->from + r->received_bytes ||
+        n->last < n->first || n->last >= n->size ||
+        (n->has_length && n->length != n->last + 1 - n->first)) {
+        return false;
+    }
+    return n->last + 1 == to || (!r->known && n->last + 1 < to && n->last + 1 == n->size);
 }
 
 static struct verdict reader_accept(struct transfer *t)
@@ -126,14 +154,16 @@ static struct verdict reader_accept(struct transfer *t)
     if (n->status == 200) {
         return reader_accept_whole(r);
     }
-    if (n->status != 206 || !n->has_range || r->received_bytes == 0 ||
-        n->first != r->received_bytes || n->last + 1 != n->size ||
-        (n->has_length && n->length != n->size - n->first)) {
+    if (!reader_is_range(r, n)) {
         return transfer_fail(t, (struct verdict){ERR_INTEGRITY, true, false},
                              "the answer is not the range that was asked for");
     }
-    if (n->size != r->size_bytes || strcmp(n->object.etag, r->etag) != 0) {
+    if ((r->known && n->size != r->total_bytes) ||
+        ((r->known || r->etag[0] != '\0') && strcmp(n->object.etag, r->etag) != 0)) {
         return reader_replaced(t);
+    }
+    if (!r->known) {
+        reader_learn(r, n);
     }
     return (struct verdict){OK, false, false};
 }
@@ -167,7 +197,12 @@ static struct verdict reader_judge(struct transfer *t, struct verdict v)
     if (v.rc == OK && r->received_bytes != r->size_bytes) {
         return transfer_fail(t, (struct verdict){ERR_IO, true, false}, "the body is too short");
     }
-    if (r->known && (v.rc == ERR_NOT_FOUND || v.rc == ERR_PRECONDITION)) {
+    if (v.rc != OK && r->ranged && t->answer.status == 416) {
+        return transfer_fail(t, (struct verdict){ERR_PRECONDITION, false, false},
+                             "the object ends before the range that was asked for");
+    }
+    if ((r->known && v.rc == ERR_NOT_FOUND) ||
+        (r->if_match[0] != '\0' && v.rc == ERR_PRECONDITION)) {
         return reader_replaced(t);
     }
     return v;
@@ -192,6 +227,7 @@ static const struct transfer_ops reader_ops = {
 enum err_code server_reader_open(struct s3_client *c,
                                  struct slice bucket,
                                  struct slice key,
+                                 const struct s3_range *range,
                                  struct s3_reader **out,
                                  struct err *err)
 {
@@ -203,6 +239,16 @@ enum err_code server_reader_open(struct s3_client *c,
     r->server = s;
     r->bucket = mem_strdup(bucket);
     r->key = mem_strdup(key);
+    r->to = UINT64_MAX;
+    if (range != NULL) {
+        r->from = range->from;
+        r->to = range->to;
+        r->ranged = range->from > 0 || range->to != UINT64_MAX;
+        if (range->etag.len != 0) {
+            memcpy(r->etag, range->etag.ptr, range->etag.len);
+        }
+        reader_set_if_match(r);
+    }
     transfer_init(&r->transfer, s, &reader_ops);
     transfer_begin(&r->transfer);
     *out = &r->base;

@@ -97,7 +97,32 @@ enum err_code s3_reader_open(struct s3_client *c,
 {
     enum err_code rc = s3_check(bucket, key, err);
 
-    return rc != OK ? rc : c->ops->reader_open(c, bucket, key, out, err);
+    return rc != OK ? rc : c->ops->reader_open(c, bucket, key, NULL, out, err);
+}
+
+static enum err_code s3_check_range(const struct s3_range *range, struct err *err)
+{
+    if (range->from >= range->to) {
+        return err_set(err, ERR_VALIDATION, "a range has at least one byte");
+    }
+    if (!request_is_header_value(range->etag) ||
+        range->etag.len >= sizeof(((struct s3_object *)NULL)->etag)) {
+        return err_set(err, ERR_VALIDATION, "the ETag is not one");
+    }
+    return OK;
+}
+
+enum err_code s3_reader_open_range(struct s3_client *c,
+                                   struct slice bucket,
+                                   struct slice key,
+                                   const struct s3_range *range,
+                                   struct s3_reader **out,
+                                   struct err *err)
+{
+    enum err_code rc = s3_check(bucket, key, err);
+
+    rc = rc != OK ? rc : s3_check_range(range, err);
+    return rc != OK ? rc : c->ops->reader_open(c, bucket, key, range, out, err);
 }
 
 enum err_code s3_reader_peek(struct s3_reader *r, struct slice *out, bool *end, struct err *err)
@@ -157,6 +182,32 @@ void s3_writer_commit(struct s3_writer *w, size_t bytes)
         w->committed_bytes += bytes;
         w->client->ops->writer_commit(w, bytes);
     }
+}
+
+size_t s3_writer_short(const struct s3_writer *w)
+{
+    return w->client->ops->writer_short(w);
+}
+
+enum err_code s3_writer_copy(struct s3_writer *w,
+                             struct slice bucket,
+                             struct slice key,
+                             const struct s3_range *range,
+                             bool *begun,
+                             struct err *err)
+{
+    enum err_code rc = s3_check(bucket, key, err);
+
+    rc = rc != OK ? rc : s3_check_range(range, err);
+    if (rc == OK && range->to - range->from > S3_COPY_BYTES) {
+        rc = err_set(err, ERR_VALIDATION, "a copy has at most %llu bytes",
+                     (unsigned long long)S3_COPY_BYTES);
+    }
+    rc = rc != OK ? rc : w->client->ops->writer_copy(w, bucket, key, range, begun, err);
+    if (rc == OK && *begun) {
+        w->committed_bytes += range->to - range->from;
+    }
+    return rc;
 }
 
 uint64_t s3_writer_bytes(const struct s3_writer *w)

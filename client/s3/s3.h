@@ -70,6 +70,20 @@ enum err_code s3_reader_open(struct s3_client *c,
                              struct slice key,
                              struct s3_reader **out,
                              struct err *err);
+/* Bytes [from, to) of one object: as it was when it had that ETag. */
+struct s3_range {
+    uint64_t from;
+    uint64_t to; /* behind `from`; past the object's end: up to that. UINT64_MAX: to the end */
+    struct slice etag; /* without quotes; empty: whatever is there */
+};
+/* The same of a part of an object. ERR_PRECONDITION also where the object is not that one, or has
+ * no byte at `from`. */
+enum err_code s3_reader_open_range(struct s3_client *c,
+                                   struct slice bucket,
+                                   struct slice key,
+                                   const struct s3_range *range,
+                                   struct s3_reader **out,
+                                   struct err *err);
 /* What can be consumed now: OK with len > 0; OK with len 0: nothing yet (s3_wait), or *end.
  * ERR_NOT_FOUND: no such object; ERR_PRECONDITION: it was replaced while it was read. */
 enum err_code s3_reader_peek(struct s3_reader *r, struct slice *out, bool *end, struct err *err);
@@ -88,6 +102,9 @@ struct s3_part {
 
 struct s3_writer;
 
+/* Of one copy: a store says nothing while it copies, and may say nothing for stall_ms. */
+#define S3_COPY_BYTES (UINT64_C(256) << 20)
+
 /* Begin the upload (blocking): its id is known on return and must be recorded before the first part
  * is sent. `mark` is stored with the object as x-amz-meta-stepfleet-mark. */
 enum err_code s3_writer_open(struct s3_client *c,
@@ -101,7 +118,19 @@ struct slice s3_writer_upload_id(const struct s3_writer *w);
 /* Where the next bytes go, up to *room; *room 0: all memory is in flight, s3_wait first. */
 enum err_code s3_writer_reserve(struct s3_writer *w, char **where, size_t *room, struct err *err);
 void s3_writer_commit(struct s3_writer *w, size_t bytes);
-uint64_t s3_writer_bytes(const struct s3_writer *w); /* committed so far */
+uint64_t s3_writer_bytes(const struct s3_writer *w); /* committed and copied so far */
+/* How many bytes must be committed before a copy can follow; 0: it can now. */
+size_t s3_writer_short(const struct s3_writer *w);
+/* Let the store itself append [from, to) of another object, LIMIT_PART_BYTES_MIN bytes or more
+ * unless nothing follows, S3_COPY_BYTES at most, as a part of its own; only where s3_writer_short()
+ * is 0, and a range's `to` is not past the object's end. *begun false: all parts are in flight,
+ * s3_wait first. */
+enum err_code s3_writer_copy(struct s3_writer *w,
+                             struct slice bucket,
+                             struct slice key,
+                             const struct s3_range *range,
+                             bool *begun,
+                             struct err *err);
 /* No more bytes. Then call s3_writer_done until it says so, with s3_wait between. An empty stream
  * is one empty part. */
 void s3_writer_end(struct s3_writer *w);

@@ -162,7 +162,7 @@ static enum err_code server_get(struct s3_client *client,
     struct s3_reader *r = NULL;
     struct buf body = {0};
     bool end = false;
-    enum err_code rc = server_reader_open(client, bucket, key, &r, err);
+    enum err_code rc = server_reader_open(client, bucket, key, NULL, &r, err);
 
     while (rc == OK && !end) {
         struct slice some;
@@ -545,6 +545,8 @@ static const struct s3_ops server_ops = {
     .writer_upload_id = server_writer_upload_id,
     .writer_reserve = server_writer_reserve,
     .writer_commit = server_writer_commit,
+    .writer_short = server_writer_short,
+    .writer_copy = server_writer_copy,
     .writer_end = server_writer_end,
     .writer_done = server_writer_done,
     .writer_close = server_writer_close,

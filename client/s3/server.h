@@ -29,6 +29,7 @@ bool server_etag_is_md5(const struct answer *n);
 enum err_code server_reader_open(struct s3_client *c,
                                  struct slice bucket,
                                  struct slice key,
+                                 const struct s3_range *range,
                                  struct s3_reader **out,
                                  struct err *err);
 enum err_code
@@ -47,6 +48,13 @@ struct slice server_writer_upload_id(const struct s3_writer *w);
 enum err_code
 server_writer_reserve(struct s3_writer *w, char **where, size_t *room, struct err *err);
 void server_writer_commit(struct s3_writer *w, size_t bytes);
+size_t server_writer_short(const struct s3_writer *base);
+enum err_code server_writer_copy(struct s3_writer *base,
+                                 struct slice bucket,
+                                 struct slice key,
+                                 const struct s3_range *range,
+                                 bool *begun,
+                                 struct err *err);
 void server_writer_end(struct s3_writer *w);
 enum err_code server_writer_done(struct s3_writer *w,
                                  bool *done,

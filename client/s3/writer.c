@@ -10,6 +10,8 @@
  * request is broken off, and the part is sent again when it is whole: a store keeps nothing of a
  * body that is too short.
  *
+ * A part may also be copied by the store out of another object: it takes a slot, and no memory.
+ *
  * Failures: the first part that fails for good, or cannot be kept, fails the writer; nothing is
  * sent after. */
 #include <stdio.h>
@@ -27,14 +29,23 @@ enum {
 
 struct server_writer;
 
+/* Where a part is copied from, as header lines have it. */
+struct part_copy {
+    struct arena texts;
+    struct slice source; /* "/bucket/key", encoded */
+    struct slice range;
+    struct slice if_match; /* empty: whatever is there */
+};
+
 struct part {
     struct transfer transfer;
     struct server_writer *writer;
     struct body body;
-    uint64_t most;   /* bytes it is to have, unless it is the last */
-    uint32_t number; /* 0: free */
-    bool whole;      /* not being filled any more */
-    bool held;       /* it paused once: sent when it is whole */
+    uint64_t most;          /* bytes it is to have, unless it is the last */
+    uint32_t number;        /* 0: free */
+    bool whole;             /* not being filled any more */
+    bool held;              /* it paused once: sent when it is whole */
+    struct part_copy *copy; /* the store's own copy, and no body; NULL: none */
     struct digest digest;
     char hash[SIGN_HEX_BYTES];
     char number_text[12];
@@ -74,6 +85,14 @@ static void part_prepare(struct transfer *t)
         (struct request){.method = "PUT", .bucket = slice_str(w->bucket), .key = slice_str(w->key)};
     request_add_query(&t->request, SLICE("partNumber"), slice_str(p->number_text));
     request_add_query(&t->request, SLICE("uploadId"), slice_str(w->upload_id));
+    if (p->copy != NULL) {
+        request_add_header(&t->request, SLICE("x-amz-copy-source"), p->copy->source);
+        request_add_header(&t->request, SLICE("x-amz-copy-source-range"), p->copy->range);
+        if (p->copy->if_match.len != 0) {
+            request_add_header(&t->request, SLICE("x-amz-copy-source-if-match"), p->copy->if_match);
+        }
+        return;
+    }
     t->request.payload_hash =
         w->server->sign_payload ? slice_make(p->hash, sizeof(p->hash)) : SLICE("UNSIGNED-PAYLOAD");
 }
@@ -90,8 +109,39 @@ static void part_tired(struct transfer *t)
     transfer_cancel(t);
 }
 
+/* What a 200 to a copy holds: an error, or the new part's ETag. */
+static struct verdict part_judge_copy(struct part *p)
+{
+    struct transfer *t = &p->transfer;
+    struct answer_error e;
+    struct slice etag;
+
+    if (answer_error_read(buf_slice(&t->text), &t->arena, &e)) {
+        etag = arena_printf(&t->arena, "HTTP 200 with the error %.*s",
+                            SLICE_FMT(slice_head(e.code, 100)));
+        return transfer_fail(t, answer_verdict(t->answer.status, e.code),
+                             arena_str(&t->arena, etag));
+    }
+    if (!answer_child(buf_slice(&t->text), SLICE("CopyPartResult"), SLICE("ETag"), &t->arena,
+                      &etag)) {
+        return transfer_fail(t, (struct verdict){ERR_INTEGRITY, true, false},
+                             "the answer to a copy is not one");
+    }
+    if (etag.len >= 2 && etag.ptr[0] == '"' && slice_ends_with(etag, SLICE("\""))) {
+        etag = slice_make(etag.ptr + 1, etag.len - 2);
+    }
+    if (etag.len < sizeof(t->answer.object.etag)) {
+        memcpy(t->answer.object.etag, etag.ptr, etag.len);
+        t->answer.object.etag[etag.len] = '\0';
+    }
+    return (struct verdict){OK, false, false};
+}
+
 static struct verdict part_judge(struct transfer *t, struct verdict v)
 {
+    if (v.rc == OK && part_of(t)->copy != NULL) {
+        v = part_judge_copy(part_of(t));
+    }
     if (v.rc == OK && t->sent != t->body_bytes) {
         return transfer_fail(t, (struct verdict){ERR_INTEGRITY, true, false},
                              "a part was answered before all of it was sent");
@@ -111,6 +161,15 @@ static void writer_fail(struct server_writer *w, enum err_code rc, const struct 
     }
 }
 
+static void part_copy_free(struct part *p)
+{
+    if (p->copy != NULL) {
+        arena_fini(&p->copy->texts);
+        mem_free(p->copy);
+        p->copy = NULL;
+    }
+}
+
 static void part_done(struct transfer *t)
 {
     struct part *p = part_of(t);
@@ -127,6 +186,7 @@ static void part_done(struct transfer *t)
         w->filling = NULL;
     }
     body_end(&p->body, &w->pool);
+    part_copy_free(p);
     p->number = 0;
 }
 
@@ -228,6 +288,12 @@ static void writer_add_part(struct server_writer *w)
     w->count++;
 }
 
+static void part_number(struct part *p)
+{
+    p->number = p->writer->count;
+    (void)snprintf(p->number_text, sizeof(p->number_text), "%u", p->number);
+}
+
 /* Begin the next part; none where all are in flight. */
 static enum err_code writer_fill_next(struct server_writer *w, struct err *err)
 {
@@ -243,8 +309,7 @@ static enum err_code writer_fill_next(struct server_writer *w, struct err *err)
         return rc;
     }
     writer_add_part(w);
-    p->number = w->count;
-    (void)snprintf(p->number_text, sizeof(p->number_text), "%u", p->number);
+    part_number(p);
     p->whole = p->held = false;
     if (w->server->sign_payload) {
         digest_begin(&p->digest, EVP_sha256());
@@ -299,6 +364,15 @@ static void writer_seal(struct server_writer *w)
         transfer_cancel(&p->transfer); /* it was begun under another length */
     }
     part_send(p);
+}
+
+/* Reserved, never filled: as if it had not been begun. */
+static void writer_unfill(struct server_writer *w)
+{
+    body_end(&w->filling->body, &w->pool);
+    w->filling->number = 0;
+    w->filling = NULL;
+    w->count--;
 }
 
 static enum err_code writer_failure(const struct server_writer *w, struct err *err)
@@ -357,6 +431,68 @@ void server_writer_commit(struct s3_writer *base, size_t bytes)
     }
 }
 
+size_t server_writer_short(const struct s3_writer *base)
+{
+    const struct server_writer *w = (const struct server_writer *)base;
+    uint64_t have = w->filling != NULL ? w->filling->body.bytes : 0;
+
+    return have == 0 || have >= LIMIT_PART_BYTES_MIN ? 0 : (size_t)(LIMIT_PART_BYTES_MIN - have);
+}
+
+static struct part_copy *
+copy_make(struct slice bucket, struct slice key, const struct s3_range *range)
+{
+    struct part_copy *copy = mem_zalloc(1, sizeof(*copy));
+
+    copy->source = arena_printf(&copy->texts, "/%.*s/%.*s",
+                                SLICE_FMT(sign_encode(bucket, false, &copy->texts)),
+                                SLICE_FMT(sign_encode(key, true, &copy->texts)));
+    copy->range = arena_printf(&copy->texts, "bytes=%llu-%llu", (unsigned long long)range->from,
+                               (unsigned long long)(range->to - 1));
+    if (range->etag.len != 0) {
+        copy->if_match = arena_printf(&copy->texts, "\"%.*s\"", SLICE_FMT(range->etag));
+    }
+    return copy;
+}
+
+enum err_code server_writer_copy(struct s3_writer *base,
+                                 struct slice bucket,
+                                 struct slice key,
+                                 const struct s3_range *range,
+                                 bool *begun,
+                                 struct err *err)
+{
+    struct server_writer *w = (struct server_writer *)base;
+    struct part *p;
+
+    assert(!w->ended && server_writer_short(base) == 0);
+    *begun = false;
+    if (w->filling != NULL && w->filling->body.bytes == 0) {
+        writer_unfill(w);
+    } else if (w->filling != NULL) {
+        writer_seal(w);
+    }
+    if (w->rc != OK) {
+        return writer_failure(w, err);
+    }
+    if (w->count == LIMIT_PARTS) {
+        return err_set(err, ERR_TOO_LARGE, "s3://%s/%s: more than %d parts", w->bucket, w->key,
+                       LIMIT_PARTS);
+    }
+    p = writer_free_part(w);
+    if (p == NULL) {
+        return OK;
+    }
+    writer_add_part(w);
+    w->parts[w->count - 1].bytes = range->to - range->from;
+    part_number(p);
+    p->copy = copy_make(bucket, key, range);
+    p->transfer.body_bytes = 0;
+    transfer_begin(&p->transfer);
+    *begun = true;
+    return OK;
+}
+
 void server_writer_end(struct s3_writer *base)
 {
     struct server_writer *w = (struct server_writer *)base;
@@ -372,10 +508,7 @@ void server_writer_end(struct s3_writer *base)
     } else if (w->filling != NULL && (w->filling->body.bytes > 0 || w->count == 1)) {
         writer_seal(w);
     } else if (w->filling != NULL) {
-        body_end(&w->filling->body, &w->pool); /* reserved, never filled */
-        w->filling->number = 0;
-        w->filling = NULL;
-        w->count--;
+        writer_unfill(w);
     }
 }
 
@@ -405,6 +538,7 @@ void server_writer_close(struct s3_writer *base)
         transfer_fini(&w->slots[i].transfer);
         body_fini(&w->slots[i].body, &w->pool);
         digest_fini(&w->slots[i].digest);
+        part_copy_free(&w->slots[i]);
     }
     body_pool_fini(&w->pool);
     mem_free(w->parts);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "coordinator/api/api.h"
+#include "coordinator/api/operation_job.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -188,8 +188,9 @@ static bool is_running(const struct call *c)
     return h != NULL && h->status == EXECUTION_RUNNING;
 }
 
-/* Answer with what there is. The execution may have left memory meanwhile: describe it from disk.
- * A synchronous run is answered by its end alone: that is late where the clock was put back. */
+/* Answer with what there is, of an execution or a job run. The execution may have left memory
+ * meanwhile: describe it from disk. A synchronous run is answered by its end alone: that is late
+ * where the clock was put back. */
 static void wait_answer(struct call *c)
 {
     struct ledger_view v;
@@ -200,7 +201,9 @@ static void wait_answer(struct call *c)
         return;
     }
     queue_leave(c);
-    if (ledger_execution_view(c->api->ledger, c->execution, &v)) {
+    if ((c->execution & RUN_BIT) != 0) {
+        describe_run(c, c->execution, NULL);
+    } else if (ledger_execution_view(c->api->ledger, c->execution, &v)) {
         describe_view(c->api, &v, &d);
         c->reply(c, &d.base);
     } else {
@@ -228,12 +231,27 @@ void wait_for(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout
     }
 }
 
+/* A run's news is its end: each call is answered. */
+static void run_moved(struct wait_queue *q)
+{
+    bool last = false;
+
+    while (!last) { /* the queue goes with its last call */
+        last = q->calls.next->next == &q->calls;
+        wait_answer(container_of(q->calls.next, struct call, link));
+    }
+}
+
 void api_moved(struct api *a, uint64_t execution)
 {
     struct wait_queue *q = queue_find(a, execution);
     const struct execution_header *h =
         q != NULL ? ledger_execution_header(a->ledger, execution) : NULL;
 
+    if (q != NULL && (execution & RUN_BIT) != 0) {
+        run_moved(q);
+        return;
+    }
     if (h == NULL) {
         return;
     }

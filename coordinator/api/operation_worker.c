@@ -25,6 +25,24 @@ static Stepfleet__Token *token_message(struct arena *a, struct token t)
 
 /* ---- leases and drops into a reply ---- */
 
+static Stepfleet__JobPiece *piece_message(struct arena *a, const struct ledger_piece *p)
+{
+    Stepfleet__JobPiece *m = arena_alloc(a, sizeof(*m));
+
+    stepfleet__job_piece__init(m);
+    m->run = message_bytes(p->run);
+    m->phase = (uint32_t)p->phase;
+    m->piece = p->piece;
+    m->definition = message_bytes(p->definition);
+    m->arguments = message_bytes(p->arguments);
+    m->shards = p->shards;
+    m->partitions = p->partitions;
+    m->slots = p->slots;
+    m->plan = token_message(a, p->plan);
+    m->winners = message_bytes(p->winners);
+    return m;
+}
+
 static Stepfleet__Lease *lease_message(struct arena *a, const struct ledger_lease *l)
 {
     Stepfleet__Lease *m = arena_alloc(a, sizeof(*m));
@@ -45,6 +63,7 @@ static Stepfleet__Lease *lease_message(struct arena *a, const struct ledger_leas
     m->credentials = message_bytes(l->credentials);
     m->log_tail = l->log_tail;
     m->submits = l->submits;
+    m->job = l->piece != NULL ? piece_message(a, l->piece) : NULL;
     return m;
 }
 
@@ -328,15 +347,45 @@ static struct slice log_end(struct slice log)
     return log.len > LIMIT_LOG_TAIL_BYTES ? slice_from(log, log.len - LIMIT_LOG_TAIL_BYTES) : log;
 }
 
+/* What a piece of a job run did; counters past the bound are left out. */
+static struct job_result job_result_of(struct arena *a, const Stepfleet__JobResult *q)
+{
+    size_t count = q->n_counters < LIMIT_JOB_COUNTERS ? q->n_counters : LIMIT_JOB_COUNTERS;
+    struct job_counter *counters = ARENA_ARRAY(a, count, struct job_counter);
+
+    for (size_t i = 0; i < count; i++) {
+        counters[i] = (struct job_counter){
+            .name = slice_head(slice_str(q->counters[i]->name), LIMIT_JOB_COUNTER_BYTES),
+            .value = q->counters[i]->value,
+        };
+    }
+    return (struct job_result){
+        .bytes_in = q->bytes_in,
+        .bytes_out = q->bytes_out,
+        .records_in = q->records_in,
+        .records_out = q->records_out,
+        .rejected = q->rejected,
+        .counters = counters,
+        .counter_count = count,
+    };
+}
+
 static enum err_code report_result(struct call *c,
                                    struct fleet_worker *w,
                                    const Stepfleet__Result *q,
                                    struct report_outcome *o)
 {
     struct ledger *l = c->api->ledger;
+    struct ledger_piece_done done = {.partitions = 0};
     struct buf parts = {0};
     struct err err = {.code = OK};
     enum err_code rc;
+
+    if (q->job != NULL) {
+        done.result = job_result_of(ledger_turn_arena(l), q->job);
+        done.sizes = message_slice(q->job->sizes);
+        done.partitions = q->job->partitions;
+    }
 
     if (q->failed && q->timed_out) {
         rc = ledger_task_time_out(l, w, o->token, &err);
@@ -353,9 +402,12 @@ static enum err_code report_result(struct call *c,
         }
         o->commit.done = commit_done;
         list_init(&o->commit.link);
-        rc = ledger_task_commit(l, w, o->token, message_slice(q->result), buf_slice(&parts),
-                                &o->commit, &err);
+        rc = ledger_task_commit(l, w, o->token, message_slice(q->result),
+                                q->job != NULL ? &done.result : NULL, buf_slice(&parts), &o->commit,
+                                &err);
         o->report->open += (size_t)(rc == OK);
+    } else if (q->job != NULL) {
+        rc = ledger_piece_succeed(l, w, o->token, &done, &err);
     } else {
         rc = ledger_task_succeed(l, w, o->token, message_slice(q->result),
                                  log_end(message_slice(q->log)), &err);

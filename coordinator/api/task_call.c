@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The face of tasks: a Task state whose resource is one of the coordinator's own operations
- * (states:startExecution, aws-sdk:sfn:*) is a call like any client's, with parameters and result in
- * AWS's JSON for integrations.
+ * (states:startExecution, glue:startJobRun, aws-sdk:sfn:*) is a call like any client's, with
+ * parameters and result in AWS's JSON for integrations.
  *
  *   api_call() -> CALLED --a later turn--> an operation has it ----> ANSWERED --the turn's end-->
  *                    |                                 |                 ^      the ledger's again
@@ -12,9 +12,37 @@
  * given up because the coordinator stops is not told at all: the ledger asks again at the next
  * start. Source: Step Functions developer guide, AWS SDK and optimized integrations; recorded
  * results. */
+#include <string.h>
+
 #include "coordinator/api/api.h"
 #include "coordinator/api/aws_json.h"
 #include "proto/base/text.h"
+
+/* An AWS service as its integration speaks of it. */
+struct service {
+    const char *name;   /* of the resource */
+    const char *errors; /* before the name of a failure */
+    const char *said;   /* in its cause */
+    const char *content_type;
+    enum aws_style style;
+};
+
+static const struct service services[] = {
+    {"states", "StepFunctions", "AWSStepFunctions", "application/x-amz-json-1.0", AWS_OPTIMIZED},
+    {"glue", "Glue", "AWSGlue", "application/x-amz-json-1.1", AWS_OPTIMIZED},
+    {"aws-sdk:sfn", "Sfn", "Sfn", "application/x-amz-json-1.0", AWS_SDK},
+};
+
+static const struct service *service_of(struct slice name)
+{
+    enum { LAST = sizeof(services) / sizeof(services[0]) - 1 };
+    size_t i = 0;
+
+    while (i < LAST && !slice_eq_str(name, services[i].name)) {
+        i++;
+    }
+    return &services[i];
+}
 
 struct task_call {
     struct call call;
@@ -22,7 +50,7 @@ struct task_call {
     struct ledger_call *asked;
     bool begun; /* an operation has it */
     const struct aws_row *operation;
-    enum aws_style style;
+    const struct service *service;
     struct arena arena; /* the answer's */
     struct slice parameters;
     struct slice result;
@@ -80,7 +108,7 @@ optimized_result(const struct task_call *t, const ProtobufCMessage *message, str
         {"connection", SLICE("keep-alive")},
         {"Content-Length", arena_printf(a, "%zu", bytes)},
         {"Date", text_http_date(ledger_now(t->call.api->ledger).wall_ms, a)},
-        {"Content-Type", SLICE("application/x-amz-json-1.0")},
+        {"Content-Type", slice_str(t->service->content_type)},
     };
     struct json_builder response = json_build_object(a);
     struct json_builder b = json_build_object(a);
@@ -99,9 +127,9 @@ static void task_call_reply(struct call *c, const ProtobufCMessage *message)
 {
     struct task_call *t = container_of(c, struct task_call, call);
     struct arena *a = ledger_turn_arena(c->api->ledger);
-    const struct json_node *v = t->style == AWS_OPTIMIZED
+    const struct json_node *v = t->service->style == AWS_OPTIMIZED
                                     ? optimized_result(t, message, a)
-                                    : aws_reply(t->operation, t->style, message, a);
+                                    : aws_reply(t->operation, t->service->style, message, a);
 
     t->result = json_print(v, &t->arena);
     task_call_answered(t);
@@ -109,12 +137,20 @@ static void task_call_reply(struct call *c, const ProtobufCMessage *message)
 
 /* ---- failures ---- */
 
-/* "Sfn.InvalidTokenException" */
-static struct slice failure_name(const char *service, enum err_code code, struct arena *a)
+/* What the service itself calls the error: Glue has fewer names than we have. */
+static const char *error_name(const struct service *service, enum err_code code)
 {
-    struct slice name = slice_str(err_name(code));
+    bool ours = code == ERR_JOB_NOT_FOUND || code == ERR_JOB_RUNS || err_retryable(code);
 
-    return arena_printf(a, "%s.%.*s%s", service, SLICE_FMT(name),
+    return strcmp(service->name, "glue") == 0 && !ours ? "InvalidInputException" : err_name(code);
+}
+
+/* "Sfn.InvalidTokenException" */
+static struct slice failure_name(const struct service *service, enum err_code code, struct arena *a)
+{
+    struct slice name = slice_str(error_name(service, code));
+
+    return arena_printf(a, "%s.%.*s%s", service->errors, SLICE_FMT(name),
                         slice_ends_with(name, SLICE("Exception")) ? "" : "Exception");
 }
 
@@ -134,18 +170,19 @@ static void task_call_fail(struct call *c, enum err_code code, const struct err 
         t->failure.cause =
             arena_printf(a, "The Parameters '%.*s' could not be used to start the Task: [%s]",
                          SLICE_FMT(t->parameters), err->msg);
-    } else if (t->style == AWS_OPTIMIZED) {
-        t->failure.error = failure_name("StepFunctions", code, a);
-        t->failure.cause = arena_printf(a,
-                                        "%s (Service: AWSStepFunctions; Status Code: 400; Error "
-                                        "Code: %s; Request ID: %.*s; Proxy: null)",
-                                        err->msg, err_name(code), SLICE_FMT(id));
+    } else if (t->service->style == AWS_OPTIMIZED) {
+        t->failure.cause =
+            arena_printf(a,
+                         "%s (Service: %s; Status Code: 400; Error Code: %s; Request ID: %.*s; "
+                         "Proxy: null)",
+                         err->msg, t->service->said, error_name(t->service, code), SLICE_FMT(id));
+        t->failure.error = failure_name(t->service, code, a);
     } else {
-        t->failure.error = failure_name("Sfn", code, a);
+        t->failure.error = failure_name(t->service, code, a);
         t->failure.cause = arena_printf(a,
-                                        "%s (Service: Sfn, Status Code: 400, Request ID: %.*s) "
+                                        "%s (Service: %s, Status Code: 400, Request ID: %.*s) "
                                         "(SDK Attempt Count: 1)",
-                                        err->msg, SLICE_FMT(id));
+                                        err->msg, t->service->said, SLICE_FMT(id));
     }
     task_call_answered(t);
 }
@@ -159,7 +196,7 @@ void api_call(struct api *a, struct ledger_call *asked)
     t->asked = asked;
     asked->work = t;
     t->parameters = asked->parameters;
-    t->style = slice_eq_str(asked->service, "states") ? AWS_OPTIMIZED : AWS_SDK;
+    t->service = service_of(asked->service);
     t->call = (struct call){
         .api = a,
         .reply = task_call_reply,
@@ -203,7 +240,7 @@ static void task_call_run(struct task_call *t)
     }
     rc = json_parse(t->parameters, a, &parameters, &err);
     if (rc == OK) {
-        rc = aws_request(t->operation, t->style, parameters, a, &request, &err);
+        rc = aws_request(t->operation, t->service->style, parameters, a, &request, &err);
     }
     if (rc != OK) {
         task_call_fail(&t->call, rc, &err);

@@ -61,6 +61,10 @@ struct fleet_task {
     uint32_t attempt;
     int64_t timeout_ms;   /* from the grant; 0: none */
     int64_t heartbeat_ms; /* 0: none */
+    bool job; /* the caller's: a piece of a job run, or its ticket */
+    /* Names of workers that do not get it, as they are while it is READY; or none. */
+    const struct slice *avoid;
+    size_t avoid_count;
     /* The fleet's own: */
     enum { FLEET_TASK_NONE, FLEET_TASK_READY, FLEET_TASK_LEASED } status;
     struct token token; /* FLEET_TASK_LEASED */
@@ -95,15 +99,15 @@ static inline uint32_t fleet_holder(uint64_t instance)
  * @param prefer  the worker whose report led here: taken on a tie; may be NULL
  * @return the worker, or NULL (queued)
  * Fair: a queue that is not empty goes first, but for LIMIT_HANDOVER_MS before `prefer`'s own next;
- * else the worker with the largest free share of slots.
+ * else the worker with the largest free share of slots. Who is avoided is passed over.
  */
 struct fleet_worker *fleet_task_ready(struct fleet *f,
                                       struct fleet_task *t,
                                       struct slice function,
                                       struct fleet_worker *prefer,
                                       struct fleet_now now);
-/* The next queued task this worker can take (oldest first over its functions), granted; or NULL.
- * Call until NULL whenever the worker can carry. */
+/* The next queued task this worker can take (oldest first over its functions, but for those that
+ * avoid it), granted; or NULL. Call until NULL whenever the worker can carry. */
 struct fleet_task *fleet_task_next(struct fleet *f, struct fleet_worker *w, struct fleet_now now);
 /* A lease of before a restart: it is held under its old token by a worker of that name, which gets
  * one full interval to say hello again; then it is lost. So it is if another process of the name

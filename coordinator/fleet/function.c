@@ -11,6 +11,7 @@
 #include <assert.h>
 
 #include "proto/base/arena.h"
+#include "proto/base/limits.h"
 
 struct fleet_function *fleet_function_find(const struct fleet *f, struct slice name)
 {
@@ -65,6 +66,39 @@ struct fleet_task *fleet_function_head(const struct fleet_function *fn)
     struct fleet_task *t = function_task(&fn->returned, fn->returned.next);
 
     return t != NULL ? t : function_task(&fn->queue, fn->queue.next);
+}
+
+bool fleet_task_avoids(const struct fleet_task *t, const struct fleet_worker *w)
+{
+    for (size_t i = 0; i < t->avoid_count; i++) {
+        if (slice_eq(t->avoid[i], w->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those that avoid somebody are few: one a job run. */
+struct fleet_task *fleet_function_head_for(const struct fleet_function *fn,
+                                           const struct fleet_worker *w)
+{
+    const struct list *lists[] = {&fn->returned, &fn->queue};
+    unsigned looked = 0;
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        LIST_EACH(n, lists[i])
+        {
+            struct fleet_task *t = container_of(n, struct fleet_task, link);
+
+            if (!fleet_task_avoids(t, w)) {
+                return t;
+            }
+            if (++looked == LIMIT_AVOIDED) {
+                return NULL;
+            }
+        }
+    }
+    return NULL;
 }
 
 struct fleet_task *fleet_function_first_due(const struct fleet_function *fn)

@@ -78,6 +78,10 @@ struct fleet_function *fleet_function_get(struct fleet *f, struct slice name);
 void fleet_function_release(struct fleet *f, struct fleet_function *fn);
 /* The next to be granted, or NULL. */
 struct fleet_task *fleet_function_head(const struct fleet_function *fn);
+/* The next to be granted to that worker: the first that does not avoid it, as far as is looked. */
+struct fleet_task *fleet_function_head_for(const struct fleet_function *fn,
+                                           const struct fleet_worker *w);
+bool fleet_task_avoids(const struct fleet_task *t, const struct fleet_worker *w);
 /* The first to fail where no worker comes, or NULL. */
 struct fleet_task *fleet_function_first_due(const struct fleet_function *fn);
 void fleet_function_push(struct fleet *f, struct fleet_task *t);

@@ -110,16 +110,17 @@ static bool offered_before(const struct fleet_worker *a,
     return a->granted < b->granted;
 }
 
-static struct fleet_offered *offered_best(const struct fleet_function *fn,
+static struct fleet_offered *offered_best(const struct fleet_task *t,
                                           const struct fleet_worker *prefer)
 {
     struct fleet_offered *best = NULL;
 
-    LIST_EACH(node, &fn->offers)
+    LIST_EACH(node, &t->function->offers)
     {
         struct fleet_offered *o = container_of(node, struct fleet_offered, of_function);
 
         if (o->leased < o->slots && fleet_worker_room(o->worker) != 0 &&
+            !fleet_task_avoids(t, o->worker) &&
             (best == NULL || offered_before(o->worker, best->worker, prefer))) {
             best = o;
         }
@@ -129,12 +130,13 @@ static struct fleet_offered *offered_best(const struct fleet_function *fn,
 
 /* The preferred worker's slot, though others wait; NULL: they have waited too long for that. */
 static struct fleet_offered *
-offered_handover(struct fleet *f, const struct fleet_function *fn, struct fleet_worker *prefer)
+offered_handover(struct fleet *f, const struct fleet_task *t, struct fleet_worker *prefer)
 {
-    struct fleet_offered *o = prefer != NULL ? fleet_worker_offered(prefer, fn) : NULL;
-    const struct fleet_task *head = fleet_function_head(fn);
+    struct fleet_offered *o = prefer != NULL ? fleet_worker_offered(prefer, t->function) : NULL;
+    const struct fleet_task *head = fleet_function_head(t->function);
 
     if (o == NULL || o->leased >= o->slots || fleet_worker_room(prefer) == 0 ||
+        fleet_task_avoids(t, prefer) ||
         fleet_clock_latest(f) - head->ready_ms > LIMIT_HANDOVER_MS) {
         return NULL;
     }
@@ -155,8 +157,7 @@ struct fleet_worker *fleet_task_ready(struct fleet *f,
     t->order = ++f->last_order;
     t->ready_ms = fleet_clock_wall(f, now);
     t->cancel = false;
-    o = t->function->ready == 0 ? offered_best(t->function, prefer)
-                                : offered_handover(f, t->function, prefer);
+    o = t->function->ready == 0 ? offered_best(t, prefer) : offered_handover(f, t, prefer);
     if (o == NULL) {
         fleet_function_push(f, t);
         return NULL;
@@ -175,7 +176,7 @@ struct fleet_task *fleet_task_next(struct fleet *f, struct fleet_worker *w, stru
     }
     for (size_t i = 0; i < w->offer_count; i++) {
         struct fleet_offered *o = &w->offers[i];
-        struct fleet_task *t = fleet_function_head(o->function);
+        struct fleet_task *t = fleet_function_head_for(o->function, w);
 
         if (t != NULL && o->leased < o->slots && (best == NULL || t->order < best->order)) {
             best = t;

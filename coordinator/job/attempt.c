@@ -49,6 +49,7 @@ static void attempt_pair(struct job_run *r, struct job_piece *p, struct job_atte
     at->speculative = true;
     p->open.first->twin = at;
     r->reserved += piece_work(p);
+    r->speculated++;
     heap_remove(&r->suspects, &p->open.first->suspect);
 }
 
@@ -355,6 +356,7 @@ static void attempt_fail(struct job_run *r,
         return;
     }
     p->failures = (uint8_t)(p->failures + (p->failures < UINT8_MAX ? 1 : 0));
+    r->failures++;
     p->avoid = at->worker->index + 1;
     worker_failed(r, at->worker, now_ms);
     if (r->header.phase != JOB_CLEAN && failure_is_final(r, error)) {
@@ -397,6 +399,7 @@ void job_run_lost(struct job_run *r, struct token token, int64_t now_ms, struct 
                      out);
     } else if (!attempt_drop(r, at, now_ms, out)) {
         p->losses++;
+        r->losses++;
         piece_again(r, at->piece, now_ms, out);
     }
     run_outcome_end(r, out);

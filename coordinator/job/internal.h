@@ -116,6 +116,9 @@ struct job_run {
     uint32_t fresh_end;
     uint32_t live_pieces;
     uint32_t done;
+    uint32_t failures; /* for people, and so the next two */
+    uint32_t losses;
+    uint32_t speculated;
     struct heap waiting;
     uint64_t bytes;   /* of all pieces */
     uint64_t work;    /* the same with what their beginnings cost */

@@ -173,6 +173,8 @@ job_run_restore_piece(struct job_run *r, const struct job_piece_state *row, stru
     p->status = (uint8_t)row->status;
     p->failures = row->failures;
     p->losses = row->losses;
+    r->failures += row->failures;
+    r->losses += row->losses;
     p->avoid = row->avoid.len != 0 ? worker_get(r, row->avoid)->index + 1 : 0;
     p->open.extra = row->extra;
     r->extra += row->extra;

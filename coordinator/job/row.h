@@ -12,8 +12,8 @@
 #ifndef STEPFLEET_JOB_ROW_H
 #define STEPFLEET_JOB_ROW_H
 
-#include "proto/base/slice.h"
 #include "proto/base/token.h"
+#include "proto/job/piece.h"
 
 /* Named as AWS Glue names them.
  *
@@ -39,21 +39,6 @@ enum job_state {
     JOB_ERROR,
 };
 enum { JOB_STATES = JOB_ERROR + 1 };
-
-/*   PLAN ---> MAP ---> REDUCE ---> JOIN ---> CLEAN ---> OVER
- *    | |       |'---------------^   |         ^
- *    | '-------|---- no shards -^   |         |         A run that ends goes to CLEAN; where
- * nothing
- *    '-> OVER  '--------------------'---------'         was written yet, to OVER. */
-enum job_phase {
-    JOB_PLAN,   /* 1 piece */
-    JOB_MAP,    /* a piece a shard */
-    JOB_REDUCE, /* a piece a partition */
-    JOB_JOIN,   /* 1 piece */
-    JOB_CLEAN,  /* 1 piece, or 2: the second is due after the clean-up period */
-    JOB_OVER,   /* none */
-};
-enum { JOB_PHASES = JOB_OVER + 1 };
 
 struct job_counter {
     struct slice name;
@@ -109,6 +94,7 @@ struct job_attempt_state {
     int64_t granted_ms;
     bool speculative;
     bool committing; /* JOIN: the intent to complete its output is on disk */
+    uint32_t holder; /* the caller's: which process of the worker's name it is; the core gives 0 */
 };
 
 struct job_piece_state {

@@ -229,6 +229,7 @@ void run_phase_fill(struct job_run *r, const uint64_t *sizes)
     r->next_fresh = 0;
     r->fresh_end = count;
     r->done = r->live_pieces = 0;
+    r->failures = r->losses = r->speculated = 0;
     r->bytes = r->work = r->largest = r->extra = r->reserved = 0;
     r->todo = r->median = r->speed = r->moved = 0;
     r->looked_ms = r->spare_until_ms = 0;
@@ -428,6 +429,9 @@ struct job_run_counts job_run_counts(const struct job_run *r)
         .live = r->live_pieces,
         .done = r->done,
         .attempts = r->attempts,
+        .failures = r->failures,
+        .losses = r->losses,
+        .speculated = r->speculated,
         .bytes = r->bytes,
         .extra = r->extra,
     };

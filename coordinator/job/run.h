@@ -19,18 +19,14 @@
 #ifndef STEPFLEET_JOB_RUN_H
 #define STEPFLEET_JOB_RUN_H
 
-#include "coordinator/job/definition.h"
 #include "coordinator/job/row.h"
+#include "proto/job/definition.h"
 
-/* ---- Failures the room knows. Any other name is the handler's own, and is tried again. ---- */
+/* ---- Failures the room gives. Those it knows are in piece.h; any other name is the handler's own,
+ * and is tried again. ---- */
 
-#define JOB_BAD_RECORD     "Job.BadRecord"     /* final, unless bad records are to be rejected */
-#define JOB_INPUT_CHANGED  "Job.InputChanged"  /* final: the ETag is not the plan's */
-#define JOB_INPUT_MISSING  "Job.InputMissing"  /* final */
-#define JOB_INPUT_INVALID  "Job.InputInvalid"  /* final: not of the format it is said to be */
-#define JOB_OUTPUT_REFUSED "Job.OutputRefused" /* final: the store will never take it */
-#define JOB_WORKER_LOST    "Job.WorkerLost"    /* given by job_run_lost() */
-#define JOB_BAD_PLAN       "Job.BadPlan"       /* of ERROR */
+#define JOB_WORKER_LOST "Job.WorkerLost" /* given by job_run_lost() */
+#define JOB_BAD_PLAN    "Job.BadPlan"    /* of ERROR */
 
 /* ---- Life ---- */
 
@@ -182,8 +178,11 @@ struct job_run_counts {
     uint32_t live; /* pieces */
     uint32_t done; /* or given up */
     uint32_t attempts;
-    uint64_t bytes; /* of the phase's pieces */
-    uint64_t extra; /* of them done twice, by speculation */
+    uint32_t failures;   /* of attempts in this phase, */
+    uint32_t losses;     /* workers lost with one, */
+    uint32_t speculated; /* and pieces that were tried twice at once; after a restart: that are */
+    uint64_t bytes;      /* of the phase's pieces */
+    uint64_t extra;      /* of them done twice, by speculation */
 };
 struct job_run_counts job_run_counts(const struct job_run *r);
 /* The sums of the phase, with what is done of it so far. Counters: where it is the present phase,

@@ -105,7 +105,7 @@ struct hot {
 /* What one execution has to tell another. */
 struct notice {
     bool stop;      /* `child` is to be stopped; else it has ended, and `task` is told */
-    uint64_t child; /* execution */
+    uint64_t child; /* execution, or job run */
     struct parent_task task;
 };
 
@@ -181,6 +181,13 @@ struct ledger {
     uint64_t next_execution;
     size_t open_count;
     uint64_t transitions;
+
+    struct hash jobs;       /* ledger_job.by_name */
+    struct hash runs;       /* ledger_run.by_number */
+    struct heap run_ticks;  /* mono */
+    struct list runs_over;  /* ledger_run.over */
+    struct list runs_moved; /* ledger_run.moved */
+    uint64_t next_run;
 
     struct heap object_retries; /* mono */
     struct list objects;        /* object_request.link: all there are */
@@ -310,7 +317,16 @@ void task_set_order(struct ledger *l, struct hot_frame *hf, const struct command
 void ledger_due(struct ledger *l);
 void mail_due(struct ledger *l, struct fleet_worker *w);
 
+/* ---- job.c ---- */
+
+enum err_code jobs_load(struct ledger *l, struct err *err);
+void jobs_free(struct ledger *l);
+
 /* ---- object.c ---- */
+
+struct ledger_run;
+void object_abort_for_run(struct ledger *l, struct ledger_run *r, const struct task_output *o);
+void object_complete_for_run(struct ledger *l, struct ledger_run *r);
 
 void object_abort(struct ledger *l, struct hot_frame *hf, const struct task_output *o);
 void object_complete(struct ledger *l, struct hot_frame *hf);
@@ -344,6 +360,7 @@ void calls_free(struct ledger *l);
 
 /* Whoever waits for it is told. */
 void notice_ended(struct ledger *l, const struct execution_header *child);
+void notice_run_ended(struct ledger *l, uint64_t run, const struct parent_task *task);
 void notice_stop(struct ledger *l, uint64_t child);
 /* The child a call gave: its task is told when it ends, or has ended already. */
 void notice_when_ended(struct ledger *l, uint64_t child, const struct parent_task *task);

@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-#include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/run.h"
 #include "coordinator/store/keys.h"
 #include "proto/host/log.h"
 
@@ -92,7 +92,7 @@ static void ledger_init(struct ledger *l)
         &l->filling_waits, &l->flying_waits, &l->ready_waits, &l->lru,       &l->continuing,
         &l->closed,        &l->kept,         &l->moved,       &l->mail,      &l->objects,
         &l->deleting,      &l->idle_docs,    &l->calls,       &l->calls_out, &l->activities_ready,
-        &l->calls_gone,
+        &l->calls_gone,    &l->runs_over,    &l->runs_moved,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -147,6 +147,12 @@ enum err_code ledger_open(const struct ledger_config *config,
         rc = ledger_recover(l, err);
     }
     if (rc == OK) {
+        rc = jobs_load(l, err);
+    }
+    if (rc == OK) {
+        rc = runs_load(l, err);
+    }
+    if (rc == OK) {
         rc = ledger_load_due(l, err);
     }
     if (rc != OK) {
@@ -183,6 +189,8 @@ void ledger_close(struct ledger *l)
         bucket = 0;
     }
     objects_free(l);
+    runs_free(l);
+    jobs_free(l);
     calls_free(l);
     activities_free(l);
     machines_free(l);
@@ -327,6 +335,9 @@ static void tell_moved(struct ledger *l)
         h->moved = false;
         l->hooks.moved(l->hooks.arg, h->h.id);
     }
+    while ((n = list_pop_front(&l->runs_moved)) != NULL) {
+        l->hooks.moved(l->hooks.arg, container_of(n, struct ledger_run, moved)->number);
+    }
 }
 
 /* Slots came free, or tasks were handed back, without a request of a worker that could take what
@@ -435,6 +446,7 @@ void ledger_turn_end(struct ledger *l)
     struct err err;
 
     ledger_due(l);
+    runs_due(l);
     run_continuing(l);
     notices_run(l);
     calls_run(l);
@@ -458,6 +470,7 @@ void ledger_turn_end(struct ledger *l)
     send_batch(l);
     let_waits_go(&l->ready_waits);
     free_closed(l);
+    runs_retire(l);
     turn_over(l);
 }
 
@@ -506,8 +519,9 @@ void ledger_wait_durable(struct ledger *l, struct ledger_wait *w)
 int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
 {
     const struct heap_node *retry = heap_min(&l->object_retries);
+    const struct heap_node *tick = heap_min(&l->run_ticks);
     int64_t wait;
-    int64_t others[3];
+    int64_t others[4];
 
     if (!ledger_accepts(l)) {
         return -1; /* the commit that is under way */
@@ -523,6 +537,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     others[1] =
         !list_empty(&l->lru) || !list_empty(&l->deleting) ? l->tick_ms - now.mono_ms : INT64_MAX;
     others[2] = retry != NULL && l->flying == NULL ? retry->key - now.mono_ms : INT64_MAX;
+    others[3] = tick != NULL ? tick->key - now.mono_ms : INT64_MAX;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (wait < 0 || others[i] < wait) {
             wait = others[i] > 0 ? others[i] : 0;

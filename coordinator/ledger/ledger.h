@@ -18,13 +18,16 @@
 
 #include "coordinator/engine/engine.h"
 #include "coordinator/fleet/fleet.h"
+#include "coordinator/job/run.h"
 #include "coordinator/store/codec.h"
 #include "coordinator/store/store.h"
+#include "proto/job/arguments.h"
 
 struct hot_frame;
 struct ledger;
 struct ledger_call;
 struct ledger_activity;
+struct job_run_row;
 
 /* Something that waits until all it may have seen is on disk. Caller's storage, alive until
  * `durable` is called, exactly once, never inside ledger_wait_durable(). */
@@ -93,7 +96,8 @@ struct ledger_hooks {
     /* Leases or drops are to go to this worker and nothing carries them yet: put them into the
      * reply of its parked poll with ledger_take_leases(). Called inside ledger_turn_end(). */
     void (*worker_mail)(void *arg, struct fleet_worker *w);
-    /* An execution a client may be waiting on moved or closed. Called inside ledger_turn_end(). */
+    /* An execution a client may be waiting on moved or closed, or a job run (RUN_BIT) ended. Called
+     * inside ledger_turn_end(). */
     void (*moved)(void *arg, uint64_t execution);
     /* A worker is no more: forget what the shell kept in w->user. */
     void (*worker_gone)(void *arg, struct fleet_worker *w);
@@ -264,6 +268,90 @@ size_t ledger_hot_count(const struct ledger *l);
 size_t ledger_held_count(const struct ledger *l);
 uint64_t ledger_transitions(const struct ledger *l);
 
+/* ---- Jobs ---- */
+
+/* Numbers of runs are of a space of their own, beside those of executions. */
+#define RUN_BIT (UINT64_C(1) << 63)
+
+struct ledger_job {
+    struct slice name;
+    int64_t created_ms;
+    int64_t updated_ms;
+    struct slice definition; /* JSON, every member written out */
+    const struct job_definition *parsed;
+    size_t open_runs;
+    /* The ledger's: */
+    struct hash_node by_name;
+    struct arena texts; /* of the definition */
+    char text[];        /* the name */
+};
+
+struct ledger_job *ledger_job_find(const struct ledger *l, struct slice name);
+/* All of them, sorted by name, in the turn's arena. */
+struct ledger_job **ledger_jobs(struct ledger *l, size_t *count);
+size_t ledger_job_count(const struct ledger *l);
+/* New, or another definition for the one there is: its runs keep theirs. What it was defined as
+ * before is gone. Runs of one of that name that was deleted are its runs.
+ * ERR_INVALID_DEFINITION: nothing has changed. */
+enum err_code ledger_job_put(struct ledger *l,
+                             struct slice name,
+                             struct slice definition,
+                             struct ledger_job **out,
+                             struct err *err);
+/* Its runs go on. */
+void ledger_job_delete(struct ledger *l, struct ledger_job *job);
+
+struct ledger_run_start {
+    struct ledger_job *job;
+    struct slice id;                   /* job_run_id_is(), and no run has it; empty: one is made */
+    const struct json_node *arguments; /* object; NULL: none */
+    struct job_overrides overrides;
+    struct parent_task parent; /* the task that waits for it to end */
+};
+/* ERR_JOB_RUNS: as many run as may. `id` lives as long as the run does in memory. */
+enum err_code ledger_run_start(struct ledger *l,
+                               const struct ledger_run_start *s,
+                               uint64_t *number,
+                               struct slice *id,
+                               struct err *err);
+/* By its id, wherever it is; ERR_NOT_FOUND. */
+enum err_code ledger_run_find(struct ledger *l, struct slice id, uint64_t *number, struct err *err);
+/* Was that run started so? ERR_CONFLICT: no. */
+enum err_code ledger_run_repeats(struct ledger *l,
+                                 uint64_t number,
+                                 struct slice job,
+                                 const struct ledger_run_start *s,
+                                 struct err *err);
+void ledger_run_stop(struct ledger *l, uint64_t number);
+struct ledger_run_view {
+    const struct job_run_row *row;
+    const struct job_run *core; /* NULL: it is over */
+};
+/* For the turn; ERR_NOT_FOUND. */
+enum err_code
+ledger_run_view(struct ledger *l, uint64_t number, struct ledger_run_view *out, struct err *err);
+/* A live attempt. */
+struct ledger_attempt {
+    uint32_t piece;
+    struct job_attempt_state state;
+    uint64_t bytes_in; /* as its worker said last */
+    uint64_t bytes_out;
+    struct slice note;
+};
+/* Of a run in memory; for the turn, or up to the run's next event. */
+struct ledger_attempt *ledger_run_attempts(struct ledger *l, uint64_t number, size_t *count);
+/* The function that its phase needs, where no worker offers it; empty: one does, or it is over. */
+struct slice ledger_run_missing(struct ledger *l, uint64_t number);
+/* Numbers of a job's runs, newest first, below `before` (0: from the newest); in the turn's arena.
+ */
+enum err_code ledger_runs(struct ledger *l,
+                          struct slice job,
+                          uint64_t before,
+                          size_t most,
+                          uint64_t **out,
+                          size_t *count,
+                          struct err *err);
+
 /* ---- Tasks that end by their token ---- */
 
 /* ERR_TASK_DOES_NOT_EXIST: no such task; ERR_TASK_TIMED_OUT: it is over. Loads the execution where
@@ -316,6 +404,7 @@ void ledger_call_done(struct ledger *l,
 /* What the ledger keeps beside a fleet's worker (fleet_worker.user). */
 struct ledger_mail {
     struct list outbox;  /* granted and not yet sent */
+    struct list pieces;  /* likewise, of job runs */
     struct token *drops; /* to be ended */
     size_t drop_count;
     size_t drop_cap;
@@ -366,10 +455,8 @@ enum err_code ledger_task_fail(struct ledger *l,
                                const struct failure *failure,
                                struct err *err);
 /* Its TimeoutSeconds are over: the worker has seen it first. */
-enum err_code ledger_task_time_out(struct ledger *l,
-                                   struct fleet_worker *w,
-                                   struct token token,
-                                   struct err *err);
+enum err_code
+ledger_task_time_out(struct ledger *l, struct fleet_worker *w, struct token token, struct err *err);
 /* `log` is the end of the handler's log where the lease asked for it; empty: none. */
 enum err_code ledger_task_succeed(struct ledger *l,
                                   struct fleet_worker *w,
@@ -389,10 +476,37 @@ enum err_code ledger_task_commit(struct ledger *l,
                                  struct fleet_worker *w,
                                  struct token token,
                                  struct slice result,
+                                 const struct job_result *piece, /* of a job run's; else NULL */
                                  struct slice parts,
                                  struct ledger_commit *c,
                                  struct err *err);
 void ledger_commit_forget(struct ledger_commit *c); /* its waiter is gone; done is not called */
+
+/* A piece of a job run has succeeded. */
+struct ledger_piece_done {
+    struct job_result result;
+    struct slice sizes;  /* PLAN: bytes of each shard, as varints */
+    uint32_t partitions; /* PLAN: as it proposes */
+};
+enum err_code ledger_piece_succeed(struct ledger *l,
+                                   struct fleet_worker *w,
+                                   struct token token,
+                                   const struct ledger_piece_done *done,
+                                   struct err *err);
+
+/* What a lease says of a piece of a job run. */
+struct ledger_piece {
+    struct slice run;
+    enum job_phase phase;
+    uint32_t piece;
+    struct slice definition;
+    struct slice arguments;
+    uint32_t shards;
+    uint32_t partitions;
+    uint32_t slots;
+    struct token plan;
+    struct slice winners; /* encoded, as JobPiece has them */
+};
 
 /* What is to be said to a worker: leases granted and not yet sent, tokens to drop; taken by the
  * caller, into the turn's arena. A grant that is taken counts as sent. No more leases than fit a
@@ -413,6 +527,7 @@ struct ledger_lease {
     uint32_t retry_count;
     int64_t timeout_ms;
     int64_t heartbeat_ms;
+    const struct ledger_piece *piece; /* NULL: a state's task */
 };
 void ledger_take_mail(struct ledger *l,
                       struct fleet_worker *w,

@@ -8,7 +8,7 @@
  * bounded number. The others are in the batch that holds their cause, as one META row, until they
  * have been told: no restart leaves a task waiting for what has happened. Telling one twice changes
  * nothing. */
-#include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/run.h"
 #include "coordinator/store/keys.h"
 #include "proto/host/log.h"
 
@@ -24,6 +24,11 @@ static void notice_add(struct ledger *l, const struct notice *n)
 void notice_stop(struct ledger *l, uint64_t child)
 {
     notice_add(l, &(struct notice){.stop = true, .child = child});
+}
+
+void notice_run_ended(struct ledger *l, uint64_t run, const struct parent_task *task)
+{
+    notice_add(l, &(struct notice){.child = run, .task = *task});
 }
 
 enum { READ_NOTICES = 8 }; /* what is read from disk takes the time of so many */
@@ -131,8 +136,15 @@ void waiters_load(struct ledger *l, struct slice row)
 
 void notice_when_ended(struct ledger *l, uint64_t child, const struct parent_task *task)
 {
-    const struct hot *h = bring(l, child);
+    const struct hot *h;
 
+    if ((child & RUN_BIT) != 0) {
+        if (run_has_ended(l, child)) {
+            notice_run_ended(l, child, task);
+        }
+        return; /* else it knows its parent from its start on */
+    }
+    h = bring(l, child);
     if (h == NULL) {
         return;
     }
@@ -216,10 +228,31 @@ static bool task_waits(const struct ledger *l, const struct hot *h, const struct
            hf->f.attempt == task->attempt && hf->f.entered_event == task->entered_event;
 }
 
+/* False: it cannot be read, and that is logged. */
+static bool describe_child(struct ledger *l, uint64_t id, bool *failed, struct slice *out)
+{
+    const struct hot *child;
+    struct err err;
+
+    if ((id & RUN_BIT) != 0) {
+        if (run_describe(l, id, failed, out, &err) != OK) {
+            log_error("a job run cannot be read: %s", err.msg);
+            return false;
+        }
+        return true;
+    }
+    child = bring(l, id);
+    if (child == NULL) {
+        return false;
+    }
+    *failed = child->h.status != EXECUTION_SUCCEEDED;
+    *out = describe(&child->h, &l->arena);
+    return true;
+}
+
 static void tell_ended(struct ledger *l, const struct notice *n)
 {
     struct hot *h = bring(l, n->task.execution);
-    const struct hot *child;
     struct engine_event ev = {
         .kind = ENGINE_CHILD_ENDED,
         .frame = n->task.frame,
@@ -232,12 +265,9 @@ static void tell_ended(struct ledger *l, const struct notice *n)
     if (h == NULL || !task_waits(l, h, &n->task)) {
         return;
     }
-    child = bring(l, n->child);
-    if (child == NULL) {
+    if (!describe_child(l, n->child, &ev.failed, &ev.result)) {
         return;
     }
-    ev.failed = child->h.status != EXECUTION_SUCCEEDED;
-    ev.result = describe(&child->h, &l->arena);
     if (ledger_step(l, h, &ev, NULL, &err) == STEP_FAILED) {
         log_error("the end of a child could not be taken: execution=%.*s: %s", SLICE_FMT(h->h.arn),
                   err.msg);
@@ -248,10 +278,15 @@ static void tell_ended(struct ledger *l, const struct notice *n)
 
 static void stop_child(struct ledger *l, uint64_t child)
 {
-    struct hot *h = bring(l, child);
     struct engine_event ev = {.kind = ENGINE_STOP};
+    struct hot *h;
     struct err err;
 
+    if ((child & RUN_BIT) != 0) {
+        ledger_run_stop(l, child);
+        return;
+    }
+    h = bring(l, child);
     if (h != NULL && h->h.express && !hot_is_too_large(h)) {
         return; /* it has started over since: Express executions are nobody's children */
     }

@@ -8,7 +8,7 @@
  * ENGINE_TASK_FAILED ABORT     ok -> ENGINE_UPLOAD_GONE -> the frame's task may be ready */
 #include <assert.h>
 
-#include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/run.h"
 #include "coordinator/store/keys.h"
 #include "proto/host/log.h"
 
@@ -64,6 +64,18 @@ void object_abort(struct ledger *l, struct hot_frame *hf, const struct task_outp
         object_call_off(l, hf->object); /* where it has left, its answer settles the upload */
     } else {
         hf->object = object_begin(l, hf->hot->h.id, hf->f.id, OBJECT_ABORT, o);
+    }
+}
+
+void object_abort_for_run(struct ledger *l, struct ledger_run *r, const struct task_output *o)
+{
+    (void)object_begin(l, r->number, 0, OBJECT_ABORT, o);
+}
+
+void object_complete_for_run(struct ledger *l, struct ledger_run *r)
+{
+    if (r->object == NULL) {
+        r->object = object_begin(l, r->number, 0, OBJECT_COMPLETE, &r->row.output);
     }
 }
 
@@ -251,7 +263,7 @@ static void completed(struct ledger *l, struct hot_frame *hf, const struct objec
     wake_commits(&commits, r->rc == OK ? OK : ERR_LEASE_LOST);
 }
 
-static void ask_again(struct ledger *l, const struct hot_frame *hf, struct object_request *r)
+static void ask_again(struct ledger *l, struct object_request *r, bool wanted)
 {
     unsigned doublings = r->tries < 7 ? r->tries : 7;
     int64_t wait = OBJECT_RETRY_MS << doublings;
@@ -261,7 +273,7 @@ static void ask_again(struct ledger *l, const struct hot_frame *hf, struct objec
              r->err.msg);
     heap_set(&l->object_retries, &r->retry,
              l->now.mono_ms + (wait < OBJECT_RETRY_MS_MAX ? wait : OBJECT_RETRY_MS_MAX));
-    if (hf == NULL || hf->object != r || hf->f.status != FRAME_COMMITTING) {
+    if (!wanted) {
         object_call_off(l, r); /* stopped while it was out: what commits now is another's */
     }
 }
@@ -278,11 +290,14 @@ static bool is_open(const struct object_request *r)
 
 void ledger_object_done(struct ledger *l, struct object_request *r)
 {
+    struct ledger_run *run = (r->execution & RUN_BIT) != 0 ? run_find(l, r->execution) : NULL;
     struct hot *h = hot_find(l, r->execution);
     struct hot_frame *hf = h != NULL ? hot_frame_find(l, h, r->frame) : NULL;
 
     if (is_open(r) && r->execution != 0) {
-        ask_again(l, hf, r);
+        ask_again(l, r,
+                  run != NULL ? run->object == r
+                              : hf != NULL && hf->object == r && hf->f.status == FRAME_COMMITTING);
         return;
     }
     if (r->execution == 0 && r->rc != OK) {
@@ -301,6 +316,10 @@ void ledger_object_done(struct ledger *l, struct object_request *r)
         } else {
             upload_gone(l, hf);
         }
+    }
+    if (run != NULL && run->object == r) {
+        run->object = NULL;
+        run_object_done(l, run, r);
     }
     object_free(l, r);
 }
@@ -361,5 +380,5 @@ bool ledger_upload_is_stray(struct ledger *l, struct slice upload_id)
             return false;
         }
     }
-    return !is_settled(l, hash_bytes(upload_id, 0));
+    return !runs_upload(l, upload_id) && !is_settled(l, hash_bytes(upload_id, 0));
 }

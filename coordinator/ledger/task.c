@@ -5,7 +5,7 @@
  * durable. */
 #include <assert.h>
 
-#include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/run.h"
 #include "proto/base/text.h"
 #include "proto/host/log.h"
 #include "proto/stage.h"
@@ -128,7 +128,11 @@ void ledger_worker_feed(struct ledger *l, struct fleet_worker *w)
     struct fleet_task *task;
 
     while (ledger_accepts(l) && (task = fleet_task_next(l->fleet, w, l->now)) != NULL) {
-        grant_queued(l, task, w);
+        if (task->job) {
+            run_taken(l, task, w);
+        } else {
+            grant_queued(l, task, w);
+        }
     }
 }
 
@@ -139,7 +143,16 @@ held_frame(struct ledger *l, const struct fleet_worker *w, struct token token)
 {
     struct fleet_task *task = fleet_task_find(l->fleet, token);
 
-    return task != NULL && task->worker == w ? frame_of(task) : NULL;
+    return task != NULL && task->worker == w && !task->job ? frame_of(task) : NULL;
+}
+
+/* Likewise, of a job run. */
+static struct fleet_task *
+held_piece(struct ledger *l, const struct fleet_worker *w, struct token token)
+{
+    struct fleet_task *task = fleet_task_find(l->fleet, token);
+
+    return task != NULL && task->worker == w && task->job ? task : NULL;
 }
 
 enum err_code ledger_task_progress(struct ledger *l,
@@ -151,7 +164,11 @@ enum err_code ledger_task_progress(struct ledger *l,
                                    struct slice note)
 {
     struct hot_frame *hf = held_frame(l, w, token);
+    struct fleet_task *piece = held_piece(l, w, token);
 
+    if (piece != NULL) {
+        return run_task_progress(l, piece, bytes_in, bytes_out, note);
+    }
     if (hf == NULL) {
         return ERR_LEASE_LOST;
     }
@@ -200,14 +217,18 @@ enum err_code ledger_task_upload(struct ledger *l,
                                  struct err *err)
 {
     struct hot_frame *hf = held_frame(l, w, token);
+    struct fleet_task *piece = held_piece(l, w, token);
     struct engine_event ev = {.kind = ENGINE_TASK_UPLOAD, .token = token, .output = *output};
     enum err_code rc;
 
-    if (hf == NULL) {
+    if (hf == NULL && piece == NULL) {
         return ERR_LEASE_LOST;
     }
     if (!l->config.objects) {
         return err_set(err, ERR_VALIDATION, "the coordinator has no object store configured");
+    }
+    if (piece != NULL) {
+        return run_task_upload(l, piece, output, err);
     }
     rc = check_place(l, hf, output, err);
     if (rc != OK) {
@@ -252,10 +273,15 @@ enum err_code ledger_task_submit(struct ledger *l,
 enum err_code ledger_task_return(struct ledger *l, struct fleet_worker *w, struct token token)
 {
     struct hot_frame *hf = held_frame(l, w, token);
+    struct fleet_task *piece = held_piece(l, w, token);
     struct engine_event ev = {.kind = ENGINE_TASK_RETURNED, .token = token};
     struct hot *h;
     struct err err;
 
+    if (piece != NULL) {
+        l->feed = true;
+        return run_task_return(l, piece);
+    }
     if (hf == NULL) {
         return ERR_LEASE_LOST;
     }
@@ -312,8 +338,12 @@ enum err_code ledger_task_fail(struct ledger *l,
                                struct err *err)
 {
     struct hot_frame *hf = held_frame(l, w, token);
+    struct fleet_task *piece = held_piece(l, w, token);
     struct engine_event ev = {.kind = ENGINE_TASK_FAILED, .token = token, .failure = *failure};
 
+    if (piece != NULL) {
+        return run_task_fail(l, piece, failure);
+    }
     return hf != NULL ? end_task(l, hf, &ev, w, err) : ERR_LEASE_LOST;
 }
 
@@ -321,8 +351,13 @@ enum err_code
 ledger_task_time_out(struct ledger *l, struct fleet_worker *w, struct token token, struct err *err)
 {
     struct hot_frame *hf = held_frame(l, w, token);
+    struct fleet_task *piece = held_piece(l, w, token);
+    const struct failure failure = {SLICE("States.Timeout"), SLICE("The handler took too long.")};
     struct engine_event ev = {.kind = ENGINE_TASK_TIMED_OUT, .token = token};
 
+    if (piece != NULL) {
+        return run_task_fail(l, piece, &failure);
+    }
     return hf != NULL ? end_task(l, hf, &ev, w, err) : ERR_LEASE_LOST;
 }
 
@@ -374,11 +409,13 @@ enum err_code ledger_task_commit(struct ledger *l,
                                  struct fleet_worker *w,
                                  struct token token,
                                  struct slice result,
+                                 const struct job_result *piece,
                                  struct slice parts,
                                  struct ledger_commit *c,
                                  struct err *err)
 {
     struct hot_frame *hf = held_frame(l, w, token);
+    struct fleet_task *join = held_piece(l, w, token);
     struct engine_event ev = {
         .kind = ENGINE_TASK_INTENT,
         .token = token,
@@ -387,6 +424,9 @@ enum err_code ledger_task_commit(struct ledger *l,
     bool taken = false;
     enum err_code rc;
 
+    if (join != NULL && piece != NULL) {
+        return run_task_commit(l, join, piece, parts, c);
+    }
     if (hf == NULL || hf->f.output.bucket.ptr == NULL) {
         return ERR_LEASE_LOST;
     }
@@ -495,6 +535,28 @@ static struct failure no_function(struct ledger *l, struct hot_frame *hf)
     return function_not_found(l, name, qualifier);
 }
 
+static void due_of_task(struct ledger *l, const struct fleet_due *due)
+{
+    struct engine_event ev = {.kind = ENGINE_TASK_FAILED};
+
+    if (due->task->job) {
+        run_lost(l, due->task);
+        return;
+    }
+    if (due->kind == FLEET_DUE_NO_FUNCTION) {
+        ev.failure = no_function(l, frame_of(due->task));
+    } else if (due->kind == FLEET_DUE_ORPHAN) {
+        ev.failure = (struct failure){
+            SLICE("Lambda.ServiceException"),
+            SLICE("The worker did not come back after the coordinator's restart."),
+        };
+    } else {
+        ev = (struct engine_event){.kind = ENGINE_TASK_TIMED_OUT,
+                                   .heartbeat = due->kind == FLEET_DUE_HEARTBEAT};
+    }
+    due_task(l, due->task, ev);
+}
+
 /* What is due makes executions end, and each may have that to tell another: what there is to tell
  * must not grow without end. */
 static bool may_be_due(const struct ledger *l)
@@ -510,26 +572,10 @@ void ledger_due(struct ledger *l)
         switch (due.kind) {
         case FLEET_DUE_NONE: return;
         case FLEET_DUE_TIMER: due_timer(l, due.timer); break;
-        case FLEET_DUE_TIMEOUT:
-        case FLEET_DUE_HEARTBEAT:
-            due_task(l, due.task,
-                     (struct engine_event){.kind = ENGINE_TASK_TIMED_OUT,
-                                           .heartbeat = due.kind == FLEET_DUE_HEARTBEAT});
-            break;
         case FLEET_DUE_NO_FUNCTION:
-            due_task(l, due.task,
-                     (struct engine_event){.kind = ENGINE_TASK_FAILED,
-                                           .failure = no_function(l, frame_of(due.task))});
-            break;
         case FLEET_DUE_ORPHAN:
-            due_task(l, due.task,
-                     (struct engine_event){
-                         .kind = ENGINE_TASK_FAILED,
-                         .failure = {SLICE("Lambda.ServiceException"),
-                                     SLICE("The worker did not come back after the coordinator's "
-                                           "restart.")},
-                     });
-            break;
+        case FLEET_DUE_TIMEOUT:
+        case FLEET_DUE_HEARTBEAT: due_of_task(l, &due); break;
         case FLEET_DUE_WORKER:
             log_warn("worker not heard of: worker=%.*s", SLICE_FMT(due.worker->name));
             ledger_worker_remove(l, due.worker, "was not heard of and counts as lost");

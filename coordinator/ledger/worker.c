@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workers and what they are told: leases that were granted, tokens to be dropped, grants again
  * whose reply was lost. A mail leaves when the batch that holds its grants is durable. */
-#include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/run.h"
 #include "proto/host/log.h"
 
 enum {
@@ -35,6 +35,17 @@ void ledger_worker_drop(struct ledger *l, struct fleet_worker *w, struct token t
     }
     m->drops[m->drop_count++] = token;
     mail_due(l, w);
+}
+
+static size_t list_length(const struct list *list)
+{
+    size_t count = 0;
+
+    LIST_EACH(at, list)
+    {
+        count++;
+    }
+    return count;
 }
 
 static bool lease_fill(struct ledger *l, struct hot_frame *hf, struct ledger_lease *out)
@@ -77,13 +88,9 @@ void ledger_take_mail(struct ledger *l,
 {
     struct ledger_mail *m = ledger_mail(w);
     struct list *n;
-    size_t count = 0;
+    size_t count = list_length(&m->outbox) + list_length(&m->pieces);
     size_t bytes = 0;
 
-    LIST_EACH(at, &m->outbox)
-    {
-        count++;
-    }
     *leases = arena_alloc(&l->arena, count * sizeof(**leases));
     *lease_count = 0;
     while (bytes < MAIL_BYTES_MAX && (n = list_pop_front(&m->outbox)) != NULL) {
@@ -93,6 +100,13 @@ void ledger_take_mail(struct ledger *l,
             bytes += lease->payload.len + lease->credentials.len + LEASE_BYTES;
             (*lease_count)++;
         }
+    }
+    while (bytes < MAIL_BYTES_MAX && (n = list_pop_front(&m->pieces)) != NULL) {
+        struct ledger_lease *lease = &(*leases)[(*lease_count)++];
+
+        run_lease_fill(l, container_of(n, struct run_piece, mail), lease);
+        bytes += lease->payload.len + lease->piece->definition.len + lease->piece->arguments.len +
+                 lease->piece->winners.len + LEASE_BYTES;
     }
     *drops = arena_alloc(&l->arena, m->drop_count * sizeof(**drops));
     if (m->drop_count != 0) {
@@ -107,7 +121,7 @@ bool ledger_has_mail(const struct fleet_worker *w)
 {
     const struct ledger_mail *m = ledger_mail(w);
 
-    return !list_empty(&m->outbox) || m->drop_count != 0;
+    return !list_empty(&m->outbox) || !list_empty(&m->pieces) || m->drop_count != 0;
 }
 
 struct holds {
@@ -119,7 +133,9 @@ static void holds_resend(void *arg, struct fleet_task *t)
 {
     struct holds *s = arg;
 
-    if (list_empty(&frame_of(t)->mail)) {
+    if (t->job) {
+        run_resend(s->l, t, s->w);
+    } else if (list_empty(&frame_of(t)->mail)) {
         log_info("a grant's reply was lost: sent again: worker=%.*s execution=%.*s",
                  SLICE_FMT(s->w->name), SLICE_FMT(frame_of(t)->hot->h.arn));
         task_granted(s->l, frame_of(t), s->w);
@@ -146,31 +162,39 @@ void ledger_worker_holds(struct ledger *l,
 
 /* ---- workers ---- */
 
+static void fail_one(struct ledger *l, struct fleet_task *task, const char *why)
+{
+    struct hot_frame *hf = frame_of(task);
+    struct hot *h = hf->hot; /* the frame may go with the step */
+    struct engine_event ev = {
+        .kind = ENGINE_TASK_FAILED,
+        .frame = hf->f.id,
+        .token = task->token,
+        .failure = {SLICE("Lambda.ServiceException"),
+                    arena_printf(&l->arena, "The worker %.*s %s.", SLICE_FMT(hf->f.worker), why)},
+    };
+    struct err err;
+
+    log_warn("lease lost: worker=%.*s execution=%.*s attempt=%u", SLICE_FMT(hf->f.worker),
+             SLICE_FMT(h->h.arn), hf->f.attempt);
+    list_remove(&hf->mail);
+    fleet_task_end(l->fleet, task);
+    if (ledger_step(l, h, &ev, NULL, &err) == STEP_FAILED) {
+        log_error("a lost lease's step failed: execution=%.*s: %s", SLICE_FMT(h->h.arn), err.msg);
+    }
+}
+
 static void fail_lost(struct ledger *l, struct list *lost, const char *why)
 {
     struct list *n;
 
     while ((n = list_pop_front(lost)) != NULL) {
         struct fleet_task *task = container_of(n, struct fleet_task, link);
-        struct hot_frame *hf = frame_of(task);
-        struct hot *h = hf->hot; /* the frame may go with the step */
-        struct engine_event ev = {
-            .kind = ENGINE_TASK_FAILED,
-            .frame = hf->f.id,
-            .token = task->token,
-            .failure = {SLICE("Lambda.ServiceException"),
-                        arena_printf(&l->arena, "The worker %.*s %s.", SLICE_FMT(hf->f.worker),
-                                     why)},
-        };
-        struct err err;
 
-        log_warn("lease lost: worker=%.*s execution=%.*s attempt=%u", SLICE_FMT(hf->f.worker),
-                 SLICE_FMT(h->h.arn), hf->f.attempt);
-        list_remove(&hf->mail);
-        fleet_task_end(l->fleet, task);
-        if (ledger_step(l, h, &ev, NULL, &err) == STEP_FAILED) {
-            log_error("a lost lease's step failed: execution=%.*s: %s", SLICE_FMT(h->h.arn),
-                      err.msg);
+        if (task->job) {
+            run_lost(l, task);
+        } else {
+            fail_one(l, task, why);
         }
     }
 }
@@ -178,6 +202,8 @@ static void fail_lost(struct ledger *l, struct list *lost, const char *why)
 static void mail_free(struct ledger_mail *m)
 {
     while (list_pop_front(&m->outbox) != NULL) {
+    }
+    while (list_pop_front(&m->pieces) != NULL) {
     }
     list_remove(&m->link);
     mem_free(m->drops);
@@ -189,6 +215,7 @@ static struct ledger_mail *mail_new(struct fleet_worker *w)
     struct ledger_mail *m = mem_zalloc(1, sizeof(*m));
 
     list_init(&m->outbox);
+    list_init(&m->pieces);
     list_init(&m->link);
     m->worker = w;
     return m;

@@ -223,6 +223,133 @@ bool key_execution_parse(struct slice key,
     return true;
 }
 
+/* ---- jobs ---- */
+
+static struct key job_key(uint64_t account, char what)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, (uint8_t)what);
+    return k;
+}
+
+struct key key_job(uint64_t account, struct slice name)
+{
+    struct key k = key_jobs(account);
+
+    key_put(&k, name);
+    return k;
+}
+
+struct key key_jobs(uint64_t account)
+{
+    return job_key(account, 'd');
+}
+
+struct key key_job_run(uint64_t account, uint64_t run)
+{
+    struct key k = key_job_runs(account);
+
+    key_u64(&k, run);
+    return k;
+}
+
+struct key key_job_runs(uint64_t account)
+{
+    return job_key(account, 'r');
+}
+
+struct key key_job_run_id(uint64_t account, struct slice id)
+{
+    struct key k = job_key(account, 'n');
+
+    key_put(&k, id);
+    return k;
+}
+
+struct key key_job_line(uint64_t account, struct slice name, uint64_t run)
+{
+    struct key k = key_job_lines(account, name);
+
+    key_u64(&k, ~run);
+    return k;
+}
+
+struct key key_job_lines(uint64_t account, struct slice name)
+{
+    struct key k = job_key(account, 'l');
+
+    key_put(&k, name);
+    key_u8(&k, 0);
+    return k;
+}
+
+bool key_job_line_parse(struct slice key, uint64_t *run)
+{
+    struct cursor c;
+
+    if (key.len < sizeof(uint64_t)) {
+        return false;
+    }
+    c = cursor_make(slice_from(key, key.len - sizeof(uint64_t)));
+    *run = ~cursor_u64be(&c);
+    return true;
+}
+
+struct key key_job_open(uint64_t account, uint64_t run)
+{
+    struct key k = key_job_opens(account);
+
+    key_u64(&k, run);
+    return k;
+}
+
+struct key key_job_opens(uint64_t account)
+{
+    return job_key(account, 'o');
+}
+
+struct key key_job_sizes(uint64_t account, uint64_t run, uint32_t chunk)
+{
+    struct key k = key_job_sizes_all(account, run);
+
+    key_u32(&k, chunk);
+    return k;
+}
+
+struct key key_job_sizes_all(uint64_t account, uint64_t run)
+{
+    struct key k = job_key(account, 's');
+
+    key_u64(&k, run);
+    return k;
+}
+
+struct key key_job_piece(uint64_t account, uint64_t run, unsigned phase, uint32_t piece)
+{
+    struct key k = key_job_phase(account, run, phase);
+
+    key_u32(&k, piece);
+    return k;
+}
+
+struct key key_job_phase(uint64_t account, uint64_t run, unsigned phase)
+{
+    struct key k = key_job_pieces(account, run);
+
+    key_u8(&k, (uint8_t)phase);
+    return k;
+}
+
+struct key key_job_pieces(uint64_t account, uint64_t run)
+{
+    struct key k = job_key(account, 'p');
+
+    key_u64(&k, run);
+    return k;
+}
+
 struct key key_timer(uint64_t account, int64_t due_ms, uint64_t execution)
 {
     struct key k;

@@ -11,6 +11,13 @@
  *   NAME       account u64, machine u64, name              -> execution id, start
  *   INDEX      account u64, status u8, machine u64, ~start_ms u64, ~execution u64 -> index row
  *   EXECUTION  account u64, execution u64, sequence u64    -> transition record
+ *   JOB        account u64, 'd', name                      -> job row
+ *              account u64, 'r', run u64                   -> job run row
+ *              account u64, 'n', run id                    -> run u64
+ *              account u64, 'l', name, 0, ~run u64         -> empty: a job's runs, newest first
+ *              account u64, 'o', run u64                   -> empty: it is not over
+ *              account u64, 's', run u64, chunk u32        -> bytes of 8,192 shards, varints
+ *              account u64, 'p', run u64, phase u8, piece u32 -> piece row
  *   TIMER      account u64, due_ms u64, execution u64      -> empty
  *
  * "token_key" holds 32 random bytes: the secret that task tokens are made with, and that must stay
@@ -59,6 +66,21 @@ bool key_execution_parse(struct slice key,
                          uint64_t *account,
                          uint64_t *execution,
                          uint64_t *sequence);
+struct key key_job(uint64_t account, struct slice name);
+struct key key_jobs(uint64_t account); /* prefix of all job rows */
+struct key key_job_run(uint64_t account, uint64_t run);
+struct key key_job_runs(uint64_t account); /* prefix of all run rows */
+struct key key_job_run_id(uint64_t account, struct slice id);
+struct key key_job_line(uint64_t account, struct slice name, uint64_t run);
+struct key key_job_lines(uint64_t account, struct slice name); /* prefix */
+bool key_job_line_parse(struct slice key, uint64_t *run);
+struct key key_job_open(uint64_t account, uint64_t run);
+struct key key_job_opens(uint64_t account); /* prefix */
+struct key key_job_sizes(uint64_t account, uint64_t run, uint32_t chunk);
+struct key key_job_sizes_all(uint64_t account, uint64_t run); /* prefix */
+struct key key_job_piece(uint64_t account, uint64_t run, unsigned phase, uint32_t piece);
+struct key key_job_phase(uint64_t account, uint64_t run, unsigned phase); /* prefix */
+struct key key_job_pieces(uint64_t account, uint64_t run);                /* prefix */
 struct key key_timer(uint64_t account, int64_t due_ms, uint64_t execution);
 bool key_timer_parse(struct slice key, uint64_t *account, int64_t *due_ms, uint64_t *execution);
 /* The least key above all that begin with `prefix`; empty where there is none. */

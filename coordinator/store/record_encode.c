@@ -328,9 +328,8 @@ static unsigned frame_rare_flags(const struct frame *f)
 static unsigned frame_flags(const struct frame *f)
 {
     bool place = f->id != 0 || f->parent != ASL_NONE || f->scope != 0 || f->index != 0;
-    bool lease =
-        f->granted_ms != 0 || f->token.epoch != 0 || f->token.counter != 0 || f->worker.ptr != NULL ||
-        f->holder != 0;
+    bool lease = f->granted_ms != 0 || f->token.epoch != 0 || f->token.counter != 0 ||
+                 f->worker.ptr != NULL || f->holder != 0;
     bool retry = f->retry_count != 0 || f->retries != NULL;
 
     return (place ? FRAME_HAS_PLACE : 0u) | (f->started ? FRAME_HAS_STARTED : 0u) |

@@ -389,12 +389,42 @@ static void rocks_open_families(struct rocks *r, char **text)
                                          r->families, text);
 }
 
+static bool has_family(char *const *names, size_t count, enum store_cf cf)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], store_cf_name(cf)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is it the database of a version that had no jobs yet: all families but that one? Where any other
+ * is missing, or nothing can be read, opening says what is wrong. */
+static bool rocks_lacks_jobs(const struct rocks *r)
+{
+    char *text = NULL;
+    size_t count = 0;
+    char **names = rocksdb_list_column_families(r->options.plain, r->dir, &count, &text);
+    bool lacks = text == NULL && !has_family(names, count, CF_JOB);
+
+    for (int cf = 0; cf < CF_COUNT; cf++) {
+        lacks = lacks && (cf == CF_JOB || has_family(names, count, (enum store_cf)cf));
+    }
+    rocksdb_list_column_families_destroy(names, count); /* there is one where it failed, too */
+    if (text != NULL) {
+        rocksdb_free(text);
+    }
+    return lacks;
+}
+
 static enum err_code rocks_open_database(struct rocks *r, bool create, struct err *err)
 {
     char *text = NULL;
 
     rocksdb_options_set_create_if_missing(r->options.plain, create);
-    rocksdb_options_set_create_missing_column_families(r->options.plain, create);
+    rocksdb_options_set_create_missing_column_families(r->options.plain,
+                                                       create || rocks_lacks_jobs(r));
     rocks_open_families(r, &text);
     if (text != NULL && strstr(text, "not linked") != NULL) {
         rocksdb_free(text);

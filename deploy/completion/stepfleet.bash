@@ -11,6 +11,11 @@ _stepfleet_activities() {
         grep -o '"name":"[^"]*"' | cut -d'"' -f4
 }
 
+_stepfleet_jobs() {
+    stepfleet ${coordinator:+--coordinator "$coordinator"} job list --json 2>/dev/null |
+        grep -o '"name":"[^"]*"' | cut -d'"' -f4
+}
+
 # The words before the cursor in `words`, as they were typed: bash cuts them at ":" and "=" too.
 _stepfleet_words() {
     local i word joins=
@@ -43,6 +48,10 @@ _stepfleet_options() {
     output) echo "--machine --bucket --output" ;;
     stop) echo "--machine --error --cause" ;;
     redrive) echo "--machine --wait" ;;
+    "job show") echo "--definition" ;;
+    "job run") echo "--arg --workers --timeout --id --wait" ;;
+    "job runs") echo "--limit" ;;
+    "job status") echo "--pieces --from" ;;
     "activity poll") echo "--worker --wait --token-file" ;;
     "task success") echo "--token-file --output --output-file" ;;
     "task failure") echo "--token-file --error --cause" ;;
@@ -52,7 +61,7 @@ _stepfleet_options() {
 
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="dev machine start show list watch history output stop redrive activity task workers health"
+    local commands="dev machine start show list watch history output stop redrive job activity task workers health"
     local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word words
 
     COMPREPLY=()
@@ -73,7 +82,7 @@ _stepfleet() {
         *)
             if [[ -z $command ]]; then
                 command=$word
-            elif [[ $command =~ ^(machine|activity|task)$ && -z $sub ]]; then
+            elif [[ $command =~ ^(machine|job|activity|task)$ && -z $sub ]]; then
                 sub=$word
             else
                 operands=$((operands + 1))
@@ -90,10 +99,11 @@ _stepfleet() {
         ;;
     --status | -s) mapfile -t COMPREPLY < <(compgen -W "RUNNING SUCCEEDED FAILED TIMED_OUT ABORTED" -- "$cur") && return ;;
     --severity) mapfile -t COMPREPLY < <(compgen -W "ERROR WARNING" -- "$cur") && return ;;
+    --pieces) mapfile -t COMPREPLY < <(compgen -W "PLAN MAP REDUCE JOIN CLEAN" -- "$cur") && return ;;
     --type) mapfile -t COMPREPLY < <(compgen -W "STANDARD EXPRESS" -- "$cur") && return ;;
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
     --coordinator | --listen | --workers | --function | --name | --input | --prefix | --limit | -n | --error | --cause | \
-        --bucket | --role-arn | --resource | --revision | --worker | -f) return ;;
+        --bucket | --role-arn | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | -f) return ;;
     --wait) [[ $command == activity ]] && return ;;
     esac
     [[ -n $command ]] || globals+=" --version"
@@ -103,6 +113,13 @@ _stepfleet() {
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur")
     elif [[ $command == machine && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "create update lint list show delete" -- "$cur")
+    elif [[ $command == job && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "create update list show delete run runs status watch stop" -- "$cur")
+    elif [[ $command == job && $sub =~ ^(update|show|delete|run|runs)$ && $operands -eq 0 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_jobs)" -- "$cur")
+    elif [[ $command == job && $sub =~ ^(create|update)$ && $operands -eq 1 ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     elif [[ $command == activity && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "create list describe delete poll" -- "$cur")
     elif [[ $command == task && -z $sub ]]; then

@@ -60,7 +60,8 @@ enum limits {
     LIMIT_LEASE_MS_MIN = 500,            /* a third of it must outlast a slow disk's sync */
     LIMIT_LEASE_MS_MAX = 24 * 60 * 60 * 1000, /* a lost worker's tasks wait so long */
     LIMIT_HANDOVER_MS =
-        100, /* a worker's next task of its own report goes before one queued since */
+        100,            /* a worker's next task of its own report goes before one queued since */
+    LIMIT_AVOIDED = 64, /* tasks passed over in one queue because they avoid the worker */
     LIMIT_RESEND_MS = 2000,  /* a grant not among those held is sent again after that */
     LIMIT_WAITS = 512,       /* calls parked for news of executions */
     LIMIT_POLLS = 1024,      /* calls parked for tasks of all activities */
@@ -79,6 +80,7 @@ enum limits {
     LIMIT_DOUBTFUL = 1024,                  /* of them on disk: one META row of 8 KiB */
 
     /* Jobs. */
+    LIMIT_JOBS = 10000,              /* as activities: all of them are in memory */
     LIMIT_JOB_PIECES = 100000,       /* of a phase: some 60 bytes of memory, and a row, each */
     LIMIT_JOB_PARTITIONS = 4096,     /* each shard's output has an index of them */
     LIMIT_JOB_LIVE = 8192,           /* attempts of a run at once: as many as one worker's slots */

@@ -75,7 +75,8 @@ static void fuzz_worker(const char *path)
             const struct handler_function *f = &s.functions[i];
 
             assert(text_is_function_name(slice_str(f->name)));
-            assert(f->kind == HANDLER_ECHO || (f->argc > 0 && f->argv[f->argc] == NULL));
+            assert(f->kind == HANDLER_ECHO || f->kind == HANDLER_PIECES ||
+                   (f->argc > 0 && f->argv[f->argc] == NULL));
             assert(f->output_max_bytes <= SETTINGS_OUTPUT_MAX);
         }
     }

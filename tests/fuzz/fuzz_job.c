@@ -3,10 +3,10 @@
  * again; and its arguments as places, none of which leads out of where it belongs. */
 #include <assert.h>
 
-#include "coordinator/job/arguments.h"
-#include "coordinator/job/definition.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/job/arguments.h"
+#include "proto/job/definition.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

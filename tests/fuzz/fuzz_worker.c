@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err;
 
     log_init("fuzz", LOG_ERROR);
-    assert(uv_loop_init(&loop) == 0 && worker_open(&w, &loop, &s, "/", &err) == OK);
+    assert(uv_loop_init(&loop) == 0 && worker_open(&w, &loop, &s, "/", NULL, &err) == OK);
     while (slice_starts_with(text, magic) && w.phase != WORKER_LEAVING) {
         size_t length = magic.len;
 

@@ -3,6 +3,10 @@
  * line, what the worker says on stdout.
  *
  *   lease N FUNCTION TIMEOUT_MS HEARTBEAT_MS PAYLOAD   grant token (7, N)
+ *   job N FUNCTION RUN PHASE PIECE SHARDS PARTITIONS SLOTS PLAN WINNERS DEFINITION<tab>ARGUMENTS
+ *               grant a piece of a job run; PLAN and WINNERS ("-", or with commas) are token
+ *               counters. Its success is "done N in= out= read= wrote= rejected= partitions= sizes=
+ *               counters=", its upload "record N ID MARK", its parts "part N NUMBER BYTES ETAG"
  *   extra QUALIFIER LOG SUBMITS CREDENTIALS   what the grants from now on carry; - for none, 0 or 1
  *   busy N      the next submission of it is answered ThrottlingException
  *   drop N      the next reply tells the worker to drop it
@@ -32,6 +36,7 @@ struct grant {
     struct arena a;
     Stepfleet__Lease lease;
     Stepfleet__Token token;
+    struct slice piece; /* of a job run, packed; empty: none */
 };
 
 static nng_socket service;
@@ -58,11 +63,11 @@ static uint64_t bench_begun_us;
 static uint64_t bench_count;
 static char bench_function[128];
 
-static void add_grant(uint64_t n,
-                      const char *function,
-                      uint64_t timeout,
-                      uint64_t heartbeat,
-                      const char *payload)
+static struct grant *add_grant(uint64_t n,
+                               const char *function,
+                               uint64_t timeout,
+                               uint64_t heartbeat,
+                               const char *payload)
 {
     struct grant *g = mem_zalloc(1, sizeof(*g));
     Stepfleet__Lease *l = &g->lease;
@@ -88,6 +93,65 @@ static void add_grant(uint64_t n,
     l->submits = extra_submits != 0;
     list_push_back(&grants, &g->link);
     (void)pthread_cond_broadcast(&changed);
+    return g;
+}
+
+/* "1,2,3", all of one epoch, as JobPiece has winners. */
+static struct slice winners_of(const char *text, struct arena *a)
+{
+    struct buf out = {0};
+    struct slice packed;
+    char *at = (char *)(uintptr_t)text;
+
+    while (*at != '\0' && *at != '-') {
+        buf_put_varint(&out, EPOCH);
+        buf_put_varint(&out, strtoull(at, &at, 10));
+        at += *at == ',';
+    }
+    packed = arena_copy(a, buf_slice(&out));
+    buf_fini(&out);
+    return packed;
+}
+
+static void pack_piece(struct grant *g, const Stepfleet__JobPiece *m)
+{
+    size_t bytes = stepfleet__job_piece__get_packed_size(m);
+    uint8_t *packed = arena_alloc(&g->a, bytes);
+
+    g->piece = slice_make(packed, stepfleet__job_piece__pack(m, packed));
+}
+
+/* What is behind "job ". */
+static void add_job(char *line)
+{
+    Stepfleet__JobPiece m = STEPFLEET__JOB_PIECE__INIT;
+    Stepfleet__Token plan = STEPFLEET__TOKEN__INIT;
+    char *fields[11];
+    struct grant *g;
+
+    for (int i = 0; i < 11; i++) {
+        fields[i] = line;
+        line = i < 10 ? strchr(line, ' ') : strchr(line, '\t');
+        if (line == NULL) {
+            (void)fprintf(stderr, "not a job\n");
+            return;
+        }
+        *line++ = '\0';
+    }
+    g = add_grant(strtoull(fields[0], NULL, 10), fields[1], 0, 0, "{\"phase\":\"a test's\"}");
+    m.run = message_bytes(slice_str(fields[2]));
+    m.phase = (uint32_t)strtoul(fields[3], NULL, 10);
+    m.piece = (uint32_t)strtoul(fields[4], NULL, 10);
+    m.shards = (uint32_t)strtoul(fields[5], NULL, 10);
+    m.partitions = (uint32_t)strtoul(fields[6], NULL, 10);
+    m.slots = (uint32_t)strtoul(fields[7], NULL, 10);
+    plan.epoch = EPOCH;
+    plan.counter = strtoull(fields[8], NULL, 10);
+    m.plan = &plan;
+    m.winners = message_bytes(winners_of(fields[9], &g->a));
+    m.definition = message_bytes(slice_str(fields[10]));
+    m.arguments = message_bytes(slice_str(line));
+    pack_piece(g, &m);
 }
 
 /* What a reply brings, in its arena. */
@@ -108,6 +172,10 @@ static size_t take_grants(struct arena *a, Stepfleet__Lease ***out)
         l->payload = message_bytes(arena_copy(a, message_slice(l->payload)));
         l->qualifier = message_bytes(arena_copy(a, message_slice(l->qualifier)));
         l->credentials = message_bytes(arena_copy(a, message_slice(l->credentials)));
+        if (g->piece.len != 0) {
+            l->job =
+                message_unpack(&stepfleet__job_piece__descriptor, arena_copy(a, g->piece), a, NULL);
+        }
         arena_fini(&g->a);
         mem_free(g);
         (*out)[n++] = l;
@@ -176,7 +244,7 @@ static void bench_result(void)
             (unsigned long long)us, (unsigned long long)(bench_count * 1000000 / (us + 1)));
     } else if (bench_left > 0 && bench_next <= bench_count) {
         bench_next++;
-        add_grant(++bench_token, bench_function, 0, 0, "{\"benchmark\":\"a small event\"}");
+        (void)add_grant(++bench_token, bench_function, 0, 0, "{\"benchmark\":\"a small event\"}");
     }
 }
 
@@ -246,8 +314,40 @@ static Stepfleet__Outcome *on_submitted(const Stepfleet__Submitted *m, struct ar
     return o;
 }
 
+static void say_job(const Stepfleet__Result *m)
+{
+    const Stepfleet__JobResult *j = m->job;
+    struct cursor c = cursor_make(message_slice(j->sizes));
+    struct buf more = {0};
+
+    buf_put_str(&more, " sizes=");
+    while (!cursor_done(&c) && !c.bad) {
+        buf_printf(&more, "%llu,", (unsigned long long)cursor_varint(&c));
+    }
+    buf_put_str(&more, " counters=");
+    for (size_t i = 0; i < j->n_counters; i++) {
+        buf_printf(&more, "%s:%llu,", j->counters[i]->name,
+                   (unsigned long long)j->counters[i]->value);
+    }
+    for (size_t i = 0; i < m->n_parts; i++) {
+        say("part %llu %u %llu %.*s", (unsigned long long)m->token->counter, m->parts[i]->number,
+            (unsigned long long)m->parts[i]->bytes, (int)m->parts[i]->etag.len,
+            (const char *)m->parts[i]->etag.data);
+    }
+    say("done %llu in=%llu out=%llu read=%llu wrote=%llu rejected=%llu partitions=%u%.*s",
+        (unsigned long long)m->token->counter, (unsigned long long)j->bytes_in,
+        (unsigned long long)j->bytes_out, (unsigned long long)j->records_in,
+        (unsigned long long)j->records_out, (unsigned long long)j->rejected, j->partitions,
+        SLICE_FMT(buf_slice(&more)));
+    buf_fini(&more);
+}
+
 static void say_result(const Stepfleet__Result *m)
 {
+    if (m->job != NULL) {
+        say_job(m);
+        return;
+    }
     if (m->failed) {
         say("failed %llu %.*s %.*s", (unsigned long long)m->token->counter, (int)m->error.len,
             (const char *)m->error.data, (int)m->cause.len, (const char *)m->cause.data);
@@ -268,6 +368,9 @@ static const ProtobufCMessage *on_report(const Stepfleet__ReportRequest *m, stru
     for (size_t i = 0; i < m->n_uploads; i++) {
         say("upload %llu %.*s", (unsigned long long)m->uploads[i]->token->counter,
             (int)m->uploads[i]->key.len, (const char *)m->uploads[i]->key.data);
+        say("record %llu %.*s %.*s", (unsigned long long)m->uploads[i]->token->counter,
+            (int)m->uploads[i]->upload_id.len, (const char *)m->uploads[i]->upload_id.data,
+            (int)m->uploads[i]->mark.len, (const char *)m->uploads[i]->mark.data);
         r->outcomes[r->n_outcomes++] = outcome(a, m->uploads[i]->token);
     }
     for (size_t i = 0; i < m->n_submitted; i++) {
@@ -378,7 +481,7 @@ static void bench(unsigned long long leases, unsigned long long count)
     bench_left = bench_count = count;
     bench_begun_us = (uint64_t)clock_mono_us();
     for (bench_next = 1; bench_next <= leases; bench_next++) {
-        add_grant(++bench_token, bench_function, 0, 0, "{\"benchmark\":\"a small event\"}");
+        (void)add_grant(++bench_token, bench_function, 0, 0, "{\"benchmark\":\"a small event\"}");
     }
 }
 
@@ -396,7 +499,7 @@ static void extra(const char *line)
     }
 }
 
-static void command(const char *line)
+static void command(char *line)
 {
     unsigned long long n;
     unsigned long long timeout;
@@ -407,7 +510,9 @@ static void command(const char *line)
     (void)pthread_mutex_lock(&lock);
     if (sscanf(line, "lease %llu %127s %llu %llu %n", &n, function, &timeout, &heartbeat, &at) ==
         4) {
-        add_grant(n, function, timeout, heartbeat, line + at);
+        (void)add_grant(n, function, timeout, heartbeat, line + at);
+    } else if (strncmp(line, "job ", 4) == 0) {
+        add_job(line + 4);
     } else if (strncmp(line, "extra ", 6) == 0) {
         extra(line + 6);
     } else if (sscanf(line, "busy %llu", &n) == 1) {

@@ -5,6 +5,7 @@
  *     s3_check put BUCKET KEY BYTES     stream made-up bytes up and complete
  *     s3_check verify BUCKET KEY BYTES  stream down and compare with the made-up bytes
  *     s3_check cat BUCKET FROM TO       reader to writer in one thread; says how fast, how large
+ *     s3_check splice BUCKET FROM TO    made-up bytes: a few by hand, the rest copied by the store
  *     s3_check list BUCKET [PREFIX]     keys and sizes
  *     s3_check uploads BUCKET           keys of unfinished uploads
  *     s3_check head BUCKET KEY          size and mark
@@ -301,6 +302,105 @@ static enum err_code do_cat(struct s3_client *c,
     return rc;
 }
 
+/* Bytes [from, to) of an object that was made up. */
+static enum err_code verify_range(struct s3_client *c,
+                                  struct slice bucket,
+                                  struct slice key,
+                                  const struct s3_range *range,
+                                  uint64_t expected,
+                                  struct err *err)
+{
+    static char bytes[CHECK_PIECE_BYTES];
+    struct s3_reader *r;
+    bool end = false;
+    enum err_code rc = s3_reader_open_range(c, bucket, key, range, &r, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    while (rc == OK && !end) {
+        struct slice some;
+
+        rc = s3_reader_peek(r, &some, &end, err);
+        if (rc == OK && !end && some.len == 0) {
+            rc = s3_wait(c, NULL, 0, -1, err);
+        } else if (rc == OK && !end) {
+            some = slice_head(some, sizeof(bytes));
+            made_up(range->from + s3_reader_bytes(r), bytes, some.len);
+            rc = memcmp(some.ptr, bytes, some.len) == 0
+                     ? OK
+                     : err_set(err, ERR_INTERNAL, "other bytes in a range");
+            s3_reader_consume(r, some.len);
+        }
+    }
+    if (rc == OK && s3_reader_bytes(r) != expected) {
+        rc = err_set(err, ERR_INTERNAL, "a range of %llu bytes",
+                     (unsigned long long)s3_reader_bytes(r));
+    }
+    s3_reader_close(r);
+    return rc;
+}
+
+static enum err_code splice_copy(struct s3_client *c,
+                                 struct s3_writer *w,
+                                 struct slice bucket,
+                                 struct slice from,
+                                 const struct s3_range *range,
+                                 struct err *err)
+{
+    bool begun = false;
+
+    while (!begun) {
+        TRY(s3_writer_copy(w, bucket, from, range, &begun, err));
+        if (!begun) {
+            TRY(s3_wait(c, NULL, 0, -1, err));
+        }
+    }
+    return OK;
+}
+
+/* Five bytes by hand, as many as a copy needs before it, then two copies, and the last byte. */
+static enum err_code splice_all(struct s3_client *c,
+                                struct s3_writer *w,
+                                struct slice bucket,
+                                struct slice from,
+                                struct err *err)
+{
+    struct s3_object object;
+    struct s3_range range = {0};
+
+    TRY(s3_head(c, bucket, from, &object, err));
+    range.etag = slice_str(object.etag);
+    TRY(writer_make_up(c, w, 5, err));
+    TRY(writer_make_up(c, w, 5 + s3_writer_short(w), err));
+    CHECK(s3_writer_short(w) == 0);
+    for (int i = 0; i < 2; i++) {
+        range.from = s3_writer_bytes(w);
+        range.to = i == 0 ? range.from + CHECK_PART_BYTES : object.size_bytes - 1;
+        TRY(splice_copy(c, w, bucket, from, &range, err));
+    }
+    return writer_make_up(c, w, object.size_bytes, err);
+}
+
+static enum err_code do_splice(struct s3_client *c,
+                               struct slice bucket,
+                               struct slice from,
+                               struct slice to,
+                               struct err *err)
+{
+    struct s3_object object;
+    struct s3_writer *w;
+    enum err_code rc;
+
+    TRY(s3_writer_open(c, bucket, to, SLICE(""), SLICE("splice"), &w, err));
+    rc = splice_all(c, w, bucket, from, err);
+    if (rc == OK) {
+        rc = writer_complete(c, w, bucket, to, SLICE("splice"), 1, &object, err);
+    }
+    s3_writer_close(w);
+    return rc;
+}
+
 static bool print_entry(void *arg, const struct s3_entry *e)
 {
     (void)arg;
@@ -480,6 +580,45 @@ static enum err_code all_uploads(struct s3_client *c, struct slice bucket, struc
     return rc;
 }
 
+static enum err_code all_ranges(struct s3_client *c, struct slice bucket, struct err *err)
+{
+    static const struct s3_range good[] = {
+        {0, 1, {"", 0}},       {0, UINT64_MAX, {"", 0}},    {7, 4000, {"", 0}},
+        {3999, 9000, {"", 0}}, {2000, UINT64_MAX, {"", 0}},
+    };
+    struct slice key = SLICE("ranges");
+    struct s3_range range = {10, 20, {"", 0}};
+    struct s3_object object;
+
+    TRY(do_put(c, bucket, key, 4000, 1, err));
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        uint64_t to = good[i].to < 4000 ? good[i].to : 4000;
+
+        TRY(verify_range(c, bucket, key, &good[i], to - good[i].from, err));
+    }
+    TRY(s3_head(c, bucket, key, &object, err));
+    range.etag = slice_str(object.etag);
+    TRY(verify_range(c, bucket, key, &range, 10, err));
+    TRY(do_put(c, bucket, key, 4001, 1, err));
+    CHECK(verify_range(c, bucket, key, &range, 10, err) == ERR_PRECONDITION);
+    range = (struct s3_range){4001, 4002, SLICE("")};
+    CHECK(verify_range(c, bucket, key, &range, 1, err) == ERR_PRECONDITION);
+    range = (struct s3_range){5, 5, SLICE("")};
+    CHECK(verify_range(c, bucket, key, &range, 0, err) == ERR_VALIDATION);
+    return s3_delete(c, bucket, key, err);
+}
+
+static enum err_code all_splices(struct s3_client *c, struct slice bucket, struct err *err)
+{
+    const uint64_t bytes = 4 * (uint64_t)CHECK_PART_BYTES + 11;
+
+    TRY(do_put(c, bucket, SLICE("splice from +%"), bytes, 1, err));
+    TRY(do_splice(c, bucket, SLICE("splice from +%"), SLICE("spliced"), err));
+    TRY(do_verify(c, bucket, SLICE("spliced"), bytes, err));
+    TRY(s3_delete(c, bucket, SLICE("spliced"), err));
+    return s3_delete(c, bucket, SLICE("splice from +%"), err);
+}
+
 static enum err_code do_all(struct s3_client *c, struct slice bucket, struct err *err)
 {
     TRY(s3_bucket_create(c, bucket, err));
@@ -489,6 +628,8 @@ static enum err_code do_all(struct s3_client *c, struct slice bucket, struct err
     TRY(all_odd_keys(c, bucket, err));
     TRY(all_uploads(c, bucket, err));
     TRY(all_sizes(c, bucket, err));
+    TRY(all_ranges(c, bucket, err));
+    TRY(all_splices(c, bucket, err));
     printf("ok\n");
     return OK;
 }
@@ -516,13 +657,17 @@ static enum err_code run(struct s3_client *c, int argc, char **argv, struct err 
     if (slice_eq(command, SLICE("cat"))) {
         return do_cat(c, bucket, key, last, err);
     }
+    if (slice_eq(command, SLICE("splice"))) {
+        return do_splice(c, bucket, key, last, err);
+    }
     if (slice_eq(command, SLICE("put")) && text_parse_u64(last, &bytes)) {
         return do_put(c, bucket, key, bytes, 1, err);
     }
     if (slice_eq(command, SLICE("verify")) && text_parse_u64(last, &bytes)) {
         return do_verify(c, bucket, key, bytes, err);
     }
-    return err_set(err, ERR_USAGE, "s3_check all|put|verify|cat|list|uploads|head BUCKET ...");
+    return err_set(err, ERR_USAGE,
+                   "s3_check all|put|verify|cat|splice|list|uploads|head BUCKET ...");
 }
 
 int main(int argc, char **argv)

@@ -296,7 +296,7 @@ def test_express_runs_at_once(dev):
 def test_workers_and_health(dev):
     workers = dev.json("workers")["workers"]
     assert sorted(w["name"] for w in workers) == ["dev-1", "dev-2"]
-    assert {o["function"] for o in workers[0]["offers"]} == {"Echo", "Copy"}
+    assert {o["function"] for o in workers[0]["offers"]} == {"Echo", "Copy", "stepfleet:job"}
     health = dev.json("health")
     assert health["objectsRoot"] == str(dev.where / "data" / "objects") and health["region"] == "us-east-1"
     assert b"dev-1" in dev.run("workers").stdout and b"software" in dev.run("health").stdout

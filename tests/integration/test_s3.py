@@ -284,6 +284,21 @@ def test_server_that_restarts_is_ridden_out(check, server):
     good(check("verify", "b", "k2", size))
 
 
+@pytest.mark.parametrize("kind", ["drop", "error200", "stall", "reset", "status"])
+def test_copied_parts_are_asked_for_again(check, server, kind):
+    size = 5 * PART
+    good(check("put", "b", "k", size))
+    server.store.add_fault(kind, method="PUT", contains="partNumber=2")
+    assert good(check("splice", "b", "k", "k2")).retries == 1
+    good(check("verify", "b", "k2", size))
+
+
+def test_copy_of_another_object_is_refused(check, server):
+    good(check("put", "b", "k", 5 * PART))
+    server.store.add_fault("status", method="PUT", contains="partNumber=2", status=412, code="PreconditionFailed")
+    bad(check("splice", "b", "k", "k2"), "PreconditionFailed")
+
+
 def test_nobody_there_is_said(check, server):
     server.kill()
     try:

@@ -111,7 +111,7 @@ def gone(marker, seconds=10):
 
 def test_echo(d, fake):
     w = Worker(d, fake, "[function E]\nhandler = echo\nslots = 2\n")
-    fake.expect(r"hello w1 slots=4 offers=1 labels=\{\"zone\":\"a\"\}")
+    fake.expect(r"hello w1 slots=4 offers=2 labels=\{\"zone\":\"a\"\}")
     fake.command('lease 1 E 0 0 {"x":1}')
     fake.expect(r'result 1 .*\{"x":1\}')
     fake.command('lease 1 E 0 0 {"x":1}')  # a repeat is not run again
@@ -509,7 +509,7 @@ def test_names(d, fake):
     """A handler of an integration has the integration's name."""
     w = Worker(d, fake, "[function elasticmapreduce:addStep]\nhandler = echo\n"
                "[function aws-sdk:dynamodb:getItem]\nhandler = echo\n")
-    fake.expect(r"hello w1 slots=4 offers=2")
+    fake.expect(r"hello w1 slots=4 offers=3")
     fake.command("lease 1 elasticmapreduce:addStep 0 0 1")
     fake.expect("result 1")
     fake.command("lease 2 aws-sdk:dynamodb:getItem 0 0 2")
@@ -607,4 +607,5 @@ def main():
     sys.exit(failed != 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -36,6 +36,7 @@ from xml.sax.saxutils import escape
 
 TIME = "2026-01-02T03:04:05.678Z"
 STALL_S = 30
+PART_BYTES_MIN = 5 * 1024 * 1024
 
 
 def utc_now():
@@ -172,6 +173,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             store.log.append({"method": self.command, "path": self.path,
                               "range": self.headers.get("Range"), "bytes": len(body),
                               "if_match": self.headers.get("If-Match"),
+                              "copied": self.headers.get("x-amz-copy-source"),
                               "hash": self.headers.get("x-amz-content-sha256")})
             store.seen.notify_all()
         self.fault = store.take_fault(self.command, self.path, early=False)
@@ -241,11 +243,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def get_range(self, found):
         body = found["body"]
-        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range") or "")
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         more = {"ETag": f'"{found["etag"]}"', "x_amz_meta_stepfleet_mark": found["mark"]}
         if not wanted:
             return self.answer(200, body, **more)
-        first, last = int(wanted[1]), min(int(wanted[2]), len(body) - 1)
+        first, last = int(wanted[1]), min(int(wanted[2] or len(body)), len(body) - 1)
         if first > last:
             return self.error(416, "InvalidRange")
         self.answer(206, body[first:last + 1],
@@ -255,6 +257,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not self.key:
             store.buckets.setdefault(self.bucket, {})
             return self.answer(200)
+        copied = self.headers.get("x-amz-copy-source")
+        if copied:
+            body = self.copy_source(store, copied)
         etag = hashlib.md5(body).hexdigest()
         if "uploadId" not in self.query:
             store.put(self.bucket, self.key, body)
@@ -265,7 +270,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 upload["parts"][int(self.query["partNumber"])] = (etag, body)
         if not upload:
             return self.error(404, "NoSuchUpload")
+        if copied:
+            return self.xml("CopyPartResult", f"<ETag>&quot;{etag}&quot;</ETag>")
         self.answer(200, ETag=f'"{etag}"')
+
+    def copy_source(self, store, source):
+        """The bytes that UploadPartCopy names."""
+        bucket, _, key = urllib.parse.unquote(source).lstrip("/").partition("/")
+        with store.lock:
+            found = store.buckets.get(bucket, {}).get(key)
+        problem = ((404, "NoSuchKey") if not found else
+                   (412, "PreconditionFailed") if self.headers.get(
+                       "x-amz-copy-source-if-match", found["etag"]).strip('"') != found["etag"] else None)
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("x-amz-copy-source-range") or "")
+        if not problem and (not wanted or int(wanted[2]) >= len(found["body"])):
+            problem = (416, "InvalidRange")
+        if problem:
+            self.error(*problem)
+            raise Gone()
+        return found["body"][int(wanted[1]):int(wanted[2]) + 1]
 
     def on_delete(self, store, _):
         with store.lock:
@@ -296,6 +319,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             parts = [upload["parts"].get(int(number), ("", b"")) for number, _ in wanted]
             if not wanted or [p[0] for p in parts] != [w[1] for w in wanted]:
                 return self.error(400, "InvalidPart")
+            if any(len(p[1]) < PART_BYTES_MIN for p in parts[:-1]):
+                return self.error(400, "EntityTooSmall")
             digest = hashlib.md5(b"".join(bytes.fromhex(p[0]) for p in parts)).hexdigest()
             store.put(self.bucket, self.key, b"".join(p[1] for p in parts), upload["mark"],
                       f"{digest}-{len(parts)}")

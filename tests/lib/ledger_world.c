@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coordinator/ledger/run.h"
 #include "proto/base/text.h"
 #include "proto/host/log.h"
 
@@ -123,9 +124,31 @@ static void note_grant(struct ledger_world *w, const struct world_lease *l)
             return;
         }
     }
-    w->grants = mem_realloc(w->grants, (w->grant_count + 1) * sizeof(*w->grants));
+    if ((w->grant_count & (w->grant_count - 1)) == 0) { /* a power of two, or none: full */
+        w->grants = mem_realloc(w->grants, (w->grant_count * 2 + 1) * sizeof(*w->grants));
+    }
     w->grants[w->grant_count].token = l->token;
     memcpy(w->grants[w->grant_count++].what, what, sizeof(what));
+}
+
+/* The same of a piece: its row has this attempt. */
+static void assert_piece_on_disk(struct ledger_world *w, const struct run_piece *p)
+{
+    struct key key = key_job_piece(WORLD_ACCOUNT, p->run->number, p->phase, p->piece);
+    struct job_piece_state row;
+    struct arena a = {0};
+    struct buf b = {0};
+    struct err err;
+    bool found = false;
+
+    assert_int_equal(store_get(w->store, CF_JOB, key_slice(&key), &b, &err), OK);
+    assert_int_equal(job_piece_row_decode(buf_slice(&b), &a, &row, &err), OK);
+    for (uint32_t i = 0; i < row.live_count; i++) {
+        found = found || token_eq(row.live[i].token, p->task.token);
+    }
+    assert_true(found);
+    buf_fini(&b);
+    arena_fini(&a);
 }
 
 /* Nothing leaves before its cause is on disk: the frame is there, under this token. */
@@ -140,6 +163,10 @@ static void assert_granted_on_disk(struct ledger_world *w, struct token token)
 
     if (t == NULL) {
         return; /* over meanwhile */
+    }
+    if (t->job) {
+        assert_piece_on_disk(w, run_piece_of(t));
+        return;
     }
     source.execution = t->execution;
     if (hot_find(w->l, t->execution)->h.express) {
@@ -196,6 +223,23 @@ static void reply_durable(struct ledger_wait *wait)
     reply_free(r);
 }
 
+static void take_piece(struct world_lease *l, const struct ledger_piece *from)
+{
+    struct cursor c = cursor_make(from->winners);
+
+    l->phase = from->phase;
+    l->piece = from->piece;
+    l->shards = from->shards;
+    l->partitions = from->partitions;
+    l->plan = from->plan;
+    for (; !cursor_done(&c); l->winners++) {
+        assert_int_not_equal(cursor_varint(&c), 0); /* the epoch: none is missing */
+        (void)cursor_varint(&c);
+        assert_false(c.bad);
+    }
+    (void)snprintf(l->state, sizeof(l->state), "%d-%u", (int)from->phase, from->piece);
+}
+
 static void take_lease(struct world_reply *r, const struct ledger_lease *from)
 {
     struct world_lease *l;
@@ -213,6 +257,10 @@ static void take_lease(struct world_reply *r, const struct ledger_lease *from)
     l->payload = mem_strdup(from->payload);
     l->attempt = from->attempt;
     l->retry_count = from->retry_count;
+    l->job = from->piece != NULL;
+    if (l->job) {
+        take_piece(l, from->piece);
+    }
 }
 
 /* What there is for the worker goes into a reply. */

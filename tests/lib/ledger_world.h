@@ -43,6 +43,13 @@ struct world_lease {
     uint32_t attempt;
     uint32_t retry_count;
     unsigned upload; /* number + 1; 0: none */
+    bool job;        /* a piece of a job run, and then: */
+    enum job_phase phase;
+    uint32_t piece;
+    uint32_t shards;
+    uint32_t partitions;
+    struct token plan;
+    size_t winners; /* how many there are */
 };
 
 struct world_worker {
@@ -195,6 +202,26 @@ enum err_code world_output(struct ledger_world *w,
                            struct world_report *report);
 void world_forget(struct world_worker *worker, size_t n);
 
+/* Jobs. In turns of their own. */
+void world_job(struct ledger_world *w, const char *name, const char *definition);
+/* The arguments are those of one input and one output, out/NAME. @return the run's number */
+uint64_t world_run(struct ledger_world *w, const char *job);
+/* The piece of the worker's nth lease has succeeded: PLAN's with so many shards of 1 MiB. */
+enum err_code
+world_piece(struct ledger_world *w, unsigned worker, size_t n, size_t shards, uint32_t partitions);
+/* JOIN's upload: begun, reported, or reported again; then its result. */
+enum err_code world_join_upload(struct ledger_world *w, unsigned worker, size_t n);
+enum err_code world_join(struct ledger_world *w, unsigned worker, size_t n, struct world_report *r);
+/* The worker does the next thing there is to do for its first lease; false: nothing. */
+bool world_job_work(struct ledger_world *w, unsigned worker, struct world_report *report);
+/* A run as it is, in memory or on disk. */
+struct job_run_header world_run_header(struct ledger_world *w, uint64_t number);
+/* Rows of CF_JOB of that kind: 'o', 'p', ... */
+size_t world_job_rows(struct ledger_world *w, char kind);
+/* The first lease of that phase, or worker->lease_count. */
+size_t world_lease_of(const struct world_worker *k, enum job_phase phase);
+extern const char *const world_job_functions[];
+
 /* A task token as its holder has it. */
 struct world_token {
     char text[WORLD_TEXT];
@@ -216,6 +243,9 @@ void world_hook_activity(void *arg, struct ledger_activity *a);
 struct world_lease *world_lease_find(struct world_worker *worker, struct token token);
 void world_send_mail(struct world_worker *worker);
 void world_answer_poll(struct world_worker *worker);
+void world_report_begin(struct world_worker *worker);
+enum err_code world_report_end(struct world_worker *worker, size_t n, bool over, enum err_code rc);
+void world_commit_answered(struct ledger_commit *c, enum err_code rc);
 
 /* ---- what there is ---- */
 

@@ -56,14 +56,14 @@ void world_poll(struct ledger_world *w, unsigned worker)
 }
 
 /* A report comes in; what follows is said in its reply. */
-static void report_begin(struct world_worker *k)
+void world_report_begin(struct world_worker *k)
 {
     world_begin(k->world);
     fleet_worker_seen(k->world->l->fleet, k->w, k->world->now);
     fleet_worker_carries(k->world->l->fleet, k->w, 1);
 }
 
-static enum err_code report_end(struct world_worker *k, size_t n, bool over, enum err_code rc)
+enum err_code world_report_end(struct world_worker *k, size_t n, bool over, enum err_code rc)
 {
     if (over) {
         world_forget(k, n);
@@ -80,10 +80,10 @@ enum err_code world_succeed(struct ledger_world *w, unsigned worker, size_t n, c
     struct world_worker *k = &w->workers[worker];
     struct err err;
 
-    report_begin(k);
-    return report_end(k, n, true,
-                      ledger_task_succeed(w->l, k->w, k->leases[n].token, slice_str(result),
-                                          (struct slice){NULL, 0}, &err));
+    world_report_begin(k);
+    return world_report_end(k, n, true,
+                            ledger_task_succeed(w->l, k->w, k->leases[n].token, slice_str(result),
+                                                (struct slice){NULL, 0}, &err));
 }
 
 enum err_code world_fail(struct ledger_world *w, unsigned worker, size_t n, const char *error)
@@ -92,16 +92,16 @@ enum err_code world_fail(struct ledger_world *w, unsigned worker, size_t n, cons
     struct failure f = {slice_str(error), SLICE("because")};
     struct err err;
 
-    report_begin(k);
-    return report_end(k, n, true, ledger_task_fail(w->l, k->w, k->leases[n].token, &f, &err));
+    world_report_begin(k);
+    return world_report_end(k, n, true, ledger_task_fail(w->l, k->w, k->leases[n].token, &f, &err));
 }
 
 enum err_code world_return(struct ledger_world *w, unsigned worker, size_t n)
 {
     struct world_worker *k = &w->workers[worker];
 
-    report_begin(k);
-    return report_end(k, n, true, ledger_task_return(w->l, k->w, k->leases[n].token));
+    world_report_begin(k);
+    return world_report_end(k, n, true, ledger_task_return(w->l, k->w, k->leases[n].token));
 }
 
 static struct world_upload *upload_new(struct ledger_world *w, const struct world_lease *l)
@@ -133,11 +133,12 @@ enum err_code world_upload(struct ledger_world *w, unsigned worker, size_t n)
     struct err err;
 
     k->leases[n].upload = (unsigned)(u - w->uploads) + 1;
-    report_begin(k);
-    return report_end(k, n, false, ledger_task_upload(w->l, k->w, k->leases[n].token, &o, &err));
+    world_report_begin(k);
+    return world_report_end(k, n, false,
+                            ledger_task_upload(w->l, k->w, k->leases[n].token, &o, &err));
 }
 
-static void commit_answered(struct ledger_commit *c, enum err_code rc)
+void world_commit_answered(struct ledger_commit *c, enum err_code rc)
 {
     struct world_report *r = container_of(c, struct world_report, commit);
 
@@ -166,12 +167,12 @@ enum err_code world_output(struct ledger_world *w,
     struct err err;
     enum err_code rc;
 
-    *report = (struct world_report){.commit.done = commit_answered, .worker = k};
+    *report = (struct world_report){.commit.done = world_commit_answered, .worker = k};
     list_init(&report->commit.link);
     parts_encode(&parts, 1, 5, SLICE("etag"));
-    report_begin(k);
-    rc = ledger_task_commit(w->l, k->w, k->leases[n].token, slice_str(result), buf_slice(&parts),
-                            &report->commit, &err);
+    world_report_begin(k);
+    rc = ledger_task_commit(w->l, k->w, k->leases[n].token, slice_str(result), NULL,
+                            buf_slice(&parts), &report->commit, &err);
     buf_fini(&parts);
-    return report_end(k, n, rc != OK, rc);
+    return world_report_end(k, n, rc != OK, rc);
 }

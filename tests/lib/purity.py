@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 PURE = {
     "base": "proto/libbase.a",
     "stage": "proto/libstage.a",
+    "job_definition": "proto/libjob_definition.a",
     "asl": "coordinator/libasl.a",
     "engine": "coordinator/libengine.a",
     "fleet": "coordinator/libfleet.a",

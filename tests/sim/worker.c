@@ -67,7 +67,7 @@ void worker_start(struct sim *s, unsigned worker)
     settings_draw(k);
     k->older = sim_strikes(s, FAULT_UPGRADE, 2);
     worker_enter(k);
-    if (worker_open(&k->real, &k->loop, &k->settings, "nowhere", &err) != OK) {
+    if (worker_open(&k->real, &k->loop, &k->settings, "nowhere", NULL, &err) != OK) {
         sim_violation(s, "%s does not begin: %s", k->node->name, err.msg);
     }
     worker_exit(k);

@@ -42,7 +42,7 @@ static void test_asl_resource__names(void **state)
         /* Ours */
         {"'Type':'Task','End':true", SCHEMA "These fields are required: [Resource] at /States/S"},
         {RESOURCE "5", SCHEMA "Expected value of type [STRING] at /States/S/Resource"},
-        {CALL("glue:startJobRun.sync"), NO_CALL("glue:startJobRun.sync")},
+        {CALL("batch:submitJob.sync"), NO_CALL("batch:submitJob.sync")},
         {CALL("aws-sdk:s3:getObject"), NO_CALL("aws-sdk:s3:getObject")},
         {CALL("aws-sdk:sfn:describeExecution.sync"), NO_CALL("aws-sdk:sfn:describeExecution.sync")},
         {CALL("aws-sdk:sfn:deleteEverything"), NO_CALL("aws-sdk:sfn:deleteEverything")},

@@ -295,6 +295,56 @@ static void test_client__each_call_of_a_task_is_its_operation(void **state)
     assert_memory_equal(m.methods, want, sizeof(want));
 }
 
+static void test_client__each_call_of_a_job_is_its_operation(void **state)
+{
+    struct mock m = {0};
+    struct stepfleet_job_start start = {.job = "j"};
+    struct stepfleet_job_run_query query = {.run = "jr_"};
+    struct stepfleet_job *job;
+    struct stepfleet_job_page *page;
+    struct stepfleet_job_started *started;
+    struct stepfleet_job_run *run;
+    struct stepfleet_job_run_page *runs;
+    struct stepfleet *c;
+    static const uint16_t want[] = {RPC_JOB_PUT,          RPC_JOB_DESCRIBE,  RPC_JOB_LIST,
+                                    RPC_JOB_DELETE,       RPC_JOB_RUN_START, RPC_JOB_RUN_STOP,
+                                    RPC_JOB_RUN_DESCRIBE, RPC_JOB_RUN_WAIT};
+
+    (void)state;
+    mock_open(&m);
+    c = client_open(&m);
+    assert_int_equal(stepfleet_job_put(c, "j", (struct stepfleet_bytes){"{}", 2}, true, &job, NULL),
+                     STEPFLEET_OK);
+    stepfleet_release(job);
+    assert_int_equal(stepfleet_job_describe(c, "j", &job, NULL), STEPFLEET_OK);
+    assert_string_equal(job->name, "");
+    stepfleet_release(job);
+    assert_int_equal(stepfleet_job_list(c, 0, NULL, &page, NULL), STEPFLEET_OK);
+    assert_int_equal(page->count, 0);
+    stepfleet_release(page);
+    assert_int_equal(stepfleet_job_delete(c, "j", NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_job_run_start(c, &start, &started, NULL), STEPFLEET_OK);
+    stepfleet_release(started);
+    assert_int_equal(stepfleet_job_run_stop(c, "jr_", &started, NULL), STEPFLEET_OK);
+    stepfleet_release(started);
+    assert_int_equal(stepfleet_job_run_describe(c, &query, &run, NULL), STEPFLEET_OK);
+    assert_string_equal(run->missing, "");
+    stepfleet_release(run);
+    assert_int_equal(stepfleet_job_run_wait(c, "jr_", 1, &run, NULL), STEPFLEET_OK);
+    stepfleet_release(run);
+    stepfleet_close(c);
+    mock_close(&m);
+    assert_memory_equal(m.methods, want, sizeof(want));
+    m = (struct mock){0};
+    mock_open(&m);
+    c = client_open(&m);
+    assert_int_equal(stepfleet_job_run_list(c, "j", 0, NULL, &runs, NULL), STEPFLEET_OK);
+    stepfleet_release(runs);
+    stepfleet_close(c);
+    mock_close(&m);
+    assert_int_equal(m.methods[0], RPC_JOB_RUN_LIST);
+}
+
 /* ---- Repeats ---- */
 
 static void test_client__a_lost_start_is_sent_again_under_its_name(void **state)
@@ -631,6 +681,7 @@ int main(void)
         cmocka_unit_test(test_client__a_reply_is_plain_structs),
         cmocka_unit_test(test_client__each_call_is_its_operation),
         cmocka_unit_test(test_client__each_call_of_a_task_is_its_operation),
+        cmocka_unit_test(test_client__each_call_of_a_job_is_its_operation),
         cmocka_unit_test(test_client__a_lost_run_is_asked_for_again),
         cmocka_unit_test(test_client__a_lost_activity_task_is_not_asked_for_again),
         cmocka_unit_test(test_client__a_lost_start_is_sent_again_under_its_name),

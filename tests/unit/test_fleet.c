@@ -129,6 +129,28 @@ static void test_fleet__hands_a_slot_over_for_a_while(void **state)
     fleet_free(f);
 }
 
+/* Who is avoided gets what stands behind, and others what avoids it. */
+static void test_fleet__passes_over_who_is_avoided(void **state)
+{
+    static const struct slice avoided[] = {SLICE_INIT("u"), SLICE_INIT("v")};
+    struct fleet *f = fleet_make();
+    struct fleet_worker *v = worker(f, "v", "A", 8);
+    struct fleet_worker *w = worker(f, "w", "A", 1);
+    struct fleet_task t[4] = {{.avoid = avoided, .avoid_count = 2},
+                              {.avoid = avoided, .avoid_count = 2}};
+
+    (void)state;
+    assert_ptr_equal(ready(f, &t[0], "A"), w); /* though v has the larger share */
+    assert_null(ready(f, &t[1], "A"));
+    assert_null(fleet_task_next(f, v, start));
+    assert_null(fleet_task_ready(f, &t[2], SLICE("A"), NULL, start)); /* the queue goes first */
+    assert_ptr_equal(fleet_task_next(f, v, start), &t[2]);
+    assert_ptr_equal(fleet_task_ready(f, &t[3], SLICE("A"), v, start), v);
+    fleet_task_end(f, &t[0]);
+    assert_ptr_equal(fleet_task_next(f, w, start), &t[1]);
+    fleet_free(f);
+}
+
 static void test_fleet__takes_the_oldest_over_functions(void **state)
 {
     struct fleet *f = fleet_make();
@@ -637,6 +659,7 @@ int main(void)
         cmocka_unit_test(test_fleet__bounds_a_functions_own_slots),
         cmocka_unit_test(test_fleet__puts_nobody_before_a_queue),
         cmocka_unit_test(test_fleet__hands_a_slot_over_for_a_while),
+        cmocka_unit_test(test_fleet__passes_over_who_is_avoided),
         cmocka_unit_test(test_fleet__takes_the_oldest_over_functions),
         cmocka_unit_test(test_fleet__chooses_the_largest_free_share),
         cmocka_unit_test(test_fleet__goes_round_among_equals),

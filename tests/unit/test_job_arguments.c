@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-#include "coordinator/job/arguments.h"
 #include "proto/base/limits.h"
+#include "proto/job/arguments.h"
 
 static struct arena a;
 

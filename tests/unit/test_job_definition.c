@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-#include "coordinator/job/definition.h"
 #include "proto/base/limits.h"
+#include "proto/job/definition.h"
 
 static struct arena a;
 

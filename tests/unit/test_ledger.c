@@ -574,9 +574,9 @@ static void test_ledger__an_integration_bound_no_more_goes_on(void **state)
 {
     static const char *const definition =
         "{\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\",\"Seconds\":10,\"Next\":\"A\"},"
-        "\"A\":{\"Type\":\"Task\",\"Resource\":\"arn:aws:states:::glue:startJobRun\","
-        "\"Parameters\":{\"JobName\":\"j\"},\"End\":true}}}";
-    static const char *const glue[] = {"glue:startJobRun", NULL};
+        "\"A\":{\"Type\":\"Task\",\"Resource\":\"arn:aws:states:::sns:publish\","
+        "\"Parameters\":{\"Message\":\"j\"},\"End\":true}}}";
+    static const char *const sns[] = {"sns:publish", NULL};
     struct ledger_world *w = *state;
     uint64_t id;
 
@@ -587,7 +587,7 @@ static void test_ledger__an_integration_bound_no_more_goes_on(void **state)
     world_settle(w);
     w->config.bound = NULL;
     world_crash(w);
-    (void)ready_worker(w, glue);
+    (void)ready_worker(w, sns);
     world_advance(w, 10100);
     assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
     world_settle(w);

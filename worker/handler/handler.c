@@ -9,9 +9,15 @@ static const struct handler_ops *const handlers[] = {
     [HANDLER_STREAM] = &handler_stream,
 };
 
-static const struct handler_ops *ops_of(const struct lease *l)
+/* NULL: nobody here does it. */
+static const struct handler_ops *ops_for(const struct handler_host *h, const struct lease *l)
 {
-    return handlers[handler_function(l)->kind];
+    enum handler_kind kind = handler_function(l)->kind;
+
+    if (l->grant.piece.len != 0) {
+        return h->pieces;
+    }
+    return kind == HANDLER_PIECES ? NULL : handlers[kind];
 }
 
 bool handler_parse_kind(struct slice name, enum handler_kind *out)
@@ -36,21 +42,27 @@ bool handler_start(struct handler_host *h,
                     l->grant.credentials.len, HANDLER_CREDENTIALS_BYTES);
         return false;
     }
-    return ops_of(l)->start(h, l, r, memory);
+    l->ops = ops_for(h, l);
+    if (l->ops == NULL) {
+        result_fail(r, memory, "Runtime.InvalidEntrypoint",
+                    "function %s of this worker does not do such tasks", handler_function(l)->name);
+        return false;
+    }
+    return l->ops->start(h, l, r, memory);
 }
 
 void handler_stop(struct lease *l, bool at_once)
 {
-    ops_of(l)->stop(l, at_once);
+    l->ops->stop(l, at_once);
 }
 
 void handler_progress(const struct lease *l, struct handler_progress *out)
 {
     *out = (struct handler_progress){0};
-    ops_of(l)->progress(l, out);
+    l->ops->progress(l, out);
 }
 
 void handler_upload_recorded(struct lease *l, enum err_code rc)
 {
-    ops_of(l)->upload_recorded(l, rc);
+    l->ops->upload_recorded(l, rc);
 }

@@ -6,6 +6,8 @@
  *   event   a process an event: JSON on stdin, JSON on stdout (a Lambda function's shape)
  *   stream  a process between two objects: bytes on stdin, bytes on stdout, in constant memory
  *
+ * A lease that has a piece of a job run goes to handler_host.pieces, whatever its function.
+ *
  * Everything here belongs to the loop's thread. A stream task's bytes are moved by a thread of its
  * own, which meets the loop in a queue and a uv_async, and in atomic counters. */
 #ifndef STEPFLEET_WORKER_HANDLER_H
@@ -20,6 +22,7 @@ enum handler_kind {
     HANDLER_ECHO,
     HANDLER_EVENT,
     HANDLER_STREAM,
+    HANDLER_PIECES, /* nothing but pieces of job runs; not configured, but there with a store */
 };
 
 /* A function as configured; alive as long as the worker. */
@@ -62,7 +65,8 @@ struct handler_progress {
 struct handler_host {
     uv_loop_t *loop;
     const char *work_dir;
-    const struct s3_config *objects; /* of stream tasks */
+    const struct s3_config *objects;  /* of stream tasks */
+    const struct handler_ops *pieces; /* of job runs; NULL: nobody does them */
     /* The task is over and nothing of it runs: exactly once after handler_start(), never inside it.
      * The result's texts are in *memory, which may be taken. */
     void (*finished)(struct handler_host *h,

@@ -2,7 +2,6 @@
 #include "worker/handler/result.h"
 
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -40,15 +39,16 @@ static struct slice trim(struct slice s)
     return s;
 }
 
-void result_fail(struct lease_result *r, struct arena *a, const char *error, const char *fmt, ...)
+void result_vfail(struct lease_result *r,
+                  struct arena *a,
+                  const char *error,
+                  const char *fmt,
+                  va_list ap)
 {
     char message[MESSAGE_BYTES];
     struct buf cause = {0};
-    va_list ap;
 
-    va_start(ap, fmt);
     (void)vsnprintf(message, sizeof(message), fmt, ap);
-    va_end(ap);
     buf_put_str(&cause, "{\"errorType\":");
     json_write_string(slice_str(error), &cause);
     buf_put_str(&cause, ",\"errorMessage\":");
@@ -60,6 +60,15 @@ void result_fail(struct lease_result *r, struct arena *a, const char *error, con
         .cause = arena_copy(a, cut(buf_slice(&cause), LIMIT_CAUSE_BYTES)),
     };
     buf_fini(&cause);
+}
+
+void result_fail(struct lease_result *r, struct arena *a, const char *error, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    result_vfail(r, a, error, fmt, ap);
+    va_end(ap);
 }
 
 /* The object a handler describes its error with, or NULL. */

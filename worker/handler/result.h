@@ -16,6 +16,8 @@
 #ifndef STEPFLEET_WORKER_RESULT_H
 #define STEPFLEET_WORKER_RESULT_H
 
+#include <stdarg.h>
+
 #include "worker/lease/lease.h"
 #include "worker/process/process.h"
 
@@ -37,6 +39,11 @@ void result_judge(const struct handler_end *e, struct arena *a, struct lease_res
 /* A failure with cause {"errorType": error, "errorMessage": formatted}. */
 void result_fail(struct lease_result *r, struct arena *a, const char *error, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+void result_vfail(struct lease_result *r,
+                  struct arena *a,
+                  const char *error,
+                  const char *fmt,
+                  va_list ap);
 
 /* The mark of a stage's output: ARN/state entry/attempt/epoch.counter; the execution's name stands
  * for an ARN that is too long. */

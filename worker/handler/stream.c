@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop's side of a stream task: starts the thread, passes its words on, joins it. */
+/* The loop's side of a task with a thread of its own: starts the thread, passes its words on, joins
+ * it. */
 #include "worker/handler/stream.h"
 
 #include <assert.h>
@@ -63,8 +64,11 @@ static void stream_main(void *arg)
     (void)uv_async_send(&s->mail);
 }
 
-static bool
-stream_start(struct handler_host *h, struct lease *l, struct lease_result *r, struct arena *memory)
+bool stream_start(struct handler_host *h,
+                  struct lease *l,
+                  void (*work)(struct stream *s),
+                  struct lease_result *r,
+                  struct arena *memory)
 {
     const uv_thread_options_t options = {UV_THREAD_HAS_STACK_SIZE, STREAM_STACK_BYTES};
     struct stream *s = mem_zalloc(1, sizeof(*s));
@@ -72,6 +76,7 @@ stream_start(struct handler_host *h, struct lease *l, struct lease_result *r, st
 
     s->host = h;
     s->lease = l;
+    s->work = work;
     s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->mail.data = s;
     (void)pthread_mutex_init(&s->lock, NULL);
@@ -99,7 +104,7 @@ static void wake(struct stream *s)
     (void)n; /* full: it is awake */
 }
 
-static void stream_stop(struct lease *l, bool at_once)
+void stream_stop(struct lease *l, bool at_once)
 {
     struct stream *s = l->run;
 
@@ -109,7 +114,7 @@ static void stream_stop(struct lease *l, bool at_once)
     wake(s);
 }
 
-static void stream_upload_recorded(struct lease *l, enum err_code rc)
+void stream_upload_recorded(struct lease *l, enum err_code rc)
 {
     struct stream *s = l->run;
 
@@ -120,7 +125,7 @@ static void stream_upload_recorded(struct lease *l, enum err_code rc)
     wake(s);
 }
 
-static void stream_progress(const struct lease *l, struct handler_progress *out)
+void stream_progress(const struct lease *l, struct handler_progress *out)
 {
     struct stream *s = l->run;
 
@@ -131,11 +136,3 @@ static void stream_progress(const struct lease *l, struct handler_progress *out)
     memcpy(out->note, s->note, sizeof(out->note));
     (void)pthread_mutex_unlock(&s->lock);
 }
-
-const struct handler_ops handler_stream = {
-    .name = "stream",
-    .start = stream_start,
-    .stop = stream_stop,
-    .progress = stream_progress,
-    .upload_recorded = stream_upload_recorded,
-};

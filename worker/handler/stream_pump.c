@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The task's own thread: store -> handler -> store, in constant memory.
+/* The task's own thread, whatever the bytes come from and go to:
  *
- *   1. the places, from the event; the input is opened and its first bytes awaited (a handler is
- * not begun for an input that is not there); the upload is begun
- *   2. the handler is spawned while the coordinator records the upload
- *   3. pump: input to stdin, stdout to parts (none before the upload is recorded), until the
- * handler has ended and all parts are in the store
- *   4. the parts are the result
+ *   1. the handler is spawned
+ *   2. pump: input to stdin, stdout to the output (where that is an upload the coordinator is to
+ * know, none before it does), until the handler has ended and all has arrived
  * A handler may stop reading early. A failure on any side ends the handler at once, before its
  * stdin could look like a complete input. What the coordinator never learned of is aborted here;
  * the rest it aborts itself when it hears of the failure. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <unistd.h>
 
 #include "proto/base/json.h"
@@ -38,37 +36,27 @@ static void stop_process(struct stream *s, bool at_once)
     }
 }
 
-#define FAIL(s, error, ...)                                                                        \
-    do {                                                                                           \
-        if (!(s)->failed) {                                                                        \
-            (s)->failed = true;                                                                    \
-            result_fail(&(s)->result, &(s)->memory, (error), __VA_ARGS__);                         \
-        }                                                                                          \
-        stop_process((s), true);                                                                   \
-    } while (0)
-
-/* Only of the input is it the workflow's affair that there is none. */
-static void fail_input(struct stream *s, const struct err *err)
+void stream_fail(struct stream *s, const char *error, const char *fmt, ...)
 {
-    FAIL(s, err->code == ERR_NOT_FOUND ? "S3.NoSuchKeyException" : "S3.S3Exception",
-         "input object s3://%.*s/%.*s: %s", SLICE_FMT(s->places.bucket),
-         SLICE_FMT(s->places.input_key), err->msg);
+    va_list ap;
+
+    if (!s->failed) {
+        s->failed = true;
+        va_start(ap, fmt);
+        result_vfail(&s->result, &s->memory, error, fmt, ap);
+        va_end(ap);
+    }
+    stop_process(s, true);
 }
 
-static void fail_output(struct stream *s, const struct err *err)
-{
-    FAIL(s, "S3.S3Exception", "output object s3://%.*s/%.*s: %s", SLICE_FMT(s->places.bucket),
-         SLICE_FMT(s->places.output_key), err->msg);
-}
-
-static bool given_up(const struct stream *s)
+bool stream_given_up(const struct stream *s)
 {
     return s->failed || s->stopping;
 }
 
 /* ---- What the loop said ---- */
 
-static void hear_loop(struct stream *s)
+void stream_hear(struct stream *s)
 {
     enum stream_ask ask;
     enum err_code answer;
@@ -85,8 +73,8 @@ static void hear_loop(struct stream *s)
     if (answered && answer == OK) {
         s->recorded = true;
     } else if (answered) {
-        FAIL(s, "States.TaskFailed", "the coordinator refused the upload of the output: %s",
-             err_sentence(answer));
+        stream_fail(s, "States.TaskFailed", "the coordinator refused the upload of the output: %s",
+                    err_sentence(answer));
     }
     if (ask != STREAM_GO_ON) {
         s->stopping = true;
@@ -94,80 +82,7 @@ static void hear_loop(struct stream *s)
     }
 }
 
-/* ---- 1. Places, input, upload ---- */
-
-static bool find_places(struct stream *s)
-{
-    const struct json_node *event;
-    struct err err;
-    enum err_code rc = json_parse(s->lease->grant.payload, &s->memory, &event, &err);
-
-    if (rc == OK) {
-        rc = stage_find_places(event, &s->memory, &s->places, &err);
-    }
-    if (rc != OK) {
-        FAIL(s, "States.TaskFailed", "%s", err.msg);
-        return false;
-    }
-    s->stage = json_text(json_member(event, SLICE("currentStage")));
-    if (s->places.input_key.len == 0 && s->places.initial != NULL) {
-        s->initial = json_print(s->places.initial, &s->memory);
-    }
-    return true;
-}
-
-/* Opens the input and waits for its first bytes, so that one that is not there is found out now. */
-static bool open_input(struct stream *s)
-{
-    struct slice got = {0};
-    bool end = false;
-    struct err err;
-    enum err_code rc;
-
-    if (s->places.input_key.len == 0) {
-        return true;
-    }
-    rc = s3_reader_open(s->client, s->places.bucket, s->places.input_key, &s->reader, &err);
-    while (rc == OK && !given_up(s)) {
-        struct pollfd fd = {s->wake, POLLIN, 0};
-
-        rc = s3_reader_peek(s->reader, &got, &end, &err);
-        if (rc != OK || got.len > 0 || end) {
-            break;
-        }
-        rc = s3_wait(s->client, &fd, 1, -1, &err);
-        hear_loop(s);
-    }
-    if (rc != OK) {
-        fail_input(s, &err);
-    }
-    return !given_up(s);
-}
-
-static bool open_output(struct stream *s)
-{
-    struct slice mark = result_mark(&s->lease->grant, &s->memory);
-    struct err err;
-
-    if (s3_writer_open(s->client, s->places.bucket, s->places.output_key, SLICE("application/json"),
-                       mark, &s->writer, &err) != OK) {
-        fail_output(s, &err);
-        return false;
-    }
-    s->upload = (struct handler_upload){
-        .bucket = s->places.bucket,
-        .key = s->places.output_key,
-        .upload_id = arena_copy(&s->memory, s3_writer_upload_id(s->writer)),
-        .mark = mark,
-    };
-    (void)pthread_mutex_lock(&s->lock);
-    s->uploading = true;
-    (void)pthread_mutex_unlock(&s->lock);
-    (void)uv_async_send(&s->mail);
-    return true;
-}
-
-/* ---- 2. The process ---- */
+/* ---- 1. The process ---- */
 
 static bool spawn(struct stream *s)
 {
@@ -186,7 +101,7 @@ static bool spawn(struct stream *s)
     rc = rc != OK ? rc : run_file(&s->run, PROCESS_EVENT, event, &err);
     rc = rc != OK ? rc : run_spawn(&s->run, s->lease, event, &err);
     if (rc != OK) {
-        FAIL(s, "Lambda.ServiceException", "%s", err.msg);
+        stream_fail(s, "Lambda.ServiceException", "%s", err.msg);
         return false;
     }
     /* Where the system grants no more, or this user has many, they stay as they are. */
@@ -196,30 +111,12 @@ static bool spawn(struct stream *s)
     return true;
 }
 
-/* ---- 3. The pump ---- */
+/* ---- 2. The pump ---- */
 
 static void close_input(struct stream *s)
 {
     process_close(&s->run.near[PROCESS_STDIN]);
     s->fed = true;
-}
-
-/* The next bytes of the input; empty: none now, unless *end. */
-static bool next_input(struct stream *s, struct slice *out, bool *end)
-{
-    struct err err;
-
-    *end = false;
-    if (s->reader == NULL) {
-        *out = s->initial;
-        *end = s->initial.len == 0;
-        return true;
-    }
-    if (s3_reader_peek(s->reader, out, end, &err) != OK) {
-        fail_input(s, &err);
-        return false;
-    }
-    return true;
 }
 
 /* Input to stdin until either has no more for now; true: stdin is full. */
@@ -228,10 +125,10 @@ static bool feed(struct stream *s)
     struct slice bytes;
     bool end;
 
-    for (size_t fed = 0; !s->fed && !given_up(s) && fed < PUMP_ROUND_BYTES;) {
+    for (size_t fed = 0; !s->fed && !stream_given_up(s) && fed < PUMP_ROUND_BYTES;) {
         ssize_t n;
 
-        if (!next_input(s, &bytes, &end)) {
+        if (!s->ends->next(s, &bytes, &end)) {
             return false;
         }
         if (bytes.len == 0) {
@@ -249,29 +146,22 @@ static bool feed(struct stream *s)
             return false;
         }
         fed += (size_t)n;
-        if (s->reader != NULL) {
-            s3_reader_consume(s->reader, (size_t)n);
-        } else {
-            s->initial = slice_from(s->initial, (size_t)n);
-        }
-        (void)atomic_fetch_add(&s->bytes_in, (uint64_t)n);
+        s->ends->taken(s, (size_t)n);
     }
-    return !s->fed && !given_up(s);
+    return !s->fed && !stream_given_up(s);
 }
 
 /* stdout to parts until either has no more for now; true: stdout is to be waited for. */
 static bool drain(struct stream *s)
 {
-    struct err err;
     char *where;
     size_t room;
 
     for (size_t moved = 0;
-         s->recorded && !s->drained && !given_up(s) && moved < PUMP_ROUND_BYTES;) {
+         s->recorded && !s->drained && !stream_given_up(s) && moved < PUMP_ROUND_BYTES;) {
         ssize_t n;
 
-        if (s3_writer_reserve(s->writer, &where, &room, &err) != OK) {
-            fail_output(s, &err);
+        if (!s->ends->room(s, &where, &room)) {
             return false;
         }
         if (room == 0) {
@@ -283,38 +173,15 @@ static bool drain(struct stream *s)
         }
         if (n == 0) {
             process_close(&s->run.near[PROCESS_STDOUT]);
-            s3_writer_end(s->writer);
+            s->ends->put_all(s);
             s->drained = true;
             return false;
         }
-        s3_writer_commit(s->writer, (size_t)n);
+        s->ends->put(s, (size_t)n);
         moved += (size_t)n;
         (void)atomic_fetch_add(&s->bytes_out, (uint64_t)n);
     }
-    return s->recorded && !s->drained && !given_up(s);
-}
-
-/* Are all parts in the store? Then they are the result's. */
-static void look_at_parts(struct stream *s)
-{
-    const struct s3_part *parts;
-    size_t count;
-    bool done;
-    struct err err;
-
-    if (!s->drained || s->sent || given_up(s)) {
-        return;
-    }
-    if (s3_writer_done(s->writer, &done, &parts, &count, &err) != OK) {
-        fail_output(s, &err);
-    } else if (done) {
-        struct s3_part *copy = ARENA_ARRAY(&s->memory, count, struct s3_part);
-
-        memcpy(copy, parts, count * sizeof(*copy));
-        s->result.parts = copy;
-        s->result.part_count = count;
-        s->sent = true;
-    }
+    return s->recorded && !s->drained && !stream_given_up(s);
 }
 
 static ssize_t read_stderr(struct stream *s)
@@ -433,10 +300,10 @@ static void wait_fds(struct stream *s, struct pump_fds *p)
 {
     struct err err;
 
-    if (given_up(s)) {
+    if (stream_given_up(s)) {
         (void)poll(p->fds, (nfds_t)p->count, -1);
     } else if (s3_wait(s->client, p->fds, p->count, -1, &err) != OK) {
-        fail_output(s, &err);
+        stream_fail(s, "Lambda.ServiceException", "%s", err.msg);
     }
 }
 
@@ -446,8 +313,10 @@ static void pump_once(struct stream *s)
     bool stdin_full = feed(s);
     bool stdout_empty = drain(s);
 
-    look_at_parts(s);
-    if (s->ended && (s->sent || given_up(s))) {
+    if (s->drained && !s->sent && !stream_given_up(s)) {
+        s->ends->look(s);
+    }
+    if (s->ended && (s->sent || stream_given_up(s))) {
         return;
     }
     add_fd(&p, s->wake, POLLIN, SMALL);
@@ -463,70 +332,90 @@ static void pump_once(struct stream *s)
             (void)read_small(s, p.small[i]);
         }
     }
-    hear_loop(s);
+    stream_hear(s);
     if (s->running && process_ended(&s->run.process, &s->exit)) {
         process_is_over(s);
     }
 }
 
-/* ---- 4. The end ---- */
-
-/* The handler's own words, or ours. */
-static void succeed(struct stream *s)
+void stream_handle(struct stream *s, const struct stream_ends *ends)
 {
-    uint64_t in = atomic_load(&s->bytes_in);
-    uint64_t out = atomic_load(&s->bytes_out);
-    struct slice stage = s->stage.len != 0 ? s->stage : s->lease->grant.state;
-    struct buf text = {0};
-
-    if (s->text.len != 0) {
-        struct handler_end end = {
-            .command = handler_function(s->lease)->command,
-            .text = buf_slice(&s->text),
-        };
-        struct lease_result r;
-
-        result_judge(&end, &s->memory, &r);
-        r.parts = s->result.parts;
-        r.part_count = s->result.part_count;
-        s->result = r;
-        s->failed = r.failed;
-    } else {
-        buf_put_str(&text, "{\"status\":\"SUCCESS\",\"stage\":");
-        json_write_string(stage, &text);
-        buf_printf(&text, ",\"bytesIn\":%llu,\"bytesOut\":%llu}", (unsigned long long)in,
-                   (unsigned long long)out);
-        s->result.result = arena_copy(&s->memory, buf_slice(&text));
-        buf_fini(&text);
+    s->ends = ends;
+    if (stream_given_up(s) || !spawn(s)) {
+        return;
     }
-    s->result.has_output = !s->failed;
-    if (s->lease->grant.log_tail && !s->failed) {
-        s->result.log = invocation_log(s->lease, &s->exit, &s->run.tail, &s->memory);
+    while (!s->ended || (!s->sent && !stream_given_up(s))) {
+        pump_once(s);
     }
+}
+
+/* ---- Uploads that the coordinator records ---- */
+
+enum err_code stream_upload(struct stream *s,
+                            const struct handler_upload *to,
+                            struct slice content_type,
+                            struct err *err)
+{
+    enum err_code rc =
+        s3_writer_open(s->client, to->bucket, to->key, content_type, to->mark, &s->writer, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    s->upload = *to;
+    s->upload.upload_id = arena_copy(&s->memory, s3_writer_upload_id(s->writer));
+    (void)pthread_mutex_lock(&s->lock);
+    s->uploading = true;
+    (void)pthread_mutex_unlock(&s->lock);
+    (void)uv_async_send(&s->mail);
+    return OK;
+}
+
+enum err_code stream_look(struct stream *s, struct err *err)
+{
+    const struct s3_part *parts;
+    struct s3_part *copy;
+    size_t count;
+    bool done;
+    enum err_code rc = s3_writer_done(s->writer, &done, &parts, &count, err);
+
+    if (rc == OK && done) {
+        copy = ARENA_ARRAY(&s->memory, count, struct s3_part);
+        memcpy(copy, parts, count * sizeof(*copy));
+        s->result.parts = copy;
+        s->result.part_count = count;
+        s->sent = true;
+    }
+    return rc;
+}
+
+/* ---- From beginning to end ---- */
+
+bool stream_wait(struct stream *s, struct err *err)
+{
+    struct pollfd fd = {s->wake, POLLIN, 0};
+    bool well = s3_wait(s->client, &fd, 1, -1, err) == OK;
+
+    stream_hear(s);
+    return well;
 }
 
 static void finish(struct stream *s)
 {
     struct err err;
 
-    if (!given_up(s)) {
-        succeed(s);
-    } else if (!s->failed) {
-        FAIL(s, "Lambda.ServiceException", "%s was ended by its worker",
-             handler_function(s->lease)->command);
+    if (s->stopping && !s->failed) {
+        stream_fail(s, "Lambda.ServiceException", "%s was ended by its worker",
+                    handler_function(s->lease)->command);
     }
     s->result.bytes_in = atomic_load(&s->bytes_in);
     s->result.bytes_out = atomic_load(&s->bytes_out);
-    if (s->reader != NULL) {
-        s3_reader_close(s->reader);
-    }
     if (s->writer != NULL) {
         s3_writer_close(s->writer);
         if (!s->recorded) { /* nobody else knows of it */
             (void)s3_abort(s->client, s->upload.bucket, s->upload.key, s->upload.upload_id, &err);
         }
     }
-    s3_client_free(s->client);
     buf_fini(&s->text);
     if (!run_close(&s->run)) {
         run_clear(&s->run);
@@ -544,13 +433,10 @@ void stream_run(struct stream *s)
         s->run.near[i] = s->run.far[i] = -1;
     }
     if (s3_client_new(&objects, &s->client, &err) != OK) {
-        FAIL(s, "S3.S3Exception", "%s", err.msg);
+        stream_fail(s, "S3.S3Exception", "%s", err.msg);
         return;
     }
-    if (find_places(s) && open_input(s) && open_output(s) && spawn(s)) {
-        while (!s->ended || (!s->sent && !given_up(s))) {
-            pump_once(s);
-        }
-    }
+    s->work(s);
     finish(s);
+    s3_client_free(s->client);
 }

@@ -151,7 +151,7 @@ static struct slice keep(char **at, struct slice s)
 static struct lease *lease_new(struct lease_table *t, const struct lease_grant *g)
 {
     size_t need = g->function.len + g->qualifier.len + g->credentials.len + g->payload.len +
-                  g->execution_arn.len + g->execution_name.len + g->state.len;
+                  g->execution_arn.len + g->execution_name.len + g->state.len + g->piece.len;
     struct lease *l;
     size_t room;
     char *at;
@@ -174,6 +174,7 @@ static struct lease *lease_new(struct lease_table *t, const struct lease_grant *
     l->grant.execution_arn = keep(&at, g->execution_arn);
     l->grant.execution_name = keep(&at, g->execution_name);
     l->grant.state = keep(&at, g->state);
+    l->grant.piece = keep(&at, g->piece);
     return l;
 }
 

@@ -22,6 +22,8 @@
 #include "proto/base/hash.h"
 #include "proto/base/list.h"
 
+struct handler_ops;
+
 struct lease_token {
     uint64_t epoch;
     uint64_t counter;
@@ -51,8 +53,25 @@ struct lease_grant {
     uint32_t retry_count;
     uint64_t timeout_ms;
     uint64_t heartbeat_ms;
-    bool log_tail; /* the end of the handler's log goes with the result */
-    bool submits;  /* .sync: it is told when the job has begun */
+    bool log_tail;      /* the end of the handler's log goes with the result */
+    bool submits;       /* .sync: it is told when the job has begun */
+    struct slice piece; /* a packed JobPiece, for who does it; empty: a state's task */
+};
+
+/* What a piece of a job run did, beside its output. */
+struct lease_counter {
+    struct slice name;
+    uint64_t value;
+};
+
+struct lease_piece_result {
+    uint64_t records_in;
+    uint64_t records_out;
+    uint64_t rejected;
+    const struct lease_counter *counters;
+    size_t counter_count;
+    struct slice sizes; /* PLAN: bytes of each shard, as varints */
+    uint32_t partitions;
 };
 
 struct lease_result {
@@ -65,8 +84,9 @@ struct lease_result {
     size_t part_count;
     uint64_t bytes_in;
     uint64_t bytes_out;
-    struct slice log; /* where the lease asks for it */
-    bool timed_out;   /* a failure by the lease's own time */
+    struct slice log;                       /* where the lease asks for it */
+    bool timed_out;                         /* a failure by the lease's own time */
+    const struct lease_piece_result *piece; /* success of a piece of a job run; NULL: none */
 };
 
 enum lease_state {
@@ -88,17 +108,18 @@ struct lease {
         submission;   /* said of a job that has begun, and not acknowledged; ptr NULL: none */
     struct list link; /* in the list of its state */
     struct hash_node by_token;
-    size_t room;     /* bytes of storage behind the struct */
-    void *run;       /* RUNNING, DROPPED: the handler's */
-    uint64_t moved;  /* progress last told: sum of the handler's counters */
-    int64_t told_ms; /* when */
-    bool asked;      /* RETURNED: a message that says so is under way */
+    size_t room;                   /* bytes of storage behind the struct */
+    void *run;                     /* RUNNING, DROPPED: the handler's */
+    const struct handler_ops *ops; /* RUNNING, DROPPED: of what runs it */
+    uint64_t moved;                /* progress last told: sum of the handler's counters */
+    int64_t told_ms;               /* when */
+    bool asked;                    /* RETURNED: a message that says so is under way */
 };
 
 enum {
     LEASE_SEEN = 16384, /* a repeat is at most a round trip late; 512 KiB */
-    LEASE_ROOM = 1024, /* storage of a pooled lease: most events */
-    LEASE_POOL = 1024, /* leases kept for the next grants: 1.3 MiB at most */
+    LEASE_ROOM = 1024,  /* storage of a pooled lease: most events */
+    LEASE_POOL = 1024,  /* leases kept for the next grants: 1.3 MiB at most */
 };
 
 struct lease_seen {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See arguments.h. Arguments are kept in order of their keys, so that two lists are merged in one
  * walk; there are few, and they are put in order by insertion. */
-#include "coordinator/job/arguments.h"
+#include "proto/job/arguments.h"
 
 #include "proto/base/limits.h"
 #include "proto/base/text.h"

@@ -10,8 +10,8 @@
 #ifndef STEPFLEET_JOB_ARGUMENTS_H
 #define STEPFLEET_JOB_ARGUMENTS_H
 
-#include "coordinator/job/definition.h"
 #include "proto/base/json.h"
+#include "proto/job/definition.h"
 
 /**
  * Read an object of arguments: keys begin with "--", values are strings.

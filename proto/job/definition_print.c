@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A definition as text again: every member, defaults too, but those that only some formats and
  * policies have. Parsed, it gives an equal definition. See definition.h. */
-#include "coordinator/job/arguments.h"
-#include "coordinator/job/definition.h"
-#include "coordinator/job/names.h"
 #include "proto/base/json.h"
+#include "proto/job/arguments.h"
+#include "proto/job/definition.h"
+#include "proto/job/names.h"
 
 const char *const job_format_names[] = {"auto", "lines", "jsonl", "csv", "json", "whole", NULL};
 const char *const job_layout_names[] = {"object", "parts", NULL};

@@ -2,12 +2,12 @@
 /* Reading a definition: each object is read member by member by what it may have; what is wrong is
  * noted with its place and reading goes on, so that one answer names all of it. Settings that
  * contradict each other are looked for where both are in their range. See definition.h. */
-#include "coordinator/job/definition.h"
+#include "proto/job/definition.h"
 
-#include "coordinator/job/arguments.h"
-#include "coordinator/job/names.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/job/arguments.h"
+#include "proto/job/names.h"
 
 /* All readers have one of these: where they are, and what was found so far. */
 struct reader {

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A job run from its start to its end. What the core answers to an event is put into the batch as
+ * rows, one a piece and one for the run, and is acted on. */
+#include "coordinator/ledger/run.h"
+
+#include <assert.h>
+
+#include "coordinator/store/keys.h"
+#include "proto/host/log.h"
+
+enum {
+    JOB_SIZES = 8192,                    /* shards of a row of sizes */
+    RUN_CLEAN_AGAIN_MS = 60 * 60 * 1000, /* what a lost worker wrote late goes then */
+};
+
+struct ledger_run *run_find(const struct ledger *l, uint64_t number)
+{
+    HASH_EACH_MATCH(n, &l->runs, hash_u64(number))
+    {
+        struct ledger_run *r = container_of(n, struct ledger_run, by_number);
+
+        if (r->number == number) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* ---- rows ---- */
+
+static void put_row(struct ledger *l, struct key key)
+{
+    store_put(l->filling, CF_JOB, key_slice(&key), buf_slice(&l->scratch));
+}
+
+void run_put(struct ledger *l, struct ledger_run *r)
+{
+    r->row.header = *job_run_header(r->core);
+    r->batch = l->filling_number;
+    buf_reset(&l->scratch);
+    job_run_row_encode(&r->row, &l->scratch);
+    put_row(l, key_job_run(l->config.account, r->number));
+}
+
+/* Which process has it, so that after a restart no other one of its name takes it for its own. */
+static uint32_t holder_of(struct ledger *l, struct token token)
+{
+    const struct fleet_task *t = fleet_task_find(l->fleet, token);
+
+    return t == NULL ? 0 : t->worker != NULL ? fleet_holder(t->worker->instance) : t->holder;
+}
+
+static void put_piece(struct ledger *l, struct ledger_run *r, const struct job_piece_state *state)
+{
+    struct job_piece_state row = *state;
+
+    for (uint32_t i = 0; i < row.live_count; i++) {
+        row.live[i].holder = holder_of(l, row.live[i].token);
+    }
+    r->batch = l->filling_number;
+    buf_reset(&l->scratch);
+    job_piece_row_encode(&row, &l->scratch);
+    put_row(l, key_job_piece(l->config.account, r->number, row.phase, row.piece));
+}
+
+/* Found by its id, in its job's list, and at the next start while it is open. */
+static void put_names(struct ledger *l, const struct ledger_run *r)
+{
+    buf_reset(&l->scratch);
+    buf_put_u64be(&l->scratch, r->number);
+    put_row(l, key_job_run_id(l->config.account, r->row.id));
+    buf_reset(&l->scratch);
+    put_row(l, key_job_line(l->config.account, r->row.job, r->number));
+    put_row(l, key_job_open(l->config.account, r->number));
+}
+
+void run_put_sizes(struct ledger *l,
+                   const struct ledger_run *r,
+                   const uint64_t *bytes,
+                   size_t count)
+{
+    for (size_t at = 0; at < count; at += JOB_SIZES) {
+        buf_reset(&l->scratch);
+        for (size_t i = at; i < count && i < at + JOB_SIZES; i++) {
+            buf_put_varint(&l->scratch, bytes[i]);
+        }
+        put_row(l, key_job_sizes(l->config.account, r->number, (uint32_t)(at / JOB_SIZES)));
+    }
+}
+
+void run_set_output(struct ledger_run *r, const struct task_output *o, struct token upload)
+{
+    char *at;
+
+    buf_reset(&r->output);
+    r->row.output = (struct task_output){.bucket = {NULL, 0}};
+    r->row.upload = upload;
+    if (o == NULL) {
+        return;
+    }
+    at = buf_reserve(&r->output,
+                     o->bucket.len + o->key.len + o->upload_id.len + o->mark.len + o->parts.len);
+    r->row.output.bucket = block_put(&at, o->bucket);
+    r->row.output.key = block_put(&at, o->key);
+    r->row.output.upload_id = block_put(&at, o->upload_id);
+    r->row.output.mark = block_put(&at, o->mark);
+    if (o->parts.ptr != NULL) {
+        r->row.output.parts = block_put(&at, o->parts);
+    }
+}
+
+/* ---- making and freeing ---- */
+
+struct ledger_run *run_new(struct ledger *l, uint64_t number)
+{
+    struct ledger_run *r = mem_zalloc(1, sizeof(*r));
+
+    r->number = number;
+    list_init(&r->live);
+    list_init(&r->commits);
+    list_init(&r->over);
+    list_init(&r->moved);
+    hash_insert(&l->runs, &r->by_number, hash_u64(number));
+    return r;
+}
+
+static void run_free(struct ledger *l, struct ledger_run *r)
+{
+    hash_remove(&l->runs, &r->by_number);
+    if (r->ticket != NULL) {
+        run_piece_end(l, r->ticket);
+    }
+    while (!list_empty(&r->live)) {
+        run_piece_end(l, container_of(r->live.next, struct run_piece, of_run));
+    }
+    heap_remove(&l->run_ticks, &r->tick);
+    list_remove(&r->over);
+    list_remove(&r->moved);
+    if (r->core != NULL) {
+        job_run_free(r->core);
+    }
+    buf_fini(&r->before);
+    buf_fini(&r->output);
+    mem_free(r->winners);
+    arena_fini(&r->texts);
+    mem_free(r);
+}
+
+void runs_free(struct ledger *l)
+{
+    struct hash_node *n;
+    size_t bucket = 0;
+
+    while ((n = hash_iterate(&l->runs, &bucket, NULL)) != NULL) {
+        run_free(l, container_of(n, struct ledger_run, by_number));
+        bucket = 0;
+    }
+    hash_fini(&l->runs);
+    heap_fini(&l->run_ticks);
+}
+
+void runs_retire(struct ledger *l)
+{
+    while (!list_empty(&l->runs_over)) {
+        struct ledger_run *r = container_of(l->runs_over.next, struct ledger_run, over);
+
+        if (r->batch > l->durable_number) {
+            return;
+        }
+        run_free(l, r);
+    }
+}
+
+enum err_code run_settle(struct ledger *l,
+                         struct ledger_run *r,
+                         const struct job_run_row *row,
+                         struct job_run_settings *settings,
+                         struct err *err)
+{
+    struct arena *a = &r->texts;
+    struct job_arguments arguments;
+    const struct json_node *object;
+    enum err_code rc;
+
+    r->row = *row;
+    r->row.id = arena_copy(a, row->id);
+    r->row.job = arena_copy(a, row->job);
+    r->row.definition = arena_copy(a, row->definition);
+    r->row.arguments = arena_copy(a, row->arguments);
+    r->row.worker_type = arena_copy(a, row->worker_type);
+    run_set_output(r, row->output.bucket.ptr != NULL ? &row->output : NULL, row->upload);
+    r->job = ledger_job_find(l, r->row.job);
+    rc = job_definition_parse(r->row.definition, a, &r->definition, err);
+    if (rc == OK) {
+        rc = json_parse(r->row.arguments, a, &object, err);
+    }
+    if (rc == OK) {
+        rc = job_arguments_read(object, a, &arguments, err);
+    }
+    if (rc == OK) {
+        rc = job_places_find(&arguments, &r->places, err);
+    }
+    if (rc == OK) {
+        *settings = job_run_settings_of(r->definition, row->timeout_minutes, row->workers,
+                                        RUN_CLEAN_AGAIN_MS);
+    }
+    return rc;
+}
+
+/* ---- outcomes ---- */
+
+void run_keep_winners(struct ledger_run *r)
+{
+    buf_reset(&r->before);
+    for (uint32_t i = 0; i < r->winner_count; i++) {
+        buf_put_varint(&r->before, r->winners[i].epoch);
+        buf_put_varint(&r->before, r->winners[i].counter);
+    }
+}
+
+void run_count_winners(struct ledger_run *r, uint32_t count)
+{
+    mem_free(r->winners);
+    r->winner_count = count;
+    r->winners = count != 0 ? mem_zalloc(count, sizeof(*r->winners)) : NULL;
+}
+
+static void begin_phase(struct ledger_run *r, enum job_phase over)
+{
+    const struct job_run_header *h = job_run_header(r->core);
+
+    if (h->phase == JOB_CLEAN) {
+        buf_fini(&r->before); /* the run may stay for an hour yet */
+    } else if (over == JOB_MAP || over == JOB_REDUCE) {
+        run_keep_winners(r);
+    }
+    run_count_winners(r, h->pieces);
+}
+
+static void cancel_one(struct ledger *l, struct token token)
+{
+    struct fleet_task *t = fleet_task_find(l->fleet, token);
+
+    if (t == NULL || !t->job) {
+        return;
+    }
+    if (t->worker != NULL) {
+        ledger_worker_drop(l, t->worker, token);
+    }
+    run_piece_end(l, run_piece_of(t));
+    l->feed = true;
+}
+
+/* An upload that nobody completes any more. */
+static void drop_output(struct ledger *l, struct ledger_run *r)
+{
+    if (r->row.output.bucket.ptr != NULL && r->object == NULL) {
+        object_abort_for_run(l, r, &r->row.output);
+        run_set_output(r, NULL, (struct token){0, 0});
+    }
+}
+
+static void ended(struct ledger *l, struct ledger_run *r)
+{
+    log_info("job run ended: job=%.*s run=%.*s state=%s", SLICE_FMT(r->row.job),
+             SLICE_FMT(r->row.id), job_state_name(job_run_header(r->core)->state));
+    drop_output(l, r);
+    if (r->job != NULL) {
+        r->job->open_runs--;
+    }
+    if (list_empty(&r->moved)) {
+        list_push_back(&l->runs_moved, &r->moved);
+    }
+    if (r->row.parent.execution != 0) {
+        notice_run_ended(l, r->number, &r->row.parent);
+    }
+}
+
+static void over(struct ledger *l, struct ledger_run *r)
+{
+    struct key key = key_job_open(l->config.account, r->number);
+
+    store_delete(l->filling, CF_JOB, key_slice(&key));
+    if (r->ticket != NULL) {
+        run_piece_end(l, r->ticket);
+    }
+    heap_remove(&l->run_ticks, &r->tick);
+    list_push_back(&l->runs_over, &r->over);
+}
+
+void run_take(struct ledger *l, struct ledger_run *r, const struct job_outcome *out)
+{
+    enum job_phase before = r->row.header.phase;
+    bool was_over = before == JOB_OVER;
+
+    if (out->has_row) {
+        put_piece(l, r, &out->row);
+        if (out->row.status == JOB_PIECE_DONE && out->row.piece < r->winner_count) {
+            r->winners[out->row.piece] = out->row.winner;
+        }
+    }
+    for (size_t i = 0; i < out->cancel_count; i++) {
+        cancel_one(l, out->cancels[i].token);
+    }
+    if (out->phase_began) {
+        begin_phase(r, before);
+    }
+    if (out->ended) {
+        ended(l, r);
+    }
+    if (out->header || out->phase_began || out->ended) {
+        run_put(l, r);
+    }
+    if (!was_over && r->row.header.phase == JOB_OVER) {
+        over(l, r);
+    }
+}
+
+void run_next(struct ledger *l, struct ledger_run *r, struct fleet_worker *prefer)
+{
+    int64_t wait;
+
+    if (r->row.header.phase == JOB_OVER) {
+        return;
+    }
+    wait = run_ticket(l, r, prefer) ? job_run_wait_ms(r->core, l->now.wall_ms) : 0;
+    if (wait >= 0) {
+        heap_set(&l->run_ticks, &r->tick, l->now.mono_ms + wait);
+    } else {
+        heap_remove(&l->run_ticks, &r->tick);
+    }
+}
+
+void run_outcome(struct ledger *l,
+                 struct ledger_run *r,
+                 const struct job_outcome *out,
+                 struct fleet_worker *w)
+{
+    run_take(l, r, out);
+    run_next(l, r, w);
+}
+
+void runs_due(struct ledger *l)
+{
+    struct heap_node *n;
+
+    while (ledger_accepts(l) && (n = heap_min(&l->run_ticks)) != NULL && n->key <= l->now.mono_ms) {
+        struct ledger_run *r = container_of(n, struct ledger_run, tick);
+        struct job_outcome out;
+
+        job_run_tick(r->core, l->now.wall_ms, &out);
+        heap_set(&l->run_ticks, n, l->now.mono_ms + 1); /* not twice in a turn */
+        run_outcome(l, r, &out, NULL);
+    }
+}
+
+bool runs_upload(const struct ledger *l, struct slice upload_id)
+{
+    struct hash_node *n = NULL;
+    size_t bucket = 0;
+
+    while ((n = hash_iterate(&l->runs, &bucket, n)) != NULL) {
+        const struct ledger_run *r = container_of(n, struct ledger_run, by_number);
+
+        if (r->row.output.bucket.ptr != NULL && slice_eq(r->row.output.upload_id, upload_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- starting and stopping ---- */
+
+static struct slice run_id(struct ledger *l)
+{
+    uint64_t chance[4] = {ledger_random(l), ledger_random(l), ledger_random(l), ledger_random(l)};
+    char *text = arena_alloc(&l->arena, JOB_RUN_ID_BYTES);
+
+    job_run_id_format((const uint8_t *)chance, text);
+    return slice_make(text, JOB_RUN_ID_BYTES);
+}
+
+/* What the start asks for, of a job defined so. */
+static enum err_code start_asks(struct ledger *l,
+                                const struct ledger_run_start *s,
+                                const struct job_definition *d,
+                                struct job_run_row *row,
+                                struct err *err)
+{
+    struct job_arguments own;
+    struct job_arguments all;
+    enum err_code rc = job_arguments_read(s->arguments, &l->arena, &own, err);
+
+    if (rc == OK) {
+        rc = job_arguments_merge(&d->default_arguments, &own, &l->arena, &all, err);
+    }
+    if (rc == OK) {
+        rc = job_overrides_apply(d, &s->overrides, &row->timeout_minutes, &row->workers, err);
+    }
+    if (rc == OK) {
+        row->arguments = json_print(job_arguments_json(&all, &l->arena), &l->arena);
+        row->worker_type = s->overrides.worker_type;
+    }
+    return rc;
+}
+
+/* Asked of the definition it began with: the job's own may be another by now. */
+enum err_code ledger_run_repeats(struct ledger *l,
+                                 uint64_t number,
+                                 struct slice job,
+                                 const struct ledger_run_start *s,
+                                 struct err *err)
+{
+    struct job_run_row asked = {.attempt = 0};
+    const struct job_definition *d;
+    struct ledger_run_view v;
+    enum err_code rc = ledger_run_view(l, number, &v, err);
+
+    if (rc == OK) {
+        rc = job_definition_parse(v.row->definition, &l->arena, &d, err);
+    }
+    if (rc == OK) {
+        rc = start_asks(l, s, d, &asked, err);
+    }
+    if (rc == OK &&
+        (!slice_eq(job, v.row->job) || !slice_eq(asked.arguments, v.row->arguments) ||
+         !slice_eq(asked.worker_type, v.row->worker_type) ||
+         asked.timeout_minutes != v.row->timeout_minutes || asked.workers != v.row->workers)) {
+        rc = err_set(err, ERR_CONFLICT, "The run %.*s was started otherwise", SLICE_FMT(v.row->id));
+    }
+    return rc;
+}
+
+enum err_code ledger_run_start(struct ledger *l,
+                               const struct ledger_run_start *s,
+                               uint64_t *number,
+                               struct slice *id,
+                               struct err *err)
+{
+    struct job_run_settings settings;
+    struct job_run_row row;
+    struct job_outcome out;
+    struct ledger_run *r;
+    enum err_code rc;
+
+    row = (struct job_run_row){
+        .id = s->id.len != 0 ? s->id : run_id(l),
+        .job = s->job->name,
+        .definition = s->job->definition,
+        .parent = s->parent,
+    };
+    rc = start_asks(l, s, s->job->parsed, &row, err);
+    if (rc != OK) {
+        return rc;
+    }
+    if (s->job->open_runs >= s->job->parsed->max_concurrent_runs) {
+        return err_set(err, ERR_JOB_RUNS, "Concurrent runs exceeded for %.*s",
+                       SLICE_FMT(s->job->name));
+    }
+    r = run_new(l, l->next_run++);
+    rc = run_settle(l, r, &row, &settings, err);
+    if (rc != OK) {
+        run_free(l, r);
+        return rc;
+    }
+    s->job->open_runs++;
+    r->core = job_run_new(&settings, l->now.wall_ms);
+    put_names(l, r);
+    job_run_begin(r->core, l->now.wall_ms, &out);
+    out.header = true;
+    run_outcome(l, r, &out, NULL);
+    *number = r->number;
+    *id = r->row.id;
+    return OK;
+}
+
+void ledger_run_stop(struct ledger *l, uint64_t number)
+{
+    struct ledger_run *r = run_find(l, number);
+    struct job_outcome out;
+
+    if (r != NULL && r->core != NULL) {
+        job_run_stop(r->core, l->now.wall_ms, &out);
+        run_outcome(l, r, &out, NULL);
+    }
+}
+
+/* ---- as AWS describes it ---- */
+
+static void put_text(struct json_builder *b, const char *key, struct slice text)
+{
+    if (text.len != 0) {
+        json_put(b, slice_str(key), json_string(b->a, text));
+    }
+}
+
+static void put_ms(struct json_builder *b, const char *key, int64_t ms)
+{
+    if (ms != 0) {
+        json_put(b, slice_str(key), json_integer(b->a, ms));
+    }
+}
+
+/* A JobRun, as the task that waited for it gets it: members in alphabetical order. */
+static struct slice describe(const struct job_run_row *row, struct arena *a)
+{
+    const struct job_run_header *h = &row->header;
+    struct json_builder b = json_build_object(a);
+    const struct json_node *arguments;
+    struct err err;
+
+    if (json_parse(row->arguments, a, &arguments, &err) == OK) {
+        json_put(&b, SLICE("Arguments"), arguments);
+    }
+    json_put(&b, SLICE("Attempt"), json_integer(a, row->attempt));
+    put_ms(&b, "CompletedOn", h->ended_ms);
+    if (h->error.len != 0) {
+        put_text(&b, "ErrorMessage",
+                 h->cause.len != 0
+                     ? arena_printf(a, "%.*s: %.*s", SLICE_FMT(h->error), SLICE_FMT(h->cause))
+                     : h->error);
+    }
+    json_put(&b, SLICE("ExecutionTime"),
+             json_integer(
+                 a, h->ended_ms != 0 && h->began_ms != 0 ? (h->ended_ms - h->began_ms) / 1000 : 0));
+    put_text(&b, "Id", row->id);
+    put_text(&b, "JobName", row->job);
+    json_put(&b, SLICE("JobRunState"), json_string(a, slice_str(job_state_name(h->state))));
+    put_ms(&b, "LastModifiedOn", h->ended_ms != 0 ? h->ended_ms : h->began_ms);
+    if (row->workers != 0) {
+        json_put(&b, SLICE("NumberOfWorkers"), json_integer(a, row->workers));
+    }
+    put_ms(&b, "StartedOn", h->began_ms != 0 ? h->began_ms : h->created_ms);
+    json_put(&b, SLICE("Timeout"), json_integer(a, row->timeout_minutes));
+    put_text(&b, "WorkerType", row->worker_type);
+    return json_print(json_built(&b), a);
+}
+
+bool run_has_ended(struct ledger *l, uint64_t number)
+{
+    struct ledger_run_view v;
+    struct err err;
+
+    return ledger_run_view(l, number, &v, &err) != OK || job_state_is_end(v.row->header.state);
+}
+
+enum err_code
+run_describe(struct ledger *l, uint64_t number, bool *failed, struct slice *out, struct err *err)
+{
+    struct ledger_run_view v;
+    enum err_code rc = ledger_run_view(l, number, &v, err);
+
+    if (rc == OK) {
+        *failed = v.row->header.state != JOB_SUCCEEDED;
+        *out = describe(v.row, &l->arena);
+    }
+    return rc;
+}
