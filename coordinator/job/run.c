@@ -23,7 +23,7 @@ static const struct sm_state run_states[] = {
 #undef ENDS
 
 static const struct sm_state run_phases[] = {
-    [JOB_PLAN] = {"PLAN", SM(JOB_MAP) | SM(JOB_JOIN) | SM(JOB_OVER)},
+    [JOB_PLAN] = {"PLAN", SM(JOB_MAP) | SM(JOB_JOIN) | SM(JOB_CLEAN) | SM(JOB_OVER)},
     [JOB_MAP] = {"MAP", SM(JOB_REDUCE) | SM(JOB_JOIN) | SM(JOB_CLEAN)},
     [JOB_REDUCE] = {"REDUCE", SM(JOB_JOIN) | SM(JOB_CLEAN)},
     [JOB_JOIN] = {"JOIN", SM(JOB_CLEAN)},
@@ -340,13 +340,13 @@ void run_end(struct job_run *r,
              int64_t now_ms,
              struct job_outcome *out)
 {
-    bool wrote = r->header.phase != JOB_PLAN;
+    bool granted = r->header.phase != JOB_PLAN || r->next_fresh != 0; /* a plan may be there */
 
     run_state_move(r, state, out);
     r->header.ended_ms = now_ms;
     r->header.error = arena_copy(&r->texts, slice_head(error, LIMIT_ERROR_BYTES));
     r->header.cause = arena_copy(&r->texts, slice_head(cause, LIMIT_CAUSE_BYTES));
-    run_phase_begin(r, wrote ? JOB_CLEAN : JOB_OVER, NULL, out);
+    run_phase_begin(r, granted ? JOB_CLEAN : JOB_OVER, NULL, out);
 }
 
 void run_end_piece(struct job_run *r,

@@ -11,7 +11,7 @@
 /*   PLAN ---> MAP ---> REDUCE ---> JOIN ---> CLEAN ---> OVER
  *    | |       |'---------------^   |         ^
  *    | '-------|---- no shards -^   |         |         A run that ends goes to CLEAN; where
- *    '-> OVER  '--------------------'---------'         nothing was written yet, to OVER. */
+ *    '-> OVER  '--------------------'---------'         no worker was at it yet, to OVER. */
 enum job_phase {
     JOB_PLAN,   /* 1 piece */
     JOB_MAP,    /* a piece a shard */

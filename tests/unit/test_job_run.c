@@ -88,7 +88,7 @@ static void plan_is_refused(size_t shards, uint64_t bytes, uint32_t partitions)
     (void)case_take(&c, "a");
     job_run_planned(c.r, tok(1), sizes, shards, partitions, c.now_ms, &c.out);
     assert_true(c.out.ended);
-    case_is(&c, JOB_ERROR, JOB_OVER);
+    case_is(&c, JOB_ERROR, JOB_CLEAN); /* the plan that was refused is there yet */
     assert_true(slice_eq_str(job_run_header(c.r)->error, JOB_BAD_PLAN));
     assert_true(job_run_header(c.r)->cause.len > 0);
     job_run_free(c.r);
@@ -546,6 +546,12 @@ static void test_run__stops_at_any_time(void **state)
     c = case_begin(&job_case_settings);
     stop(&c);
     case_is(&c, JOB_STOPPED, JOB_OVER);
+    job_run_free(c.r);
+    c = case_begin(&job_case_settings);
+    (void)case_take(&c, "a");
+    stop(&c);
+    assert_int_equal(c.out.cancel_count, 1);
+    case_is(&c, JOB_STOPPED, JOB_CLEAN); /* its plan may be there, or come yet */
     job_run_free(c.r);
     c = case_map_even(&job_case_settings, 3);
     (void)case_take(&c, "a");
