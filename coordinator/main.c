@@ -137,6 +137,22 @@ static enum err_code read_lease(struct config *file, int64_t *out, struct err *e
     return OK;
 }
 
+/* Never none: how many pieces CLEAN has must be the same after a restart. */
+static enum err_code read_job_clean(struct config *file, int64_t *out, struct err *err)
+{
+    int64_t ms;
+    enum err_code rc =
+        config_duration_ms(file, "coordinator", "job_clean_up", LIMIT_JOB_CLEAN_MS, &ms, err);
+
+    if (rc == OK && ms < LIMIT_JOB_CLEAN_MS_MIN) {
+        rc = err_set(err, ERR_CONFIG, "job_clean_up: at least %dms", LIMIT_JOB_CLEAN_MS_MIN);
+    }
+    if (rc == OK) {
+        *out = ms;
+    }
+    return rc;
+}
+
 /* AWS's quotas, and how far they are lifted. */
 static enum err_code read_limits(struct config *file, struct ledger_config *l, struct err *err)
 {
@@ -214,6 +230,9 @@ static enum err_code read_config(const struct options *o,
     }
     if (rc == OK) {
         rc = config_duration_ms(file, "coordinator", "sweep_age", 3600000, &out->sweep_age_ms, err);
+    }
+    if (rc == OK) {
+        rc = read_job_clean(file, &l->job_clean_ms, err);
     }
     if (rc == OK) {
         rc = config_bool(file, "coordinator", "verify", true, &out->verify, err);

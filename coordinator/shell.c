@@ -27,6 +27,8 @@ struct object_task {
     struct list link;
     struct object_request *request; /* NULL: sweep `bucket` */
     struct slice bucket;
+    struct slice prefix;
+    bool exact; /* the key that `prefix` is alone */
     struct arena arena;
     struct s3_entry *found; /* sweep: uploads old enough */
     size_t found_count;
@@ -183,7 +185,7 @@ static bool sweep_each(void *arg, const struct s3_entry *e)
 {
     struct object_task *t = arg;
 
-    if (e->time_ms < t->older_than_ms) {
+    if (e->time_ms < t->older_than_ms && (!t->exact || slice_eq(e->key, t->prefix))) {
         t->found[t->found_count++] = (struct s3_entry){
             .key = arena_copy(&t->arena, e->key),
             .upload_id = arena_copy(&t->arena, e->upload_id),
@@ -193,13 +195,13 @@ static bool sweep_each(void *arg, const struct s3_entry *e)
     return t->found_count < SWEEP_UPLOADS_MAX;
 }
 
-/* Only where stages write by themselves: the bucket may hold others' uploads. */
+/* Only where stages and job runs write: the bucket may hold others' uploads. */
 static void sweep_do(struct s3_client *c, struct object_task *t)
 {
     struct err err;
 
     t->found = ARENA_ARRAY(&t->arena, SWEEP_UPLOADS_MAX, struct s3_entry);
-    if (s3_list_uploads(c, t->bucket, SLICE("executions/"), sweep_each, t, &err) != OK) {
+    if (s3_list_uploads(c, t->bucket, t->prefix, sweep_each, t, &err) != OK) {
         log_warn("sweep of bucket %.*s: %s", SLICE_FMT(t->bucket), err.msg);
     }
 }
@@ -268,7 +270,8 @@ static void hook_object(void *arg, struct object_request *r)
 static void swept(struct shell *s, const struct object_task *t)
 {
     for (size_t i = 0; i < t->found_count; i++) {
-        if (ledger_upload_is_stray(s->ledger, t->found[i].upload_id)) {
+        if (ledger_upload_is_stray(s->ledger, t->found[i].upload_id) &&
+            !ledger_run_owns(s->ledger, t->found[i].key)) {
             log_info("sweep: aborting an upload nobody owns: %.*s/%.*s", SLICE_FMT(t->bucket),
                      SLICE_FMT(t->found[i].key));
             ledger_sweep_upload(s->ledger, t->bucket, t->found[i].key, t->found[i].upload_id);
@@ -282,19 +285,22 @@ static void shell_sweep(uv_timer_t *timer)
 {
     struct shell *s = timer->data;
     size_t count;
-    struct slice *buckets;
+    struct ledger_sweep *sweeps;
 
     if (s->sweeping != 0) {
         return; /* the last one has not ended: the store is slow, or away */
     }
     ledger_turn_begin(s->ledger, now());
-    buckets = ledger_buckets(s->ledger, &count);
+    sweeps = ledger_sweeps(s->ledger, &count);
     s->sweeping = count;
     for (size_t i = 0; i < count; i++) {
         struct object_task *t = mem_zalloc(1, sizeof(*t));
 
-        t->bucket = arena_copy(&t->arena, buckets[i]);
-        t->older_than_ms = clock_wall_ms() - s->config->sweep_age_ms;
+        t->bucket = arena_copy(&t->arena, sweeps[i].bucket);
+        t->prefix = arena_copy(&t->arena, sweeps[i].prefix);
+        t->exact = sweeps[i].exact;
+        t->older_than_ms = sweeps[i].ended_ms != 0 ? sweeps[i].ended_ms
+                                                   : clock_wall_ms() - s->config->sweep_age_ms;
         object_queue(s, t);
     }
     rpc_server_serve(s->server);

@@ -99,6 +99,9 @@ static void ledger_init(struct ledger *l)
         list_init(lists[i]);
     }
     arena_init(&l->arena);
+    if (l->config.job_clean_ms == 0) {
+        l->config.job_clean_ms = LIMIT_JOB_CLEAN_MS;
+    }
     l->rules = (struct engine_rules){
         .payload_bytes =
             l->config.payload_bytes != 0 ? l->config.payload_bytes : LIMIT_PAYLOAD_BYTES,

@@ -121,6 +121,8 @@ struct ledger_config {
     bool objects;            /* there is an object store for the outputs of stages */
     size_t payload_bytes;    /* most of an input, output, result; 0: AWS's quota */
     uint64_t history_events; /* of a Standard execution; 0: AWS's quota */
+    int64_t job_clean_ms;    /* what a job run left is cleaned up once more so long after its end;
+                                0: LIMIT_JOB_CLEAN_MS */
     /* As struct asl_options has them; NULL: no integration is bound. */
     bool (*bound)(const void *arg,
                   struct slice service,
@@ -555,7 +557,18 @@ void ledger_sweep_upload(struct ledger *l,
                          struct slice bucket,
                          struct slice key,
                          struct slice upload_id);
-/* Buckets stage outputs went to, for the sweeper; in the turn's arena. */
-struct slice *ledger_buckets(struct ledger *l, size_t *count);
+/* Is it the name of something temporary of a job run that is not over? That is the run's affair. */
+bool ledger_run_owns(const struct ledger *l, struct slice key);
+
+/* Where to look for uploads that nobody owns. */
+struct ledger_sweep {
+    struct slice bucket;
+    struct slice prefix;
+    bool exact;       /* of the key `prefix` alone */
+    int64_t ended_ms; /* those begun before; 0: those of a certain age */
+};
+/* Where stages write, in the buckets they wrote to; and the outputs of job runs that have ended,
+ * whose joining may have been lost before its upload was recorded. In the turn's arena. */
+struct ledger_sweep *ledger_sweeps(struct ledger *l, size_t *count);
 
 #endif

@@ -358,16 +358,17 @@ void buckets_load(struct ledger *l, struct slice text)
     }
 }
 
-struct slice *ledger_buckets(struct ledger *l, size_t *count)
+struct ledger_sweep *ledger_sweeps(struct ledger *l, size_t *count)
 {
-    struct slice *names = arena_alloc(&l->arena, l->bucket_count * sizeof(*names));
+    size_t most = l->bucket_count + l->runs.count;
+    struct ledger_sweep *all = ARENA_ARRAY(&l->arena, most, struct ledger_sweep);
     struct cursor c = cursor_make(buf_slice(&l->buckets));
 
     for (size_t i = 0; i < l->bucket_count; i++) {
-        names[i] = cursor_bytes(&c);
+        all[i] = (struct ledger_sweep){.bucket = cursor_bytes(&c), .prefix = SLICE("executions/")};
     }
-    *count = l->bucket_count;
-    return names;
+    *count = l->bucket_count + runs_sweeps(l, all + l->bucket_count);
+    return all;
 }
 
 bool ledger_upload_is_stray(struct ledger *l, struct slice upload_id)

@@ -9,8 +9,7 @@
 #include "proto/host/log.h"
 
 enum {
-    JOB_SIZES = 8192,                    /* shards of a row of sizes */
-    RUN_CLEAN_AGAIN_MS = 60 * 60 * 1000, /* what a lost worker wrote late goes then */
+    JOB_SIZES = 8192, /* shards of a row of sizes */
 };
 
 struct ledger_run *run_find(const struct ledger *l, uint64_t number)
@@ -202,7 +201,7 @@ enum err_code run_settle(struct ledger *l,
     }
     if (rc == OK) {
         *settings = job_run_settings_of(r->definition, row->timeout_minutes, row->workers,
-                                        RUN_CLEAN_AGAIN_MS);
+                                        l->config.job_clean_ms);
     }
     return rc;
 }
@@ -363,6 +362,58 @@ bool runs_upload(const struct ledger *l, struct slice upload_id)
         const struct ledger_run *r = container_of(n, struct ledger_run, by_number);
 
         if (r->row.output.bucket.ptr != NULL && slice_eq(r->row.output.upload_id, upload_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t runs_sweeps(const struct ledger *l, struct ledger_sweep *out)
+{
+    struct hash_node *n = NULL;
+    size_t bucket = 0;
+    size_t count = 0;
+
+    while ((n = hash_iterate(&l->runs, &bucket, n)) != NULL) {
+        const struct ledger_run *r = container_of(n, struct ledger_run, by_number);
+
+        if (r->row.header.phase == JOB_CLEAN) {
+            out[count++] = (struct ledger_sweep){
+                .bucket = r->places.output_bucket,
+                .prefix = r->places.output_key,
+                .exact = true,
+                .ended_ms = r->row.header.ended_ms,
+            };
+        }
+    }
+    return count;
+}
+
+/* The part of a key that is a run's id; empty: none is. */
+static struct slice id_in_key(struct slice key)
+{
+    while (key.len != 0) {
+        size_t slash = slice_find(key, '/');
+        struct slice part = slice_head(key, slash);
+
+        if (job_run_id_is(part)) {
+            return part;
+        }
+        key = slice_from(key, slash < key.len ? slash + 1 : slash);
+    }
+    return SLICE("");
+}
+
+bool ledger_run_owns(const struct ledger *l, struct slice key)
+{
+    struct slice id = id_in_key(key);
+    struct hash_node *n = NULL;
+    size_t bucket = 0;
+
+    while (id.len != 0 && (n = hash_iterate(&l->runs, &bucket, n)) != NULL) {
+        const struct ledger_run *r = container_of(n, struct ledger_run, by_number);
+
+        if (r->row.header.phase != JOB_OVER && slice_eq(r->row.id, id)) {
             return true;
         }
     }

@@ -88,6 +88,8 @@ void runs_free(struct ledger *l);
 void runs_due(struct ledger *l);
 /* Is it the upload of a run's output? */
 bool runs_upload(const struct ledger *l, struct slice upload_id);
+/* The outputs of those that have ended and are cleaned up; how many. */
+size_t runs_sweeps(const struct ledger *l, struct ledger_sweep *out);
 /* Those that are over and durable leave memory. */
 void runs_retire(struct ledger *l);
 /* Or cannot be read: that is for those who are told to find out. */

@@ -97,6 +97,8 @@ enum limits {
     LIMIT_JOB_SHARD_BYTES = 65536,     /* and more: below it a shard costs more than its bytes */
     LIMIT_JOB_COUNTERS = 32,           /* names a run counts under: kept in each piece's row */
     LIMIT_JOB_COUNTER_BYTES = 64,      /* of such a name */
+    LIMIT_JOB_CLEAN_MS = 3600000,      /* the second clean-up after a run's end: as sweep_age */
+    LIMIT_JOB_CLEAN_MS_MIN = 1000,     /* below it what was ended has not stopped yet */
     LIMIT_JOB_TICK_MS = 500,           /* between looks at all live attempts of a run */
     LIMIT_RECORD_BYTES = 64 * 1024 * 1024, /* of one that is looked at: it lies whole in memory */
     LIMIT_HEADER_BYTES = 64 * 1024,        /* of a CSV header: it goes with every shard */

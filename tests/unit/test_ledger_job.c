@@ -384,6 +384,54 @@ static uint64_t joining(struct ledger_world *w)
     return run;
 }
 
+static bool owns(struct ledger_world *w, const char *before, struct slice id, const char *behind)
+{
+    return ledger_run_owns(w->l,
+                           arena_printf(&w->l->arena, "%s%.*s%s", before, SLICE_FMT(id), behind));
+}
+
+/* The sweep of the run's output key, or NULL. */
+static const struct ledger_sweep *sweep_of_run(struct ledger_world *w)
+{
+    size_t count;
+    const struct ledger_sweep *all = ledger_sweeps(w->l, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].exact) {
+            assert_true(slice_eq_str(all[i].prefix, "out/j"));
+            return &all[i];
+        }
+        assert_true(slice_eq_str(all[i].prefix, "executions/") && all[i].ended_ms == 0);
+    }
+    return NULL;
+}
+
+/* What is left of it is the run's until it is over; an upload of its output that nobody recorded
+ * is looked for then. */
+static void test_ledger_job__its_leavings_are_looked_for(void **state)
+{
+    static const char other[] =
+        "jr_00000000000000000000000000000000000000000000000000000000000000ff";
+    struct ledger_world *w = *state;
+    uint64_t run = joining(w);
+    char text[JOB_RUN_ID_BYTES];
+    struct slice id = slice_make(text, sizeof(text));
+
+    memcpy(text, run_find(w->l, run)->row.id.ptr, sizeof(text)); /* it goes with the run */
+    assert_true(owns(w, "out/.stepfleet/", id, "/m0-7.9"));
+    assert_true(owns(w, "", id, ""));
+    assert_false(owns(w, "out/.stepfleet/x", id, "/m0-7.9"));
+    assert_false(owns(w, "out/.stepfleet/", slice_str(other), "/m0-7.9"));
+    assert_null(sweep_of_run(w));
+    stop(w, run);
+    is(w, run, JOB_STOPPED, JOB_CLEAN);
+    assert_int_equal(sweep_of_run(w)->ended_ms, world_run_header(w, run).ended_ms);
+    assert_true(owns(w, "out/.stepfleet/", id, "/m0-7.9"));
+    ends(w, run, JOB_STOPPED);
+    assert_false(owns(w, "out/.stepfleet/", id, "/m0-7.9"));
+    assert_null(sweep_of_run(w));
+}
+
 static void test_ledger_job__an_output_is_intended_then_completed(void **state)
 {
     struct ledger_world *w = *state;
@@ -680,6 +728,7 @@ int main(void)
         TEST(stopped_in_its_midst),
         TEST(stopped_while_it_commits),
         TEST(its_time_is_over),
+        TEST(its_leavings_are_looked_for),
         TEST(an_output_is_intended_then_completed),
         TEST(an_answer_in_doubt_is_asked_for_again),
         TEST(an_upload_that_is_gone_is_made_again),
