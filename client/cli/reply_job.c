@@ -70,6 +70,7 @@ static const struct json_node *piece_json(const struct stepfleet_job_piece *p, s
     reply_put_number(&b, "losses", p->losses);
     reply_put_text(&b, "worker", p->worker);
     reply_put_number(&b, "tookMilliseconds", (uint64_t)(p->took_ms > 0 ? p->took_ms : 0));
+    reply_put_number(&b, "bytesExtra", p->bytes_extra);
     reply_put_time(&b, "dueDate", p->due_ms);
     json_put(&b, SLICE("attempts"), attempts_json(p->attempts, p->attempt_count, a));
     if (p->result.phase[0] != '\0') {

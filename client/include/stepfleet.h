@@ -606,6 +606,7 @@ struct stepfleet_job_piece {
     const struct stepfleet_job_attempt *attempts;
     size_t attempt_count;
     struct stepfleet_job_phase result; /**< of one that is done; else `phase` is "" */
+    uint64_t bytes_extra;              /**< done by attempts that another one overtook, about */
 };
 
 struct stepfleet_job_run {

@@ -259,6 +259,7 @@ static void pieces_fill(struct stepfleet_job_run *out, const Stepfleet__JobRun *
             .attempts = attempts_of(p->attempts, p->n_attempts, a),
             .attempt_count = p->n_attempts,
             .result = {.phase = ""},
+            .bytes_extra = p->bytes_extra,
         };
         if (p->result != NULL) {
             phase_fill(&all[i].result, p->result);

@@ -199,6 +199,7 @@ piece_message(const struct job_run_row *row, const struct job_piece_state *p, st
     m->losses = p->losses;
     m->due_ms = p->due_ms;
     m->took_ms = p->took_ms;
+    m->bytes_extra = p->extra;
     m->worker = message_string(a, p->status == JOB_PIECE_DONE ? p->worker : p->avoid);
     m->attempts = ARENA_ARRAY(a, p->live_count, Stepfleet__JobAttempt *);
     for (uint32_t i = 0; i < p->live_count; i++) {
