@@ -126,9 +126,12 @@ static bool map_open_output(struct map *m, const struct items_options *output)
 {
     struct job_rejects *rejects = m->filters ? &m->rejects : NULL;
 
-    return m->shuffles ? shuffle_open(&m->shuffle, m->task, &m->source.head, output,
-                                      m->source.object.key, rejects)
-                       : sink_open(&m->sink, m->task, output, 'm');
+    if (m->shuffles) {
+        return shuffle_open(&m->shuffle, m->task, &m->source.head, output, m->source.object.key,
+                            rejects);
+    }
+    sink_open(&m->sink, m->task, output, 'm');
+    return true;
 }
 
 static bool map_finish(struct map *m)

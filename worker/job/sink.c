@@ -5,39 +5,34 @@
 
 #include "proto/base/limits.h"
 
-enum { SINK_BUFFER_BYTES = 256 * 1024 };
+enum {
+    SINK_BUFFER_BYTES = 256 * 1024,
+    SINK_SMALL_BYTES = 1024 * 1024, /* put at once: one request instead of four */
+};
 
 static const char sink_magic[] = "SFHEAD01";
 
-bool sink_open(struct job_sink *k, struct job_task *t, const struct items_options *o, char kind)
+void sink_open(struct job_sink *k, struct job_task *t, const struct items_options *o, char kind)
 {
-    struct err err;
-
     *k = (struct job_sink){.task = t, .options = *o, .key = task_own_key(t, kind)};
-    if (s3_writer_open(t->s->client, t->places.output_bucket, k->key, SLICE(""), SLICE(""),
-                       &k->writer, &err) != OK) {
-        k->writer = NULL;
-        task_fail_store(t, "temporary object", k->key, &err);
-        return false;
-    }
     items_fragment_init(&k->fragment, o);
     k->buffer = mem_alloc(SINK_BUFFER_BYTES);
-    return true;
 }
 
 void sink_close(struct job_sink *k)
 {
     struct err err;
 
-    if (k->writer == NULL) {
+    if (k->buffer == NULL) {
         return;
     }
-    if (!k->done) {
+    if (k->writer != NULL && !k->done) {
         (void)s3_abort(k->task->s->client, k->task->places.output_bucket, k->key,
                        s3_writer_upload_id(k->writer), &err);
     }
     s3_writer_close(k->writer);
     items_fragment_fini(&k->fragment);
+    buf_fini(&k->small);
     buf_fini(&k->foot);
     mem_free(k->buffer);
 }
@@ -48,35 +43,78 @@ static bool sink_fail(struct job_sink *k, const struct err *err)
     return false;
 }
 
-/* What is there goes to the writer, as far as it has room. */
-static bool sink_flush(struct job_sink *k)
+/* It is not small any more: what was kept goes first. */
+static bool sink_begin(struct job_sink *k)
 {
     struct err err;
 
-    for (size_t i = 0; i < sizeof(k->pieces) / sizeof(k->pieces[0]); i++) {
-        while (k->pieces[i].len != 0) {
-            struct slice p = k->pieces[i];
-            char *where;
-            size_t room;
+    if (s3_writer_open(k->task->s->client, k->task->places.output_bucket, k->key, SLICE(""),
+                       SLICE(""), &k->writer, &err) != OK) {
+        k->writer = NULL;
+        return sink_fail(k, &err);
+    }
+    k->pieces[0] = buf_slice(&k->small);
+    return true;
+}
 
-            if (s3_writer_reserve(k->writer, &where, &room, &err) != OK) {
-                return sink_fail(k, &err);
-            }
-            if (room == 0) {
-                return true;
-            }
-            room = room < p.len ? room : p.len;
-            memcpy(where, p.ptr, room);
-            s3_writer_commit(k->writer, room);
-            k->pieces[i] = slice_from(p, room);
+/* To the writer, as far as it has room. */
+static bool sink_send(struct job_sink *k, struct slice *p)
+{
+    struct err err;
+
+    while (p->len != 0) {
+        char *where;
+        size_t room;
+
+        if (s3_writer_reserve(k->writer, &where, &room, &err) != OK) {
+            return sink_fail(k, &err);
         }
+        if (room == 0) {
+            return true;
+        }
+        room = room < p->len ? room : p->len;
+        memcpy(where, p->ptr, room);
+        s3_writer_commit(k->writer, room);
+        *p = slice_from(*p, room);
     }
     return true;
 }
 
+enum { SINK_PIECES = sizeof(((struct job_sink *)NULL)->pieces) / sizeof(struct slice) };
+
+static size_t sink_waiting(const struct job_sink *k)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < SINK_PIECES; i++) {
+        bytes += k->pieces[i].len;
+    }
+    return bytes;
+}
+
 static bool sink_empty(const struct job_sink *k)
 {
-    return k->pieces[0].len + k->pieces[1].len == 0;
+    return sink_waiting(k) == 0;
+}
+
+static bool sink_flush(struct job_sink *k)
+{
+    bool small = k->writer == NULL && k->small.len + sink_waiting(k) <= SINK_SMALL_BYTES;
+
+    if (k->writer == NULL && !small && !sink_begin(k)) {
+        return false;
+    }
+    for (size_t i = 0; i < SINK_PIECES; i++) {
+        if (small) {
+            buf_put_slice(&k->small, k->pieces[i]);
+            k->pieces[i] = SLICE("");
+        } else if (!sink_send(k, &k->pieces[i])) {
+            return false;
+        } else if (k->pieces[i].len != 0) {
+            break;
+        }
+    }
+    return true;
 }
 
 bool sink_room(struct job_sink *k, char **where, size_t *room)
@@ -104,8 +142,8 @@ bool sink_put(struct job_sink *k, size_t bytes)
     if (items_fragment_feed(&k->fragment, slice_make(k->buffer, bytes), &pieces, &err) != OK) {
         return sink_invalid(k, &err);
     }
-    k->pieces[0] = pieces.before;
-    k->pieces[1] = pieces.bytes;
+    k->pieces[1] = pieces.before;
+    k->pieces[2] = pieces.bytes;
     return sink_flush(k);
 }
 
@@ -128,8 +166,8 @@ bool sink_end(struct job_sink *k)
     if (sink_has_foot(&k->options)) {
         sink_put_foot(buf_slice(&k->fragment.header), &k->foot);
     }
-    k->pieces[0] = pieces.before;
-    k->pieces[1] = buf_slice(&k->foot);
+    k->pieces[1] = pieces.before;
+    k->pieces[2] = buf_slice(&k->foot);
     return sink_flush(k);
 }
 
@@ -156,18 +194,26 @@ uint64_t sink_records(const struct job_sink *k)
     return k->fragment.walk.records - (k->fragment.header.len != 0);
 }
 
+/* All of it is there: is the object? */
 static enum err_code sink_complete(struct job_sink *k, struct err *err)
 {
     struct job_task *t = k->task;
+    struct slice bucket = t->places.output_bucket;
     const struct s3_part *parts;
     struct s3_object object;
     size_t count;
     bool arrived = false;
-    enum err_code rc = s3_writer_done(k->writer, &arrived, &parts, &count, err);
+    enum err_code rc;
 
+    if (k->writer == NULL) {
+        rc = s3_put(t->s->client, bucket, k->key, SLICE(""), buf_slice(&k->small), err);
+        k->done = rc == OK;
+        return rc;
+    }
+    rc = s3_writer_done(k->writer, &arrived, &parts, &count, err);
     if (rc == OK && arrived) {
-        rc = s3_complete(t->s->client, t->places.output_bucket, k->key,
-                         s3_writer_upload_id(k->writer), SLICE(""), parts, count, &object, err);
+        rc = s3_complete(t->s->client, bucket, k->key, s3_writer_upload_id(k->writer), SLICE(""),
+                         parts, count, &object, err);
         k->done = rc == OK;
     }
     return rc;
@@ -181,7 +227,9 @@ bool sink_look(struct job_sink *k)
         return false;
     }
     if (!k->closed && sink_empty(k)) {
-        s3_writer_end(k->writer);
+        if (k->writer != NULL) {
+            s3_writer_end(k->writer);
+        }
         k->closed = true;
     }
     if (k->closed && !k->done && sink_complete(k, &err) != OK) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where what a handler writes goes: made a fragment (worker/items/fragment.h), into a temporary
- * object of the piece's own name. A CSV fragment of an output with a header has behind its rows
- * what the joiner needs: the header with its line break, its length as u32, "SFHEAD01". Constant
- * memory. */
+ * object of the piece's own name. A small one is put there at once when it is whole; an upload is
+ * begun when it turns out to be larger. A CSV fragment of an output with a header has behind its
+ * rows what the joiner needs: the header with its line break, its length as u32, "SFHEAD01".
+ * Constant memory. */
 #ifndef STEPFLEET_JOB_SINK_H
 #define STEPFLEET_JOB_SINK_H
 
@@ -15,17 +16,18 @@ struct job_sink {
     struct job_task *task;
     struct items_options options; /* of the output */
     struct slice key;
-    struct s3_writer *writer;
+    struct s3_writer *writer; /* NULL: it is small as yet */
     struct items_fragment fragment;
     char *buffer;           /* what was written, as it was */
-    struct slice pieces[2]; /* of it, in order: not in the store's hands yet */
+    struct buf small;       /* all of it, as long as there is no writer */
+    struct slice pieces[3]; /* in order: not in the store's hands yet; the first of `small` */
     struct buf foot;
     bool closed; /* all of it is in the writer's hands */
     bool done;   /* the object is there */
 };
 
-/* Begin the object. False: failed. */
-bool sink_open(struct job_sink *k, struct job_task *t, const struct items_options *o, char kind);
+/* Nothing is asked of the store yet. */
+void sink_open(struct job_sink *k, struct job_task *t, const struct items_options *o, char kind);
 /* An object that was not finished is nobody's. */
 void sink_close(struct job_sink *k);
 /* Where the next bytes go, up to *room; 0: wait for the store. False: failed. */
