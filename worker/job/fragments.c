@@ -6,9 +6,10 @@
 #include "worker/job/sink.h"
 
 enum {
-    FRAGMENT_FOOT_BYTES = 4096, /* most headers are shorter */
-    FRAGMENT_COPIES = 2500,     /* of 10,000 parts: each may need another one before it, and its
-                                   bytes more for each 256 MiB */
+    FRAGMENT_FOOT_BYTES = 4096,               /* most headers are shorter */
+    FRAGMENT_AT_ONCE_BYTES = 8 * 1024 * 1024, /* put together in memory */
+    FRAGMENT_COPIES = 2500, /* of 10,000 parts: each may need another one before it, and its
+                               bytes more for each 256 MiB */
 };
 
 /* ---- Finding ---- */
@@ -203,28 +204,69 @@ enum err_code fragment_append(struct job_task *t,
     return rc;
 }
 
+/* ---- All of them ---- */
+
+static enum err_code put_at_once(struct job_task *t,
+                                 const struct fragment_objects *from,
+                                 struct slice key,
+                                 struct err *err)
+{
+    struct slice bucket = t->places.output_bucket;
+    struct buf all = {0};
+    enum err_code rc = OK;
+
+    for (size_t i = 0; rc == OK && i < from->count; i++) {
+        const struct fragment_object *o = &from->list[i];
+        struct s3_range range = {.from = 0, .to = o->bytes};
+
+        if (o->found && o->bytes != 0) {
+            rc = task_read_range(t, bucket, o->key, &range, &all, err);
+        }
+    }
+    rc = rc != OK ? rc : s3_put(t->s->client, bucket, key, SLICE(""), buf_slice(&all), err);
+    buf_fini(&all);
+    return rc;
+}
+
+static enum err_code put_append(struct job_task *t,
+                                const struct fragment_objects *from,
+                                struct s3_writer *w,
+                                struct err *err)
+{
+    uint64_t copy_min = fragment_copy_min(from->bytes);
+    enum err_code rc = OK;
+
+    for (size_t i = 0; rc == OK && i < from->count; i++) {
+        const struct fragment_object *o = &from->list[i];
+
+        if (o->found) {
+            rc = fragment_append(t, w, o->key, 0, o->bytes, copy_min, err);
+        }
+    }
+    return rc;
+}
+
 enum err_code fragments_put(struct job_task *t,
                             const struct fragment_objects *from,
                             struct slice key,
+                            struct slice mark,
                             struct err *err)
 {
     struct slice bucket = t->places.output_bucket;
     struct s3_writer *w;
     struct err ignored;
-    enum err_code rc = s3_writer_open(t->s->client, bucket, key, SLICE(""), SLICE(""), &w, err);
+    enum err_code rc;
 
+    if (from->bytes <= FRAGMENT_AT_ONCE_BYTES) {
+        return put_at_once(t, from, key, err);
+    }
+    rc = s3_writer_open(t->s->client, bucket, key, SLICE(""), mark, &w, err);
     if (rc != OK) {
         return rc;
     }
-    for (size_t i = 0; rc == OK && i < from->count; i++) {
-        const struct fragment_object *o = &from->list[i];
-
-        if (o->found) {
-            rc = fragment_append(t, w, o->key, 0, o->bytes, fragment_copy_min(from->bytes), err);
-        }
-    }
+    rc = put_append(t, from, w, err);
     s3_writer_end(w);
-    rc = rc != OK ? rc : task_complete(t, w, bucket, key, err);
+    rc = rc != OK ? rc : task_complete(t, w, bucket, key, mark, err);
     if (rc != OK) {
         (void)s3_abort(t->s->client, bucket, key, s3_writer_upload_id(w), &ignored);
     }

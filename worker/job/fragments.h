@@ -31,10 +31,12 @@ enum err_code fragments_find(struct job_task *t,
 enum err_code
 fragments_read_headers(struct job_task *t, struct fragment_objects *f, struct err *err);
 
-/* Those that were found, one behind the other, as an object. */
+/* Those that were found, one behind the other, as an object. One that is small is there at once,
+ * without an upload that could be left behind; the mark is a larger one's. */
 enum err_code fragments_put(struct job_task *t,
                             const struct fragment_objects *from,
                             struct slice key,
+                            struct slice mark,
                             struct err *err);
 
 /* Append [from, to) of an object of the run's: by the store itself where it is `copy_min` or more.

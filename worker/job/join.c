@@ -38,7 +38,9 @@ static bool join_headers(struct join *j)
     }
     for (size_t i = 0; i < j->from.count; i++) {
         if (items_join_header(&j->items, j->from.list[i].header, &err) != OK) {
-            return join_fail(j, &err);
+            stream_fail(j->task->s, JOB_OUTPUT_INVALID, "what was written of piece %zu: %s", i,
+                        err.msg);
+            return false;
         }
     }
     return true;
@@ -181,10 +183,11 @@ static enum err_code part_put(struct join *j,
 {
     struct job_task *t = j->task;
     struct slice bucket = t->places.output_bucket;
+    struct slice mark = parts_mark(t);
     struct s3_writer *w;
     struct err ignored;
-    enum err_code rc = s3_writer_open(t->s->client, bucket, key, content_type(j->options.format),
-                                      parts_mark(t), &w, err);
+    enum err_code rc =
+        s3_writer_open(t->s->client, bucket, key, content_type(j->options.format), mark, &w, err);
 
     if (rc != OK) {
         return rc;
@@ -192,7 +195,7 @@ static enum err_code part_put(struct join *j,
     rc = part_write(j, w, o, err);
     *bytes = s3_writer_bytes(w);
     s3_writer_end(w);
-    rc = rc != OK ? rc : task_complete(t, w, bucket, key, err);
+    rc = rc != OK ? rc : task_complete(t, w, bucket, key, mark, err);
     if (rc != OK) {
         (void)s3_abort(t->s->client, bucket, key, s3_writer_upload_id(w), &ignored);
     }
@@ -241,15 +244,6 @@ static bool join_parts(struct join *j)
 
 /* ---- What was rejected ---- */
 
-static struct slice rejected_key(struct job_task *t)
-{
-    struct slice key = t->places.output_key;
-    size_t slash = slice_rfind(key, '/');
-
-    return arena_printf(&t->s->memory, "%.*srejected.jsonl",
-                        SLICE_FMT(slice_head(key, slash < key.len ? slash + 1 : 0)));
-}
-
 static bool join_rejected(struct join *j)
 {
     struct job_task *t = j->task;
@@ -262,7 +256,7 @@ static bool join_rejected(struct join *j)
     }
     rc = fragments_find(t, 'j', false, &from, &err);
     if (rc == OK && from.bytes != 0) {
-        rc = fragments_put(t, &from, rejected_key(t), &err);
+        rc = fragments_put(t, &from, task_rejected_key(t), parts_mark(t), &err);
     }
     return rc == OK || join_fail(j, &err);
 }

@@ -369,7 +369,7 @@ static bool reduce_rejected(struct reduce *r)
     }
     rc = fragments_find(t, 'j', false, &from, &err);
     if (rc == OK && from.bytes != 0) {
-        rc = fragments_put(t, &from, key, &err);
+        rc = fragments_put(t, &from, key, SLICE(""), &err);
     }
     return rc == OK || reduce_fail(r, key, &err);
 }

@@ -72,7 +72,7 @@ bool rejects_finish(struct job_rejects *r)
         return false;
     }
     s3_writer_end(r->writer);
-    if (task_complete(t, r->writer, t->places.output_bucket, r->key, &err) != OK) {
+    if (task_complete(t, r->writer, t->places.output_bucket, r->key, SLICE(""), &err) != OK) {
         return rejects_fail(r, &err);
     }
     s3_writer_close(r->writer);

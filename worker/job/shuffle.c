@@ -401,7 +401,7 @@ bool shuffle_finish(struct shuffle *h)
     if (rc == OK) {
         rc = shuffle_write(h, w, &err);
         s3_writer_end(w);
-        rc = rc != OK ? rc : task_complete(t, w, bucket, key, &err);
+        rc = rc != OK ? rc : task_complete(t, w, bucket, key, SLICE(""), &err);
         if (rc != OK) {
             (void)s3_abort(t->s->client, bucket, key, s3_writer_upload_id(w), &ignored);
         }

@@ -102,6 +102,15 @@ struct slice task_own_key(struct job_task *t, char kind)
     return task_key(t, kind, t->piece, t->self);
 }
 
+struct slice task_rejected_key(struct job_task *t)
+{
+    struct slice key = t->places.output_key;
+    size_t slash = slice_rfind(key, '/');
+
+    return arena_printf(&t->s->memory, "%.*srejected.jsonl",
+                        SLICE_FMT(slice_head(key, slash < key.len ? slash + 1 : 0)));
+}
+
 bool task_is_stream(struct job_task *t)
 {
     const struct handler_function *f = handler_function(t->s->lease);
@@ -280,6 +289,7 @@ enum err_code task_complete(struct job_task *t,
                             struct s3_writer *w,
                             struct slice bucket,
                             struct slice key,
+                            struct slice mark,
                             struct err *err)
 {
     const struct s3_part *parts;
@@ -293,8 +303,8 @@ enum err_code task_complete(struct job_task *t,
         rc = rc != OK ? rc : s3_writer_done(w, &done, &parts, &count, err);
     }
     return rc != OK ? rc
-                    : s3_complete(t->s->client, bucket, key, s3_writer_upload_id(w), SLICE(""),
-                                  parts, count, &object, err);
+                    : s3_complete(t->s->client, bucket, key, s3_writer_upload_id(w), mark, parts,
+                                  count, &object, err);
 }
 
 /* ---- Formats ---- */

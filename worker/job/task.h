@@ -33,6 +33,8 @@ bool task_read(struct job_task *t, struct stream *s);
 /* Keys of temporary objects; kinds as job_temporary_name()'s. */
 struct slice task_key(struct job_task *t, char kind, uint32_t piece, struct token token);
 struct slice task_own_key(struct job_task *t, char kind);
+/* "<directory of the output key>/rejected.jsonl" */
+struct slice task_rejected_key(struct job_task *t);
 
 /* ---- How it ends ---- */
 
@@ -56,11 +58,12 @@ enum err_code task_read_range(struct job_task *t,
                               struct err *err);
 enum err_code
 task_write(struct job_task *t, struct s3_writer *w, struct slice bytes, struct err *err);
-/* The writer's last byte is there: make its object visible. */
+/* The writer's last byte is there: make its object visible, under the mark it was begun with. */
 enum err_code task_complete(struct job_task *t,
                             struct s3_writer *w,
                             struct slice bucket,
                             struct slice key,
+                            struct slice mark,
                             struct err *err);
 /* The next bytes of a reader; none: its end. */
 enum err_code
