@@ -269,6 +269,9 @@ static bool plan_write(struct plan *p)
     plan_encode(&head, p->objects, p->shards, splitters, splitter_count, &out);
     rc = s3_put(t->s->client, t->places.output_bucket, key, SLICE(""), buf_slice(&out), &err);
     buf_fini(&out);
+    if (rc == ERR_NOT_FOUND) { /* of what is written only the bucket can be missing */
+        err.code = ERR_DENIED;
+    }
     if (rc != OK) {
         task_fail_store(t, "plan", key, &err);
     }
