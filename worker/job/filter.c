@@ -52,6 +52,19 @@ static bool filter_feed(struct job_filter *f, bool *wait)
     return true;
 }
 
+static bool
+filter_bad(struct job_filter *f, const struct items_record *record, const struct err *err)
+{
+    struct job_task *t = f->source->task;
+
+    if (f->rejects != NULL) {
+        return rejects_add(f->rejects, f->source->object.key, record->offset, err->msg);
+    }
+    stream_fail(t->s, JOB_BAD_RECORD, "input s3://%.*s/%.*s: %s", SLICE_FMT(t->places.input_bucket),
+                SLICE_FMT(f->source->object.key), err->msg);
+    return false;
+}
+
 /* One thing that the records give. */
 static bool filter_pull(struct job_filter *f, bool *wait)
 {
@@ -62,7 +75,7 @@ static bool filter_pull(struct job_filter *f, bool *wait)
     case ITEMS_RECORD:
         task_put_record(&f->source->head.options, record.bytes, &f->any, &f->good);
         return true;
-    case ITEMS_BAD: return rejects_add(f->rejects, f->source->object.key, record.offset, err.msg);
+    case ITEMS_BAD: return filter_bad(f, &record, &err);
     case ITEMS_MORE: return filter_feed(f, wait);
     case ITEMS_END: f->over = true; return true;
     case ITEMS_FAILED: break;

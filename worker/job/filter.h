@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bad records put aside: a source's records one by one, those that are what their format says
  * passed on, the others told of (rejects.h), with offsets in the object's bytes, or in what a
- * packed object unpacks to. */
+ * packed object unpacks to. Or, to find out why a handler failed, the first bad one is the end. */
 #ifndef STEPFLEET_JOB_FILTER_H
 #define STEPFLEET_JOB_FILTER_H
 
@@ -11,7 +11,7 @@
 
 struct job_filter {
     struct job_source *source;
-    struct job_rejects *rejects;
+    struct job_rejects *rejects; /* NULL: the first bad record fails the task */
     struct items_records records;
     struct items_check check;
     bool begun;
@@ -28,4 +28,5 @@ void filter_close(struct job_filter *f);
 /* As source_next() and source_taken(). */
 bool filter_next(struct job_filter *f, struct slice *out, bool *end);
 void filter_taken(struct job_filter *f, size_t bytes);
+
 #endif

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MAP: a shard's records on the handler's stdin, with what its format wants around them, its stdout
  * as a fragment in the piece's own temporary object, or, for a shuffle, as sorted runs. A shard
- * without records begins no handler. */
+ * without records begins no handler.
+ *
+ * Records go to the handler unlooked at, unless bad ones are to be rejected. Where it fails, the
+ * shard is read once more to see whether a bad record is why: that has a place, and trying again
+ * would be in vain. */
+#include "proto/base/json.h"
 #include "worker/job/filter.h"
 #include "worker/job/phases.h"
 #include "worker/job/shuffle.h"
@@ -120,6 +125,66 @@ static const struct stream_ends map_ends = {
     .look = map_look,
 };
 
+/* ---- Why the handler failed ---- */
+
+/* Not what is our failure, or its time that was over. */
+static bool is_handlers_own(const struct stream *s)
+{
+    struct slice error = s->result.error;
+
+    return s->failed && s->ended && !s->stopping && !s->result.timed_out &&
+           !slice_starts_with(error, SLICE("Job.")) &&
+           !slice_eq_str(error, "Lambda.ServiceException") &&
+           !slice_eq_str(error, "Sandbox.Timedout");
+}
+
+/* To the first bad record, which fails the task, or to the end. */
+static void map_look_for_bad(struct job_task *t)
+{
+    struct job_source source;
+    struct job_filter filter = {.source = NULL};
+    struct slice some;
+    struct err err;
+    bool any = false;
+    bool end = false;
+    bool well = source_open(&source, t, t->piece) && source_await(&source, &any) && any &&
+                filter_open(&filter, &source, NULL);
+
+    while (well && !end && !stream_given_up(t->s)) {
+        well = filter_next(&filter, &some, &end);
+        filter_taken(&filter, some.len);
+        well = well && (end || some.len != 0 || stream_wait(t->s, &err));
+    }
+    filter_close(&filter);
+    source_close(&source);
+}
+
+/* The bad record instead of the handler's own words, which come behind it. */
+static void map_explain(struct map *m)
+{
+    struct stream *s = m->task->s;
+    struct lease_result own = s->result;
+    struct json_builder b = json_build_object(&s->memory);
+    const struct json_node *found;
+    struct err err;
+
+    if (m->filters || m->source.head.options.format == ITEMS_WHOLE || !is_handlers_own(s)) {
+        return;
+    }
+    s->failed = false;
+    map_look_for_bad(m->task);
+    if (!s->failed || !slice_eq_str(s->result.error, JOB_BAD_RECORD) ||
+        json_parse(s->result.cause, &s->memory, &found, &err) != OK) {
+        s->result = own;
+    } else {
+        json_put(&b, SLICE("errorType"), json_member(found, SLICE("errorType")));
+        json_put(&b, SLICE("errorMessage"), json_member(found, SLICE("errorMessage")));
+        json_put(&b, SLICE("handler"), json_string(&s->memory, own.cause));
+        s->result.cause = json_print(json_built(&b), &s->memory);
+    }
+    s->failed = true;
+}
+
 /* ---- The whole ---- */
 
 static bool map_open_output(struct map *m, const struct items_options *output)
@@ -161,6 +226,7 @@ static void map_handle(struct map *m, const struct items_options *output)
     }
     t->s->recorded = true; /* nobody else's affair */
     stream_handle(t->s, &map_ends);
+    map_explain(m);
     if (map_finish(m)) {
         task_succeed(t);
     }
