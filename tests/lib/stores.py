@@ -151,6 +151,9 @@ class Faulty:
             found = self.store.buckets[BUCKET].get(key)
         return found["body"] if found else None
 
+    def put(self, key, data):
+        self.store.put(BUCKET, key, data)
+
     def keys(self):
         with self.store.lock:
             return sorted(self.store.buckets[BUCKET])
