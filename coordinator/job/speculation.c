@@ -140,8 +140,8 @@ int64_t speculation_remaining(const struct job_run *r, const struct job_attempt 
     if (!at->reported || at->bytes == 0 || span_ms <= 0) {
         return remaining_by_time(r, at, now_ms);
     }
-    if (at->bytes >= bytes) {
-        return moved > 0 ? 0 : remaining_by_time(r, at, now_ms);
+    if (at->bytes >= bytes) { /* all is read: that it is done, too, can be hoped for a while */
+        return moved > 0 && !overdue ? 0 : remaining_by_time(r, at, now_ms);
     }
     if (moved == 0) { /* what comes in leaps may stand still for a while, if it is in time */
         return attempt_is_late(r, at, now_ms) ? INT64_MAX : remaining_by_time(r, at, now_ms);

@@ -190,6 +190,22 @@ static void test_speculation__sees_what_does_not_report_any_more(void **state)
     job_run_free(c.r);
 }
 
+/* A handler that has all its input, if only in a pipe, and does nothing with it. */
+static void test_speculation__sees_what_has_read_all_and_does_not_end(void **state)
+{
+    struct job_case c = b_is_left(&job_case_settings, 4, 8 * MIB);
+
+    (void)state;
+    case_tick(&c, LIMIT_JOB_TICK_MS);
+    assert_false(wanted(&c));
+    for (int i = 0; i < 12; i++) {
+        case_tick(&c, LIMIT_JOB_TICK_MS);
+    }
+    assert_true(wanted(&c));
+    assert_int_equal(case_take(&c, "a"), 0);
+    job_run_free(c.r);
+}
+
 static void test_speculation__goes_by_the_clock_without_progress(void **state)
 {
     struct job_case c = b_is_left(&job_case_settings, 4, 0); /* 1 s: as long as the others */
@@ -537,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_speculation__sees_what_stands_still),
         cmocka_unit_test(test_speculation__lets_progress_come_in_leaps),
         cmocka_unit_test(test_speculation__sees_what_does_not_report_any_more),
+        cmocka_unit_test(test_speculation__sees_what_has_read_all_and_does_not_end),
         cmocka_unit_test(test_speculation__goes_by_the_clock_without_progress),
         cmocka_unit_test(test_speculation__waits_for_what_is_fresh_or_due),
         cmocka_unit_test(test_speculation__can_be_turned_off),
