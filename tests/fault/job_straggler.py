@@ -22,7 +22,8 @@ TIMES = 8  # slower
 SHARD = 1 << 20
 CHUNK = 1 << 16
 BASE = 256 * 1024  # what a piece's beginning is taken to cost: coordinator/job
-# Each handler writes down how much it has read, whether its attempt counts in the end or not.
+# Each handler writes down how much it has read, whether its attempt counts in the end or not. While there is a file
+# of its worker's name it does next to nothing.
 PACED = """import os, sys, time
 pace = float(os.environ["PACE"])
 with open(os.environ["READ"], "ab", 0) as told:
@@ -31,6 +32,8 @@ with open(os.environ["READ"], "ab", 0) as told:
         if not data:
             break
         time.sleep(pace)
+        while os.path.exists(os.environ["BRAKE"]):
+            time.sleep(0.05)
         told.write(b"%d\\n" % len(data))
         sys.stdout.buffer.write(data)
 """
@@ -56,19 +59,25 @@ class Race:
 
     def worker(self, name, times):
         self.fleet.start_worker(name, {"paced": stream(f"python3 -S -E {self.dir}/paced.py", **{
-            "slots": 1, "env.PACE": self.chunk_ms * times / 1000, "env.CHUNK": CHUNK, "env.READ": self.dir / "read"})},
-            slots=1)
+            "slots": 1, "env.PACE": self.chunk_ms * times / 1000, "env.CHUNK": CHUNK, "env.READ": self.dir / "read",
+            "env.BRAKE": self.dir / f"{name}.brake"})}, slots=1)
 
     def slow(self):
         self.worker("slow", TIMES)
 
-    def run(self, shards):
-        """Seconds of MAP, and what was done twice, as a share: as the run says, and as the handlers do."""
+    def brake(self, name):
+        (self.dir / f"{name}.brake").touch()
+
+    def run(self, shards, meanwhile=lambda run: None):
+        """Its seconds, and what was done twice, as a share: as the run says, and as the handlers do."""
         body = b"".join(b"%07d %s\n" % (i, b"x" * 119) for i in range(shards * SHARD // 128))
         self.store.put("in", body)
         (self.dir / "read").unlink(missing_ok=True)
-        d = self.jobs.go("paced", {"input_key": "in", "output_key": "out"}, Input={"Format": "lines"}, **count(shards))
-        assert self.store.get("out") == body
+        run = self.jobs.start("paced", {"input_key": "in", "output_key": "out"}, Input={"Format": "lines"},
+                              **count(shards))
+        meanwhile(run)
+        d = self.jobs.finish(run)
+        assert d["jobRunState"] == "SUCCEEDED" and self.store.get("out") == body, d
         pieces = self.jobs.pieces(d["jobRunId"], "MAP")
         read = sum(map(int, (self.dir / "read").read_text().split()))
         return {"seconds": span(d), "by_slow": sum(p["worker"] == "slow" for p in pieces),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One worker eight times slower than the rest costs a job little: tests/fault/job_straggler.py measures how little. The
 bounds here are what holds on a machine that does much else."""
+from fleet import wait_until
 from job_straggler import Race
 
 
@@ -12,3 +13,14 @@ def test_one_slow_worker_costs_little(tmp_path):
     # Whoever waited for the slow one to do its share would take twice as long and more.
     assert beside["seconds"] <= alone["seconds"] * 1.35 + 1, (alone, beside)
     assert beside["extra"] <= 0.05 and beside["read_twice"] <= 0.1, (alone, beside)
+
+
+def test_a_worker_that_stands_still_is_overtaken(tmp_path):
+    """With a piece in its hands, while its heartbeats come as before."""
+    with Race(tmp_path, chunk_ms=10, job_clean_up="1s") as race:
+        def halfway(run):
+            wait_until(lambda: race.jobs.status(run).get("progress", {}).get("done", 0) >= 20, 60, 0.05)
+            race.brake("w1")
+        got = race.run(45, halfway)
+        assert got["seconds"] < 60 and got["twice"] == 1 and got["extra"] <= 0.05, got
+        race.jobs.over()  # its handler is ended, and what it had written is gone
