@@ -229,26 +229,61 @@ static void put_attempts(struct cli *cli, const struct stepfleet_job_run *r)
     cli_put_table(cli, &t);
 }
 
+static void put_piece(struct table *t, const struct stepfleet_job_piece *p)
+{
+    bool done = p->result.phase[0] != '\0';
+
+    table_text(t, arena_printf(t->a, "%u", p->piece));
+    table_cell(t, slice_str(p->status), human_status_style(slice_str(p->status)));
+    table_text(t, arena_printf(t->a, "%u", p->failures));
+    table_text(t, arena_printf(t->a, "%u", p->losses));
+    table_text(t, p->took_ms != 0 ? human_span(p->took_ms, t->a) : SLICE(""));
+    table_text(t, done ? human_bytes(p->result.bytes_in, t->a) : SLICE(""));
+    table_text(t, done ? human_bytes(p->result.bytes_out, t->a) : SLICE(""));
+    table_str(t, p->attempt_count != 0 ? p->attempts[0].worker : p->worker);
+    table_str(t, p->attempt_count > 1 ? p->attempts[1].worker : "");
+}
+
 static void put_pieces(struct cli *cli, const struct stepfleet_job_run *r)
 {
     struct table t;
 
-    if (r->piece_count == 0) {
-        return;
+    if (r->piece_count != 0) {
+        table_init(&t, &cli->arena, ">PIECE|STATUS|>FAILED|>LOST|>TIME|>IN|>OUT|WORKER|AND");
+        for (size_t i = 0; i < r->piece_count; i++) {
+            put_piece(&t, &r->piece_states[i]);
+        }
+        buf_put_str(&cli->out, "\n");
+        cli_put_table(cli, &t);
     }
-    table_init(&t, &cli->arena, ">PIECE|STATUS|>FAILED|>LOST|>TIME|WORKER");
-    for (size_t i = 0; i < r->piece_count; i++) {
-        const struct stepfleet_job_piece *p = &r->piece_states[i];
+    if (r->next_piece != 0) {
+        buf_printf(&cli->out, "\nmore: --from %u\n", r->next_piece);
+    }
+}
 
-        table_text(&t, arena_printf(t.a, "%u", p->piece));
-        table_cell(&t, slice_str(p->status), human_status_style(slice_str(p->status)));
-        table_text(&t, arena_printf(t.a, "%u", p->failures));
-        table_text(&t, arena_printf(t.a, "%u", p->losses));
-        table_text(&t, p->took_ms != 0 ? human_span(p->took_ms, t.a) : SLICE(""));
-        table_str(&t, p->attempt_count != 0 ? p->attempts[0].worker : p->worker);
+/* What did not go as it should have, over all phases. */
+static void put_troubles(struct cli *cli, const struct stepfleet_job_run *r)
+{
+    if (r->failures != 0 || r->losses != 0 || r->speculated != 0) {
+        cli_put_field(cli, "attempts",
+                      arena_printf(&cli->arena, "%u failed, %u lost, %u tried twice (%.*s)",
+                                   r->failures, r->losses, r->speculated,
+                                   SLICE_FMT(human_bytes(r->bytes_extra, &cli->arena))),
+                      STYLE_PLAIN);
     }
-    buf_put_str(&cli->out, "\n");
-    cli_put_table(cli, &t);
+}
+
+static void put_phase(struct cli *cli, const struct stepfleet_job_phase *p)
+{
+    struct arena *a = &cli->arena;
+
+    cli_put_field(cli, p->phase,
+                  arena_printf(a, "%llu records in, %llu out, %llu rejected; %.*s in, %.*s out",
+                               (unsigned long long)p->records_in,
+                               (unsigned long long)p->records_out, (unsigned long long)p->rejected,
+                               SLICE_FMT(human_bytes(p->bytes_in, a)),
+                               SLICE_FMT(human_bytes(p->bytes_out, a))),
+                  STYLE_PLAIN);
 }
 
 static void put_status(struct cli *cli, const struct stepfleet_job_run *r)
@@ -269,16 +304,9 @@ static void put_status(struct cli *cli, const struct stepfleet_job_run *r)
     if (r->pieces != 0) {
         cli_put_field(cli, "progress", job_run_line(&unknown, r, a), STYLE_PLAIN);
     }
+    put_troubles(cli, r);
     for (size_t i = 0; i < r->phase_count; i++) {
-        const struct stepfleet_job_phase *p = &r->phases[i];
-
-        cli_put_field(
-            cli, p->phase,
-            arena_printf(a, "%llu records in, %llu out, %llu rejected; %.*s in, %.*s out",
-                         (unsigned long long)p->records_in, (unsigned long long)p->records_out,
-                         (unsigned long long)p->rejected, SLICE_FMT(human_bytes(p->bytes_in, a)),
-                         SLICE_FMT(human_bytes(p->bytes_out, a))),
-            STYLE_PLAIN);
+        put_phase(cli, &r->phases[i]);
     }
     for (size_t i = 0; i < r->counter_count; i++) {
         cli_put_field(cli, r->counters[i].name,
@@ -336,7 +364,9 @@ const struct command command_job_status = {
             "Shows a run: its state and phase, what its phases did, and its live attempts (a\n"
             "piece with a + is tried a second time).\n"
             "\n"
-            "  --pieces PHASE  a hundred pieces of PLAN, MAP, REDUCE, JOIN or CLEAN, too\n"
+            "  --pieces PHASE  a hundred pieces of PLAN, MAP, REDUCE, JOIN or CLEAN, too: who\n"
+            "                  did or does each, how often it failed or was lost before, and\n"
+            "                  what it read and wrote; up to an hour after the run's end\n"
             "  --from N        from that piece on\n"
             "\n"
             "Example:\n"

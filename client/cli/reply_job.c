@@ -88,12 +88,8 @@ static const struct json_node *progress_json(const struct stepfleet_job_run *r, 
     reply_put_number(&b, "waiting", r->waiting);
     reply_put_number(&b, "live", r->live);
     reply_put_number(&b, "done", r->done);
-    reply_put_number(&b, "failures", r->failures);
-    reply_put_number(&b, "losses", r->losses);
-    reply_put_number(&b, "speculated", r->speculated);
     reply_put_number(&b, "bytes", r->bytes_all);
     reply_put_number(&b, "bytesDone", r->bytes_done);
-    reply_put_number(&b, "bytesExtra", r->bytes_extra);
     reply_put_text(&b, "missingFunction", r->missing);
     json_put(&b, SLICE("attempts"), attempts_json(r->attempts, r->attempt_count, a));
     return json_built(&b);
@@ -150,6 +146,10 @@ const struct json_node *reply_job_run(const struct stepfleet_job_run *r, struct 
     if (r->partitions != 0) {
         reply_put_number(&b, "partitions", r->partitions);
     }
+    reply_put_number(&b, "failures", r->failures);
+    reply_put_number(&b, "losses", r->losses);
+    reply_put_number(&b, "speculated", r->speculated);
+    reply_put_number(&b, "bytesExtra", r->bytes_extra);
     if (r->pieces != 0) {
         json_put(&b, SLICE("progress"), progress_json(r, a));
     }

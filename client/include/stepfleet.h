@@ -627,26 +627,26 @@ struct stepfleet_job_run {
     const char *worker_type;
     uint32_t shards;
     uint32_t partitions;
+    uint32_t failures;    /**< of all phases: attempts that failed, */
+    uint32_t losses;      /**< workers that were lost with one, */
+    uint32_t speculated;  /**< pieces that were tried twice at once, */
+    uint64_t bytes_extra; /**< and bytes of work done twice */
     /* Of the phase, until the run is over; 0 in lists: */
     uint32_t pieces;
     uint32_t waiting;
     uint32_t live;
     uint32_t done;
     uint32_t attempts_live;
-    uint32_t failures;
-    uint32_t losses;
-    uint32_t speculated;
     uint64_t bytes_all;
     uint64_t bytes_done;
-    uint64_t bytes_extra;                         /**< of work done twice */
-    const struct stepfleet_job_attempt *attempts; /**< live ones */
+    const struct stepfleet_job_attempt *attempts; /**< live ones: a thousand at most, the oldest */
     size_t attempt_count;
     const char *missing; /**< a function that is needed and no worker offers; "": none */
     const struct stepfleet_job_phase *phases; /**< those that have done something */
     size_t phase_count;
     const struct stepfleet_job_counter *counters;
     size_t counter_count;
-    const struct stepfleet_job_piece *piece_states; /**< as asked for */
+    const struct stepfleet_job_piece *piece_states; /**< as asked for; none once it is over */
     size_t piece_count;
     uint32_t next_piece; /**< where they go on; 0: nowhere */
 };

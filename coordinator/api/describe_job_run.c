@@ -6,6 +6,7 @@
 
 #include "coordinator/api/reading.h"
 #include "coordinator/store/keys.h"
+#include "proto/base/limits.h"
 
 static char *name(const char *s)
 {
@@ -101,6 +102,10 @@ void describe_run_row(const struct job_run_row *row,
     out->worker_type = message_string(a, row->worker_type);
     out->shards = h->shards;
     out->partitions = h->partitions;
+    out->failures = h->failures;
+    out->losses = h->losses;
+    out->speculated = h->speculated;
+    out->bytes_extra = h->extra;
     put_phases(h, a, out);
     put_counters(h, &nothing, a, out);
     if (!brief) {
@@ -125,20 +130,23 @@ attempt_message(uint32_t piece, const struct job_attempt_state *at, struct arena
     return m;
 }
 
+/* A page of them: those that are at it for longest. */
 static void put_attempts(struct ledger *l, uint64_t number, struct arena *a, Stepfleet__JobRun *out)
 {
     size_t count;
     const struct ledger_attempt *all = ledger_run_attempts(l, number, &count);
 
-    out->attempts = ARENA_ARRAY(a, count, Stepfleet__JobAttempt *);
+    out->attempts = ARENA_ARRAY(a, LIMIT_PAGE_MAX, Stepfleet__JobAttempt *);
     for (size_t i = 0; i < count; i++) {
-        Stepfleet__JobAttempt *m = attempt_message(all[i].piece, &all[i].state, a);
-
-        m->bytes_in = all[i].bytes_in;
-        m->bytes_out = all[i].bytes_out;
-        m->note = message_bytes(arena_copy(a, all[i].note));
-        out->attempts[out->n_attempts++] = m;
         out->bytes_done += all[i].state.speculative ? 0 : all[i].bytes_in;
+        if (i < LIMIT_PAGE_MAX) {
+            Stepfleet__JobAttempt *m = attempt_message(all[i].piece, &all[i].state, a);
+
+            m->bytes_in = all[i].bytes_in;
+            m->bytes_out = all[i].bytes_out;
+            m->note = message_bytes(arena_copy(a, all[i].note));
+            out->attempts[out->n_attempts++] = m;
+        }
     }
 }
 
@@ -157,12 +165,12 @@ static void put_live(struct ledger *l,
     out->live = n.live;
     out->done = n.done;
     out->attempts_live = n.attempts;
-    out->failures = n.failures;
-    out->losses = n.losses;
-    out->speculated = n.speculated;
+    out->failures += n.failures;
+    out->losses += n.losses;
+    out->speculated += n.speculated;
+    out->bytes_extra += n.extra;
     out->bytes_all = n.bytes;
     out->bytes_done = result.bytes_in;
-    out->bytes_extra = n.extra;
     put_attempts(l, number, a, out);
     if (!is_nothing(&result)) {
         out->phases[out->n_phases++] = phase_message(phase, &result, a);
@@ -273,6 +281,9 @@ static void run_work(struct reading *r)
     struct job_run_row row;
 
     r->rc = read_row(r, q->number, &row);
+    if (r->rc == ERR_NOT_FOUND) { /* it has gone with its job since it was found */
+        r->rc = err_set(&r->err, ERR_JOB_NOT_FOUND, "The job run was not found");
+    }
     if (r->rc == OK && !q->hot) {
         describe_run_row(&row, false, &r->arena, &q->message);
     }

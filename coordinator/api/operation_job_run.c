@@ -232,7 +232,9 @@ static void list_work(struct reading *r)
             continue;
         }
         reply->runs[reply->n_runs] = ARENA_NEW(&r->arena, Stepfleet__JobRun);
-        r->rc = list_row(r, number, reply->runs[reply->n_runs++]);
+        r->rc = list_row(r, number, reply->runs[reply->n_runs]);
+        reply->n_runs += r->rc == OK;
+        r->rc = r->rc == ERR_NOT_FOUND ? OK : r->rc; /* it has gone since its line was read */
     }
     if (r->rc != OK) {
         (void)store_iterator_end(i, NULL);

@@ -98,8 +98,9 @@ static inline uint32_t fleet_holder(uint64_t instance)
  *
  * @param prefer  the worker whose report led here: taken on a tie; may be NULL
  * @return the worker, or NULL (queued)
- * Fair: a queue that is not empty goes first, but for LIMIT_HANDOVER_MS before `prefer`'s own next;
- * else the worker with the largest free share of slots. Who is avoided is passed over.
+ * Fair: a queue that is not empty goes first, but for LIMIT_HANDOVER_MS before `prefer`'s own next,
+ * and but for workers that all of the queue avoids; else the worker with the largest free share of
+ * slots. Who is avoided is passed over.
  */
 struct fleet_worker *fleet_task_ready(struct fleet *f,
                                       struct fleet_task *t,

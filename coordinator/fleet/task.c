@@ -2,9 +2,10 @@
 /* A task's way: ready, granted, ended. What is granted when:
  *
  * A function's queue is first in, first out; what was handed back unbegun stands at its head. A
- * task that becomes ready is granted at once only where nobody waits before it; or, to the worker
- * whose report led to it and whose slot that set free, where nobody has waited for long. (A grant
- * at once is in the record of the report; one off the queue is a record of its own.)
+ * task that becomes ready is granted at once only where nobody waits before it; to a worker that
+ * all those who wait avoid; or, to the worker whose report led to it and whose slot that set free,
+ * where nobody has waited for long. (A grant at once is in the record of the report; one off the
+ * queue is a record of its own.)
  *
  * A worker that takes the next task takes, of the queue heads of the functions it offers, the one
  * that became ready first.
@@ -110,8 +111,9 @@ static bool offered_before(const struct fleet_worker *a,
     return a->granted < b->granted;
 }
 
-static struct fleet_offered *offered_best(const struct fleet_task *t,
-                                          const struct fleet_worker *prefer)
+/* `left`: only who can take none of those that wait already, because they avoid it. */
+static struct fleet_offered *
+offered_best(const struct fleet_task *t, const struct fleet_worker *prefer, bool left)
 {
     struct fleet_offered *best = NULL;
 
@@ -121,6 +123,7 @@ static struct fleet_offered *offered_best(const struct fleet_task *t,
 
         if (o->leased < o->slots && fleet_worker_room(o->worker) != 0 &&
             !fleet_task_avoids(t, o->worker) &&
+            (!left || fleet_function_head_for(t->function, o->worker) == NULL) &&
             (best == NULL || offered_before(o->worker, best->worker, prefer))) {
             best = o;
         }
@@ -143,6 +146,20 @@ offered_handover(struct fleet *f, const struct fleet_task *t, struct fleet_worke
     return o;
 }
 
+/* To whom it goes at once; NULL: to nobody. */
+static struct fleet_offered *
+offered_now(struct fleet *f, const struct fleet_task *t, struct fleet_worker *prefer)
+{
+    const struct fleet_task *head = fleet_function_head(t->function);
+    struct fleet_offered *o;
+
+    if (head == NULL) {
+        return offered_best(t, prefer, false);
+    }
+    o = offered_handover(f, t, prefer);
+    return o == NULL && head->avoid_count != 0 ? offered_best(t, prefer, true) : o;
+}
+
 struct fleet_worker *fleet_task_ready(struct fleet *f,
                                       struct fleet_task *t,
                                       struct slice function,
@@ -157,7 +174,7 @@ struct fleet_worker *fleet_task_ready(struct fleet *f,
     t->order = ++f->last_order;
     t->ready_ms = fleet_clock_wall(f, now);
     t->cancel = false;
-    o = t->function->ready == 0 ? offered_best(t, prefer) : offered_handover(f, t, prefer);
+    o = offered_now(f, t, prefer);
     if (o == NULL) {
         fleet_function_push(f, t);
         return NULL;

@@ -21,8 +21,12 @@ static const char *header_fault(const struct job_run_settings *s,
     if (h->state == JOB_WAITING && h->phase != JOB_PLAN) {
         return "it waits, and has begun";
     }
-    if (h->phase == JOB_REDUCE && (!s->shuffle || h->partitions == 0)) {
+    if (h->phase == JOB_REDUCE && !s->shuffle) {
         return "it reduces what was not shuffled";
+    }
+    if ((h->phase == JOB_MAP || h->phase == JOB_REDUCE) &&
+        (h->shards == 0 || (s->shuffle && h->partitions == 0))) {
+        return "it has no shards, or no partitions";
     }
     if (h->counter_count > LIMIT_JOB_COUNTERS || h->shards > LIMIT_JOB_PIECES) {
         return "too many counters or shards";

@@ -68,7 +68,11 @@ struct job_run_header {
     struct job_result done[JOB_PHASES]; /* of the phases before this one; no counters */
     const struct job_counter *counters; /* of the phases before this one */
     size_t counter_count;
-    struct slice error; /* FAILED, TIMEOUT, ERROR */
+    uint32_t failures;   /* of attempts in the phases before this one, */
+    uint32_t losses;     /* workers lost with one, */
+    uint32_t speculated; /* pieces that were tried twice at once, */
+    uint64_t extra;      /* and what was done twice, in bytes */
+    struct slice error;  /* FAILED, TIMEOUT, ERROR */
     struct slice cause;
 };
 

@@ -160,6 +160,10 @@ static void run_sum_settle(struct job_run *r)
     done->counter_count = 0;
     r->header.counters = r->settled.counters;
     r->header.counter_count = r->settled.result.counter_count;
+    r->header.failures += r->failures;
+    r->header.losses += r->losses;
+    r->header.speculated += r->speculated;
+    r->header.extra += r->extra;
     memset(&r->sum, 0, sizeof(r->sum));
 }
 

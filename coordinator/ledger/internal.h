@@ -155,7 +155,8 @@ struct ledger {
     struct notice *notices;       /* to be told, in this order */
     size_t notice_count;
     size_t notice_cap;
-    unsigned notices_left; /* this turn may tell so many more */
+    unsigned notices_left; /* this turn may tell so many more, */
+    unsigned grants_left;  /* and make so many tickets of job runs */
     bool notices_kept;     /* there is a META row of them */
     struct waiter *waiters;
     size_t waiter_count;
@@ -182,11 +183,15 @@ struct ledger {
     size_t open_count;
     uint64_t transitions;
 
-    struct hash jobs;       /* ledger_job.by_name */
-    struct hash runs;       /* ledger_run.by_number */
-    struct heap run_ticks;  /* mono */
-    struct list runs_over;  /* ledger_run.over */
-    struct list runs_moved; /* ledger_run.moved */
+    struct hash jobs;        /* ledger_job.by_name */
+    struct hash runs;        /* ledger_run.by_number */
+    struct hash runs_by_id;  /* ledger_run.by_id */
+    struct heap run_ticks;   /* mono */
+    struct hash runs_parked; /* run_parked.by_number */
+    struct heap runs_due;    /* run_parked.due: wall */
+    struct list runs_over;   /* ledger_run.over */
+    struct list runs_moved;  /* ledger_run.moved */
+    struct list sweeps;      /* of rows of runs, the first one first (run_delete.c) */
     uint64_t next_run;
 
     struct heap object_retries; /* mono */
@@ -362,6 +367,8 @@ void calls_free(struct ledger *l);
 void notice_ended(struct ledger *l, const struct execution_header *child);
 void notice_run_ended(struct ledger *l, uint64_t run, const struct parent_task *task);
 void notice_stop(struct ledger *l, uint64_t child);
+/* Is somebody still to be told that it has ended? */
+bool notice_is_due(const struct ledger *l, uint64_t child);
 /* The child a call gave: its task is told when it ends, or has ended already. */
 void notice_when_ended(struct ledger *l, uint64_t child, const struct parent_task *task);
 /* As many as the turn may tell. */

@@ -169,6 +169,7 @@ void ledger_job_delete(struct ledger *l, struct ledger_job *job)
         r->job = r->job == job ? NULL : r->job;
     }
     store_delete(l->filling, CF_JOB, key_slice(&key));
+    sweep_job_deleted(l, job->name, l->next_run);
     job_free(l, job);
 }
 
@@ -204,23 +205,18 @@ enum err_code jobs_load(struct ledger *l, struct err *err)
 
 enum err_code ledger_run_find(struct ledger *l, struct slice id, uint64_t *number, struct err *err)
 {
-    struct hash_node *n = NULL;
-    size_t bucket = 0;
+    const struct ledger_run *r = run_find_id(l, id);
     struct key key;
     struct buf b = {0};
     struct cursor c;
     enum err_code rc;
 
+    if (r != NULL) {
+        *number = r->number;
+        return OK;
+    }
     if (!job_run_id_is(id)) {
         return err_set(err, ERR_NOT_FOUND, "no such job run");
-    }
-    while ((n = hash_iterate(&l->runs, &bucket, n)) != NULL) {
-        const struct ledger_run *r = container_of(n, struct ledger_run, by_number);
-
-        if (slice_eq(r->row.id, id)) {
-            *number = r->number;
-            return OK;
-        }
     }
     key = key_job_run_id(l->config.account, id);
     rc = store_get(l->store, CF_JOB, key_slice(&key), &b, err);

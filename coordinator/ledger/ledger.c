@@ -92,7 +92,7 @@ static void ledger_init(struct ledger *l)
         &l->filling_waits, &l->flying_waits, &l->ready_waits, &l->lru,       &l->continuing,
         &l->closed,        &l->kept,         &l->moved,       &l->mail,      &l->objects,
         &l->deleting,      &l->idle_docs,    &l->calls,       &l->calls_out, &l->activities_ready,
-        &l->calls_gone,    &l->runs_over,    &l->runs_moved,
+        &l->calls_gone,    &l->runs_over,    &l->runs_moved,  &l->sweeps,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -115,6 +115,7 @@ static void ledger_init(struct ledger *l)
     l->spare = store_batch_new(l->store);
     l->turn = 1;
     l->notices_left = LIMIT_NOTICES_A_TURN;
+    l->grants_left = LIMIT_JOB_GRANTS_A_TURN;
 }
 
 enum err_code ledger_open(const struct ledger_config *config,
@@ -153,6 +154,9 @@ enum err_code ledger_open(const struct ledger_config *config,
         rc = jobs_load(l, err);
     }
     if (rc == OK) {
+        rc = sweeps_load(l, err);
+    }
+    if (rc == OK) {
         rc = runs_load(l, err);
     }
     if (rc == OK) {
@@ -186,13 +190,14 @@ void ledger_close(struct ledger *l)
         hot_free(l, container_of(n, struct hot, by_id));
         bucket = 0;
     }
+    runs_free(l); /* before their workers: nothing is lost, the next open goes on with them */
     bucket = 0;
     while ((w = fleet_worker_each(l->fleet, &bucket, NULL)) != NULL) {
         ledger_worker_remove(l, w, "left");
         bucket = 0;
     }
     objects_free(l);
-    runs_free(l);
+    sweeps_free(l);
     jobs_free(l);
     calls_free(l);
     activities_free(l);
@@ -431,6 +436,7 @@ static void turn_over(struct ledger *l)
     arena_reset(&l->arena);
     l->turn++;
     l->notices_left = LIMIT_NOTICES_A_TURN;
+    l->grants_left = LIMIT_JOB_GRANTS_A_TURN;
     l->next_turn_ms = l->now.mono_ms + (wait >= 0 ? wait : INT64_MAX / 2);
 }
 
@@ -456,11 +462,12 @@ void ledger_turn_end(struct ledger *l)
     notices_run(l);
     objects_retry(l);
     machines_delete_some(l);
+    sweeps_run(l);
     if (l->now.mono_ms >= l->tick_ms) {
         l->tick_ms = l->now.mono_ms + TICK_MS;
         ledger_park_idle(l);
     }
-    if (ledger_load_due(l, &err) != OK || !is_readable(l, &err)) {
+    if (ledger_load_due(l, &err) != OK || runs_wake(l, &err) != OK || !is_readable(l, &err)) {
         l->hooks.failed(l->hooks.arg, &err);
         return;
     }
@@ -523,15 +530,16 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
 {
     const struct heap_node *retry = heap_min(&l->object_retries);
     const struct heap_node *tick = heap_min(&l->run_ticks);
+    const struct heap_node *parked = heap_min(&l->runs_due);
     int64_t wait;
-    int64_t others[4];
+    int64_t others[5];
 
     if (!ledger_accepts(l)) {
         return -1; /* the commit that is under way */
     }
     if (!list_empty(&l->continuing) || !list_empty(&l->ready_waits) || !list_empty(&l->mail) ||
         !list_empty(&l->calls) || !list_empty(&l->calls_gone) ||
-        !list_empty(&l->activities_ready) || l->notice_count != 0) {
+        !list_empty(&l->activities_ready) || !list_empty(&l->sweeps) || l->notice_count != 0) {
         return 0;
     }
     now.wall_ms = wall_at(l, now);
@@ -541,6 +549,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
         !list_empty(&l->lru) || !list_empty(&l->deleting) ? l->tick_ms - now.mono_ms : INT64_MAX;
     others[2] = retry != NULL && l->flying == NULL ? retry->key - now.mono_ms : INT64_MAX;
     others[3] = tick != NULL ? tick->key - now.mono_ms : INT64_MAX;
+    others[4] = parked != NULL ? parked->key - now.wall_ms : INT64_MAX;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (wait < 0 || others[i] < wait) {
             wait = others[i] > 0 ? others[i] : 0;

@@ -283,6 +283,7 @@ struct ledger_job {
     const struct job_definition *parsed;
     size_t open_runs;
     /* The ledger's: */
+    uint32_t ended_runs; /* since the start, and over */
     struct hash_node by_name;
     struct arena texts; /* of the definition */
     char text[];        /* the name */
@@ -300,7 +301,7 @@ enum err_code ledger_job_put(struct ledger *l,
                              struct slice definition,
                              struct ledger_job **out,
                              struct err *err);
-/* Its runs go on. */
+/* Its runs go on; those that are over go with it. */
 void ledger_job_delete(struct ledger *l, struct ledger_job *job);
 
 struct ledger_run_start {

@@ -31,6 +31,16 @@ void notice_run_ended(struct ledger *l, uint64_t run, const struct parent_task *
     notice_add(l, &(struct notice){.child = run, .task = *task});
 }
 
+bool notice_is_due(const struct ledger *l, uint64_t child)
+{
+    for (size_t i = 0; i < l->notice_count; i++) {
+        if (l->notices[i].child == child && !l->notices[i].stop) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum { READ_NOTICES = 8 }; /* what is read from disk takes the time of so many */
 
 /* Into memory. NULL: it cannot be had, and that is logged. */

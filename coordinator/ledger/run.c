@@ -4,6 +4,7 @@
 #include "coordinator/ledger/run.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "coordinator/store/keys.h"
 #include "proto/host/log.h"
@@ -19,6 +20,19 @@ struct ledger_run *run_find(const struct ledger *l, uint64_t number)
         struct ledger_run *r = container_of(n, struct ledger_run, by_number);
 
         if (r->number == number) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+struct ledger_run *run_find_id(const struct ledger *l, struct slice id)
+{
+    HASH_EACH_MATCH(n, &l->runs_by_id, hash_bytes(id, 0))
+    {
+        struct ledger_run *r = container_of(n, struct ledger_run, by_id);
+
+        if (slice_eq(r->row.id, id)) {
             return r;
         }
     }
@@ -126,6 +140,9 @@ struct ledger_run *run_new(struct ledger *l, uint64_t number)
 static void run_free(struct ledger *l, struct ledger_run *r)
 {
     hash_remove(&l->runs, &r->by_number);
+    if (r->row.id.len != 0) {
+        hash_remove(&l->runs_by_id, &r->by_id);
+    }
     if (r->ticket != NULL) {
         run_piece_end(l, r->ticket);
     }
@@ -145,6 +162,52 @@ static void run_free(struct ledger *l, struct ledger_run *r)
     mem_free(r);
 }
 
+/* ---- parking ---- */
+
+static struct run_parked *parked_find(const struct ledger *l, uint64_t number)
+{
+    HASH_EACH_MATCH(n, &l->runs_parked, hash_u64(number))
+    {
+        struct run_parked *p = container_of(n, struct run_parked, by_number);
+
+        if (p->number == number) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+bool run_is_parked(const struct ledger *l, uint64_t number)
+{
+    return parked_find(l, number) != NULL;
+}
+
+static void parked_add(struct ledger *l, uint64_t number, int64_t due_ms)
+{
+    struct run_parked *p = mem_zalloc(1, sizeof(*p));
+
+    p->number = number;
+    hash_insert(&l->runs_parked, &p->by_number, hash_u64(number));
+    heap_set(&l->runs_due, &p->due, due_ms);
+}
+
+void run_unpark(struct ledger *l, struct run_parked *p)
+{
+    hash_remove(&l->runs_parked, &p->by_number);
+    heap_remove(&l->runs_due, &p->due);
+    mem_free(p);
+}
+
+/* Milliseconds until the last piece there is is due: nothing else can happen; -1: it can. */
+static int64_t run_sleeps_ms(const struct ledger *l, const struct ledger_run *r)
+{
+    struct job_run_counts n = job_run_counts(r->core);
+    bool idle = job_run_header(r->core)->phase == JOB_CLEAN && n.fresh == 0 && n.live == 0 &&
+                r->object == NULL && r->ticket == NULL && list_empty(&r->commits);
+
+    return idle ? job_run_wait_ms(r->core, l->now.wall_ms) : -1;
+}
+
 void runs_free(struct ledger *l)
 {
     struct hash_node *n;
@@ -154,17 +217,34 @@ void runs_free(struct ledger *l)
         run_free(l, container_of(n, struct ledger_run, by_number));
         bucket = 0;
     }
+    bucket = 0;
+    while ((n = hash_iterate(&l->runs_parked, &bucket, NULL)) != NULL) {
+        run_unpark(l, container_of(n, struct run_parked, by_number));
+        bucket = 0;
+    }
     hash_fini(&l->runs);
+    hash_fini(&l->runs_by_id);
+    hash_fini(&l->runs_parked);
     heap_fini(&l->run_ticks);
+    heap_fini(&l->runs_due);
 }
 
 void runs_retire(struct ledger *l)
 {
     while (!list_empty(&l->runs_over)) {
         struct ledger_run *r = container_of(l->runs_over.next, struct ledger_run, over);
+        int64_t sleeps_ms = run_sleeps_ms(l, r);
 
         if (r->batch > l->durable_number) {
             return;
+        }
+        if (r->row.header.phase == JOB_OVER) {
+            sweep_pieces(l, r->number);
+        } else if (sleeps_ms > 0) {
+            parked_add(l, r->number, l->now.wall_ms + sleeps_ms);
+        } else {
+            list_remove(&r->over); /* it got something to do */
+            continue;
         }
         run_free(l, r);
     }
@@ -183,6 +263,7 @@ enum err_code run_settle(struct ledger *l,
 
     r->row = *row;
     r->row.id = arena_copy(a, row->id);
+    hash_insert(&l->runs_by_id, &r->by_id, hash_bytes(r->row.id, 0));
     r->row.job = arena_copy(a, row->job);
     r->row.definition = arena_copy(a, row->definition);
     r->row.arguments = arena_copy(a, row->arguments);
@@ -208,32 +289,55 @@ enum err_code run_settle(struct ledger *l,
 
 /* ---- outcomes ---- */
 
+/* What was handed back unbegun has left nothing; any other attempt but the winner is counted. */
+void run_note_winner(struct ledger_run *r, const struct job_piece_state *row)
+{
+    bool writes = row->phase == JOB_MAP || row->phase == JOB_REDUCE;
+    bool rivals = row->failures != 0 || row->losses != 0 || row->extra != 0;
+
+    if (!writes || row->status != JOB_PIECE_DONE || !rivals) {
+        return;
+    }
+    if (r->winner_count == r->winner_cap) {
+        r->winner_cap = r->winner_cap != 0 ? r->winner_cap * 2 : 16;
+        r->winners = mem_realloc(r->winners, r->winner_cap * sizeof(*r->winners));
+    }
+    r->winners[r->winner_count++] = (struct job_winner){row->piece, row->winner};
+}
+
+static int by_piece(const void *a, const void *b)
+{
+    const struct job_winner *x = a;
+    const struct job_winner *y = b;
+
+    return (x->piece > y->piece) - (x->piece < y->piece);
+}
+
+static void forget_winners(struct ledger_run *r)
+{
+    mem_free(r->winners);
+    r->winners = NULL;
+    r->winner_count = r->winner_cap = 0;
+}
+
 void run_keep_winners(struct ledger_run *r)
 {
     buf_reset(&r->before);
-    for (uint32_t i = 0; i < r->winner_count; i++) {
-        buf_put_varint(&r->before, r->winners[i].epoch);
-        buf_put_varint(&r->before, r->winners[i].counter);
+    if (r->winner_count != 0) {
+        qsort(r->winners, r->winner_count, sizeof(*r->winners), by_piece);
     }
+    job_winners_encode(r->winners, r->winner_count, &r->before);
+    forget_winners(r);
 }
 
-void run_count_winners(struct ledger_run *r, uint32_t count)
+static void begin_phase(struct ledger_run *r)
 {
-    mem_free(r->winners);
-    r->winner_count = count;
-    r->winners = count != 0 ? mem_zalloc(count, sizeof(*r->winners)) : NULL;
-}
-
-static void begin_phase(struct ledger_run *r, enum job_phase over)
-{
-    const struct job_run_header *h = job_run_header(r->core);
-
-    if (h->phase == JOB_CLEAN) {
+    if (job_run_header(r->core)->phase == JOB_CLEAN) {
         buf_fini(&r->before); /* the run may stay for an hour yet */
-    } else if (over == JOB_MAP || over == JOB_REDUCE) {
+        forget_winners(r);
+    } else {
         run_keep_winners(r);
     }
-    run_count_winners(r, h->pieces);
 }
 
 static void cancel_one(struct ledger *l, struct token token)
@@ -277,32 +381,27 @@ static void ended(struct ledger *l, struct ledger_run *r)
 
 static void over(struct ledger *l, struct ledger_run *r)
 {
-    struct key key = key_job_open(l->config.account, r->number);
-
-    store_delete(l->filling, CF_JOB, key_slice(&key));
     if (r->ticket != NULL) {
         run_piece_end(l, r->ticket);
     }
     heap_remove(&l->run_ticks, &r->tick);
+    list_remove(&r->over);
     list_push_back(&l->runs_over, &r->over);
 }
 
 void run_take(struct ledger *l, struct ledger_run *r, const struct job_outcome *out)
 {
-    enum job_phase before = r->row.header.phase;
-    bool was_over = before == JOB_OVER;
+    bool was_over = r->row.header.phase == JOB_OVER;
 
     if (out->has_row) {
         put_piece(l, r, &out->row);
-        if (out->row.status == JOB_PIECE_DONE && out->row.piece < r->winner_count) {
-            r->winners[out->row.piece] = out->row.winner;
-        }
+        run_note_winner(r, &out->row);
     }
     for (size_t i = 0; i < out->cancel_count; i++) {
         cancel_one(l, out->cancels[i].token);
     }
     if (out->phase_began) {
-        begin_phase(r, before);
+        begin_phase(r);
     }
     if (out->ended) {
         ended(l, r);
@@ -322,11 +421,14 @@ void run_next(struct ledger *l, struct ledger_run *r, struct fleet_worker *prefe
     if (r->row.header.phase == JOB_OVER) {
         return;
     }
-    wait = run_ticket(l, r, prefer) ? job_run_wait_ms(r->core, l->now.wall_ms) : 0;
+    wait = run_ticket(l, r, prefer) ? job_run_wait_ms(r->core, l->now.wall_ms) : 1;
     if (wait >= 0) {
         heap_set(&l->run_ticks, &r->tick, l->now.mono_ms + wait);
     } else {
         heap_remove(&l->run_ticks, &r->tick);
+    }
+    if (run_sleeps_ms(l, r) >= LIMIT_PARK_IDLE_MS && list_empty(&r->over)) {
+        list_push_back(&l->runs_over, &r->over);
     }
 }
 
@@ -557,6 +659,7 @@ static struct slice describe(const struct job_run_row *row, struct arena *a)
 {
     const struct job_run_header *h = &row->header;
     struct json_builder b = json_build_object(a);
+    struct json_builder predecessors = json_build_array(a);
     const struct json_node *arguments;
     struct err err;
 
@@ -581,6 +684,7 @@ static struct slice describe(const struct job_run_row *row, struct arena *a)
     if (row->workers != 0) {
         json_put(&b, SLICE("NumberOfWorkers"), json_integer(a, row->workers));
     }
+    json_put(&b, SLICE("PredecessorRuns"), json_built(&predecessors)); /* a trigger's: none */
     put_ms(&b, "StartedOn", h->began_ms != 0 ? h->began_ms : h->created_ms);
     json_put(&b, SLICE("Timeout"), json_integer(a, row->timeout_minutes));
     put_text(&b, "WorkerType", row->worker_type);

@@ -6,10 +6,13 @@
  *   run.c       a run from its start to its end; outcomes; its rows
  *   run_load.c  and back from them
  *   run_task.c  its pieces as tasks: the ticket, grants, what workers say
+ *   run_delete.c  rows that are needed no more
  *
  * A run has a number as executions have, of a space of its own (RUN_BIT), and is in memory until
- * its phase is OVER and that is on disk. One ticket of it stands among the fleet's ready tasks
- * while the core wants one; a worker that takes it gets the piece the core chooses then. */
+ * its phase is OVER and that is on disk; then the rows of its pieces go. One that has ended and
+ * only waits to clean up once more is parked meanwhile. One ticket of it stands among the fleet's
+ * ready tasks while the core wants one; a worker that takes it gets the piece the core chooses
+ * then. */
 #ifndef STEPFLEET_LEDGER_RUN_H
 #define STEPFLEET_LEDGER_RUN_H
 
@@ -32,8 +35,16 @@ struct run_piece {
     size_t note_len;
 };
 
+/* A run that has nothing to do before that time: its rows are all there is of it. */
+struct run_parked {
+    struct hash_node by_number;
+    struct heap_node due; /* wall */
+    uint64_t number;
+};
+
 struct ledger_run {
     struct hash_node by_number;
+    struct hash_node by_id; /* once it is settled */
     uint64_t number;
     struct arena texts;     /* of `row`, but for its header, output and plan */
     struct job_run_row row; /* header: as of the last event */
@@ -42,22 +53,25 @@ struct ledger_run {
     struct job_run *core;
     struct ledger_job *job; /* NULL: it was deleted meanwhile */
     struct run_piece *ticket;
+    uint64_t ticket_avoids; /* a mark of whom it avoids */
     struct list live;
-    struct token *winners; /* of the phase, by piece; zero: none yet */
-    uint32_t winner_count;
-    struct buf before;             /* winners of the phase before, as JobPiece has them */
+    struct job_winner *winners; /* of the phase: those that leases of the next one will name */
+    size_t winner_count;
+    size_t winner_cap;
+    struct buf before;             /* those of the phase before, as JobPiece has them */
     struct buf output;             /* the texts of row.output */
     struct object_request *object; /* on its way; NULL: none */
     struct list commits;           /* ledger_commit */
     struct heap_node tick;         /* mono */
     uint64_t batch;                /* that holds its last row */
-    struct list over;              /* among those to be freed */
+    struct list over;              /* among those to leave memory */
     struct list moved;             /* hooks.moved at the end of the turn */
 };
 
 /* ---- run.c ---- */
 
 struct ledger_run *run_find(const struct ledger *l, uint64_t number);
+struct ledger_run *run_find_id(const struct ledger *l, struct slice id);
 /* Zeroed but for its number: run_settle() fills it. */
 struct ledger_run *run_new(struct ledger *l, uint64_t number);
 /* What the row says, parsed; the row's texts are copied. */
@@ -66,9 +80,9 @@ enum err_code run_settle(struct ledger *l,
                          const struct job_run_row *row,
                          struct job_run_settings *settings,
                          struct err *err);
-/* So many pieces of a phase, none of which has a winner yet. */
-void run_count_winners(struct ledger_run *r, uint32_t count);
-/* The winners of the phase that is over, as leases of later phases have them. */
+/* Where the row says that its piece is done, and was begun more than once, its winner is noted. */
+void run_note_winner(struct ledger_run *r, const struct job_piece_state *row);
+/* The phase is over: its winners are what leases of the next one have. */
 void run_keep_winners(struct ledger_run *r);
 /* Rows, leases, notices; then what it wants next. `w`: whose report led here, or NULL. */
 void run_outcome(struct ledger *l,
@@ -90,8 +104,10 @@ void runs_due(struct ledger *l);
 bool runs_upload(const struct ledger *l, struct slice upload_id);
 /* The outputs of those that have ended and are cleaned up; how many. */
 size_t runs_sweeps(const struct ledger *l, struct ledger_sweep *out);
-/* Those that are over and durable leave memory. */
+/* Those that are over, or have to wait for long, leave memory once that is durable. */
 void runs_retire(struct ledger *l);
+bool run_is_parked(const struct ledger *l, uint64_t number);
+void run_unpark(struct ledger *l, struct run_parked *p);
 /* Or cannot be read: that is for those who are told to find out. */
 bool run_has_ended(struct ledger *l, uint64_t number);
 /* As AWS's GetJobRun describes it; ERR_NOT_FOUND. */
@@ -101,8 +117,21 @@ run_describe(struct ledger *l, uint64_t number, bool *failed, struct slice *out,
 /* ---- run_load.c ---- */
 
 enum err_code runs_load(struct ledger *l, struct err *err);
+/* Parked ones that are due. Bounded work a call. */
+enum err_code runs_wake(struct ledger *l, struct err *err);
 /* The bytes of a run's row, in the turn's arena. */
 enum err_code run_read(struct ledger *l, uint64_t number, struct slice *out, struct err *err);
+
+/* ---- run_delete.c ---- */
+
+/* The run is over, and that is on disk: what is left of its pieces goes. */
+void sweep_pieces(struct ledger *l, uint64_t run);
+/* There is no such job any more: its runs below that number go, once they are over. */
+void sweep_job_deleted(struct ledger *l, struct slice job, uint64_t below);
+/* As much as a turn may do. */
+void sweeps_run(struct ledger *l);
+enum err_code sweeps_load(struct ledger *l, struct err *err);
+void sweeps_free(struct ledger *l);
 
 /* ---- run_task.c ---- */
 
@@ -111,8 +140,9 @@ static inline struct run_piece *run_piece_of(struct fleet_task *t)
     return container_of(t, struct run_piece, task);
 }
 
-/* A ticket, where one is wanted; granted as often as workers take it at once. False: the batch is
- * full, and it is to be tried again. */
+/* A ticket, where one is wanted; granted as often as workers take it at once. The one there is
+ * keeps its place in the queue while its function is the phase's, so that no run goes before
+ * another time and again. False: the turn has done enough, and it is to be tried again. */
 bool run_ticket(struct ledger *l, struct ledger_run *r, struct fleet_worker *prefer);
 /* A worker has taken the ticket. */
 void run_taken(struct ledger *l, struct fleet_task *t, struct fleet_worker *w);

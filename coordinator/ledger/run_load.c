@@ -48,17 +48,21 @@ static enum err_code phase_rows(struct ledger *l,
     struct store_iterator *i =
         store_iterate(l->store, CF_JOB, key_slice(&from), key_slice(&to), false);
     enum err_code rc = OK;
+    struct arena a; /* of one row: there may be a hundred thousand */
     struct slice key;
     struct slice value;
 
+    arena_init(&a);
     while (rc == OK && store_next(i, &key, &value)) {
         struct job_piece_state row;
 
-        rc = job_piece_row_decode(value, &l->arena, &row, err);
+        arena_reset(&a);
+        rc = job_piece_row_decode(value, &a, &row, err);
         if (rc == OK) {
             rc = each(l, r, &row, err);
         }
     }
+    arena_fini(&a);
     if (rc != OK) {
         (void)store_iterator_end(i, NULL);
         return rc;
@@ -73,9 +77,7 @@ static enum err_code restore_winner(struct ledger *l,
 {
     (void)l;
     (void)err;
-    if (row->status == JOB_PIECE_DONE && row->piece < r->winner_count) {
-        r->winners[row->piece] = row->winner;
-    }
+    run_note_winner(r, row);
     return OK;
 }
 
@@ -108,7 +110,6 @@ static enum err_code restore_before(struct ledger *l, struct ledger_run *r, stru
     if (h->phase != JOB_REDUCE && h->phase != JOB_JOIN) {
         return OK;
     }
-    run_count_winners(r, reduced ? h->partitions : h->shards);
     rc = phase_rows(l, r, reduced ? JOB_REDUCE : JOB_MAP, restore_winner, err);
     run_keep_winners(r);
     return rc;
@@ -133,7 +134,6 @@ restore(struct ledger *l, struct ledger_run *r, const struct job_run_row *row, s
     if (rc != OK) {
         return rc;
     }
-    run_count_winners(r, row->header.pieces);
     rc = phase_rows(l, r, row->header.phase, restore_piece, err);
     if (rc == OK) {
         rc = job_run_restored(r->core, err);
@@ -174,7 +174,9 @@ static enum err_code run_load(struct ledger *l, uint64_t number, struct err *err
     if (rc == OK) {
         rc = job_run_row_decode(bytes, &l->arena, &row, err);
     }
-    if (rc == OK) {
+    if (rc == OK && row.header.phase == JOB_OVER) {
+        sweep_pieces(l, number);
+    } else if (rc == OK) {
         rc = restore(l, run_new(l, number), &row, err);
     }
     if (rc != OK) {
@@ -183,22 +185,46 @@ static enum err_code run_load(struct ledger *l, uint64_t number, struct err *err
     return rc;
 }
 
+/* What was known to be given when runs were deleted last. */
+static enum err_code load_last(struct ledger *l, uint64_t *out, struct err *err)
+{
+    struct key key = key_job_run_last(l->config.account);
+    struct buf b = {0};
+    enum err_code rc = store_get(l->store, CF_JOB, key_slice(&key), &b, err);
+
+    *out = RUN_BIT;
+    if (rc == OK) {
+        struct cursor c = cursor_make(buf_slice(&b));
+
+        *out = cursor_u64be(&c);
+        rc = c.bad ? err_set(err, ERR_CORRUPT, "the last number of a job run is malformed") : OK;
+    }
+    buf_fini(&b);
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
 /* The number after the last one given. */
 static enum err_code load_next(struct ledger *l, struct err *err)
 {
     struct key from = key_job_runs(l->config.account);
     struct key to = key_after(&from);
-    struct store_iterator *i =
-        store_iterate(l->store, CF_JOB, key_slice(&from), key_slice(&to), true);
+    struct store_iterator *i;
     struct slice key;
     struct slice value;
+    uint64_t last;
+    enum err_code rc = load_last(l, &last, err);
 
-    l->next_run = RUN_BIT + 1;
+    if (rc != OK) {
+        return rc;
+    }
+    i = store_iterate(l->store, CF_JOB, key_slice(&from), key_slice(&to), true);
     if (store_next(i, &key, &value)) {
         struct cursor c = cursor_make(slice_from(key, key.len - sizeof(uint64_t)));
+        uint64_t newest = cursor_u64be(&c);
 
-        l->next_run = cursor_u64be(&c) + 1;
+        last = newest > last ? newest : last;
     }
+    l->next_run = last + 1;
     return store_iterator_end(i, err);
 }
 
@@ -225,4 +251,22 @@ enum err_code runs_load(struct ledger *l, struct err *err)
         return rc;
     }
     return store_iterator_end(i, err);
+}
+
+enum err_code runs_wake(struct ledger *l, struct err *err)
+{
+    enum { WAKES_A_TURN = 64 };
+    enum err_code rc = OK;
+    struct heap_node *n;
+
+    for (unsigned i = 0; rc == OK && i < WAKES_A_TURN && ledger_accepts(l) &&
+                         (n = heap_min(&l->runs_due)) != NULL && n->key <= l->now.wall_ms;
+         i++) {
+        struct run_parked *p = container_of(n, struct run_parked, due);
+        uint64_t number = p->number;
+
+        run_unpark(l, p);
+        rc = run_load(l, number, err);
+    }
+    return rc;
 }

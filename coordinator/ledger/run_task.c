@@ -17,7 +17,8 @@ static struct slice piece_function(const struct ledger_run *r, enum job_phase ph
     if (phase == JOB_MAP) {
         return d->handler;
     }
-    return phase == JOB_REDUCE && d->shuffle.handler.len != 0 ? d->shuffle.handler : SLICE(JOB_BUILT_IN);
+    return phase == JOB_REDUCE && d->shuffle.handler.len != 0 ? d->shuffle.handler
+                                                              : SLICE(JOB_BUILT_IN);
 }
 
 static struct run_piece *piece_new(struct ledger_run *r)
@@ -69,6 +70,43 @@ static void piece_begin(struct ledger *l, struct run_piece *p, struct fleet_work
     run_take(l, r, &out);
 }
 
+/* Whom it avoids, whatever the order. */
+static uint64_t avoid_mark(const struct job_ticket *t)
+{
+    uint64_t mark = t->avoid_count;
+
+    for (size_t i = 0; i < t->avoid_count; i++) {
+        mark += hash_bytes(t->avoid[i], 0);
+    }
+    return mark;
+}
+
+static void ticket_set(struct ledger_run *r, const struct job_ticket *t)
+{
+    r->ticket->phase = r->row.header.phase;
+    r->ticket->task.avoid = t->avoid;
+    r->ticket->task.avoid_count = t->avoid_count;
+    r->ticket_avoids = avoid_mark(t);
+}
+
+/* It keeps its place in the queue; but somebody may take it now who was avoided before. */
+static void ticket_refresh(struct ledger *l, struct ledger_run *r, const struct job_ticket *t)
+{
+    uint64_t before = r->ticket_avoids;
+
+    ticket_set(r, t);
+    l->feed = l->feed || r->ticket_avoids != before;
+}
+
+/* The one there is stands for something else, or for nothing. */
+static void ticket_drop_stale(struct ledger *l, struct ledger_run *r, const struct job_ticket *t)
+{
+    if (r->ticket != NULL && (!t->wanted || !slice_eq(piece_function(r, r->ticket->phase),
+                                                      piece_function(r, r->row.header.phase)))) {
+        run_piece_end(l, r->ticket);
+    }
+}
+
 bool run_ticket(struct ledger *l, struct ledger_run *r, struct fleet_worker *prefer)
 {
     struct job_ticket t;
@@ -76,24 +114,27 @@ bool run_ticket(struct ledger *l, struct ledger_run *r, struct fleet_worker *pre
 
     for (;;) {
         job_run_ticket(r->core, l->now.wall_ms, &t);
-        if (r->ticket != NULL) {
-            run_piece_end(l, r->ticket); /* whom it avoids, and its function, may have changed */
-        }
+        ticket_drop_stale(l, r, &t);
         if (!t.wanted) {
             return true;
         }
-        if (!ledger_accepts(l)) {
+        if (r->ticket != NULL) {
+            ticket_refresh(l, r, &t);
+            return true;
+        }
+        if (!ledger_accepts(l) || l->grants_left == 0) {
             return false;
         }
+        l->grants_left--;
         r->ticket = piece_new(r);
-        r->ticket->task.avoid = t.avoid;
-        r->ticket->task.avoid_count = t.avoid_count;
+        ticket_set(r, &t);
         w = fleet_task_ready(l->fleet, &r->ticket->task, piece_function(r, r->ticket->phase),
                              prefer, l->now);
         if (w == NULL) {
             return true;
         }
         piece_begin(l, r->ticket, w);
+        prefer = NULL; /* what waits is as much in its right now */
     }
 }
 
@@ -103,7 +144,7 @@ void run_taken(struct ledger *l, struct fleet_task *t, struct fleet_worker *w)
     struct ledger_run *r = p->run;
 
     piece_begin(l, p, w);
-    run_next(l, r, w);
+    run_next(l, r, NULL); /* behind those that wait, whoever takes it */
 }
 
 void run_resend(struct ledger *l, struct fleet_task *t, struct fleet_worker *w)
@@ -317,10 +358,11 @@ void run_lost(struct ledger *l, struct fleet_task *t)
     struct token token;
     struct job_outcome out;
 
-    if (r->ticket == p) { /* nobody offers its function: it waits on */
+    if (r->ticket == p) { /* nobody offers its function: it waits anew */
         log_warn("no worker offers %.*s: job=%.*s run=%.*s",
                  SLICE_FMT(piece_function(r, r->row.header.phase)), SLICE_FMT(r->row.job),
                  SLICE_FMT(r->row.id));
+        run_piece_end(l, p);
         run_next(l, r, NULL);
         return;
     }

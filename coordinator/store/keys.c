@@ -310,6 +310,24 @@ struct key key_job_opens(uint64_t account)
     return job_key(account, 'o');
 }
 
+struct key key_job_sweep(uint64_t account, struct slice name)
+{
+    struct key k = key_job_sweeps(account);
+
+    key_put(&k, name);
+    return k;
+}
+
+struct key key_job_sweeps(uint64_t account)
+{
+    return job_key(account, 't');
+}
+
+struct key key_job_run_last(uint64_t account)
+{
+    return job_key(account, 'c');
+}
+
 struct key key_job_sizes(uint64_t account, uint64_t run, uint32_t chunk)
 {
     struct key k = key_job_sizes_all(account, run);

@@ -15,7 +15,11 @@
  *              account u64, 'r', run u64                   -> job run row
  *              account u64, 'n', run id                    -> run u64
  *              account u64, 'l', name, 0, ~run u64         -> empty: a job's runs, newest first
- *              account u64, 'o', run u64                   -> empty: it is not over
+ *              account u64, 'o', run u64                   -> empty: it is not over, or rows of its
+ *                                                             pieces are left
+ *              account u64, 't', name                      -> run u64: of a deleted job, those
+ *                                                             below it are to go
+ *              account u64, 'c'                            -> run u64: at least so many were given
  *              account u64, 's', run u64, chunk u32        -> bytes of 8,192 shards, varints
  *              account u64, 'p', run u64, phase u8, piece u32 -> piece row
  *   TIMER      account u64, due_ms u64, execution u64      -> empty
@@ -76,6 +80,9 @@ struct key key_job_lines(uint64_t account, struct slice name); /* prefix */
 bool key_job_line_parse(struct slice key, uint64_t *run);
 struct key key_job_open(uint64_t account, uint64_t run);
 struct key key_job_opens(uint64_t account); /* prefix */
+struct key key_job_sweep(uint64_t account, struct slice name);
+struct key key_job_sweeps(uint64_t account); /* prefix */
+struct key key_job_run_last(uint64_t account);
 struct key key_job_sizes(uint64_t account, uint64_t run, uint32_t chunk);
 struct key key_job_sizes_all(uint64_t account, uint64_t run); /* prefix */
 struct key key_job_piece(uint64_t account, uint64_t run, unsigned phase, uint32_t piece);

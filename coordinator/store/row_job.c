@@ -158,6 +158,10 @@ static void put_header(struct buf *out, const struct job_run_header *h)
         put_sums(out, &h->done[i]);
     }
     put_counters(out, h->counters, h->counter_count);
+    buf_put_varint(out, h->failures);
+    buf_put_varint(out, h->losses);
+    buf_put_varint(out, h->speculated);
+    buf_put_varint(out, h->extra);
     put_text(out, h->error);
     put_text(out, h->cause);
 }
@@ -176,6 +180,10 @@ static void get_header(struct cursor *c, struct arena *a, struct job_run_header 
         get_sums(c, &h->done[i]);
     }
     h->counters = get_counters(c, a, &h->counter_count);
+    h->failures = get_u32(c);
+    h->losses = get_u32(c);
+    h->speculated = get_u32(c);
+    h->extra = cursor_varint(c);
     h->error = get_text(c);
     h->cause = get_text(c);
 }

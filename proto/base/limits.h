@@ -92,7 +92,7 @@ enum limits {
     LIMIT_JOB_TIMEOUT_MINUTES = 10080, /* AWS Glue: seven days */
     LIMIT_JOB_ARGUMENTS = 256,         /* of one run: they travel with each piece */
     LIMIT_JOB_ARGUMENT_BYTES = 65536,  /* keys and values together: a quarter of a payload */
-    LIMIT_JOB_KEYS = 8,                /* Shuffle compares so many values for each record */
+    LIMIT_JOB_KEYS = 8,                /* of a shuffle: so many values of each record are compared */
     LIMIT_JOB_PATH_BYTES = 256,        /* a key's Path or Column: evaluated for each record */
     LIMIT_JOB_SHARD_BYTES = 65536,     /* and more: below it a shard costs more than its bytes */
     LIMIT_JOB_COUNTERS = 32,           /* names a run counts under: kept in each piece's row */
@@ -100,9 +100,11 @@ enum limits {
     LIMIT_JOB_CLEAN_MS = 3600000,      /* the second clean-up after a run's end: as sweep_age */
     LIMIT_JOB_CLEAN_MS_MIN = 1000,     /* below it what was ended has not stopped yet */
     LIMIT_JOB_TICK_MS = 500,           /* between looks at all live attempts of a run */
+    LIMIT_JOB_GRANTS_A_TURN = 256,     /* of all runs: a turn stays short */
+    LIMIT_JOB_DELETES_A_TURN = 1024,   /* rows of runs that are over: likewise */
+    LIMIT_JOB_RUNS_KEPT = 1000,        /* of a job, those that are over: as many as one page */
     LIMIT_RECORD_BYTES = 64 * 1024 * 1024, /* of one that is looked at: it lies whole in memory */
     LIMIT_HEADER_BYTES = 64 * 1024,        /* of a CSV header: it goes with every shard */
-    LIMIT_SORT_KEYS = 16,                  /* of one sort */
     LIMIT_SORT_KEY_BYTES = 64 * 1024,      /* of a record's: it is kept beside the record */
     LIMIT_RUN_FRAME_BYTES = 64 * 1024, /* of a run under one checksum: a reader holds one whole */
 

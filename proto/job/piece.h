@@ -6,6 +6,7 @@
 #define STEPFLEET_JOB_PIECE_H
 
 #include "proto/base/arena.h"
+#include "proto/base/buf.h"
 #include "proto/base/token.h"
 
 /*   PLAN ---> MAP ---> REDUCE ---> JOIN ---> CLEAN ---> OVER
@@ -44,13 +45,31 @@ enum { JOB_PHASES = JOB_OVER + 1 };
  *
  *   plan-<token>               what PLAN found out: worker/job/plan_object.h
  *   m<piece>-<token>           what MAP's piece wrote, r<piece>-<token> what REDUCE's did
- *   rejected-m<piece>-<token>  records that were put aside, JSON Lines
+ *   rejected-m<piece>-<token>  records that MAP's piece put aside, JSON Lines
+ *   rejected-r0-<token>        all of those, brought together by REDUCE's first piece
  *
  * A token is "<epoch>.<counter>" of the attempt's lease, so that no two attempts share a name. */
 
 /* The prefix of all of them, with its '/' at the end. */
 struct slice job_temporary_prefix(struct slice output_key, struct slice run, struct arena *a);
-/* "m12-7.345": the letter says of which phase, 'p' stands for "plan", 'j' for "rejected-m". */
+/* "m12-7.345": the letter says of which phase, 'p' stands for "plan", 'j' for "rejected-m", 'q' for
+ * "rejected-r". */
 struct slice job_temporary_name(char kind, uint32_t piece, struct token token, struct arena *a);
+
+/* ---- Whose output counts, as JobPiece.winners has it ----
+ *
+ * A piece that was begun once has left one object of a kind, or none: which one counts needs no
+ * saying. Named are those that several attempts have begun. So a lease of 4,096 partitions' each
+ * does not repeat a token for each of 100,000 shards. */
+
+struct job_winner {
+    uint32_t piece;
+    struct token token;
+};
+
+/* `count` of them, in order of pieces. */
+void job_winners_encode(const struct job_winner *winners, size_t count, struct buf *out);
+/* Into tokens[pieces], zeroed: zero stays where any token will do. False: they make no sense. */
+bool job_winners_decode(struct slice bytes, struct token *tokens, size_t pieces);
 
 #endif

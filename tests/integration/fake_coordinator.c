@@ -4,9 +4,10 @@
  *
  *   lease N FUNCTION TIMEOUT_MS HEARTBEAT_MS PAYLOAD   grant token (7, N)
  *   job N FUNCTION RUN PHASE PIECE SHARDS PARTITIONS SLOTS PLAN WINNERS DEFINITION<tab>ARGUMENTS
- *               grant a piece of a job run; PLAN and WINNERS ("-", or with commas) are token
- *               counters. Its success is "done N in= out= read= wrote= rejected= partitions= sizes=
- *               counters=", its upload "record N ID MARK", its parts "part N NUMBER BYTES ETAG"
+ *               grant a piece of a job run; PLAN and WINNERS ("-", or by piece with commas,
+ *               0: not named) are token counters. Its success is "done N in= out= read= wrote=
+ *               rejected= partitions= sizes= counters=", its upload "record N ID MARK", its parts
+ *               "part N NUMBER BYTES ETAG"
  *   extra QUALIFIER LOG SUBMITS CREDENTIALS   what the grants from now on carry; - for none, 0 or 1
  *   busy N      the next submission of it is answered ThrottlingException
  *   drop N      the next reply tells the worker to drop it
@@ -27,6 +28,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/list.h"
 #include "proto/host/clock.h"
+#include "proto/job/piece.h"
 #include "proto/wire.h"
 
 enum { THREADS = 10, EPOCH = 7, KEEP_ALIVE_MS = 500, POLL_MS = 2000, TOKENS_MAX = 1024 };
@@ -96,18 +98,24 @@ static struct grant *add_grant(uint64_t n,
     return g;
 }
 
-/* "1,2,3", all of one epoch, as JobPiece has winners. */
+/* "1,0,3", all of one epoch, by piece, as JobPiece has winners: one that is 0 is not named. */
 static struct slice winners_of(const char *text, struct arena *a)
 {
+    struct job_winner *winners = ARENA_ARRAY(a, strlen(text), struct job_winner);
     struct buf out = {0};
     struct slice packed;
     char *at = (char *)(uintptr_t)text;
+    size_t count = 0;
 
-    while (*at != '\0' && *at != '-') {
-        buf_put_varint(&out, EPOCH);
-        buf_put_varint(&out, strtoull(at, &at, 10));
+    for (uint32_t piece = 0; *at != '\0' && *at != '-'; piece++) {
+        uint64_t counter = strtoull(at, &at, 10);
+
+        if (counter != 0) {
+            winners[count++] = (struct job_winner){piece, {EPOCH, counter}};
+        }
         at += *at == ',';
     }
+    job_winners_encode(winners, count, &out);
     packed = arena_copy(a, buf_slice(&out));
     buf_fini(&out);
     return packed;

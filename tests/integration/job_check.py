@@ -152,7 +152,8 @@ class Coordinator:
         return token, did
 
     def pieces(self, run, phase, count, function, chance):
-        """All pieces of a phase, some of them by two attempts, of which either may win."""
+        """All pieces of a phase, some of them by two attempts, of which either may win; who won, 0 where there was
+        but one, and what they did."""
         tokens = [self.grant(run, phase, i, function) for i in range(count)]
         doubled = [i for i in range(count) if chance.random() < 0.2]
         again = [self.grant(run, phase, i, function) for i in doubled]
@@ -160,10 +161,20 @@ class Coordinator:
         for d in did:
             if isinstance(d, Failed):
                 raise d
+        winners = [0] * count
         for i, token, d in zip(doubled, again, did[count:]):
+            winners[i] = tokens[i]
             if chance.random() < 0.5:
-                tokens[i], did[i] = token, d
-        return tokens, did[:count]
+                winners[i], did[i] = token, d
+        self.leave_older(run, phase, winners, chance)
+        return winners, did[:count]
+
+    def leave_older(self, run, phase, winners, chance):
+        """A coordinator that was put back to what it was has forgotten attempts, which have left something."""
+        directory = "".join(run["arguments"]["--output-key"].rpartition("/")[:2])
+        for i, winner in enumerate(winners):
+            if winner == 0 and chance.random() < 0.1:
+                self.store.put(f"{directory}.stepfleet/{run['id']}/{'m' if phase == MAP else 'r'}{i}-6.9999", b"older")
 
     def begin(self, definition, arguments, slots=3):
         return {"id": "jr_%064x" % next(self.runs), "definition": definition, "winners": [], "plan": 0, "shards": 0,

@@ -73,7 +73,23 @@ def test_a_run_that_nobody_does(fleet):
     assert fleet.cli("job", "stop", RUN).stdout == "STOPPED\n"
     r = status(fleet, RUN)
     assert r["jobRunState"] == "STOPPED" and r["phase"] == "OVER" and "progress" not in r
+    assert r["failures"] == r["losses"] == r["speculated"] == 0
     assert fleet.json("job", "show", "j")["openRuns"] == 0
+
+
+def test_a_deleted_jobs_runs_go_when_they_are_over(fleet):
+    create(fleet, "j", MaxConcurrentRuns=2)
+    one, two = run(fleet, "j"), run(fleet, "j")
+    fleet.cli("job", "stop", one)
+    fleet.cli("job", "delete", "j")
+    wait_until(lambda: "EntityNotFoundException" in fleet.cli("job", "status", one, check=False).stderr)
+    assert status(fleet, two)["jobRunState"] == "STARTING"
+    fleet.coordinator.kill()
+    fleet.start_coordinator()
+    fleet.cli("job", "stop", two)
+    wait_until(lambda: "EntityNotFoundException" in fleet.cli("job", "status", two, check=False).stderr)
+    create(fleet, "j")
+    assert fleet.json("job", "runs", "j")["jobRuns"] == []
 
 
 def test_bad_arguments(fleet):

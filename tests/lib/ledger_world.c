@@ -225,18 +225,22 @@ static void reply_durable(struct ledger_wait *wait)
 
 static void take_piece(struct world_lease *l, const struct ledger_piece *from)
 {
-    struct cursor c = cursor_make(from->winners);
+    size_t pieces = from->shards > from->partitions ? from->shards : from->partitions;
+    struct token *tokens = mem_zalloc(pieces + 1, sizeof(*tokens));
 
     l->phase = from->phase;
     l->piece = from->piece;
     l->shards = from->shards;
     l->partitions = from->partitions;
     l->plan = from->plan;
-    for (; !cursor_done(&c); l->winners++) {
-        assert_int_not_equal(cursor_varint(&c), 0); /* the epoch: none is missing */
-        (void)cursor_varint(&c);
-        assert_false(c.bad);
+    assert_true(job_winners_decode(from->winners, tokens, pieces));
+    for (size_t i = 0; i < pieces; i++) {
+        l->winners += tokens[i].epoch != 0;
+        if (i < sizeof(l->winner) / sizeof(l->winner[0])) {
+            l->winner[i] = tokens[i];
+        }
     }
+    mem_free(tokens);
     (void)snprintf(l->state, sizeof(l->state), "%d-%u", (int)from->phase, from->piece);
 }
 
@@ -259,6 +263,7 @@ static void take_lease(struct world_reply *r, const struct ledger_lease *from)
     l->retry_count = from->retry_count;
     l->job = from->piece != NULL;
     if (l->job) {
+        put_text(l->job_name, from->state);
         take_piece(l, from->piece);
     }
 }

@@ -44,12 +44,14 @@ struct world_lease {
     uint32_t retry_count;
     unsigned upload; /* number + 1; 0: none */
     bool job;        /* a piece of a job run, and then: */
+    char job_name[WORLD_TEXT];
     enum job_phase phase;
     uint32_t piece;
     uint32_t shards;
     uint32_t partitions;
     struct token plan;
-    size_t winners; /* how many there are */
+    size_t winners;         /* how many are named, */
+    struct token winner[8]; /* and of the first pieces, which */
 };
 
 struct world_worker {

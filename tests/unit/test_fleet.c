@@ -136,16 +136,20 @@ static void test_fleet__passes_over_who_is_avoided(void **state)
     struct fleet *f = fleet_make();
     struct fleet_worker *v = worker(f, "v", "A", 8);
     struct fleet_worker *w = worker(f, "w", "A", 1);
-    struct fleet_task t[4] = {{.avoid = avoided, .avoid_count = 2},
+    struct fleet_task t[5] = {{.avoid = avoided, .avoid_count = 2},
                               {.avoid = avoided, .avoid_count = 2}};
 
     (void)state;
     assert_ptr_equal(ready(f, &t[0], "A"), w); /* though v has the larger share */
     assert_null(ready(f, &t[1], "A"));
     assert_null(fleet_task_next(f, v, start));
-    assert_null(fleet_task_ready(f, &t[2], SLICE("A"), NULL, start)); /* the queue goes first */
-    assert_ptr_equal(fleet_task_next(f, v, start), &t[2]);
-    assert_ptr_equal(fleet_task_ready(f, &t[3], SLICE("A"), v, start), v);
+    assert_ptr_equal(ready(f, &t[2], "A"), v); /* whom all who wait avoid */
+    fleet_worker_carries(f, v, -1);
+    assert_null(ready(f, &t[3], "A"));
+    fleet_worker_carries(f, v, 1);
+    assert_null(ready(f, &t[4], "A")); /* one waits for v now, and goes first */
+    assert_ptr_equal(fleet_task_next(f, v, start), &t[3]);
+    assert_ptr_equal(fleet_task_next(f, v, start), &t[4]);
     fleet_task_end(f, &t[0]);
     assert_ptr_equal(fleet_task_next(f, w, start), &t[1]);
     fleet_free(f);

@@ -287,19 +287,19 @@ static void test_items_key__refuses_records_and_paths(void **state)
 
 static void test_items_key__bounds_the_number_of_parts(void **state)
 {
-    struct items_key_spec specs[LIMIT_SORT_KEYS + 1];
+    struct items_key_spec specs[LIMIT_JOB_KEYS + 1];
     struct items_keys k;
     struct err err = {0};
 
     (void)state;
-    for (size_t i = 0; i <= LIMIT_SORT_KEYS; i++) {
+    for (size_t i = 0; i <= LIMIT_JOB_KEYS; i++) {
         specs[i] = (struct items_key_spec){.path = SLICE("$.a")};
     }
     assert_int_equal(items_keys_init(&k, specs, 0, &jsonl, SLICE(""), &err), ERR_VALIDATION);
-    assert_int_equal(items_keys_init(&k, specs, LIMIT_SORT_KEYS + 1, &jsonl, SLICE(""), &err),
+    assert_int_equal(items_keys_init(&k, specs, LIMIT_JOB_KEYS + 1, &jsonl, SLICE(""), &err),
                      ERR_VALIDATION);
-    assert_string_equal(err.msg, "17 sort keys: expected 1 to 16");
-    assert_int_equal(items_keys_init(&k, specs, LIMIT_SORT_KEYS, &jsonl, SLICE(""), &err), OK);
+    assert_string_equal(err.msg, "9 sort keys: expected 1 to 8");
+    assert_int_equal(items_keys_init(&k, specs, LIMIT_JOB_KEYS, &jsonl, SLICE(""), &err), OK);
     items_keys_fini(&k);
 }
 

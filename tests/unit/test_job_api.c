@@ -482,6 +482,88 @@ static void test_job_api__a_task_starts_a_run_and_goes_on(void **state)
     arena_fini(&a);
 }
 
+/* The nth event of the execution, from 0, and that there are so many. */
+static const struct json_node *
+event(struct world *w, char *arn, size_t n, size_t of, struct arena *a)
+{
+    Stepfleet__HistoryRequest q = STEPFLEET__HISTORY_REQUEST__INIT;
+    const Stepfleet__HistoryReply *r;
+    const struct json_node *v = NULL;
+    struct err err;
+
+    q.execution = arn;
+    r = call(w, RPC_EXECUTION_HISTORY, &q.base);
+    assert_int_equal(r->n_events, of);
+    assert_int_equal(json_parse(arena_copy(a, message_slice(r->events[n])), a, &v, &err), OK);
+    return v;
+}
+
+/* What an event's details say; a text that is JSON is parsed. */
+static const struct json_node *
+detail(const struct json_node *e, const char *details, const char *name, struct arena *a)
+{
+    const struct json_node *v = json_member(json_member(e, slice_str(details)), slice_str(name));
+    const struct json_node *parsed = NULL;
+    struct err err;
+
+    assert_non_null(v);
+    return slice_starts_with(json_text(v), SLICE("{")) &&
+                   json_parse(json_text(v), a, &parsed, &err) == OK
+               ? parsed
+               : v;
+}
+
+static bool says(const struct json_node *object, const char *name, const char *text)
+{
+    return slice_eq_str(json_text(json_member(object, slice_str(name))), text);
+}
+
+/* Scheduled, started, submitted with the run's id, succeeded with what GetJobRun would say. */
+static void test_job_api__history_has_the_run(void **state)
+{
+    struct world *w = *state;
+    struct arena a = {0};
+    const struct json_node *v;
+    const struct json_node *e;
+    char id[80];
+    char *arn;
+
+    assert_int_equal(put(w, "j", definition, false), OK);
+    arn = execute(w, TASK(".sync"), "j", &a);
+    assert_int_equal(runs(w, id), 1);
+    hello(w);
+    report(w, work_to(w, JOB_JOIN), false);
+    e = event(w, arn, 2, 8, &a);
+    assert_true(says(e, "type", "TaskScheduled"));
+    assert_true(says(json_member(e, SLICE("taskScheduledEventDetails")), "resourceType", "glue"));
+    assert_true(
+        says(json_member(e, SLICE("taskScheduledEventDetails")), "resource", "startJobRun.sync"));
+    v = detail(e, "taskScheduledEventDetails", "parameters", &a);
+    assert_true(says(v, "JobName", "j"));
+    assert_true(says(event(w, arn, 3, 8, &a), "type", "TaskStarted"));
+    e = event(w, arn, 4, 8, &a);
+    assert_true(says(e, "type", "TaskSubmitted"));
+    v = detail(e, "taskSubmittedEventDetails", "output", &a);
+    assert_true(says(v, "JobName", "j") && says(v, "JobRunId", id));
+    assert_non_null(json_member(v, SLICE("SdkHttpMetadata")));
+    e = event(w, arn, 5, 8, &a);
+    assert_true(says(e, "type", "TaskSucceeded"));
+    v = detail(e, "taskSucceededEventDetails", "output", &a);
+    assert_true(says(v, "Id", id) && says(v, "JobName", "j"));
+    assert_true(says(v, "JobRunState", "SUCCEEDED") && says(v, "WorkerType", "G.1X"));
+    assert_true(json_is(json_member(v, SLICE("Arguments")), JSON_OBJECT));
+    assert_int_equal(json_count(json_member(v, SLICE("PredecessorRuns"))), 0);
+    assert_true(json_is(json_member(v, SLICE("PredecessorRuns")), JSON_ARRAY));
+    assert_null(json_member(v, SLICE("ErrorMessage")));
+    for (size_t i = 0; i < 6; i++) {
+        static const char *const numbers[] = {"Attempt",   "CompletedOn",     "ExecutionTime",
+                                              "StartedOn", "NumberOfWorkers", "Timeout"};
+
+        assert_true(json_is(json_member(v, slice_str(numbers[i])), JSON_NUMBER));
+    }
+    arena_fini(&a);
+}
+
 /* A restart in its midst leaves it waiting, and it is told once. */
 static void test_job_api__a_task_waits_for_its_run(void **state)
 {
@@ -586,6 +668,7 @@ int main(void)
         TEST(a_run_is_described_as_it_goes),
         TEST(a_wait_is_answered_in_time),
         TEST(a_task_starts_a_run_and_goes_on),
+        TEST(history_has_the_run),
         TEST(a_task_waits_for_its_run),
         TEST(a_run_that_fails_fails_its_task),
         TEST(a_stopped_execution_stops_its_run),

@@ -198,6 +198,8 @@ static void test_restore__refuses_headers_that_cannot_be(void **state)
     refused(&k, 0);
     k.header.pieces = 5;
     refused(&k, 4);
+    k.header.pieces = k.header.shards = 0; /* then there is no MAP */
+    refused(&k, 0);
     k.header.shards = LIMIT_JOB_PIECES + 1;
     refused(&k, 4);
     k.header.partitions = LIMIT_JOB_PARTITIONS + 1;

@@ -107,9 +107,9 @@ enum err_code items_keys_init(struct items_keys *k,
 {
     enum err_code rc = OK;
 
-    if (count == 0 || count > LIMIT_SORT_KEYS) {
+    if (count == 0 || count > LIMIT_JOB_KEYS) {
         return err_set(err, ERR_VALIDATION, "%zu sort keys: expected 1 to %d", count,
-                       LIMIT_SORT_KEYS);
+                       LIMIT_JOB_KEYS);
     }
     *k = (struct items_keys){.options = *o, .count = count};
     for (size_t i = 0; rc == OK && i < count; i++) {

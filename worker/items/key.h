@@ -39,7 +39,7 @@ struct items_key_part {
 
 struct items_keys {
     struct items_options options;
-    struct items_key_part parts[LIMIT_SORT_KEYS];
+    struct items_key_part parts[LIMIT_JOB_KEYS];
     size_t count;
     struct arena keep;
     struct arena work; /* escapes of one record */
@@ -50,7 +50,7 @@ struct items_keys {
  * @param specs   copied
  * @param header  csv: with or without line break
  * @return ERR_VALIDATION: a path that cannot be read, a column that is not there, none or more than
- *         LIMIT_SORT_KEYS of them
+ *         LIMIT_JOB_KEYS of them
  */
 enum err_code items_keys_init(struct items_keys *k,
                               const struct items_key_spec *specs,

@@ -28,27 +28,52 @@ static bool name_parse(struct slice name, uint64_t *piece, struct token *token)
 struct find {
     struct job_task *task;
     struct slice prefix;
+    struct token *found; /* by piece */
     struct fragment_objects *out;
 };
+
+/* Does an object count that an attempt left, beside what was found before? Of a piece that was
+ * begun once there is one; but where a coordinator was put back to what it was, there may be one of
+ * what it has forgotten: that is older. */
+static bool find_wants(const struct find *f, uint64_t piece, struct token token)
+{
+    const struct token winner = f->task->winners[piece];
+    const struct token before = f->found[piece];
+
+    if (winner.epoch != 0) {
+        return token_eq(token, winner);
+    }
+    return token.epoch > before.epoch ||
+           (token.epoch == before.epoch && token.counter > before.counter);
+}
 
 static bool find_take(void *arg, const struct s3_entry *e)
 {
     struct find *f = arg;
-    struct job_task *t = f->task;
+    struct fragment_object *o;
     struct token token;
     uint64_t piece;
 
     if (slice_starts_with(e->key, f->prefix) &&
         name_parse(slice_from(e->key, f->prefix.len), &piece, &token) && piece < f->out->count &&
-        token_eq(token, t->winners[piece])) {
-        struct fragment_object *o = &f->out->list[piece];
-
-        o->key = arena_copy(&t->s->memory, e->key);
+        find_wants(f, piece, token)) {
+        o = &f->out->list[piece];
+        f->out->bytes += e->size_bytes - o->size;
+        f->found[piece] = token;
+        o->key = arena_copy(&f->task->s->memory, e->key);
         o->size = o->bytes = e->size_bytes;
         o->found = true;
-        f->out->bytes += o->size;
     }
     return true;
+}
+
+static struct slice find_prefix(struct job_task *t, char kind)
+{
+    struct arena *a = &t->s->memory;
+
+    return kind == 'j'   ? arena_printf(a, "%.*srejected-m", SLICE_FMT(t->prefix))
+           : kind == 'q' ? arena_printf(a, "%.*srejected-r", SLICE_FMT(t->prefix))
+                         : arena_printf(a, "%.*s%c", SLICE_FMT(t->prefix), kind);
 }
 
 enum err_code fragments_find(struct job_task *t,
@@ -57,13 +82,12 @@ enum err_code fragments_find(struct job_task *t,
                              struct fragment_objects *out,
                              struct err *err)
 {
-    struct find f = {.task = t, .out = out};
+    struct find f = {.task = t, .prefix = find_prefix(t, kind), .out = out};
     enum err_code rc;
 
     *out = (struct fragment_objects){.count = t->winner_count};
     out->list = ARENA_ARRAY(&t->s->memory, out->count, struct fragment_object);
-    f.prefix = kind == 'j' ? arena_printf(&t->s->memory, "%.*srejected-m", SLICE_FMT(t->prefix))
-                           : arena_printf(&t->s->memory, "%.*s%c", SLICE_FMT(t->prefix), kind);
+    f.found = ARENA_ARRAY(&t->s->memory, out->count, struct token);
     rc = s3_list(t->s->client, t->places.output_bucket, f.prefix, find_take, &f, err);
     for (size_t i = 0; rc == OK && all && i < out->count; i++) {
         if (!out->list[i].found) {

@@ -20,8 +20,8 @@ struct fragment_objects {
     uint64_t bytes; /* of all */
 };
 
-/* The objects of that kind ('m', 'r', 'j') of the winners. `all`: one that is missing is an error,
- * ERR_NOT_FOUND; else it has not been found. */
+/* The objects of that kind ('m', 'r', 'j', 'q') of the winners. `all`: one that is missing is an
+ * error, ERR_NOT_FOUND; else it has not been found. */
 enum err_code fragments_find(struct job_task *t,
                              char kind,
                              bool all,

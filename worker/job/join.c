@@ -247,6 +247,7 @@ static bool join_parts(struct join *j)
 static bool join_rejected(struct join *j)
 {
     struct job_task *t = j->task;
+    bool reduced = t->definition->shuffle.kind != JOB_SHUFFLE_NONE;
     struct fragment_objects from;
     struct err err;
     enum err_code rc;
@@ -254,7 +255,7 @@ static bool join_rejected(struct join *j)
     if (t->definition->bad_records.policy != JOB_BAD_RECORDS_REJECT) {
         return true;
     }
-    rc = fragments_find(t, 'j', false, &from, &err);
+    rc = fragments_find(t, reduced ? 'q' : 'j', false, &from, &err);
     if (rc == OK && from.bytes != 0) {
         rc = fragments_put(t, &from, task_rejected_key(t), parts_mark(t), &err);
     }

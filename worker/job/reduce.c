@@ -359,7 +359,7 @@ static void reduce_do(struct reduce *r)
 static bool reduce_rejected(struct reduce *r)
 {
     struct job_task *t = r->task;
-    struct slice key = task_own_key(t, 'j');
+    struct slice key = task_own_key(t, 'q');
     struct fragment_objects from;
     struct err err;
     enum err_code rc;

@@ -105,7 +105,7 @@ static void sample_split(struct sample *m, uint32_t partitions, struct slice **o
 bool plan_sample(struct plan *p, uint32_t partitions, struct slice **out, size_t *count)
 {
     const struct job_definition *d = p->task->definition;
-    struct items_key_spec specs[LIMIT_SORT_KEYS];
+    struct items_key_spec specs[LIMIT_JOB_KEYS];
     struct sample m = {.plan = p};
     size_t step = p->shard_count / SAMPLE_PLACES + 1;
     struct slice header;

@@ -27,7 +27,7 @@ struct items_options shuffle_options(const struct job_task *t, const struct item
     return out;
 }
 
-size_t shuffle_keys(const struct job_definition *d, struct items_key_spec out[LIMIT_SORT_KEYS])
+size_t shuffle_keys(const struct job_definition *d, struct items_key_spec out[LIMIT_JOB_KEYS])
 {
     for (size_t i = 0; i < d->shuffle.key_count; i++) {
         const struct job_key *k = &d->shuffle.keys[i];
@@ -200,7 +200,7 @@ static bool shuffle_keep(struct shuffle *h, const struct items_entry *e)
 /* The keys need the header, which comes before the first record. */
 static bool shuffle_begin_keys(struct shuffle *h)
 {
-    struct items_key_spec specs[LIMIT_SORT_KEYS];
+    struct items_key_spec specs[LIMIT_JOB_KEYS];
     size_t count = shuffle_keys(h->task->definition, specs);
     struct err err;
 

@@ -60,6 +60,6 @@ bool shuffle_finish(struct shuffle *h);
 /* What REDUCE's records are, where MAP's output is `o`. */
 struct items_options shuffle_options(const struct job_task *t, const struct items_options *o);
 /* The keys of the job's definition, as items_keys_init() wants them; 0: the whole record. */
-size_t shuffle_keys(const struct job_definition *d, struct items_key_spec out[LIMIT_SORT_KEYS]);
+size_t shuffle_keys(const struct job_definition *d, struct items_key_spec out[LIMIT_JOB_KEYS]);
 
 #endif

@@ -16,19 +16,17 @@ static struct token token_of(const Stepfleet__Token *t)
     return t != NULL ? (struct token){t->epoch, t->counter} : (struct token){0, 0};
 }
 
+/* Of the phase before: JOIN's is REDUCE where there is one. */
 static bool read_winners(struct job_task *t, struct slice bytes)
 {
-    struct cursor c = cursor_make(bytes);
-    size_t most = t->shards > t->partitions ? t->shards : t->partitions;
+    bool reduced = t->phase == JOB_JOIN && t->partitions != 0 && t->shards != 0;
 
-    t->winners = ARENA_ARRAY(&t->s->memory, most, struct token);
-    while (!cursor_done(&c) && !c.bad && t->winner_count < most) {
-        struct token *w = &t->winners[t->winner_count++];
-
-        w->epoch = cursor_varint(&c);
-        w->counter = cursor_varint(&c);
+    if (t->phase != JOB_REDUCE && t->phase != JOB_JOIN) {
+        return true;
     }
-    return cursor_done(&c) && !c.bad;
+    t->winner_count = reduced ? t->partitions : t->shards;
+    t->winners = ARENA_ARRAY(&t->s->memory, t->winner_count, struct token);
+    return job_winners_decode(bytes, t->winners, t->winner_count);
 }
 
 static enum err_code

@@ -21,7 +21,7 @@ struct job_task {
     struct job_places places;
     struct token self;     /* of the lease */
     struct token plan;     /* whose plan counts */
-    struct token *winners; /* of the phase before, by piece */
+    struct token *winners; /* of the phase before, by piece; zero: of the only attempt */
     size_t winner_count;
     struct slice prefix; /* of temporary objects' keys */
     struct lease_piece_result done;
