@@ -360,7 +360,7 @@ void buckets_load(struct ledger *l, struct slice text)
 
 struct ledger_sweep *ledger_sweeps(struct ledger *l, size_t *count)
 {
-    size_t most = l->bucket_count + l->runs.count;
+    size_t most = l->bucket_count + l->runs.count + l->runs_parked.count;
     struct ledger_sweep *all = ARENA_ARRAY(&l->arena, most, struct ledger_sweep);
     struct cursor c = cursor_make(buf_slice(&l->buckets));
 

@@ -182,12 +182,27 @@ bool run_is_parked(const struct ledger *l, uint64_t number)
     return parked_find(l, number) != NULL;
 }
 
-static void parked_add(struct ledger *l, uint64_t number, int64_t due_ms)
+static struct ledger_sweep run_sweep(const struct ledger_run *r)
 {
-    struct run_parked *p = mem_zalloc(1, sizeof(*p));
+    return (struct ledger_sweep){
+        .bucket = r->places.output_bucket,
+        .prefix = r->places.output_key,
+        .exact = true,
+        .ended_ms = r->row.header.ended_ms,
+    };
+}
 
-    p->number = number;
-    hash_insert(&l->runs_parked, &p->by_number, hash_u64(number));
+static void parked_add(struct ledger *l, const struct ledger_run *r, int64_t due_ms)
+{
+    struct ledger_sweep sweep = run_sweep(r);
+    struct run_parked *p = mem_zalloc(1, sizeof(*p) + sweep.bucket.len + sweep.prefix.len);
+    char *at = p->texts;
+
+    p->number = r->number;
+    p->sweep = sweep;
+    p->sweep.bucket = block_put(&at, sweep.bucket);
+    p->sweep.prefix = block_put(&at, sweep.prefix);
+    hash_insert(&l->runs_parked, &p->by_number, hash_u64(r->number));
     heap_set(&l->runs_due, &p->due, due_ms);
 }
 
@@ -241,7 +256,7 @@ void runs_retire(struct ledger *l)
         if (r->row.header.phase == JOB_OVER) {
             sweep_pieces(l, r->number);
         } else if (sleeps_ms > 0) {
-            parked_add(l, r->number, l->now.wall_ms + sleeps_ms);
+            parked_add(l, r, l->now.wall_ms + sleeps_ms);
         } else {
             list_remove(&r->over); /* it got something to do */
             continue;
@@ -480,13 +495,12 @@ size_t runs_sweeps(const struct ledger *l, struct ledger_sweep *out)
         const struct ledger_run *r = container_of(n, struct ledger_run, by_number);
 
         if (r->row.header.phase == JOB_CLEAN) {
-            out[count++] = (struct ledger_sweep){
-                .bucket = r->places.output_bucket,
-                .prefix = r->places.output_key,
-                .exact = true,
-                .ended_ms = r->row.header.ended_ms,
-            };
+            out[count++] = run_sweep(r);
         }
+    }
+    bucket = 0;
+    while ((n = hash_iterate(&l->runs_parked, &bucket, n)) != NULL) {
+        out[count++] = container_of(n, struct run_parked, by_number)->sweep;
     }
     return count;
 }

@@ -35,11 +35,14 @@ struct run_piece {
     size_t note_len;
 };
 
-/* A run that has nothing to do before that time: its rows are all there is of it. */
+/* A run that has nothing to do before that time: its rows are all there is of it, and where its
+ * output was to be, for the sweeper. */
 struct run_parked {
     struct hash_node by_number;
     struct heap_node due; /* wall */
     uint64_t number;
+    struct ledger_sweep sweep; /* in `texts` */
+    char texts[];
 };
 
 struct ledger_run {
