@@ -91,6 +91,12 @@ static struct slice join_words(const struct asl_state *st, const struct frame *f
                         f->child_count);
 }
 
+static const char *child_words(const struct asl_state *st)
+{
+    return slice_eq_str(st->task.service, "glue") ? "the job run it started"
+                                                  : "the execution it started";
+}
+
 struct slice engine_waits_for(const struct asl_machine *m, const struct frame *f, struct arena *a)
 {
     const struct asl_state *st = &m->states[f->state];
@@ -109,7 +115,7 @@ struct slice engine_waits_for(const struct asl_machine *m, const struct frame *f
     case FRAME_JOIN: return join_words(st, f, a);
     case FRAME_CALL: return SLICE("the coordinator's own call");
     case FRAME_TOKEN: return until_words(f, "its task token", a);
-    case FRAME_CHILD: return until_words(f, "the execution it started", a);
+    case FRAME_CHILD: return until_words(f, child_words(st), a);
     case FRAME_DONE:
     case FRAME_FAILED: break;
     }

@@ -281,6 +281,10 @@ void hot_frame_take(struct ledger *l, struct hot_frame *hf, const struct frame *
 
     assert(hf->sequence != UINT64_MAX);
     upload_forget(l, hf);
+    if (hf->f.entered_event != nf.entered_event) { /* another state's progress is not its own */
+        hf->bytes_in = hf->bytes_out = 0;
+        hf->note_len = 0;
+    }
     hf->block = frame_block(&nf, &hf->values);
     take_docs(l, hf, &nf);
     hf->f = nf;

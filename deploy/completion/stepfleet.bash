@@ -16,6 +16,14 @@ _stepfleet_jobs() {
         grep -o '"name":"[^"]*"' | cut -d'"' -f4
 }
 
+_stepfleet_runs() {
+    local job
+    for job in $(_stepfleet_jobs); do
+        stepfleet ${coordinator:+--coordinator "$coordinator"} job runs "$job" --json 2>/dev/null |
+            grep -o '"jobRunId":"[^"]*"' | cut -d'"' -f4
+    done
+}
+
 # The words before the cursor in `words`, as they were typed: bash cuts them at ":" and "=" too.
 _stepfleet_words() {
     local i word joins=
@@ -117,6 +125,8 @@ _stepfleet() {
         mapfile -t COMPREPLY < <(compgen -W "create update list show delete run runs status watch stop" -- "$cur")
     elif [[ $command == job && $sub =~ ^(update|show|delete|run|runs)$ && $operands -eq 0 ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_jobs)" -- "$cur")
+    elif [[ $command == job && $sub =~ ^(status|watch|stop)$ && $operands -eq 0 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_runs)" -- "$cur")
     elif [[ $command == job && $sub =~ ^(create|update)$ && $operands -eq 1 ]]; then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -52,28 +52,38 @@ sub begin {
 
 my $read = 0;
 
+# What was there last, and a mark: what is there now.
+my %frame = (
+    start  => {'[' => 'first'},
+    first  => {']' => 'end'},
+    record => {',' => 'comma', ']' => 'end'},
+);
+
 # Call $do->($record) for each record of stdin; fails where it is no such array, or ends early.
 sub each_record {
     my ($do) = @_;
-    my $more;    # after a record: did a comma follow?
-    my $bad = sub { fail('MainJob.BadInput', "input, line $.: $_[0]") };
-    my $line = <STDIN>;
-    $bad->('expected "[" alone') if !defined $line || $line ne "[\n";
-    while (defined($line = <STDIN>)) {
-        if ($line eq "]\n") {
-            $bad->('"]" where it does not belong') if $more || !eof STDIN;
-            return;
+    my $last       = 'start';
+    my $bad        = sub { fail('MainJob.BadInput', "input, line $.: $_[0]") };
+    my $pass_marks = sub {
+        for my $mark ($_[0] =~ /\S/g) {
+            $last = $frame{$last}{$mark} // $bad->("\"$mark\" where it does not belong");
         }
-        $bad->('no comma before this record') if defined $more && !$more;
-        chomp $line;
-        $more = $line =~ s/,\z// ? 1 : 0;
-        my $record = eval { $json->decode($line) };
-        $bad->('not JSON') if !defined $record;
-        $bad->('not an object') if ref $record ne 'HASH';
-        $read++;
-        $do->($record);
+    };
+    while (defined(my $line = <STDIN>)) {
+        my ($before, $text, $after) = $line =~ /\A([\[\],\s]*)(.*?)([\[\],\s]*)\z/s;
+        $pass_marks->($before);
+        if ($text ne '') {
+            $bad->('no "[" or comma before this record') if $last ne 'first' && $last ne 'comma';
+            my $record = eval { $json->decode($text) };
+            $bad->('not JSON') if !defined $record;
+            $bad->('not an object') if ref $record ne 'HASH';
+            $last = 'record';
+            $read++;
+            $do->($record);
+        }
+        $pass_marks->($after);
     }
-    $bad->('the input ends without its "]"');
+    $bad->('the input ends without its "]"') if $last ne 'end';
     return;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stage 4, Capping: at most `perSubject` candidates a subject (25 without that parameter), those
  * with the most dependents first, then by the package's name. Candidates come by subject, so that
- * one subject's are all that is ever in memory. The format, and how a worker gives the event and
- * takes the result, are described in mainjob.py. */
+ * one subject's are all that is ever in memory. As a job (capping.job.json) it caps each shard, and
+ * then what all shards have of a subject: the best of the best are the best of all. The format, and
+ * how a worker gives the event and takes the result, are described in mainjob.py. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ struct capping {
     unsigned long line;
     unsigned long read;
     unsigned long written;
+    enum { LAST_NOTHING, LAST_OPEN, LAST_RECORD, LAST_COMMA, LAST_CLOSE } last;
 };
 
 /* ---- The result and the failure ---- */
@@ -95,14 +97,41 @@ static const struct json_node *read_event(struct arena *a)
     return event;
 }
 
+/* A stage's initialData, or what a job's --initial-data says as text. */
+static const struct json_node *initial_data(const struct json_node *event, struct arena *a)
+{
+    const struct json_node *arguments = json_member(event, SLICE("arguments"));
+    const struct json_node *text = json_member(arguments, SLICE("--initial-data"));
+    const struct json_node *initial = json_member(event, SLICE("initialData"));
+    struct err err;
+
+    if (text != NULL && json_parse(json_text(text), a, &initial, &err) != OK) {
+        fail("MainJob.BadEvent", "--initial-data: %s", err.msg);
+    }
+    return initial;
+}
+
+/* "Capping", or of a job's piece "mainjob-capping.MAP.7". */
+static struct slice stage_name(const struct json_node *event, struct arena *a)
+{
+    const struct json_node *job = json_member(event, SLICE("jobName"));
+
+    if (job == NULL) {
+        return json_text(json_member(event, SLICE("currentStage")));
+    }
+    return arena_printf(a, "%.*s.%.*s.%.*s", SLICE_FMT(json_text(job)),
+                        SLICE_FMT(json_text(json_member(event, SLICE("phase")))),
+                        SLICE_FMT(json_print(json_member(event, SLICE("piece")), a)));
+}
+
 /* The parameter, and a look at "failAt" (see mainjob.py). */
 static void take_event(struct capping *c)
 {
     const struct json_node *event = read_event(&c->event_arena);
-    const struct json_node *initial = json_member(event, SLICE("initialData"));
+    const struct json_node *initial = initial_data(event, &c->event_arena);
     const struct json_node *parameters = json_member(initial, SLICE("parameters"));
     const struct json_node *per_subject = json_member(parameters, SLICE("perSubject"));
-    struct slice stage = json_text(json_member(event, SLICE("currentStage")));
+    struct slice stage = stage_name(event, &c->event_arena);
     const char *faults = getenv("MAINJOB_FAULTS");
     const char *flag;
 
@@ -212,11 +241,54 @@ static bool next_line(struct capping *c, char *bytes, struct slice *out)
         return false;
     }
     *out = slice_str(bytes);
-    if (out->len == 0 || bytes[out->len - 1] != '\n') {
-        fail_input(c, "not a whole line, or one that is too long");
+    if (slice_ends_with(*out, SLICE("\n"))) {
+        out->len--;
+    } else if (feof(stdin) == 0) {
+        fail_input(c, "not a line, or one that is too long");
     }
-    out->len--;
     return true;
+}
+
+static bool is_mark(char ch)
+{
+    return ch == '[' || ch == ',' || ch == ']' || ch == ' ' || ch == '\t' || ch == '\r';
+}
+
+/* What stands around records. */
+static void take_mark(struct capping *c, char mark)
+{
+    if (mark == '[' && c->last == LAST_NOTHING) {
+        c->last = LAST_OPEN;
+    } else if (mark == ',' && c->last == LAST_RECORD) {
+        c->last = LAST_COMMA;
+    } else if (mark == ']' && (c->last == LAST_OPEN || c->last == LAST_RECORD)) {
+        c->last = LAST_CLOSE;
+    } else if (mark == '[' || mark == ',' || mark == ']') {
+        fail_input(c, "a bracket or comma where it does not belong");
+    }
+}
+
+/* Nothing or one record, between any marks. */
+static void take_line(struct capping *c, struct slice line, struct arena *scratch)
+{
+    size_t len;
+
+    for (; line.len != 0 && is_mark(line.ptr[0]); line = slice_from(line, 1)) {
+        take_mark(c, line.ptr[0]);
+    }
+    for (len = line.len; len != 0 && is_mark(line.ptr[len - 1]);) {
+        len--;
+    }
+    if (len != 0) {
+        if (c->last != LAST_OPEN && c->last != LAST_COMMA) {
+            fail_input(c, "no bracket or comma before this record");
+        }
+        take_record(c, slice_head(line, len), scratch);
+        c->last = LAST_RECORD;
+    }
+    for (; len < line.len; len++) {
+        take_mark(c, line.ptr[len]);
+    }
 }
 
 static void take_records(struct capping *c)
@@ -224,26 +296,13 @@ static void take_records(struct capping *c)
     char *bytes = mem_alloc(LINE_BYTES_MAX);
     struct arena scratch = {0};
     struct slice line;
-    bool first = true;
-    bool more = true; /* may a record follow? */
 
-    if (!next_line(c, bytes, &line) || !slice_eq_str(line, "[")) {
-        fail_input(c, "expected \"[\" alone");
-    }
-    while (next_line(c, bytes, &line) && !slice_eq_str(line, "]")) {
-        if (!more) {
-            fail_input(c, "no comma before this record");
-        }
-        more = slice_ends_with(line, SLICE(","));
-        take_record(c, slice_head(line, line.len - (more ? 1 : 0)), &scratch);
+    while (next_line(c, bytes, &line)) {
+        take_line(c, line, &scratch);
         arena_reset(&scratch);
-        first = false;
     }
-    if (feof(stdin) != 0 || ferror(stdin) != 0) {
+    if (ferror(stdin) != 0 || c->last != LAST_CLOSE) {
         fail_input(c, "the input ends without its \"]\"");
-    }
-    if ((more && !first) || getchar() != EOF) {
-        fail_input(c, "\"]\" where it does not belong");
     }
     end_subject(c);
     arena_fini(&scratch);

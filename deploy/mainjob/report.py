@@ -24,9 +24,17 @@ def moment(event):
     return datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00"))
 
 
+def output_directory(event):
+    """Of a job, which names its output's key."""
+    parameters = json.loads(details(event).get("parameters", "{}"))
+    key = parameters.get("Arguments", {}).get("--output-key", "")
+    return os.path.basename(os.path.dirname(key))
+
+
 class Stage:
     def __init__(self, name, event):
         self.name = name
+        self.directory = name
         self.entered = moment(event)
         self.left = None
         self.attempts = 0
@@ -36,16 +44,17 @@ class Stage:
     def take(self, kind, event):
         if kind == "TaskScheduled":
             self.attempts += 1
+            self.directory = output_directory(event) or self.name
         elif kind in ("TaskFailed", "TaskTimedOut"):
             self.failure = details(event).get("error", kind)
         elif kind == "TaskSucceeded":
             self.failure = ""
-            self.result = json.loads(details(event)["output"])["Payload"]
+            self.result = json.loads(details(event)["output"]).get("Payload", {})
         elif kind == "TaskStateExited":
             self.left = moment(event)
 
     def row(self, directory):
-        path = os.path.join(directory, self.name, "output.json")
+        path = os.path.join(directory, self.directory, "output.json")
         size = os.path.getsize(path) if os.path.exists(path) else None
         seconds = f"{(self.left - self.entered).total_seconds():.2f}" if self.left else "-"
         return [self.name, seconds, str(self.attempts), self.number("recordsRead"),

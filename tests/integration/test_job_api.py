@@ -153,6 +153,7 @@ def test_a_stage_starts_a_run_and_stops_it(fleet):
     create(fleet, "my-etl-job")
     arn = fleet.start("m", payload={"executionId": "e1"})
     submitted = wait_until(lambda: [e for e in fleet.history(arn) if e["type"] == "TaskSubmitted"])[0]
+    assert "the job run it started" in fleet.cli("show", arn).stdout
     output = json.loads(submitted["taskSubmittedEventDetails"]["output"])
     r = status(fleet, output["JobRunId"])
     assert output["JobName"] == "my-etl-job" and r["jobName"] == "my-etl-job"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job's handlers (deploy/mainjob), run one after the other as a pipeline over a small
 index, without a coordinator: what each passes on, what it says of its failures, that it is
-deterministic.
+deterministic; and those of its jobs, over shards.
 
 The stage in C is $STEPFLEET_BIN/stepfleet-mainjob-capping, or compiled here where that is not
 set."""
@@ -116,12 +116,21 @@ class Job:
     def run(self, stage, given, parameters=None, **initial):
         """Run a stage as a worker does: event and result on descriptors of their own."""
         initial["parameters"] = parameters or {}
+        return self.handle(STAGES[stage] or [self.capping], given, self.event(stage, initial))
+
+    def run_piece(self, handler, given, arguments):
+        """The same of a shard, or a partition, of a job run."""
+        event = {"jobName": "j", "jobRunId": "jr_0", "phase": "MAP", "piece": 0, "pieces": 1,
+                 "arguments": arguments}
+        return self.handle(handler or [self.capping], given, event)
+
+    def handle(self, command, given, said):
         event = os.memfd_create("event", 0)
         result = os.memfd_create("result", 0)
-        os.write(event, json.dumps(self.event(stage, initial)).encode())
+        os.write(event, json.dumps(said).encode())
         os.lseek(event, 0, os.SEEK_SET)
         process = subprocess.run(
-            STAGES[stage] or [self.capping], input=given, capture_output=True,
+            command, input=given, capture_output=True,
             pass_fds=(event, result), timeout=60, env={
                 "PATH": os.environ["PATH"], "STEPFLEET_EVENT_FD": str(event),
                 "STEPFLEET_RESULT_FD": str(result), "MAINJOB_INDEX": str(self.index),
@@ -250,6 +259,36 @@ def test_capping__refuses_subjects_out_of_order(job):
     assert "line 3" in outcome.said["errorMessage"]
 
 
+def test_capping__of_what_shards_kept_is_capping_of_all(job):
+    given = [candidate(subject, f"p{i:02}", i * 7 % 10) for subject in "abc" for i in range(10)]
+    arguments = {"--initial-data": json.dumps({"parameters": {"perSubject": 4}})}
+    shards = [given[:7], given[7:18], given[18:]]
+    kept = [record for shard in shards
+            for record in job.run_piece(None, array(shard), arguments).records()]
+    kept.sort(key=lambda record: record["subject"]["id"])
+    assert (job.run_piece(None, array(kept), arguments).output
+            == job.run("Capping", array(given), {"perSubject": 4}).output)
+    assert len(kept) > 12
+
+
+@pytest.mark.parametrize("handler", [None, "PackageSizes"])
+def test_a_piece_of_a_job__fails_while_asked_to(job, handler):
+    handler = handler and PACKAGE_SIZES
+    arguments = {"--initial-data": json.dumps({"failAt": "j.MAP.0"})}
+    (job.faults / "j.MAP.1").touch()
+    assert job.run_piece(handler, array([]), arguments).code == 0
+    (job.faults / "j.MAP.0").touch()
+    outcome = job.run_piece(handler, array([]), arguments)
+    assert outcome.code == 1 and outcome.said["errorType"] == "MainJob.InjectedFailure"
+    assert "j.MAP.0" in outcome.said["errorMessage"]
+
+
+def test_capping__refuses_wrong_arguments(job):
+    for text in ("{", '{"parameters": {"perSubject": "4"}}'):
+        assert job.run_piece(None, array([]), {"--initial-data": text}).code == 1
+    assert job.run_piece(None, array([candidate("a", "p")]), {}).code == 0
+
+
 def test_capping__refuses_a_record_too_long(job):
     outcome = job.run("Capping", array([candidate("a", "p", description="x" * (1 << 20))]))
     assert outcome.code == 1 and outcome.said["errorType"] == "MainJob.BadInput"
@@ -259,6 +298,20 @@ def test_capping__refuses_a_record_too_long(job):
 def test_capping__refuses_a_wrong_parameter(job, value):
     outcome = job.run("Capping", array([]), {"perSubject": value})
     assert outcome.code == 1 and outcome.said["errorType"] == "MainJob.BadParameter"
+
+
+PACKAGE_SIZES = [sys.executable, "-B", MAINJOB / "package_sizes.py"]
+
+
+def test_package_sizes__are_lines_and_a_sum(job):
+    packages = job.until("InitialDataModel")
+    outcome = job.run_piece(PACKAGE_SIZES, array(packages), {})
+    lines = [json.loads(line) for line in outcome.output.splitlines()]
+    assert [line["name"] for line in lines] == [row[0] for row in INDEX]
+    assert lines[3] == {"installedKiB": 12, "name": "libcore1", "version": "1.0-1",
+                        "maintainer": "Ann@Example.org"}
+    assert outcome.said["counters"] == {"installedKiB": 12 * len(INDEX)}
+    assert job.run_piece(PACKAGE_SIZES, array([]), {}).output == b""
 
 
 def test_filtering__drops_what_everybody_has(job):
@@ -399,8 +452,8 @@ def test_every_stage__takes_no_records(job, stage):
 
 @pytest.mark.parametrize("stage", MIDDLE)
 @pytest.mark.parametrize("given", [
-    b"", b"{}", b"[]", b"[\n", b"[\n{}\n", b"[\n{},\n]\n", b"[\nnull\n]\n", b"[\n[]\n]\n",
-    b"[\n{\n]\n", b"[\n{}\n{}\n]\n", b"[\n]\n]\n", b"[\n{\"a\": tru}\n]\n",
+    b"", b"{}", b"[\n", b"[\n{}\n", b"[\n{},\n]\n", b"[\nnull\n]\n", b"[\n[]\n]\n",
+    b"[\n{\n]\n", b"[\n{}\n{}\n]\n", b"[\n]\n]\n", b"[\n{\"a\": tru}\n]\n", b"]", b"{}]", b"[,]", b"[[",
 ])
 def test_every_stage__refuses_bad_input(job, stage, given):
     outcome = job.run(stage, given)
@@ -410,8 +463,8 @@ def test_every_stage__refuses_bad_input(job, stage, given):
 
 @pytest.mark.parametrize("stage", ["Filtering", "Capping", "OptOut"])
 @pytest.mark.parametrize("change", [
-    (b"},\n{", b"}\n{"), (b"}\n]", b"},\n]"), (b"\n]\n", b"\n]\n\n"), (b"\n]\n", b"\n]\n]\n"),
-    (b"[\n", b"[\n,\n"), (b"[\n", b"[ \n"), (b"},\n{", b"},{"), (b"\n]\n", b"\n]"),
+    (b"},\n{", b"}\n{"), (b"}\n]", b"},\n]"), (b"\n]\n", b"\n]\n]\n"), (b"[\n", b"[\n,\n"),
+    (b"[\n", b"[\n[\n"), (b"[\n", b"\n"), (b"},\n{", b"},,\n{"), (b"},\n{", b"},\n,{"), (b"},\n{", b"},{"),
 ])
 def test_each_language__refuses_a_wrong_frame(job, stage, change):
     whole = array([candidate("a", "p"), candidate("b", "p")])
@@ -421,10 +474,27 @@ def test_each_language__refuses_a_wrong_frame(job, stage, change):
 
 
 @pytest.mark.parametrize("stage", ["Filtering", "Capping", "OptOut"])
+@pytest.mark.parametrize("change", [
+    (b"\n]\n", b"\n]\n\n"), (b"\n]\n", b"\n]"), (b"\n]\n", b"]"), (b"[\n", b"[ \r\n"), (b"[\n", b"["),
+    (b"},\n{", b"}\n,{"), (b"},\n{", b"}\n ,\n\t{"),
+])
+def test_each_language__takes_brackets_and_commas_anywhere(job, stage, change):
+    """As they are in a shard, and where the outputs of shards were put together."""
+    whole = array([candidate("a", "p"), candidate("b", "p")])
+    assert change[0] in whole
+    assert job.run(stage, whole.replace(*change)).output == job.run(stage, whole).output
+
+
+@pytest.mark.parametrize("stage", MIDDLE)
+def test_every_stage__takes_an_empty_array_in_a_line(job, stage):
+    assert job.run(stage, b"[]").code == 0
+
+
+@pytest.mark.parametrize("stage", ["Filtering", "Capping", "OptOut"])
 def test_each_language__refuses_a_cut_input(job, stage):
     whole = array([candidate("a", "p"), candidate("b", "p")])
     assert job.run(stage, whole).code == 0
-    for end in range(len(whole)):
+    for end in range(len(whole) - 1):  # the last byte is a line break behind the array
         outcome = job.run(stage, whole[:end]) if end % 97 == 0 or end > len(whole) - 8 else None
         if outcome is not None:
             assert outcome.code == 1 and outcome.said["errorType"] == "MainJob.BadInput", end
@@ -445,22 +515,61 @@ def test_every_stage__fails_while_asked_to(job, stage):
 # ---- The definitions ----
 
 
+JOB = "ETLGlueJob"  # a stage of the Standard one
+
+
 @pytest.mark.parametrize("kind", ["express", "standard"])
 def test_definition__chains_the_stages(kind):
     definition = json.loads((MAINJOB / f"{kind}.asl.json").read_text())
-    assert definition["StartAt"] == NAMES[0] and list(definition["States"]) == NAMES
+    names = [JOB if kind == "standard" and name == "Capping" else name for name in NAMES]
+    assert definition["StartAt"] == names[0] and list(definition["States"]) == names
+    before = None
     for i, (name, state) in enumerate(definition["States"].items()):
-        payload = state["Parameters"]["Payload"]
-        assert state.get("Next") == (NAMES[i + 1] if i < 9 else None)
-        assert payload["currentStage"] == name and state["ResultPath"] is None
-        assert payload.get("previousStage") == (NAMES[i - 1] if i else None)
-        assert state["Parameters"]["FunctionName"].endswith(f":function:{name}")
+        assert state.get("Next") == (names[i + 1] if i < 9 else None)
         assert state["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
+        if name == JOB:
+            before = check_job_state(state, before)
+            continue
+        payload = state["Parameters"]["Payload"]
+        assert payload["currentStage"] == name and state["ResultPath"] is None
+        assert payload.get("previousStage") == before
+        assert state["Parameters"]["FunctionName"].endswith(f":function:{name}")
+        before = name
+
+
+def check_job_state(state, before):
+    """Where its output goes."""
+    arguments = state["Parameters"]["Arguments"]
+    assert state["Resource"] == "arn:aws:states:::glue:startJobRun.sync"
+    assert state["Parameters"]["JobName"] == "mainjob-capping"
+    assert arguments["--input-bucket"] == arguments["--output-bucket"] == "workflow-bucket"
+    assert arguments["--input-key.$"] == (
+        f"States.Format('executions/{{}}/{before}/output.json', $$.Execution.Name)")
+    assert arguments["--output-key.$"] == (
+        "States.Format('executions/{}/GlueETL/output.json', $$.Execution.Name)")
+    assert state["ResultPath"] == "$[0].glueJobResult"
+    return "GlueETL"
+
+
+def offered():
+    text = (MAINJOB / "worker.conf.in").read_text()
+    return [line[10:-1] for line in text.splitlines() if line.startswith("[function ")]
 
 
 def test_worker_config__offers_every_stage():
-    text = (MAINJOB / "worker.conf.in").read_text()
-    assert [line[10:-1] for line in text.splitlines() if line.startswith("[function ")] == NAMES
+    assert offered() == NAMES + ["PackageSizes"]
+
+
+@pytest.mark.parametrize("name", ["capping", "by_size"])
+def test_job_definition__names_handlers_that_workers_offer(name):
+    definition = json.loads((MAINJOB / f"{name}.job.json").read_text())
+    shuffle = definition["Shuffle"]
+    assert {definition["Handler"], shuffle.get("Handler", "Capping")} <= set(offered())
+    record = candidate("a", "p") if name == "capping" else {"installedKiB": 1, "name": "p"}
+    for key in shuffle["Keys"]:
+        found = record
+        for member in key["Path"].split(".")[1:]:
+            found = found[member]
 
 
 def test_input__is_a_queue_record():
@@ -490,6 +599,65 @@ REDRIVEN = history(
     ("TaskStateExited", "A"), ("TaskStateEntered", "B"), ("TaskScheduled", None),
     ("TaskFailed", None, {"error": "Bad"}), ("TaskScheduled", None),
     ("TaskFailed", None, {"error": "Worse"}), ("ExecutionFailed", None))
+
+
+def test_report__finds_what_a_job_wrote(tmp_path):
+    (tmp_path / "GlueETL").mkdir()
+    (tmp_path / "GlueETL" / "output.json").write_text("12345")
+    parameters = {"JobName": "j", "Arguments": {"--output-key": "executions/e/GlueETL/output.json"}}
+    given = history(
+        ("TaskStateEntered", JOB), ("TaskScheduled", None, {"parameters": json.dumps(parameters)}),
+        ("TaskSucceeded", None, {"output": '{"JobRunState":"SUCCEEDED"}'}), ("TaskStateExited", JOB))
+    assert run_report(given, tmp_path)[1].split() == [JOB, "3.00", "1", "-", "-", "5"]
+
+
+# ---- What says whether a job's output is right ----
+
+
+def run_check(*arguments, given=None):
+    return subprocess.run([sys.executable, "-B", MAINJOB / "check.py", *arguments], input=given,
+                          capture_output=True, text=True, check=False)
+
+
+def test_check__knows_the_same_records(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text('[{"a":1,"b":2},{"c":3}]')
+    other.write_text('[{"c":3}\n,{"b":2,"a":1}]')
+    assert run_check("same", one, other).stdout == "2 records\n"
+    for text in ('[{"c":3}]', '[{"c":3},{"c":3}]', '[{"c":3},{"b":2,"a":1},{"c":3}]'):
+        other.write_text(text)
+        assert run_check("same", one, other).returncode == 1
+
+
+def test_check__knows_the_order_and_the_sum(tmp_path):
+    def package(name, size):
+        return {"name": name, "installedKiB": size, "version": "1", "maintainer": {"email": "e"}}
+
+    def row(name, size):
+        return {"installedKiB": size, "name": name, "version": "1", "maintainer": "e"}
+
+    def check(rows, total):
+        lines.write_text("".join(json.dumps(r) + "\n" for r in rows))
+        return run_check("by-size", packages, lines, json.dumps({"installedKiB": total})).returncode
+
+    packages, lines = tmp_path / "packages", tmp_path / "lines"
+    packages.write_text(json.dumps([package("b", 9), package("a", 9), package("c", 10)]))
+    good = [row("c", 10), row("a", 9), row("b", 9)]
+    assert check(good, 28) == 0
+    assert check(good, 27) == 1 and check(good[:2], 28) == 1 and check(good + good[2:], 28) == 1
+    assert check([good[0], good[2], good[1]], 28) == 1 and check([], 28) == 1
+    assert run_check("by-size", packages).returncode == 1 and run_check().returncode == 1
+
+
+def test_check__knows_what_failed_and_what_was_under_way():
+    def check(moment, *failures):
+        run = {"startedOn": "2026-11-23T18:00:01.000Z", "completedOn": "2026-11-23T18:00:09.500Z",
+               "pieces": [{"piece": i, "failures": n} for i, n in enumerate(failures)]}
+        return run_check("killed", "2", f"2026-11-23T18:00:{moment}Z", given=json.dumps(run)).returncode
+
+    assert check("05.000", 0, 0, 3) == 0 and check("09.499", 0, 0, 1, 0) == 0
+    assert check("09.500", 0, 0, 3) == 1 and check("00.999", 0, 0, 3) == 1
+    assert check("05.000", 0, 0, 0) == 1 and check("05.000", 1, 0, 3) == 1
 
 
 def run_report(given, argument):

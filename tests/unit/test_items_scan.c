@@ -433,7 +433,7 @@ static void test_items_cut__says_what_stands_between_records(void **state)
     static const struct items_options lines = {.format = ITEMS_LINES};
 
     (void)state;
-    assert_true(slice_eq_str(items_separator(&json), ","));
+    assert_true(slice_eq_str(items_separator(&json), ",\n"));
     assert_true(slice_eq_str(items_separator(&csv), "\n"));
     assert_true(slice_eq_str(items_separator(&lines), "\n"));
     assert_true(slice_eq_str(items_separator(&whole), ""));

@@ -15,6 +15,10 @@ static const char *const task = "{\"StartAt\":\"A\",\"States\":{" TASK("A", "\"E
 static const char *const chain =
     "{\"StartAt\":\"A\",\"States\":{" TASK("A", "\"Next\":\"B\"") "," TASK("B",
                                                                            "\"End\":true") "}}";
+static const char *const then_waits =
+    "{\"StartAt\":\"A\",\"States\":{" TASK(
+        "A",
+        "\"Next\":\"B\"") ",\"B\":{\"Type\":\"Wait\",\"Seconds\":9,\"End\":true}}}";
 static const char *const timed = "{\"StartAt\":\"A\",\"States\":{" TASK(
     "A",
     "\"TimeoutSeconds\":60,\"HeartbeatSeconds\":10,\"End\":true") "}}";
@@ -380,6 +384,36 @@ static void test_ledger__timeouts_and_missed_heartbeats_fail_the_task(void **sta
     world_check_end(w);
 }
 
+static void test_ledger__progress_is_of_the_state_that_made_it(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_worker *k = ready_worker(w, one);
+    struct ledger_view v;
+    uint64_t id;
+
+    world_machine(w, "m", false, then_waits);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    world_begin(w);
+    assert_int_equal(
+        ledger_task_progress(w->l, k->w, k->leases[0].token, true, 7, 8, SLICE("note")), OK);
+    assert_true(ledger_execution_view(w->l, id, &v));
+    assert_int_equal(v.frames[0].bytes_in, 7);
+    assert_int_equal(v.frames[0].bytes_out, 8);
+    world_end(w);
+    assert_int_equal(world_succeed(w, 0, 0, "1"), OK);
+    world_settle(w);
+    world_begin(w);
+    assert_true(ledger_execution_view(w->l, id, &v));
+    assert_int_equal(v.frames[0].bytes_in, 0);
+    assert_int_equal(v.frames[0].bytes_out, 0);
+    assert_int_equal(v.frames[0].note.len, 0);
+    world_end(w);
+    world_advance(w, 9000);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
+    world_check_end(w);
+}
+
 static void test_ledger__a_function_nobody_offers_fails(void **state)
 {
     struct ledger_world *w = *state;
@@ -658,6 +692,7 @@ int main(void)
         T(a_returned_task_goes_to_a_worker_that_waits),
         T(a_stopped_executions_slot_goes_to_what_waits),
         T(timeouts_and_missed_heartbeats_fail_the_task),
+        T(progress_is_of_the_state_that_made_it),
         T(a_function_nobody_offers_fails),
         T(a_pass_loop_does_not_hold_the_turn),
         T(a_pass_loop_ends_with_its_history),

@@ -86,7 +86,7 @@ struct items_around items_around(const struct items_options *o, struct slice hea
 
 struct slice items_separator(const struct items_options *o)
 {
-    return o->format == ITEMS_JSON    ? SLICE(",")
+    return o->format == ITEMS_JSON    ? SLICE(",\n") /* for handlers that read line by line */
            : o->format == ITEMS_WHOLE ? SLICE("")
                                       : SLICE("\n");
 }
