@@ -13,12 +13,11 @@
 static struct slice piece_function(const struct ledger_run *r, enum job_phase phase)
 {
     const struct job_definition *d = r->definition;
+    struct slice handler = phase == JOB_MAP      ? d->handler
+                           : phase == JOB_REDUCE ? d->shuffle.handler
+                                                 : SLICE("");
 
-    if (phase == JOB_MAP) {
-        return d->handler;
-    }
-    return phase == JOB_REDUCE && d->shuffle.handler.len != 0 ? d->shuffle.handler
-                                                              : SLICE(JOB_BUILT_IN);
+    return handler.len != 0 ? handler : SLICE(JOB_BUILT_IN);
 }
 
 static struct run_piece *piece_new(struct ledger_run *r)

@@ -450,6 +450,10 @@ static void read_shuffle(const struct reader *up, struct job_definition *d)
         (s->kind == JOB_SHUFFLE_GROUP || s->kind == JOB_SHUFFLE_JOIN)) {
         fault(&at, NULL, "These fields are required: [Handler]");
     }
+    if (!has(up, "Handler") && d->output_format != JOB_FORMAT_AUTO &&
+        d->output_format != d->input.format) {
+        fault(up, NULL, "Without a Handler the Output's Format is the Input's");
+    }
     if (d->input.format == JOB_FORMAT_WHOLE || d->output_format == JOB_FORMAT_WHOLE) {
         fault(&at, NULL, "What has the Format whole has no records to shuffle");
     }
@@ -475,7 +479,7 @@ static void read_definition(const struct reader *at, struct job_definition *d)
         NULL};
 
     read_known(at, known);
-    if (!read_handler(at, &d->handler) && !has(at, "Handler")) {
+    if (!read_handler(at, &d->handler) && !has(at, "Handler") && !has(at, "Shuffle")) {
         fault(at, NULL, "These fields are required: [Handler]");
     }
     read_input(at, d);

@@ -86,7 +86,7 @@ struct job_arguments {
 };
 
 struct job_definition {
-    struct slice handler;
+    struct slice handler; /* of MAP; empty: a shuffle's records go into it as they are */
     struct job_input_settings input;
     enum job_format output_format;
     enum job_layout layout;

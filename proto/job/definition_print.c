@@ -116,7 +116,9 @@ struct slice job_definition_print(const struct job_definition *d, struct arena *
 {
     struct json_builder b = json_build_object(a);
 
-    put_text(&b, "Handler", d->handler);
+    if (d->handler.len != 0) {
+        put_text(&b, "Handler", d->handler);
+    }
     json_put(&b, SLICE("Input"), print_input(d, a));
     json_put(&b, SLICE("Output"), print_output(d, a));
     json_put(&b, SLICE("Shards"), print_shards(d, a));

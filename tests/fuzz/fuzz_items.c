@@ -322,7 +322,7 @@ static void mend_sums(struct buf *b)
         struct slice payload = slice_head(slice_from(frame, RUN_FRAME_HEAD_BYTES), len);
         struct buf sum = {0};
 
-        buf_put_u64le(&sum, hash_bytes(payload, at));
+        buf_put_u64le(&sum, items_run_sum(payload, at));
         memcpy(b->ptr + at + 4, sum.ptr, 8);
         buf_fini(&sum);
         at += RUN_FRAME_HEAD_BYTES + payload.len;

@@ -209,11 +209,15 @@ def test_shuffles(jobs):
     }
     runs = {name: jobs.start("cat", {**at, "output_key": f"out/{name}.jsonl"}, Shuffle=shuffle, **count(6))
             for name, (at, shuffle) in shuffles.items()}
+    alone = {name: shuffles[name] for name in ("sort", "down", "distinct")}  # without a handler that changes nothing
+    runs |= {f"{name}-alone": jobs.start(None, {**at, "output_key": f"out/{name}-alone.jsonl"}, Shuffle=shuffle,
+                                          **count(6)) for name, (at, shuffle) in alone.items()}
     got = {}
     for name, run in runs.items():
         d = jobs.finish(run)
         assert d["jobRunState"] == "SUCCEEDED", d
         got[name] = jobs.store.get(f"out/{name}.jsonl").splitlines(keepends=True)
+    assert all(got[f"{name}-alone"] == got[name] for name in alone)
     lines = body.splitlines(keepends=True)
     assert got["sort"] == sorted(lines, key=lambda line: json.loads(line)["k"])  # equal ones as they were
     assert [json.loads(x)["t"] for x in got["down"]] == sorted((r["t"] for r in records), reverse=True)

@@ -35,7 +35,7 @@ class Jobs:
 
     def create(self, handler, **definition):
         name = f"job{next(self.numbers)}"
-        definition = {"Handler": handler, **SOON, **definition}
+        definition = {**({"Handler": handler} if handler else {}), **SOON, **definition}
         self.fleet.cli("job", "create", name, "-", stdin=json.dumps(definition))
         return name
 

@@ -408,6 +408,29 @@ static void test_items_cut__gives_each_line_to_one_shard(void **state)
     buf_fini(&want);
 }
 
+/* Of a record that is longer than shards, those within it read no more than themselves. */
+static void test_items_cut__does_not_read_on_within_a_long_record(void **state)
+{
+    const struct items_options o = {.format = ITEMS_LINES};
+    struct slice text = SLICE("0123456789\nabc\n");
+    struct items_cut c;
+
+    (void)state;
+    items_cut_init(&c, &o, (struct items_shard){.from = 3, .to = 6});
+    assert_int_equal(items_cut_read_from(&c), 2);
+    assert_int_equal(items_cut_feed(&c, slice_head(slice_from(text, 2), 2)).len, 0);
+    assert_false(items_cut_done(&c));
+    assert_int_equal(items_cut_feed(&c, slice_head(slice_from(text, 4), 1)).len, 0);
+    assert_true(items_cut_done(&c));
+    items_cut_init(&c, &o, (struct items_shard){.from = 8, .to = 11}); /* its last byte a break */
+    assert_int_equal(items_cut_feed(&c, slice_head(slice_from(text, 7), 3)).len, 0);
+    assert_true(items_cut_done(&c));
+    items_cut_init(&c, &o, (struct items_shard){.from = 8, .to = 12}); /* a record begins in it */
+    assert_int_equal(items_cut_feed(&c, slice_head(slice_from(text, 7), 3)).len, 0);
+    assert_false(items_cut_done(&c));
+    assert_true(slice_eq_str(items_cut_feed(&c, slice_from(text, 10)), "abc\n"));
+}
+
 static void test_items_cut__gives_a_scanned_shard_as_it_is(void **state)
 {
     struct slice text = SLICE("[1, \"two\" ,{\"three\":3}]");
@@ -485,7 +508,8 @@ static void test_items_split__chooses_sizes(void **state)
     assert_int_equal(items_shard_bytes(4000 * mib, &none), 100 * mib);
     assert_int_equal(items_shard_bytes(1000000 * mib, &none), 256 * mib);
     assert_int_equal(items_split(&lines, 0, LIMIT_JOB_PIECES, &small).count, LIMIT_JOB_PIECES);
-    assert_int_equal(items_split(&lines, 0, LIMIT_JOB_PIECES + 1, &small).count, LIMIT_JOB_PIECES / 2 + 1);
+    assert_int_equal(items_split(&lines, 0, LIMIT_JOB_PIECES + 1, &small).count,
+                     LIMIT_JOB_PIECES / 2 + 1);
     assert_int_equal(items_split(&whole, 0, 1000 * mib, &small).count, 1);
     assert_int_equal(items_split(&whole, 0, 0, &small).count, 0);
 }
@@ -630,6 +654,7 @@ int main(void)
         cmocka_unit_test(test_items_scan__bounds_depth),
         cmocka_unit_test(test_items_scan__bounds_the_number_of_shards),
         cmocka_unit_test(test_items_cut__gives_each_line_to_one_shard),
+        cmocka_unit_test(test_items_cut__does_not_read_on_within_a_long_record),
         cmocka_unit_test(test_items_cut__gives_a_scanned_shard_as_it_is),
         cmocka_unit_test(test_items_cut__says_what_stands_between_records),
         cmocka_unit_test(test_items_cut__leaves_the_header_to_itself),

@@ -316,6 +316,25 @@ static void test_definition__refuses_shuffles_that_cannot_be(void **state)
     (void)parsed("{\"Handler\":\"h\",\"Shuffle\":{\"Kind\":\"distinct\"}}"); /* by whole records */
 }
 
+static void test_definition__a_shuffle_needs_no_handler(void **state)
+{
+    static const char sort[] = "\"Shuffle\":{\"Kind\":\"sort\",\"Keys\":[{\"Path\":\"$.k\"}]}";
+    const struct job_definition *d;
+    struct slice text;
+
+    (void)state;
+    d = parsed(arena_str(&a, arena_printf(&a, "{%s}", sort)));
+    assert_int_equal(d->handler.len, 0);
+    text = job_definition_print(d, &a);
+    assert_true(slice_eq(job_definition_print(parsed(arena_str(&a, text)), &a), text));
+    (void)parsed(arena_str(&a, arena_printf(&a,
+                                            "{\"Input\":{\"Format\":\"csv\"},"
+                                            "\"Output\":{\"Format\":\"csv\"},%s}",
+                                            sort)));
+    refused(arena_str(&a, arena_printf(&a, "{\"Output\":{\"Format\":\"json\"},%s}", sort)),
+            FAULT("Without a Handler the Output's Format is the Input's at /"));
+}
+
 static void test_definition__names_all_that_is_wrong(void **state)
 {
     (void)state;
@@ -354,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_definition__refuses_words_nobody_knows),
         cmocka_unit_test(test_definition__refuses_settings_that_contradict_each_other),
         cmocka_unit_test(test_definition__refuses_shuffles_that_cannot_be),
+        cmocka_unit_test(test_definition__a_shuffle_needs_no_handler),
         cmocka_unit_test(test_definition__names_all_that_is_wrong),
     };
 

@@ -248,7 +248,32 @@ static struct run_piece case_run(int fd, uint64_t *end, uint64_t *seed, size_t *
     return piece;
 }
 
-static void check_order(const struct run_piece *pieces, size_t count, size_t total)
+/* The pieces' bytes as a store might bring them, few at a time. */
+struct case_store {
+    const struct run_piece *pieces;
+    uint64_t read[4 * RUNS_WAYS];
+    char bytes[4 * RUNS_WAYS][48];
+    uint64_t seed;
+};
+
+static enum err_code case_bring(void *arg, size_t i, struct slice *out, struct err *err)
+{
+    struct case_store *from = arg;
+    const struct run_piece *p = &from->pieces[i];
+    uint64_t left = p->part.bytes - from->read[i];
+    size_t want = 1 + case_below(&from->seed, sizeof(from->bytes[i]));
+
+    (void)err;
+    want = want < left ? want : (size_t)left;
+    memset(from->bytes[i], 0, sizeof(from->bytes[i])); /* what it was before is gone */
+    assert_int_equal(pread(p->fd, from->bytes[i], want, (off_t)(p->at + from->read[i])), want);
+    from->read[i] += want;
+    *out = slice_make(from->bytes[i], want);
+    return OK;
+}
+
+static void
+check_order(const struct run_piece *pieces, size_t count, size_t total, struct case_store *store)
 {
     struct items_entry e;
     struct run_merge m;
@@ -257,7 +282,7 @@ static void check_order(const struct run_piece *pieces, size_t count, size_t tot
     size_t seen = 0;
     struct err err;
 
-    run_merge_open(&m, pieces, count);
+    run_merge_open(&m, pieces, count, store != NULL ? case_bring : NULL, store);
     for (;;) {
         assert_int_equal(run_merge_next(&m, &e, &end, &err), OK);
         if (end) {
@@ -292,7 +317,8 @@ static void test_runs__any_number_of_them(void **state)
         }
         assert_int_equal(runs_reduce("/tmp", pieces, &count, &merged, &err), OK);
         assert_true(count <= RUNS_WAYS && (merged >= 0) == (counts[i] > RUNS_WAYS));
-        check_order(pieces, count, total);
+        check_order(pieces, count, total, NULL);
+        check_order(pieces, count, total, &(struct case_store){.pieces = pieces, .seed = i});
         if (merged >= 0) {
             (void)close(merged);
         }
@@ -319,7 +345,7 @@ static void test_runs__damage_is_noticed(void **state)
         piece = case_run(fd, &end, &seed, &total);
     }
     assert_int_equal(pwrite(fd, "!", 1, (off_t)(piece.at + piece.part.bytes - 1)), 1);
-    run_merge_open(&m, &piece, 1);
+    run_merge_open(&m, &piece, 1, NULL, NULL);
     assert_int_equal(run_merge_next(&m, &e, &over, &err), ERR_INTEGRITY);
     run_merge_close(&m);
     (void)close(fd);

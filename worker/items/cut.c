@@ -34,15 +34,21 @@ static uint64_t cut_line_end(const struct items_cut *c, struct slice chunk, uint
     return n == rest.len ? UINT64_MAX : skip + n + 1;
 }
 
-/* Bytes of `chunk` before the run begins. */
+/* Bytes of `chunk` before the run begins. A line break that is the shard's last byte begins none
+ * here, so that within a long record no more than the shard is looked at. */
 static size_t cut_seek(struct items_cut *c, struct slice chunk)
 {
     uint64_t begin = cut_line_end(c, chunk, c->from - 1);
 
     if (begin == UINT64_MAX) {
-        return chunk.len;
+        begin = chunk.len;
+        if (c->at + begin + 1 < c->to) {
+            return chunk.len;
+        }
+        c->begins = c->to;
+    } else {
+        c->begins = c->at + begin;
     }
-    c->begins = c->at + begin;
     c->state = c->begins >= c->to ? CUT_DONE : CUT_IN;
     return (size_t)begin;
 }

@@ -10,9 +10,9 @@
  *   trailer index offset u64, partitions u32, sum u64 of the index and these twelve bytes,
  * "SFRUN001"
  *
- * Integers are little-endian. A sum is hash_bytes() of what it covers, with the frame's offset in
- * the file (the index's) as seed, so that bytes in the wrong place are found too. Nothing that is
- * read is believed before its sum was right. Pure. */
+ * Integers are little-endian. A sum is items_run_sum() of what it covers, with the frame's
+ * offset in the file (the index's) as seed, so that bytes in the wrong place are found too. Nothing
+ * that is read is believed before its sum was right. Pure. */
 #ifndef STEPFLEET_ITEMS_RUN_H
 #define STEPFLEET_ITEMS_RUN_H
 
@@ -35,6 +35,9 @@ struct items_run_part {
     uint64_t bytes;
     uint64_t records;
 };
+
+/* Finds damage, and bytes in a wrong place by their seed; no defence against intent. */
+uint64_t items_run_sum(struct slice bytes, uint64_t seed);
 
 /* ---- Writing ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MAP: a shard's records on the handler's stdin, with what its format wants around them, its stdout
  * as a fragment in the piece's own temporary object, or, for a shuffle, as sorted runs. A shard
- * without records begins no handler.
+ * without records begins no handler, and a shuffle may have none: then its records are the shard's.
  *
  * Records go to the handler unlooked at, unless bad ones are to be rejected. Where it fails, the
  * shard is read once more to see whether a bad record is why: that has a place, and trying again
@@ -125,6 +125,49 @@ static const struct stream_ends map_ends = {
     .look = map_look,
 };
 
+/* ---- Without a handler ---- */
+
+enum { MAP_ALONE_BYTES = 256 * 1024 }; /* between two looks at what the loop says */
+
+/* What is there of the shard goes into the shuffle; *end: that was all. False: failed. */
+static bool map_step(struct map *m, bool *end)
+{
+    struct stream *s = m->task->s;
+    struct slice some;
+    struct err err;
+
+    if (!map_next(s, &some, end)) {
+        return false;
+    }
+    if (*end) {
+        return shuffle_end(&m->shuffle);
+    }
+    if (some.len == 0) {
+        if (!stream_wait(s, &err)) {
+            task_fail_input(m->task, m->source.object.key, &err);
+        }
+        return !stream_given_up(s);
+    }
+    some = slice_head(some, MAP_ALONE_BYTES);
+    if (!shuffle_put_slice(&m->shuffle, some)) {
+        return false;
+    }
+    (void)atomic_fetch_add(&s->bytes_out, some.len);
+    map_taken(s, some.len);
+    return true;
+}
+
+/* What a handler that changes nothing would do. */
+static void map_alone(struct map *m)
+{
+    struct stream *s = m->task->s;
+    bool end = false;
+
+    while (!end && !stream_given_up(s) && map_step(m, &end)) {
+        stream_hear(s);
+    }
+}
+
 /* ---- Why the handler failed ---- */
 
 /* Not what is our failure, or its time that was over. */
@@ -225,8 +268,12 @@ static void map_handle(struct map *m, const struct items_options *output)
         return;
     }
     t->s->recorded = true; /* nobody else's affair */
-    stream_handle(t->s, &map_ends);
-    map_explain(m);
+    if (t->definition->handler.len != 0) {
+        stream_handle(t->s, &map_ends);
+        map_explain(m);
+    } else {
+        map_alone(m);
+    }
     if (map_finish(m)) {
         task_succeed(t);
     }
@@ -246,7 +293,7 @@ void job_map(struct job_task *t)
     bool any;
 
     t->s->data = &m;
-    if (!task_is_stream(t)) {
+    if (t->definition->handler.len != 0 && !task_is_stream(t)) {
         return;
     }
     if (source_open(&m.source, t, t->piece) && source_await(&m.source, &any)) {

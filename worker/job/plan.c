@@ -7,7 +7,12 @@
 
 #include "proto/base/limits.h"
 #include "worker/job/phases.h"
+#include "worker/job/shuffle.h"
 #include "worker/job/unpack.h"
+
+/* Of a shuffle, what fits into the memory it is sorted in, keys and all, where records are not
+ * short. */
+enum { PLAN_SORTED_BYTES = SHUFFLE_SORT_BYTES / 2 };
 
 static bool plan_fail(struct plan *p, const struct plan_object *o, const struct err *err)
 {
@@ -213,15 +218,29 @@ static void plan_settle_empty(struct plan *p)
     }
 }
 
-static bool plan_find_shards(struct plan *p)
+/* A shuffle's shards are sorted without the disk where that makes no more runs than are merged at
+ * once. */
+static uint64_t plan_shard_bytes(const struct plan *p)
 {
     const struct job_definition *d = p->task->definition;
     const struct items_wish wish = {
         .bytes = d->shard_bytes, .count = d->shard_count, .workers = p->task->slots};
+    bool chosen = d->shard_bytes != 0 || d->shard_count != 0;
+    uint64_t bytes = items_shard_bytes(p->bytes, &wish);
+
+    if (!chosen && d->shuffle.kind != JOB_SHUFFLE_NONE && bytes > PLAN_SORTED_BYTES &&
+        p->bytes / PLAN_SORTED_BYTES < RUNS_WAYS) {
+        bytes = PLAN_SORTED_BYTES;
+    }
+    return bytes;
+}
+
+static bool plan_find_shards(struct plan *p)
+{
     struct buf front = {0};
     bool well = true;
 
-    p->shard_bytes = items_shard_bytes(p->bytes, &wish);
+    p->shard_bytes = plan_shard_bytes(p);
     plan_settle_empty(p);
     for (size_t i = 0; well && i < p->object_count; i++) {
         well = plan_look(p, &p->objects[i], &front);

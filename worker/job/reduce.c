@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* REDUCE: one partition of all that MAP's winners sorted, brought here, merged by key, and streamed
- * through the reduce handler, or, where there is none, into the fragment as it is. `distinct`
- * passes the first record of each key on. What is brought lies in a file of the worker's without a
- * name: memory does not grow with it. The piece of partition 0 also puts together what MAP
- * rejected, for the joiner, which knows REDUCE's winners alone. */
+/* REDUCE: one partition of all that MAP's winners sorted, merged by key, and streamed through the
+ * reduce handler, or, where there is none, into the fragment as it is. `distinct` passes the first
+ * record of each key on. A few runs are merged as the store brings them, side by side; many are
+ * brought first, into a file of the worker's without a name: memory does not grow with them. The
+ * piece of partition 0 also puts together what MAP rejected, for the joiner, which knows REDUCE's
+ * winners alone. */
 #include <unistd.h>
 
 #include "worker/items/cut.h"
@@ -17,9 +18,18 @@
 enum {
     REDUCE_LAST_BYTES = 16384,      /* of a run: its index and header, mostly */
     REDUCE_FEED_BYTES = 256 * 1024, /* of records made ready at once */
+    REDUCE_STREAMS = 32,            /* runs read side by side: a connection and a reader's memory
+                                       each */
 };
 
 enum reduce_at { REDUCE_BEFORE, REDUCE_RECORDS, REDUCE_AFTER, REDUCE_END };
+
+/* A run that is merged as it comes. */
+struct reduce_stream {
+    struct fragment_object *object;
+    struct s3_reader *reader; /* NULL: not begun, or over */
+    size_t fed;               /* bytes of the reader's that the merge has */
+};
 
 struct reduce {
     struct job_task *task;
@@ -29,6 +39,7 @@ struct reduce {
     struct items_join headers;
     struct items_run_part *parts; /* of the run that is looked at */
     struct run_piece *pieces;
+    struct reduce_stream *streams; /* of each */
     size_t count;
     int brought; /* the file they were brought into; -1: none */
     uint64_t brought_bytes;
@@ -119,48 +130,93 @@ static enum err_code run_index(struct reduce *r, struct fragment_object *o, stru
     return rc;
 }
 
-static enum err_code bring_bytes(struct reduce *r,
-                                 const struct fragment_object *o,
-                                 const struct items_run_part *part,
-                                 struct err *err)
+/* What of it is this partition's. */
+static enum err_code run_find(struct reduce *r, struct fragment_object *o, struct err *err)
 {
-    const struct s3_range range = {.from = part->offset, .to = part->offset + part->bytes};
-    struct job_task *t = r->task;
-    struct s3_reader *reader = NULL;
-    struct slice some;
-    enum err_code rc =
-        s3_reader_open_range(t->s->client, t->places.output_bucket, o->key, &range, &reader, err);
+    const struct items_run_part *part = &r->parts[r->task->piece];
+    enum err_code rc = run_index(r, o, err);
 
-    while (rc == OK) {
-        rc = task_peek(t, reader, &some, err);
-        if (rc != OK || some.len == 0) {
-            break;
-        }
-        rc = runs_append(r->brought, some, err);
-        r->brought_bytes += some.len;
-        (void)atomic_fetch_add(&t->s->bytes_in, some.len);
-        s3_reader_consume(reader, some.len);
+    if (rc == OK && part->bytes != 0) {
+        r->streams[r->count] = (struct reduce_stream){.object = o};
+        r->pieces[r->count++] = (struct run_piece){.fd = -1, .part = *part};
+        r->task->done.records_in += part->records;
     }
-    s3_reader_close(reader);
     return rc;
 }
 
-static enum err_code bring_one(struct reduce *r, struct fragment_object *o, struct err *err)
+/* The next bytes of run i; as run_bring. */
+static enum err_code stream_bring(void *arg, size_t i, struct slice *out, struct err *err)
 {
-    const struct items_run_part *part = &r->parts[r->task->piece];
-    uint64_t at = r->brought_bytes;
-    enum err_code rc = run_index(r, o, err);
+    struct reduce *r = arg;
+    struct job_task *t = r->task;
+    struct reduce_stream *from = &r->streams[i];
+    enum err_code rc;
 
-    if (rc != OK || part->bytes == 0) {
-        return rc;
+    s3_reader_consume(from->reader, from->fed);
+    from->fed = 0;
+    rc = task_peek(t, from->reader, out, err);
+    if (rc == OK && out->len == 0) {
+        rc = err_set(err, ERR_CORRUPT, "s3://%.*s/%.*s is shorter than it was",
+                     SLICE_FMT(t->places.output_bucket), SLICE_FMT(from->object->key));
     }
-    rc = bring_bytes(r, o, part, err);
-    if (rc == OK && r->brought_bytes - at != part->bytes) {
-        rc = err_set(err, ERR_CORRUPT, "a run is shorter than it was");
+    if (rc == OK) {
+        from->fed = out->len;
+        (void)atomic_fetch_add(&t->s->bytes_in, out->len);
     }
-    r->pieces[r->count++] = (struct run_piece){r->brought, at, *part};
-    r->task->done.records_in += part->records;
     return rc;
+}
+
+static enum err_code stream_open(struct reduce *r, size_t i, struct err *err)
+{
+    const struct items_run_part *part = &r->pieces[i].part;
+    const struct s3_range range = {.from = part->offset, .to = part->offset + part->bytes};
+    struct reduce_stream *from = &r->streams[i];
+    enum err_code rc = s3_reader_open_range(r->task->s->client, r->task->places.output_bucket,
+                                            from->object->key, &range, &from->reader, err);
+
+    if (rc != OK) {
+        from->reader = NULL;
+    }
+    return rc;
+}
+
+static void stream_close(struct reduce_stream *from)
+{
+    s3_reader_close(from->reader);
+    from->reader = NULL;
+}
+
+/* One after the other into a file. */
+static enum err_code bring_one(struct reduce *r, size_t i, struct err *err)
+{
+    struct run_piece *p = &r->pieces[i];
+    uint64_t left = p->part.bytes;
+    struct slice some;
+    enum err_code rc = stream_open(r, i, err);
+
+    p->fd = r->brought;
+    p->at = r->brought_bytes;
+    while (rc == OK && left > 0) {
+        rc = stream_bring(r, i, &some, err);
+        rc = rc != OK ? rc : runs_append(r->brought, some, err);
+        if (rc == OK) {
+            left -= some.len;
+            r->brought_bytes += some.len;
+        }
+    }
+    stream_close(&r->streams[i]);
+    return rc;
+}
+
+static enum err_code bring_all(struct reduce *r, struct err *err)
+{
+    const char *directory = r->task->s->host->work_dir;
+    enum err_code rc = runs_file(directory, &r->brought, err);
+
+    for (size_t i = 0; rc == OK && i < r->count; i++) {
+        rc = bring_one(r, i, err);
+    }
+    return rc != OK ? rc : runs_reduce(directory, r->pieces, &r->count, &r->merged, err);
 }
 
 static bool reduce_bring(struct reduce *r)
@@ -171,7 +227,6 @@ static bool reduce_bring(struct reduce *r)
     enum err_code rc = plan_read_head(t, &head, &err);
 
     rc = rc != OK ? rc : fragments_find(t, 'm', true, &r->from, &err);
-    rc = rc != OK ? rc : runs_file(t->s->host->work_dir, &r->brought, &err);
     if (rc != OK) {
         return reduce_fail(r, t->prefix, &err);
     }
@@ -180,15 +235,19 @@ static bool reduce_bring(struct reduce *r)
     items_join_init(&r->headers, &r->records);
     r->parts = ARENA_ARRAY(&t->s->memory, t->partitions, struct items_run_part);
     r->pieces = ARENA_ARRAY(&t->s->memory, r->from.count, struct run_piece);
+    r->streams = ARENA_ARRAY(&t->s->memory, r->from.count, struct reduce_stream);
     for (size_t i = 0; i < r->from.count; i++) {
-        if (bring_one(r, &r->from.list[i], &err) != OK) {
+        if (run_find(r, &r->from.list[i], &err) != OK) {
             return reduce_fail(r, r->from.list[i].key, &err);
         }
     }
-    if (runs_reduce(t->s->host->work_dir, r->pieces, &r->count, &r->merged, &err) != OK) {
-        return reduce_fail(r, t->prefix, &err);
+    for (size_t i = 0; rc == OK && r->count <= REDUCE_STREAMS && i < r->count; i++) {
+        rc = stream_open(r, i, &err);
     }
-    return true;
+    if (rc == OK && r->count > REDUCE_STREAMS) {
+        rc = bring_all(r, &err);
+    }
+    return rc == OK || reduce_fail(r, t->prefix, &err);
 }
 
 /* ---- The records in order ---- */
@@ -342,7 +401,7 @@ static void reduce_do(struct reduce *r)
     r->around = items_around(&r->records, items_join_prefix(&r->headers));
     sink_open(&r->sink, t, &r->output, 'r');
     t->s->recorded = true; /* nobody else's affair */
-    run_merge_open(&r->merge, r->pieces, r->count);
+    run_merge_open(&r->merge, r->pieces, r->count, r->brought >= 0 ? NULL : stream_bring, r);
     if (t->definition->shuffle.handler.len != 0) {
         stream_handle(t->s, &reduce_ends);
     } else {
@@ -392,6 +451,9 @@ void job_reduce(struct job_task *t)
         }
     }
     run_merge_close(&r.merge);
+    for (size_t i = 0; r.brought < 0 && i < r.count; i++) {
+        stream_close(&r.streams[i]);
+    }
     sink_close(&r.sink);
     items_join_fini(&r.headers);
     buf_fini(&r.ready);

@@ -46,14 +46,18 @@ enum err_code runs_append(int fd, struct slice bytes, struct err *err)
 
 /* ---- One merge ---- */
 
-void run_merge_open(struct run_merge *m, const struct run_piece *pieces, size_t count)
+void run_merge_open(struct run_merge *m,
+                    const struct run_piece *pieces,
+                    size_t count,
+                    run_bring *bring,
+                    void *arg)
 {
     assert(count <= RUNS_WAYS);
-    *m = (struct run_merge){.count = count};
+    *m = (struct run_merge){.count = count, .bring = bring, .arg = arg};
     m->readers = mem_zalloc(count + 1, sizeof(m->readers[0]));
     m->pieces = mem_zalloc(count + 1, sizeof(m->pieces[0]));
     m->read = mem_zalloc(count + 1, sizeof(m->read[0]));
-    m->bytes = mem_alloc((count + 1) * RUNS_READ_BYTES);
+    m->bytes = bring == NULL ? mem_alloc((count + 1) * RUNS_READ_BYTES) : NULL;
     for (size_t i = 0; i < count; i++) {
         m->pieces[i] = pieces[i];
         items_run_reader_init(&m->readers[i], &pieces[i].part);
@@ -76,9 +80,10 @@ void run_merge_close(struct run_merge *m)
     mem_free(m->bytes);
 }
 
-static enum err_code merge_feed(struct run_merge *m, size_t i, struct err *err)
+/* The next bytes of a piece in a file. */
+static enum err_code merge_read(struct run_merge *m, size_t i, struct slice *out, struct err *err)
 {
-    struct run_piece *p = &m->pieces[i];
+    const struct run_piece *p = &m->pieces[i];
     char *bytes = m->bytes + i * RUNS_READ_BYTES;
     uint64_t left = p->part.bytes - m->read[i];
     size_t want = left < RUNS_READ_BYTES ? (size_t)left : RUNS_READ_BYTES;
@@ -91,9 +96,21 @@ static enum err_code merge_feed(struct run_merge *m, size_t i, struct err *err)
         return err_set(err, ERR_IO, "reading sorted records: %s",
                        n < 0 ? strerror(errno) : "the file ends");
     }
-    m->read[i] += (uint64_t)n;
-    items_run_feed(&m->readers[i], slice_make(bytes, (size_t)n));
+    *out = slice_make(bytes, (size_t)n);
     return OK;
+}
+
+static enum err_code merge_feed(struct run_merge *m, size_t i, struct err *err)
+{
+    struct slice some;
+    enum err_code rc =
+        m->bring != NULL ? m->bring(m->arg, i, &some, err) : merge_read(m, i, &some, err);
+
+    if (rc == OK) {
+        m->read[i] += some.len;
+        items_run_feed(&m->readers[i], some);
+    }
+    return rc;
 }
 
 enum err_code
@@ -135,7 +152,7 @@ static enum err_code merge_into(const struct run_piece *pieces,
     bool end = false;
     enum err_code rc = OK;
 
-    run_merge_open(&m, pieces, count);
+    run_merge_open(&m, pieces, count, NULL, NULL);
     items_run_writer_init(&w, &out, 1);
     while (rc == OK && !end) {
         rc = run_merge_next(&m, &e, &end, err);

@@ -19,12 +19,17 @@ struct run_piece {
     struct items_run_part part;
 };
 
+/* Brings a piece's next bytes, valid until it is asked again for that piece's. */
+typedef enum err_code run_bring(void *arg, size_t piece, struct slice *out, struct err *err);
+
 struct run_merge {
     struct items_run_reader *readers;
     struct items_merge merge;
+    run_bring *bring; /* NULL: out of the pieces' files */
+    void *arg;
     struct run_piece *pieces;
     uint64_t *read; /* bytes of each */
-    char *bytes;    /* RUNS_READ_BYTES of each */
+    char *bytes;    /* RUNS_READ_BYTES of each, where they are files' */
     size_t count;
 };
 
@@ -32,8 +37,13 @@ struct run_merge {
 enum err_code runs_file(const char *directory, int *fd, struct err *err);
 enum err_code runs_append(int fd, struct slice bytes, struct err *err);
 
-/* @param count  RUNS_WAYS at most */
-void run_merge_open(struct run_merge *m, const struct run_piece *pieces, size_t count);
+/* @param count  RUNS_WAYS at most
+ * @param bring  NULL: the pieces are in files */
+void run_merge_open(struct run_merge *m,
+                    const struct run_piece *pieces,
+                    size_t count,
+                    run_bring *bring,
+                    void *arg);
 void run_merge_close(struct run_merge *m);
 /* The next entry, until the next call; *end: there are no more. ERR_INTEGRITY, ERR_CORRUPT, ERR_IO.
  */

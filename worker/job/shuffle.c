@@ -11,7 +11,6 @@
 
 enum {
     SHUFFLE_READ_BYTES = 256 * 1024,
-    SHUFFLE_SORT_BYTES = 64 * 1024 * 1024, /* a piece's records in memory, touched as they come */
     SHUFFLE_WRITE_BYTES = 1024 * 1024,
 };
 
@@ -290,15 +289,20 @@ void shuffle_room(struct shuffle *h, char **where, size_t *room)
     *room = SHUFFLE_READ_BYTES;
 }
 
-bool shuffle_put(struct shuffle *h, size_t bytes)
+bool shuffle_put_slice(struct shuffle *h, struct slice bytes)
 {
     struct items_pieces pieces;
     struct err err;
 
-    if (items_fragment_feed(&h->unwrap, slice_make(h->buffer, bytes), &pieces, &err) != OK) {
+    if (items_fragment_feed(&h->unwrap, bytes, &pieces, &err) != OK) {
         return shuffle_fail(h, JOB_OUTPUT_INVALID, &err);
     }
     return shuffle_feed(h, &pieces);
+}
+
+bool shuffle_put(struct shuffle *h, size_t bytes)
+{
+    return shuffle_put_slice(h, slice_make(h->buffer, bytes));
 }
 
 bool shuffle_end(struct shuffle *h)
@@ -339,7 +343,7 @@ static enum err_code shuffle_merge(struct shuffle *h,
         pieces[i] = (struct run_piece){h->fd, h->spilled_at[i] + part->offset, *part};
     }
     rc = runs_reduce(h->task->s->host->work_dir, pieces, &count, &fd, err);
-    run_merge_open(&m, pieces, rc == OK ? count : 0);
+    run_merge_open(&m, pieces, rc == OK ? count : 0, NULL, NULL);
     while (rc == OK && !end) {
         rc = run_merge_next(&m, &e, &end, err);
         if (rc == OK && !end) {

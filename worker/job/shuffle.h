@@ -16,6 +16,10 @@
 #include "worker/job/rejects.h"
 #include "worker/job/runs.h"
 
+enum {
+    SHUFFLE_SORT_BYTES = 128 * 1024 * 1024, /* a piece's records in memory, touched as they come */
+};
+
 struct shuffle {
     struct job_task *task;
     struct items_options options; /* of what the handler writes */
@@ -50,9 +54,12 @@ bool shuffle_open(struct shuffle *h,
                   struct slice source,
                   struct job_rejects *rejects);
 void shuffle_close(struct shuffle *h);
+/* Where a handler's next bytes go, and that they are there. */
 void shuffle_room(struct shuffle *h, char **where, size_t *room);
 bool shuffle_put(struct shuffle *h, size_t bytes);
-/* The handler's output has ended. */
+/* The same of bytes that are elsewhere. */
+bool shuffle_put_slice(struct shuffle *h, struct slice bytes);
+/* There are no more. */
 bool shuffle_end(struct shuffle *h);
 /* All of it becomes the piece's object. */
 bool shuffle_finish(struct shuffle *h);
