@@ -270,8 +270,7 @@ static void hook_object(void *arg, struct object_request *r)
 static void swept(struct shell *s, const struct object_task *t)
 {
     for (size_t i = 0; i < t->found_count; i++) {
-        if (ledger_upload_is_stray(s->ledger, t->found[i].upload_id) &&
-            !ledger_run_owns(s->ledger, t->found[i].key)) {
+        if (ledger_upload_is_stray(s->ledger, t->found[i].key, t->found[i].upload_id)) {
             log_info("sweep: aborting an upload nobody owns: %.*s/%.*s", SLICE_FMT(t->bucket),
                      SLICE_FMT(t->found[i].key));
             ledger_sweep_upload(s->ledger, t->bucket, t->found[i].key, t->found[i].upload_id);

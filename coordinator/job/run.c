@@ -337,6 +337,13 @@ void run_plan(struct job_run *r,
 
 /* ---- Ends ---- */
 
+/* May there be a temporary object? Who has had the plan to make may have written it, or will. */
+static bool run_has_written(const struct job_run *r)
+{
+    return r->header.phase != JOB_PLAN ||
+           (r->header.pieces != 0 && r->pieces[0].status != JOB_PIECE_FRESH);
+}
+
 void run_end(struct job_run *r,
              enum job_state state,
              struct slice error,
@@ -344,13 +351,13 @@ void run_end(struct job_run *r,
              int64_t now_ms,
              struct job_outcome *out)
 {
-    bool granted = r->header.phase != JOB_PLAN || r->next_fresh != 0; /* a plan may be there */
+    bool wrote = run_has_written(r);
 
     run_state_move(r, state, out);
     r->header.ended_ms = now_ms;
     r->header.error = arena_copy(&r->texts, slice_head(error, LIMIT_ERROR_BYTES));
     r->header.cause = arena_copy(&r->texts, slice_head(cause, LIMIT_CAUSE_BYTES));
-    run_phase_begin(r, granted ? JOB_CLEAN : JOB_OVER, NULL, out);
+    run_phase_begin(r, wrote ? JOB_CLEAN : JOB_OVER, NULL, out);
 }
 
 void run_end_piece(struct job_run *r,

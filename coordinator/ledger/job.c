@@ -241,7 +241,7 @@ ledger_run_view(struct ledger *l, uint64_t number, struct ledger_run_view *out, 
         return OK;
     }
     row = ARENA_NEW(&l->arena, struct job_run_row);
-    rc = run_read(l, number, &bytes, err);
+    rc = run_read_row(l, number, &bytes, err);
     if (rc == OK) {
         rc = job_run_row_decode(bytes, &l->arena, row, err);
     }

@@ -552,7 +552,7 @@ void ledger_worker_holds(struct ledger *l,
 void parts_encode(struct buf *out, uint32_t number, uint64_t bytes, struct slice etag);
 
 /* Nobody's: in use by no execution here, and not of a completion that was made. The sweeper's. */
-bool ledger_upload_is_stray(struct ledger *l, struct slice upload_id);
+bool ledger_upload_is_stray(struct ledger *l, struct slice key, struct slice upload_id);
 /* Abort one that the sweeper found. */
 void ledger_sweep_upload(struct ledger *l,
                          struct slice bucket,

@@ -371,7 +371,7 @@ struct ledger_sweep *ledger_sweeps(struct ledger *l, size_t *count)
     return all;
 }
 
-bool ledger_upload_is_stray(struct ledger *l, struct slice upload_id)
+bool ledger_upload_is_stray(struct ledger *l, struct slice key, struct slice upload_id)
 {
     HASH_EACH_MATCH(n, &l->uploads, hash_bytes(upload_id, 0))
     {
@@ -381,5 +381,6 @@ bool ledger_upload_is_stray(struct ledger *l, struct slice upload_id)
             return false;
         }
     }
-    return !runs_upload(l, upload_id) && !is_settled(l, hash_bytes(upload_id, 0));
+    return !runs_upload(l, upload_id) && !ledger_run_owns(l, key) &&
+           !is_settled(l, hash_bytes(upload_id, 0));
 }

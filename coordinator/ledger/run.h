@@ -123,7 +123,7 @@ enum err_code runs_load(struct ledger *l, struct err *err);
 /* Parked ones that are due. Bounded work a call. */
 enum err_code runs_wake(struct ledger *l, struct err *err);
 /* The bytes of a run's row, in the turn's arena. */
-enum err_code run_read(struct ledger *l, uint64_t number, struct slice *out, struct err *err);
+enum err_code run_read_row(struct ledger *l, uint64_t number, struct slice *out, struct err *err);
 
 /* ---- run_delete.c ---- */
 

@@ -233,7 +233,7 @@ static void delete_run(struct ledger *l, uint64_t run, struct slice line)
     struct slice bytes;
     struct err err;
 
-    if (run_read(l, run, &bytes, &err) == OK &&
+    if (run_read_row(l, run, &bytes, &err) == OK &&
         job_run_row_decode(bytes, &l->arena, &row, &err) == OK) {
         struct key id = key_job_run_id(l->config.account, row.id);
 

@@ -152,7 +152,7 @@ restore(struct ledger *l, struct ledger_run *r, const struct job_run_row *row, s
     return OK;
 }
 
-enum err_code run_read(struct ledger *l, uint64_t number, struct slice *out, struct err *err)
+enum err_code run_read_row(struct ledger *l, uint64_t number, struct slice *out, struct err *err)
 {
     struct key key = key_job_run(l->config.account, number);
     struct buf b = {0};
@@ -169,7 +169,7 @@ static enum err_code run_load(struct ledger *l, uint64_t number, struct err *err
 {
     struct job_run_row row;
     struct slice bytes;
-    enum err_code rc = run_read(l, number, &bytes, err);
+    enum err_code rc = run_read_row(l, number, &bytes, err);
 
     if (rc == OK) {
         rc = job_run_row_decode(bytes, &l->arena, &row, err);

@@ -428,6 +428,25 @@ enum err_code ledger_piece_succeed(struct ledger *l,
 
 /* ---- the output ---- */
 
+/* Another run's output of that name is being completed: one that was stopped meanwhile, as its
+ * execution was, which runs it again. It must not come after this one's. */
+static bool is_being_written(const struct ledger *l, const struct ledger_run *r)
+{
+    struct hash_node *n = NULL;
+    size_t bucket = 0;
+
+    while ((n = hash_iterate(&l->runs, &bucket, n)) != NULL) {
+        const struct ledger_run *other = container_of(n, struct ledger_run, by_number);
+
+        if (other != r && other->object != NULL &&
+            slice_eq(other->places.output_bucket, r->places.output_bucket) &&
+            slice_eq(other->places.output_key, r->places.output_key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err_code run_task_upload(struct ledger *l,
                               struct fleet_task *t,
                               const struct task_output *o,
@@ -449,6 +468,9 @@ enum err_code run_task_upload(struct ledger *l,
     }
     if (r->object != NULL) {
         return err_set(err, ERR_BUSY, "the upload of the attempt before is not settled");
+    }
+    if (is_being_written(l, r)) {
+        return err_set(err, ERR_BUSY, "another run's output of that name is not settled");
     }
     if (r->row.output.bucket.ptr != NULL) {
         object_abort_for_run(l, r, &r->row.output);

@@ -64,6 +64,9 @@ static enum err_code token_event(struct ledger *l,
     if (rc == ERR_EXECUTION_DOES_NOT_EXIST) {
         return no_task(err);
     }
+    if (rc == ERR_MACHINE_DOES_NOT_EXIST) {
+        return task_over(err); /* it was stopped when its machine was deleted */
+    }
     if (rc != OK) {
         return rc;
     }

@@ -77,7 +77,7 @@ void world_check_history(struct ledger_world *w, uint64_t id)
 
 static bool upload_is_live(struct ledger_world *w, const struct world_upload *u)
 {
-    return !ledger_upload_is_stray(w->l, slice_str(u->id));
+    return !ledger_upload_is_stray(w->l, slice_str(u->key), slice_str(u->id));
 }
 
 void world_sweep(struct ledger_world *w)

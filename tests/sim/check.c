@@ -6,10 +6,11 @@
 #include "proto/base/limits.h"
 #include "tests/sim/client.h"
 #include "tests/sim/history.h"
+#include "tests/sim/job.h"
 
 enum {
-    CHECK_WAIT_SECONDS = 3600,
-    CHECK_LATE_MS = 30000, /* a deadline may be kept so late, where faults have stopped */
+    CHECK_WAIT_SECONDS = 2 * 3600, /* runs of jobs are cleaned up once more after an hour */
+    CHECK_LATE_MS = 30000,         /* a deadline may be kept so late, where faults have stopped */
     CHECK_TIMEOUT_US = 30 * SIM_SECOND,
     CHECK_TRIES = 100000, /* a coordinator that starts again within seconds */
     CHECK_LINGER_US = 60 * SIM_SECOND,
@@ -52,8 +53,8 @@ answer_came(struct sim *s, void *arg, enum err_code rc, const struct err *err, c
 }
 
 /* Again where it may be: the last fault may still show. */
-static const void *
-ask(struct sim *s, enum rpc method, const ProtobufCMessage *m, struct arena *arena)
+const void *
+check_ask(struct sim *s, enum rpc method, const ProtobufCMessage *m, struct arena *arena)
 {
     struct answer a = {.descriptor = rpc_reply(method), .arena = arena};
 
@@ -208,7 +209,7 @@ history_read(struct sim *s, const struct sim_execution *e, struct arena *a, stru
     q.max_results = LIMIT_PAGE_MAX;
     q.next_token = empty;
     do {
-        const Stepfleet__HistoryReply *r = ask(s, RPC_EXECUTION_HISTORY, &q.base, a);
+        const Stepfleet__HistoryReply *r = check_ask(s, RPC_EXECUTION_HISTORY, &q.base, a);
 
         for (size_t i = 0; i < r->n_events; i++) {
             event_read(s, h, message_slice(r->events[i]), a);
@@ -327,6 +328,8 @@ static void check_outcome(struct sim *s,
                             .arg = s};
     size_t count = model_run(&run, a, outcomes);
 
+    s->modelled++;
+    s->untold += count == 0;
     for (size_t i = 0; i < count; i++) {
         if (is_outcome(&outcomes[i], d, a)) {
             return;
@@ -351,6 +354,9 @@ void check_synchronous(struct sim *s,
 {
     struct arena a = {0};
 
+    if (strcmp(d->status, "ABORTED") == 0 && s->clients->machines[e->machine].delete_asked) {
+        return;
+    }
     if (strcmp(d->status, "TIMED_OUT") != 0) { /* five minutes, by a clock that may jump */
         check_outcome(s, e, d, &a);
     }
@@ -440,7 +446,7 @@ static void check_execution(struct sim *s, const struct sim_execution *e)
     struct arena a = {0};
 
     q.execution = message_string(&a, e->arn);
-    d = ask(s, RPC_EXECUTION_DESCRIBE, &q.base, &a);
+    d = check_ask(s, RPC_EXECUTION_DESCRIBE, &q.base, &a);
     check_told(s, e, d, &a);
     check_history(s, e, d, &a);
     check_time(s, e, d);
@@ -483,7 +489,7 @@ static void wait_until_rest(struct sim *s)
 
     q.status = running;
     for (;;) {
-        const Stepfleet__ListReply *r = ask(s, RPC_EXECUTION_LIST, &q.base, &a);
+        const Stepfleet__ListReply *r = check_ask(s, RPC_EXECUTION_LIST, &q.base, &a);
 
         if (coordinator_ledger(s) != NULL && r->n_executions == 0 &&
             ledger_hot_count(coordinator_ledger(s)) <= kept(s) && objects_open_uploads(s) == 0 &&
@@ -505,6 +511,22 @@ static void wait_until_rest(struct sim *s)
     arena_fini(&a);
 }
 
+/* What was to be deleted is, once nothing of it runs; and nothing else is. */
+static void check_deleted(struct sim *s)
+{
+    struct ledger *l = coordinator_ledger(s);
+
+    for (unsigned i = 0; i < s->clients->machine_count; i++) {
+        const struct sim_machine *m = &s->clients->machines[i];
+        bool there = ledger_machine_find(l, slice_str(m->revisions[0].name)) != NULL;
+
+        if (there == m->delete_told) {
+            sim_violation(s, "m%u is %s, and its deletion %s", i, there ? "there" : "gone",
+                          m->delete_told ? "was acknowledged" : "nobody asked for");
+        }
+    }
+}
+
 void check_world(struct sim *s)
 {
     const struct sim_clients *c = s->clients;
@@ -514,11 +536,13 @@ void check_world(struct sim *s)
     for (unsigned i = 0; i < s->options.executions; i++) {
         const struct sim_execution *e = &c->executions[i];
 
-        if (e->started && !e->synchronous) {
+        if (e->started && !e->synchronous && !c->machines[e->machine].delete_asked) {
             check_execution(s, e);
         }
     }
+    check_deleted(s);
     objects_check(s);
+    jobs_check_world(s);
     workers_check(s);
     rest_check(s);
 }

@@ -3,6 +3,7 @@
  * again under the same keys, as libstepfleet does; what an answer contradicts is a violation at
  * once. */
 #include "tests/sim/errand.h"
+#include "tests/sim/job.h"
 
 #include <stdio.h>
 
@@ -91,11 +92,26 @@ char *client_text(struct sim *s, struct slice text)
     return message_string(&s->clients->arena, text);
 }
 
+/* Is that the answer of a machine that is deleted, as it was asked to be? Its executions are found
+ * through it, and so no more. */
+static bool is_deleted(const struct sim *s, unsigned machine, enum err_code rc)
+{
+    return s->clients->machines[machine].delete_asked &&
+           (rc == ERR_MACHINE_DELETING || rc == ERR_MACHINE_DOES_NOT_EXIST ||
+            rc == ERR_EXECUTION_DOES_NOT_EXIST);
+}
+
 /* ---- executions ---- */
 
 static bool is_crowd(const struct sim *s, unsigned machine)
 {
-    return s->clients->crowd && machine + 1 == s->clients->machine_count;
+    return s->clients->crowd && machine == s->options.machines;
+}
+
+/* The last one of a world that has jobs runs them. */
+static bool is_of_jobs(const struct sim *s, unsigned machine)
+{
+    return s->jobs != NULL && machine + 1 == s->clients->machine_count;
 }
 
 static void execution_over(struct sim *s, struct sim_execution *e)
@@ -113,7 +129,7 @@ static void redriven(struct errand *x, enum err_code rc, const void *reply)
     struct sim_execution *e = x->execution;
 
     (void)reply;
-    if (rc != OK && rc != ERR_NOT_REDRIVABLE) {
+    if (rc != OK && rc != ERR_NOT_REDRIVABLE && !is_deleted(x->sim, e->machine, rc)) {
         errand_refused(x);
     }
     e->redrives_told += rc == OK;
@@ -140,6 +156,10 @@ static void watched(struct errand *x, enum err_code rc, const void *reply)
     struct sim_execution *e = x->execution;
     struct sim *s = x->sim;
 
+    if (is_deleted(s, e->machine, rc)) {
+        execution_over(s, e);
+        return;
+    }
     if (rc != OK) {
         errand_refused(x);
     }
@@ -177,6 +197,9 @@ static void watch(struct sim *s, struct sim_node *node, struct sim_execution *e)
 static void stopped(struct errand *x, enum err_code rc, const void *reply)
 {
     (void)reply;
+    if (is_deleted(x->sim, x->execution->machine, rc)) {
+        return;
+    }
     if (rc != OK) {
         errand_refused(x);
     }
@@ -213,15 +236,28 @@ static void started(struct sim *s, struct sim_node *node, struct sim_execution *
     watch(s, node, e);
 }
 
+static void check_not_late(struct sim *s, const struct sim_execution *e)
+{
+    if (e->late) {
+        sim_violation(s, "%s is started, though the deletion of m%u was acknowledged before",
+                      e->name, e->machine);
+    }
+}
+
 static void was_started(struct errand *x, enum err_code rc, const void *reply)
 {
     const Stepfleet__StartReply *r = reply;
     struct sim_execution *e = x->execution;
     struct arena *a = &x->sim->clients->arena;
 
+    if (is_deleted(x->sim, e->machine, rc)) {
+        execution_over(x->sim, e); /* it was started before, or never */
+        return;
+    }
     if (rc != OK && rc != ERR_EXECUTION_EXISTS) {
         errand_refused(x);
     }
+    check_not_late(x->sim, e);
     e->started = true;
     if (rc == OK) {
         e->start_ms = r->start_ms;
@@ -239,9 +275,14 @@ static void was_run(struct errand *x, enum err_code rc, const void *reply)
     const Stepfleet__ExecutionDetail *d = reply;
     struct sim_execution *e = x->execution;
 
+    if (is_deleted(x->sim, e->machine, rc)) {
+        execution_over(x->sim, e);
+        return;
+    }
     if (rc != OK) {
         errand_refused(x);
     }
+    check_not_late(x->sim, e);
     e->started = true;
     e->start_ms = d->start_ms;
     e->arn = arena_copy(&x->sim->clients->arena, slice_str(d->execution_arn));
@@ -256,10 +297,11 @@ static void ran_synchronously(struct sim *s,
 {
     struct sim_execution *e = arg;
 
-    if (rc != OK && !err_retryable(rc)) {
+    if (rc != OK && !err_retryable(rc) && !is_deleted(s, e->machine, rc)) {
         sim_violation(s, "a synchronous run is refused: %s", err->msg);
     }
     if (rc == OK) {
+        check_not_late(s, e);
         check_synchronous(s, e, reply);
     }
     execution_over(s, e);
@@ -277,6 +319,7 @@ static void start(struct sim *s, struct sim_node *node, struct sim_execution *e)
     m->input = message_bytes(e->input);
     m->has_input = true;
     e->least_revision = sm->made;
+    e->late = sm->delete_told;
     if (e->synchronous) {
         (void)sim_ask(s, node, RPC_EXECUTION_START_SYNC, &m->base, 400 * (int64_t)SIM_SECOND,
                       ran_synchronously, e);
@@ -314,13 +357,16 @@ static struct model_machine generate(struct sim *s, unsigned n)
     return out;
 }
 
-enum { CLIENT_REVISIONS = 8, CLIENT_CROWDS = 1 };
+enum { CLIENT_REVISIONS = 8, CLIENT_CROWDS = 1, CLIENT_JOB_EXECUTIONS = 3 };
 
 static void revision_made(struct errand *x, enum err_code rc, const void *reply)
 {
     const Stepfleet__MachineReply *r = reply;
     struct sim_machine *m = &x->sim->clients->machines[x->number];
 
+    if (is_deleted(x->sim, x->number, rc)) {
+        return; /* and is updated no more */
+    }
     if (rc != OK) {
         sim_violation(x->sim, "a definition is refused: %s: %.*s", x->err.msg,
                       SLICE_FMT(m->revisions[m->asked - 1].definition));
@@ -340,7 +386,7 @@ static void update(struct sim *s, struct sim_node *node, unsigned n)
     Stepfleet__MachineUpdateRequest *m = client_keep(s, sizeof(*m));
     struct errand *x = errand_new(s, node, RPC_MACHINE_UPDATE, &m->base, revision_made);
 
-    if (n < CLIENT_FIXED || sm->updating || sm->asked == CLIENT_REVISIONS) {
+    if (n < CLIENT_FIXED || sm->updating || sm->delete_asked || sm->asked == CLIENT_REVISIONS) {
         return;
     }
     sm->revisions[sm->asked] = generate(s, n);
@@ -362,6 +408,31 @@ struct slice client_definition(const struct sim *s, unsigned machine, unsigned r
                                                  : (struct slice){NULL, 0};
 }
 
+static void machine_deleted(struct errand *x, enum err_code rc, const void *reply)
+{
+    (void)reply;
+    if (rc != OK) {
+        errand_refused(x);
+    }
+    x->sim->clients->machines[x->number].delete_told = true;
+}
+
+/* Of those that no other starts. What runs of it is stopped. */
+static void delete_one(struct sim *s, void *arg)
+{
+    unsigned n =
+        CLIENT_FIXED + (unsigned)sim_below(s, CHANCE_DELETE, s->options.machines - CLIENT_FIXED);
+    Stepfleet__MachineRequest *m = client_keep(s, sizeof(*m));
+    struct errand *x = errand_new(s, client_any(s), RPC_MACHINE_DELETE, &m->base, machine_deleted);
+
+    (void)arg;
+    stepfleet__machine_request__init(m);
+    m->machine = client_text(s, slice_str(s->clients->machines[n].revisions[0].name));
+    s->clients->machines[n].delete_asked = true;
+    x->number = n;
+    errand_send(s, x);
+}
+
 /* ---- a client's life ---- */
 
 static unsigned any_machine(struct sim *s)
@@ -370,6 +441,10 @@ static unsigned any_machine(struct sim *s)
 
     if (c->crowd && c->crowds < CLIENT_CROWDS && client_below(s, 20) == 0) {
         c->crowds++;
+        return s->options.machines;
+    }
+    if (s->jobs != NULL && c->of_jobs < CLIENT_JOB_EXECUTIONS && sim_one_in(s, CHANCE_JOB, 20)) {
+        c->of_jobs++;
         return c->machine_count - 1;
     }
     return (unsigned)client_below(s, s->options.machines);
@@ -453,6 +528,9 @@ static void make_machine(struct sim *s, unsigned n)
     sm->revisions = client_keep(s, CLIENT_REVISIONS * sizeof(*sm->revisions));
     if (is_crowd(s, n)) {
         model_crowd(n, &s->clients->arena, &sm->revisions[0]);
+    } else if (is_of_jobs(s, n)) {
+        model_job_machine(sim_below(s, CHANCE_JOB, UINT32_MAX), n, &s->clients->arena,
+                          &sm->revisions[0]);
     } else {
         sm->revisions[0] = generate(s, n);
     }
@@ -494,8 +572,16 @@ static void set_up(struct sim *s)
         make_machine(s, made);
         return;
     }
+    if (client_make_job(s, set_up)) {
+        return;
+    }
     c->ready = true;
     pollers_begin(s);
+    client_jobs_begin(s);
+    if (s->options.machines > CLIENT_FIXED && sim_one_in(s, CHANCE_DELETE, 6)) {
+        sim_after(s, NULL, (int64_t)sim_below(s, CHANCE_DELETE, (uint64_t)s->options.faults_us),
+                  delete_one, NULL, NULL);
+    }
     for (unsigned i = 0; i < s->options.clients; i++) {
         next(s, &s->client_nodes[i]);
     }
@@ -507,7 +593,7 @@ void clients_open(struct sim *s)
 
     s->clients = c;
     c->crowd = sim_one_in(s, CHANCE_MACHINE, 6);
-    c->machine_count = s->options.machines + c->crowd;
+    c->machine_count = s->options.machines + c->crowd + (s->jobs != NULL);
     c->machines = ARENA_ARRAY(&c->arena, c->machine_count, struct sim_machine);
     c->executions = ARENA_ARRAY(&c->arena, s->options.executions, struct sim_execution);
     memset(c->machines, 0, c->machine_count * sizeof(*c->machines));
@@ -532,13 +618,13 @@ static struct sim_execution *execution_find(const struct sim *s, struct slice na
     return NULL;
 }
 
-void clients_lose_patience(struct sim *s, struct slice name)
+void clients_lose_patience(struct sim *s, struct slice name, uint64_t within_us)
 {
     struct sim_execution *e = execution_find(s, name);
 
     if (e != NULL && e->started && !s->clients->machines[e->machine].revisions[0].express) {
         e->impatient = true;
-        sim_after(s, NULL, (int64_t)client_below(s, SIM_SECOND), stop, e, NULL);
+        sim_after(s, NULL, (int64_t)client_below(s, within_us), stop, e, NULL);
     }
 }
 

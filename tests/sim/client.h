@@ -13,6 +13,8 @@ struct sim_machine {
     unsigned asked;                  /* revisions that were sent */
     unsigned made;                   /* of them, acknowledged */
     bool updating;
+    bool delete_asked; /* its executions may be stopped, and starts refused, from then on */
+    bool delete_told;  /* acknowledged: no start that is sent after it is carried out */
 };
 
 struct sim_execution {
@@ -30,6 +32,7 @@ struct sim_execution {
     unsigned redrives_asked;
     unsigned redrives_told;
     bool over; /* its client asks no more of it */
+    bool late; /* its start was first sent when its machine's deletion was acknowledged */
 };
 
 /* The first machines are what others start: they stay as they were made. */
@@ -45,9 +48,10 @@ struct sim_clients {
     unsigned activities; /* made */
     unsigned fixtures;   /* made */
     unsigned machine_count;
-    bool crowd;      /* the last machine is one (model_crowd) */
-    unsigned crowds; /* executions of it begun */
-    bool ready;      /* machines and activities are there */
+    bool crowd;       /* the last machine is one (model_crowd) */
+    unsigned crowds;  /* executions of it begun */
+    unsigned of_jobs; /* executions begun that run jobs */
+    bool ready;       /* machines and activities are there */
     bool finishing;
 };
 

@@ -9,7 +9,7 @@
 #include "coordinator/store/memory.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/job.h"
 
 enum {
     COORDINATOR_ACCOUNT = 42,
@@ -203,6 +203,7 @@ static void turn_end(struct sim *s)
         coordinator_crash(s); /* as _exit() does */
         return;
     }
+    jobs_check_turn(s);
     wait = ledger_wait_ms(c->ledger, now);
     parked = api_wait_ms(&c->api);
     wait = wait < 0 || (parked >= 0 && parked < wait) ? parked : wait;
@@ -260,6 +261,11 @@ static enum err_code disk_read_fault(void *arg, struct err *err)
     }
     sim_trace(s, node_of(s), "a read fails");
     return err_set(err, ERR_IO, "the disk cannot be read");
+}
+
+void coordinator_reads_well(struct sim *s, bool well)
+{
+    store_memory_read_fault(s->coordinator->store, well ? NULL : disk_read_fault, well ? NULL : s);
 }
 
 /* What failed may be on disk all the same. */
@@ -426,7 +432,7 @@ static void sweep_one(void *arg, const char *bucket, const char *key, const char
     struct sim *s = arg;
     struct ledger *l = s->coordinator->ledger;
 
-    if (ledger_upload_is_stray(l, slice_str(id))) {
+    if (ledger_upload_is_stray(l, slice_str(key), slice_str(id))) {
         if (objects_is_needed(s, id)) {
             sim_violation(s, "upload %s of %s is swept, and its attempt is under way", id, key);
         }

@@ -10,7 +10,7 @@
 #include "proto/base/sm.h"
 #include "tests/sim/sim.h"
 
-enum { EDGES_MACHINES = 8, EDGES_STATES = 32 };
+enum { EDGES_MACHINES = 16, EDGES_STATES = 32 };
 
 struct edges {
     const struct sm_state *_Atomic tables[EDGES_MACHINES];

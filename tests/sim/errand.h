@@ -19,6 +19,7 @@ struct errand {
     struct sim_execution *execution;
     unsigned number; /* of a machine, revision, activity */
     struct slice token;
+    struct sim_run *run;
     struct err err;
 };
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WAYS = 200, STEPS = 2000, RETRIERS = 32 };
+enum { WAYS = 200, STEPS = 2000, RETRIERS = 32, WORK = 20000 };
 
 _Noreturn void model_die(const char *what, struct slice at)
 {
@@ -63,6 +63,13 @@ unsigned model_choose(struct interpreter *in, unsigned count)
     }
     in->counts[in->at] = count;
     return in->choices[in->at++];
+}
+
+/* Counted, not timed: the same execution is too much on every machine. */
+bool model_works(struct interpreter *in)
+{
+    in->lost = in->lost || ++in->work > WORK;
+    return !in->lost;
 }
 
 /* On to the next way. False: all are gone. */
@@ -250,7 +257,7 @@ static struct verdict tried(struct scope_run *s,
     struct view v = *at;
     struct verdict x;
 
-    for (; v.tries < STEPS; v.tries++) {
+    for (; v.tries < STEPS && model_works(s->x->in); v.tries++) {
         if (!path_field(at, state, "InputPath", &v.input)) {
             return model_runtime();
         }
@@ -268,6 +275,9 @@ static struct verdict tried(struct scope_run *s,
         if (!retries(state, &x, spent)) {
             return caught(s, &v, state, at->input, x, next);
         }
+    }
+    if (s->x->in->lost) {
+        return model_runtime();
     }
     model_die("a state that is tried without end", at->state);
 }
@@ -392,6 +402,9 @@ model_scope(struct scope_run *s, const struct json_node *definition, const struc
     for (unsigned steps = 0; steps < STEPS; steps++) {
         struct view v = {s, name, x.output, s->x->in->a, 0};
 
+        if (!model_works(s->x->in)) {
+            return model_runtime(); /* nobody asks any more what it comes to */
+        }
         x = run_state(s, &v, json_member(states, v.state), &name);
         if (x.failed || name.len == 0) {
             return x;

@@ -21,6 +21,7 @@ struct interpreter {
     unsigned counts[CHOICES]; /* of how many */
     unsigned at;
     unsigned made; /* choices that are fixed: a way that was gone already, but for the last */
+    uint64_t work; /* states entered on all ways so far */
     bool lost;     /* too much to tell */
 };
 
@@ -78,6 +79,8 @@ static inline const struct json_node *model_member(const struct json_node *v, co
 
 /* One of `count` things comes first. */
 unsigned model_choose(struct interpreter *in, unsigned count);
+/* One more state is entered. False: that is more than one execution is worth. */
+bool model_works(struct interpreter *in);
 /* On to the next way. False: all are gone. */
 bool model_next_way(struct interpreter *in);
 /* Both absent, or equal. */

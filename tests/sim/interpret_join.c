@@ -58,6 +58,7 @@ static void all_ends(const struct scope_run *scope,
         in->lost = in->lost || ++ways == WAYS || !ends_add(out, &x);
     } while (!in->lost && model_next_way(in));
     around.lost = in->lost;
+    around.work = in->work;
     *in = around;
 }
 

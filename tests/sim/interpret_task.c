@@ -3,10 +3,12 @@
  * Source: Amazon States Language, tasks; results of lambda:invoke and startExecution as AWS gives
  * them. */
 #include "tests/sim/interpret.h"
+#include "tests/sim/model_job.h"
 
 #include <stdlib.h>
 
 static const char invoke[] = "arn:aws:states:::lambda:invoke";
+static const char start_job[] = "arn:aws:states:::glue:startJobRun";
 static const char start[] = "arn:aws:states:::states:startExecution";
 
 /* What is behind the last colon of a function's, activity's or machine's ARN; or a bare name. */
@@ -204,6 +206,34 @@ start_child(const struct view *v, const struct json_node *parameters, struct sli
     return model_gives(description(&x, end.output, slice_eq_str(pattern, ".sync:2"), v->a));
 }
 
+/* ---- jobs ---- */
+
+/* Whatever goes wrong on the way is tried again, and so it ends as the job and its input say. */
+static struct verdict
+run_job(const struct view *v, const struct json_node *parameters, struct slice pattern)
+{
+    struct slice name = json_text(model_member(parameters, "JobName"));
+    const struct model_job *job = model_job_find(name);
+    const struct json_node *arguments = model_member(parameters, "Arguments");
+    struct json_builder b = json_build_object(v->a);
+    struct model_job_end end;
+
+    if (pattern.len == 0) {
+        return model_gives(model_unknown(v->a)); /* nobody waits for it */
+    }
+    if (job == NULL) {
+        model_die("a job", name);
+    }
+    model_job_run(job, json_text(model_member(arguments, "--input-key")), &end);
+    buf_fini(&end.output);
+    if (end.error != NULL) {
+        return told_by_service("States.TaskFailed");
+    }
+    json_put(&b, SLICE("JobName"), json_string(v->a, name));
+    json_put(&b, SLICE("JobRunState"), json_string(v->a, SLICE("SUCCEEDED")));
+    return model_gives(json_built(&b));
+}
+
 /* ---- which of them ---- */
 
 static struct verdict invoke_function(const struct view *v,
@@ -241,6 +271,9 @@ struct verdict model_attempt(const struct view *v, const struct json_node *state
     }
     if (slice_starts_with(resource, slice_str(invoke))) {
         return invoke_function(v, state, parameters, slice_from(resource, strlen(invoke)));
+    }
+    if (slice_starts_with(resource, slice_str(start_job))) {
+        return run_job(v, parameters, slice_from(resource, strlen(start_job)));
     }
     if (slice_starts_with(resource, slice_str(start))) {
         return start_child(v, parameters, slice_from(resource, strlen(start)));

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "proto/host/log.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/job.h"
 
 enum {
     SIM_LIVELY_US_MAX = 12 * 3600, /* seconds: once faults have stopped, all work ends by then */
@@ -32,7 +32,10 @@ struct totals {
     _Atomic uint64_t worlds;
     _Atomic uint64_t executions;
     _Atomic uint64_t events;
+    _Atomic uint64_t runs;
     _Atomic uint64_t simulated_us;
+    _Atomic uint64_t modelled;
+    _Atomic uint64_t untold;
     _Atomic uint64_t faults[FAULT_COUNT];
 };
 
@@ -171,6 +174,7 @@ static void faults_stop(struct sim *s, void *arg)
 static void world_begin(struct sim *s)
 {
     objects_open(s);
+    jobs_open(s);
     coordinator_open(s);
     for (unsigned i = 0; i < s->options.workers; i++) {
         char name[16];
@@ -191,7 +195,7 @@ static void world_run(struct sim *s)
 {
     int64_t end_us = s->options.faults_us + (int64_t)SIM_LIVELY_US_MAX * SIM_SECOND;
 
-    while (s->faulty || !clients_are_done(s)) {
+    while (s->faulty || !clients_are_done(s) || !client_jobs_are_done(s)) {
         if (!sim_step(s)) {
             sim_violation(s, "nothing happens any more, and work is left");
         }
@@ -210,7 +214,10 @@ static void world_count(const struct sim *s)
     totals->worlds++;
     totals->executions += s->options.executions;
     totals->events += s->events;
+    totals->runs += s->jobs != NULL ? s->jobs->runs.count : 0;
     totals->simulated_us += (uint64_t)s->now_us;
+    totals->modelled += s->modelled;
+    totals->untold += s->untold;
     for (unsigned i = 0; i < FAULT_COUNT; i++) {
         totals->faults[i] += s->faults_done[i];
     }
@@ -296,8 +303,9 @@ static bool fails(const struct sim_options *o)
 static void say_command(const struct sim_options *o)
 {
     printf("sim --seed %" PRIu64 " --executions %u --workers %u --clients %u --machines %u "
-           "--seconds %" PRId64 " --faults ",
-           o->seed, o->executions, o->workers, o->clients, o->machines, o->faults_us / SIM_SECOND);
+           "--runs %u --seconds %" PRId64 " --faults ",
+           o->seed, o->executions, o->workers, o->clients, o->machines, o->runs,
+           o->faults_us / SIM_SECOND);
     for (unsigned i = 0, n = 0; i < FAULT_COUNT; i++) {
         if ((o->faults & (UINT32_C(1) << i)) != 0) {
             printf("%s%s", n++ != 0 ? "," : "", fault_names[i]);
@@ -352,6 +360,7 @@ static bool minimise_once(struct sim_options *o)
     better = minimise_number(o, &o->workers, 1) || better;
     better = minimise_number(o, &o->clients, 1) || better;
     better = minimise_number(o, &o->machines, 1) || better;
+    better = minimise_number(o, &o->runs, 0) || better;
     return better;
 }
 
@@ -372,7 +381,7 @@ static int minimise(struct sim_options *o)
 
 static const char usage[] =
     "usage: sim [--seed N] [--count M] [--jobs J] [--executions E] [--workers W] [--clients C]\n"
-    "           [--machines D] [--seconds S] [--faults LIST|all|none] [--steps EVENTS]\n"
+    "           [--machines D] [--runs R] [--seconds S] [--faults LIST|all|none] [--steps EVENTS]\n"
     "           [--stop-after FAILURES] [--trace] [--minimise] [--edges]\n"
     "Worlds of coordinator, workers, clients and store, under faults, in simulated time.\n";
 
@@ -412,11 +421,14 @@ static void say_totals(double took, unsigned failed)
 {
     double simulated = (double)totals->simulated_us / SIM_SECOND;
 
-    printf("%" PRIu64 " worlds, %" PRIu64 " executions, %" PRIu64
+    printf("%" PRIu64 " worlds, %" PRIu64 " executions, %" PRIu64 " job runs, %" PRIu64
            " events, %.0f s simulated in %.1f s "
            "(%.0f times), %u failed\n",
-           totals->worlds, totals->executions, totals->events, simulated, took, simulated / took,
-           failed);
+           totals->worlds, totals->executions, totals->runs, totals->events, simulated, took,
+           simulated / took, failed);
+    printf("%" PRIu64 " ends held to the model; beside them %" PRIu64
+           " of executions that may end in too many ways to tell\n",
+           totals->modelled - totals->untold, totals->untold);
     printf("faults:");
     for (unsigned i = 0; i < FAULT_COUNT; i++) {
         printf(" %s %" PRIu64, fault_names[i], totals->faults[i]);
@@ -435,14 +447,23 @@ struct sim_command {
 };
 
 static const struct option long_options[] = {
-    {"seed", required_argument, NULL, 's'},     {"count", required_argument, NULL, 'n'},
-    {"jobs", required_argument, NULL, 'j'},     {"executions", required_argument, NULL, 'e'},
-    {"workers", required_argument, NULL, 'w'},  {"clients", required_argument, NULL, 'c'},
-    {"machines", required_argument, NULL, 'd'}, {"seconds", required_argument, NULL, 't'},
-    {"faults", required_argument, NULL, 'f'},   {"steps", required_argument, NULL, 'm'},
-    {"trace", no_argument, NULL, 'v'},          {"minimise", no_argument, NULL, 'i'},
-    {"edges", no_argument, NULL, 'g'},          {"stop-after", required_argument, NULL, 'x'},
-    {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+    {"seed", required_argument, NULL, 's'},
+    {"count", required_argument, NULL, 'n'},
+    {"jobs", required_argument, NULL, 'j'},
+    {"executions", required_argument, NULL, 'e'},
+    {"workers", required_argument, NULL, 'w'},
+    {"clients", required_argument, NULL, 'c'},
+    {"machines", required_argument, NULL, 'd'},
+    {"seconds", required_argument, NULL, 't'},
+    {"runs", required_argument, NULL, 'r'},
+    {"faults", required_argument, NULL, 'f'},
+    {"steps", required_argument, NULL, 'm'},
+    {"trace", no_argument, NULL, 'v'},
+    {"minimise", no_argument, NULL, 'i'},
+    {"edges", no_argument, NULL, 'g'},
+    {"stop-after", required_argument, NULL, 'x'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 static unsigned at_most(uint64_t n, unsigned most)
@@ -463,6 +484,7 @@ static bool read_option(struct sim_command *c, int option, const char *text)
     case 'c': c->o.clients = at_most(n, SIM_CLIENTS); return true;
     case 'd': c->o.machines = at_most(n, 100); return true;
     case 't': c->o.faults_us = (int64_t)at_most(n, 86400) * SIM_SECOND; return true;
+    case 'r': c->o.runs = n < SIM_RUNS ? (unsigned)n : SIM_RUNS; return true;
     case 'm': c->o.steps = n; return true;
     case 'x': c->most = at_most(n, UINT32_MAX); return true;
     case 'v': c->o.trace = true; return true;
@@ -492,6 +514,7 @@ int main(int argc, char **argv)
 
     c.o = (struct sim_options){.seed = 1, .executions = 100, .workers = 3, .clients = 3};
     c.o.machines = 6;
+    c.o.runs = 6;
     c.o.faults = (UINT32_C(1) << FAULT_COUNT) - 1;
     c.o.faults_us = INT64_C(120) * SIM_SECOND;
     for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {

@@ -17,75 +17,14 @@
 
 #include "coordinator/ledger/ledger.h"
 #include "proto/base/text.h"
-#include "tests/sim/worker.h"
+#include "tests/sim/job.h"
+#include "tests/sim/objects.h"
 
 enum {
     STORE_LATENCY_US = 15 * SIM_MS, /* at most, each way */
     STORE_SLOW_US = 40 * SIM_SECOND,
     STORE_LOST_US = 20 * SIM_SECOND, /* until an answer counts as lost */
     STORE_PATIENCE_US = 3 * SIM_SECOND,
-};
-
-enum upload_state { UPLOAD_OPEN, UPLOAD_DONE, UPLOAD_ABORTED };
-
-struct upload {
-    struct hash_node by_id;
-    struct list link; /* in sim_objects.uploads */
-    enum upload_state state;
-    bool listed; /* DONE: it is listed yet, beside its object */
-    bool put;    /* its bytes are there */
-    int64_t begun_us;
-    char id[24];
-    char *bucket;
-    char *key;
-    char *mark;
-    char *bytes;
-    size_t len;
-};
-
-struct object {
-    struct hash_node by_key;
-    const struct upload *upload; /* whose bytes it shows */
-    bool damaged;                /* they were taken away */
-};
-
-/* The last attempt of a state entry that wrote. */
-struct entry {
-    struct hash_node by_name;
-    uint64_t attempt;
-    char *name; /* of the mark: "ARN/state entry" */
-};
-
-struct sim_objects {
-    struct hash uploads_by_id;
-    struct list uploads; /* in the order they were begun */
-    size_t open;
-    uint64_t last_upload;
-    struct hash objects;
-    struct hash entries;
-    int64_t slow_until_us;
-};
-
-/* A request. Texts are in `arena`. */
-struct store_op {
-    struct sim_node *from;
-    uint64_t life; /* its, when it asked */
-    void (*carry)(struct sim *s, struct store_op *op);
-    void (*answer)(struct sim *s, struct store_op *op);
-    bool lost;
-    enum err_code rc;
-    bool found;
-    const struct upload *upload; /* BEGIN: the one begun */
-    struct slice bucket;
-    struct slice key;
-    struct slice mark;
-    struct slice upload_id;
-    struct slice bytes;
-    struct object_request *request; /* the ledger's */
-    void (*begun)(struct sim *s, void *arg, const char *upload_id);
-    void (*done)(struct sim *s, void *arg, enum err_code rc);
-    void *arg;
-    struct arena arena;
 };
 
 /* ---- what there is ---- */
@@ -101,7 +40,7 @@ static bool starts_over(const char *mark)
     return strstr(mark, ":express:") != NULL;
 }
 
-static struct upload *upload_find(struct sim *s, struct slice id)
+struct upload *upload_find(struct sim *s, struct slice id)
 {
     HASH_EACH_MATCH(n, &s->objects->uploads_by_id, hash_bytes(id, 0))
     {
@@ -114,7 +53,7 @@ static struct upload *upload_find(struct sim *s, struct slice id)
     sim_violation(s, "the store never had an upload %.*s", SLICE_FMT(id));
 }
 
-static struct object *object_find(struct sim *s, const char *bucket, const char *key)
+struct object *object_find(struct sim *s, const char *bucket, const char *key)
 {
     HASH_EACH_MATCH(n, &s->objects->objects, place_hash(bucket, key))
     {
@@ -203,7 +142,7 @@ static void tell_slow(struct sim *s, const struct store_op *op, int64_t us)
 
     if (op->request != NULL && op->request->kind == OBJECT_COMPLETE && us > STORE_PATIENCE_US &&
         s->faulty && sim_one_in(s, CHANCE_FAULTS + FAULT_SLOW, 2)) {
-        clients_lose_patience(s, slice_from(name, slice_rfind(name, ':') + 1));
+        clients_lose_patience(s, slice_from(name, slice_rfind(name, ':') + 1), SIM_SECOND);
     }
 }
 
@@ -227,7 +166,7 @@ static void op_arrives(struct sim *s, void *arg)
     op_carried(s, op, us);
 }
 
-static struct store_op *op_new(struct sim_node *from, uint64_t life)
+struct store_op *objects_op_new(struct sim_node *from, uint64_t life)
 {
     struct store_op *op = mem_zalloc(1, sizeof(*op));
 
@@ -236,9 +175,9 @@ static struct store_op *op_new(struct sim_node *from, uint64_t life)
     return op;
 }
 
-static void op_begin(struct sim *s, struct store_op *op)
+void objects_op_begin(struct sim *s, struct store_op *op)
 {
-    int64_t us = latency_us(s);
+    int64_t us = latency_us(s) + op->late_us;
 
     tell_slow(s, op, us);
     sim_after(s, NULL, us, op_arrives, op, op_free);
@@ -246,7 +185,7 @@ static void op_begin(struct sim *s, struct store_op *op)
 
 /* ---- uploads, by workers ---- */
 
-static struct upload *upload_new(struct sim *s, const struct store_op *op)
+struct upload *upload_new(struct sim *s, const struct store_op *op)
 {
     struct upload *u = mem_zalloc(1, sizeof(*u));
 
@@ -255,6 +194,7 @@ static struct upload *upload_new(struct sim *s, const struct store_op *op)
     u->bucket = mem_strdup(op->bucket);
     u->key = mem_strdup(op->key);
     u->mark = mem_strdup(op->mark);
+    u->own = op->mark.len == 0;
     list_push_back(&s->objects->uploads, &u->link);
     hash_insert(&s->objects->uploads_by_id, &u->by_id, hash_bytes(slice_str(u->id), 0));
     s->objects->open++;
@@ -285,7 +225,7 @@ void objects_begin(struct sim *s,
                    void (*done)(struct sim *s, void *arg, const char *upload_id),
                    void *arg)
 {
-    struct store_op *op = op_new(node, node->life);
+    struct store_op *op = objects_op_new(node, node->life);
 
     op->carry = carry_begin;
     op->answer = answer_begin;
@@ -294,10 +234,10 @@ void objects_begin(struct sim *s,
     op->bucket = arena_copy(&op->arena, slice_str(bucket));
     op->key = arena_copy(&op->arena, slice_str(key));
     op->mark = arena_copy(&op->arena, slice_str(mark));
-    op_begin(s, op);
+    objects_op_begin(s, op);
 }
 
-static void answer_done(struct sim *s, struct store_op *op)
+void objects_answer_done(struct sim *s, struct store_op *op)
 {
     op->done(s, op->arg, op->rc);
 }
@@ -325,15 +265,15 @@ void objects_put(struct sim *s,
                  void (*done)(struct sim *s, void *arg, enum err_code rc),
                  void *arg)
 {
-    struct store_op *op = op_new(node, node->life);
+    struct store_op *op = objects_op_new(node, node->life);
 
     op->carry = carry_put;
-    op->answer = answer_done;
+    op->answer = objects_answer_done;
     op->done = done;
     op->arg = arg;
     op->upload_id = arena_copy(&op->arena, slice_str(upload_id));
     op->bytes = arena_copy(&op->arena, bytes);
-    op_begin(s, op);
+    objects_op_begin(s, op);
 }
 
 void objects_etag(struct slice bytes, char etag[OBJECTS_ETAG_BYTES])
@@ -375,14 +315,14 @@ void objects_abort(struct sim *s,
                    void (*done)(struct sim *s, void *arg, enum err_code rc),
                    void *arg)
 {
-    struct store_op *op = op_new(node, node->life);
+    struct store_op *op = objects_op_new(node, node->life);
 
     op->carry = carry_abort;
-    op->answer = answer_done;
+    op->answer = objects_answer_done;
     op->done = done;
     op->arg = arg;
     op->upload_id = arena_copy(&op->arena, slice_str(upload_id));
-    op_begin(s, op);
+    objects_op_begin(s, op);
 }
 
 /* ---- completions ---- */
@@ -452,7 +392,7 @@ static void check_parts(struct sim *s, const struct store_op *op, const struct u
     }
 }
 
-static void object_show(struct sim *s, struct upload *u)
+void object_show(struct sim *s, struct upload *u)
 {
     struct object *o = object_find(s, u->bucket, u->key);
 
@@ -486,13 +426,21 @@ static void carry_complete(struct sim *s, struct store_op *op)
         op->rc = op->lost ? ERR_TIMED_OUT : OK;
         return;
     }
+    if (u->state == UPLOAD_OPEN && jobs_is_mark(op->mark) && sim_strikes(s, FAULT_STORE, 20)) {
+        u->state = UPLOAD_ABORTED; /* by whom, nobody knows */
+        s->objects->open--;
+    }
     if (u->state != UPLOAD_OPEN) {
         op->rc = ERR_NOT_FOUND;
         return;
     }
     check_parts(s, op, u);
-    check_order(s, slice_str(u->mark));
     check_told(s, u);
+    if (jobs_is_mark(slice_str(u->mark))) {
+        jobs_committed(s, u->key, u->mark, slice_make(u->bytes, u->len));
+    } else {
+        check_order(s, slice_str(u->mark));
+    }
     object_show(s, u);
     if (op->lost) {
         lose_completion(s, op, u);
@@ -513,8 +461,12 @@ static void answer_request(struct sim *s, struct store_op *op)
 /* The request is its ledger's, and goes with it: nothing of it is needed to carry it out. */
 void objects_request(struct sim *s, uint64_t life, struct object_request *r)
 {
-    struct store_op *op = op_new(&s->coordinator_node, life);
+    struct store_op *op = objects_op_new(&s->coordinator_node, life);
 
+    if (r->kind == OBJECT_COMPLETE && jobs_is_mark(r->mark) &&
+        client_jobs_lose_patience(s, r->mark) && s->rarity[FAULT_SLOW] != 0) {
+        op->late_us = (int64_t)sim_below(s, CHANCE_JOB, STORE_SLOW_US);
+    }
     op->carry = r->kind == OBJECT_COMPLETE ? carry_complete : carry_abort;
     op->answer = answer_request;
     op->request = r;
@@ -523,7 +475,7 @@ void objects_request(struct sim *s, uint64_t life, struct object_request *r)
     op->mark = arena_copy(&op->arena, r->mark);
     op->upload_id = arena_copy(&op->arena, r->upload_id);
     op->bytes = arena_copy(&op->arena, r->parts);
-    op_begin(s, op);
+    objects_op_begin(s, op);
 }
 
 /* ---- looks ---- */
@@ -619,7 +571,11 @@ bool objects_is_needed(struct sim *s, const char *upload_id)
     const struct upload *u = upload_find(s, slice_str(upload_id));
     const struct sim_grant *g = grant_of_mark(s, slice_str(u->mark));
     struct fleet *fleet = ledger_fleet(coordinator_ledger(s));
+    struct lease_token own;
 
+    if (u->own && jobs_key_token(u->key, &own)) {
+        return fleet_task_find(fleet, (struct token){own.epoch, own.counter}) != NULL;
+    }
     return u->put && g != NULL &&
            fleet_task_find(fleet, (struct token){g->token.epoch, g->token.counter}) != NULL;
 }
@@ -632,10 +588,15 @@ static void check_upload(struct sim *s, const struct upload *u)
     const struct sim_grant *g = grant_of_mark(s, slice_str(u->mark));
 
     if (u->state == UPLOAD_OPEN &&
-        ledger_upload_is_stray(coordinator_ledger(s), slice_str(u->id))) {
+        ledger_upload_is_stray(coordinator_ledger(s), slice_str(u->key), slice_str(u->id))) {
         sim_violation(s, "upload %s of %s for %s is nobody's, and is left", u->id, u->key, u->mark);
     }
-    if (u->state != UPLOAD_DONE) {
+    if (u->state != UPLOAD_DONE || u->own) {
+        return;
+    }
+    if (jobs_is_mark(slice_str(u->mark))) {
+        jobs_check_output(s, u->key, u->mark, slice_make(u->bytes, u->len),
+                          o != NULL && o->upload == u && o->damaged);
         return;
     }
     if (o == NULL || g == NULL || g->output != hash_bytes(slice_make(u->bytes, u->len), 0)) {

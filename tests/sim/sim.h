@@ -32,7 +32,10 @@ enum sim_stream {
     CHANCE_CLIENT,
     CHANCE_WORKER,
     CHANCE_NET,
-    CHANCE_FAULTS
+    CHANCE_FAULTS,
+    CHANCE_JOB = CHANCE_FAULTS + FAULT_COUNT,
+    CHANCE_DELETE,
+    CHANCES
 };
 
 struct sim_options {
@@ -41,6 +44,7 @@ struct sim_options {
     unsigned workers;
     unsigned clients;
     unsigned machines;
+    unsigned runs;     /* of jobs that clients start in a world that has jobs */
     uint32_t faults;   /* bits of enum sim_fault */
     uint64_t steps;    /* events at most; 0: as many as there are */
     bool trace;        /* say every event */
@@ -53,8 +57,9 @@ struct sim_objects;
 struct sim_clients;
 struct sim_machines;
 struct sim_worker;
+struct sim_jobs;
 
-enum { SIM_MS = 1000, SIM_SECOND = 1000000, SIM_WORKERS = 8, SIM_CLIENTS = 8 };
+enum { SIM_MS = 1000, SIM_SECOND = 1000000, SIM_WORKERS = 8, SIM_CLIENTS = 8, SIM_RUNS = 1000 };
 
 /* A program somewhere: it can crash, stand still, be cut off, and have a clock that is wrong. */
 struct sim_node {
@@ -72,7 +77,7 @@ struct sim {
     struct sim_options options;
     int64_t now_us;
     bool faulty; /* faults may still happen */
-    uint64_t chance[CHANCE_FAULTS + FAULT_COUNT];
+    uint64_t chance[CHANCES];
     uint64_t digest; /* of all that was traced: the same seed gives the same */
     uint64_t events; /* run so far */
     struct heap queue;
@@ -86,12 +91,15 @@ struct sim {
     struct sim_clients *clients;
     struct sim_machines *machines;
     struct sim_worker *workers[SIM_WORKERS];
+    struct sim_jobs *jobs;        /* NULL: this world has none */
     uint64_t history_events;      /* the quota of this world; 0: AWS's */
     int64_t calm_ms;              /* the coordinator's time when faults had stopped; 0: not yet */
     int64_t clock_us;             /* when rest.c last looked at the coordinator's clock */
     int64_t clock_ms;             /* which showed that */
     struct hash grants;           /* worker.c's: every token ever delivered, and to what */
     struct hash attempts;         /* the same, by the attempt of a state entry they are for */
+    uint64_t modelled;            /* outcomes that were held to the model, */
+    uint64_t untold;              /* and those with which there were too many to tell */
     uint64_t rarity[FAULT_COUNT]; /* how much rarer a fault is in this world; 0: there is none */
     uint64_t faults_done[FAULT_COUNT];
 };
@@ -193,6 +201,8 @@ void coordinator_crash(struct sim *s);
 void coordinator_fill(struct sim *s, int64_t us);
 struct ledger *coordinator_ledger(struct sim *s); /* NULL: it is down */
 struct store *coordinator_store(struct sim *s);
+/* Who looks at the disk for the checks reads it without faults. */
+void coordinator_reads_well(struct sim *s, bool well);
 
 /* ---- objects.c: uploads and objects of all buckets, with marks ---- */
 
@@ -234,6 +244,37 @@ void objects_check_settled(struct sim *s,
                            const char *mark);
 /* What such a mark says; false: it is none. */
 bool objects_read_mark(const char *mark, struct slice *arn, uint64_t *entry, uint64_t *attempt);
+/* What a worker does itself in a job run (objects_job.c). An upload that was begun without a mark
+ * becomes an object; ERR_NOT_FOUND: it was aborted. */
+void objects_write(struct sim *s,
+                   struct sim_node *node,
+                   struct slice upload_id,
+                   struct slice bytes,
+                   void (*done)(struct sim *s, void *arg, enum err_code rc),
+                   void *arg);
+void objects_put_whole(struct sim *s,
+                       struct sim_node *node,
+                       const char *bucket,
+                       struct slice key,
+                       struct slice bytes,
+                       void (*done)(struct sim *s, void *arg, enum err_code rc),
+                       void *arg);
+void objects_read(struct sim *s,
+                  struct sim_node *node,
+                  const char *bucket,
+                  struct slice key,
+                  void (*read)(struct sim *s, void *arg, enum err_code rc, struct slice bytes),
+                  void *arg);
+/* All uploads below a prefix are aborted, or all objects deleted. */
+void objects_clean(struct sim *s,
+                   struct sim_node *node,
+                   const char *bucket,
+                   struct slice prefix,
+                   bool uploads,
+                   void (*done)(struct sim *s, void *arg, enum err_code rc),
+                   void *arg);
+/* An object or an open upload below it; NULL: there is none. */
+const char *objects_any_below(struct sim *s, const char *bucket, struct slice prefix);
 /* Uploads not completed nor aborted. */
 size_t objects_open_uploads(struct sim *s);
 /* Each upload id that is open and older than `age_us`. */
@@ -263,8 +304,8 @@ void workers_check(struct sim *s); /* at the end: nothing is held, nothing runs 
 void clients_open(struct sim *s);
 /* A handler hands on its task's token: some client ends the task, as `function` would. Copied. */
 void clients_token(struct sim *s, struct slice function, struct slice token, struct slice event);
-/* Some client may stop the execution of that name now, to redrive it at once. */
-void clients_lose_patience(struct sim *s, struct slice name);
+/* Some client may stop the execution of that name soon, to redrive it at once. */
+void clients_lose_patience(struct sim *s, struct slice name, uint64_t within_us);
 /* Was the execution of that name redriven, or is it being so? */
 bool clients_redrove(const struct sim *s, struct slice name);
 /* All work is begun, and every execution that was acknowledged is known to have closed. */
@@ -277,6 +318,9 @@ void clients_finish(struct sim *s);
 /* Everything at rest, faults long gone: each acknowledged execution is there and ended as the model
  * says, its history is legal, and what was acknowledged shows in it. */
 void check_world(struct sim *s);
+/* A request that must be answered well. In `arena`. */
+const void *
+check_ask(struct sim *s, enum rpc method, const ProtobufCMessage *m, struct arena *arena);
 /* The reply of a synchronous run is what the model says. */
 struct sim_execution;
 void check_synchronous(struct sim *s,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workers' processes: what each offers, and how it begins and ends. See worker.h. */
-#include "tests/sim/worker.h"
+#include "tests/sim/job.h"
 
 enum {
     WORKER_SLOTS_MOST = 6,
     WORKER_DRAIN_SECONDS = 30,
+    WORKER_JOB_FUNCTIONS = 3,
 };
 
 /* ---- settings ---- */
@@ -38,7 +39,7 @@ static void settings_draw(struct sim_worker *k)
     s->labels = "{}";
     s->slots = 1 + (uint32_t)below(k, WORKER_SLOTS_MOST);
     s->drain_ms = (int64_t)below(k, (uint64_t)WORKER_DRAIN_SECONDS * 1000);
-    s->functions = mem_zalloc(count, sizeof(*s->functions));
+    s->functions = mem_zalloc(count + WORKER_JOB_FUNCTIONS, sizeof(*s->functions));
     for (size_t i = 0; i < count; i++) {
         if (k->number == 0 || below(k, 3) != 0) {
             offer(k, model_functions[i]);
@@ -46,6 +47,30 @@ static void settings_draw(struct sim_worker *k)
     }
     if (s->function_count == 0) {
         offer(k, model_functions[0]);
+    }
+}
+
+/* In a world with jobs. The names are settings' own and never change. */
+static void settings_add_jobs(struct sim_worker *k)
+{
+    static const char *const names[WORKER_JOB_FUNCTIONS] = {JOB_BUILT_IN, MODEL_JOB_MAP,
+                                                            MODEL_JOB_REDUCE};
+    struct settings *s = &k->settings;
+
+    k->slowness = 1;
+    if (k->sim->jobs == NULL) {
+        return;
+    }
+    k->slowness = sim_one_in(k->sim, CHANCE_JOB, 6) ? 8 : 1;
+    for (unsigned i = 0; i < WORKER_JOB_FUNCTIONS; i++) {
+        struct handler_function *f = &s->functions[s->function_count];
+
+        if (k->number == 0 || sim_below(k->sim, CHANCE_JOB, 4) != 0) {
+            s->function_count++;
+            f->name = f->command = names[i];
+            f->lease.name = slice_str(names[i]);
+            f->lease.slots = s->slots;
+        }
     }
 }
 
@@ -64,7 +89,9 @@ void worker_start(struct sim *s, unsigned worker)
     k->loop.data = k;
     list_init(&k->tasks);
     list_init(&k->streams);
+    list_init(&k->pieces);
     settings_draw(k);
+    settings_add_jobs(k);
     k->older = sim_strikes(s, FAULT_UPGRADE, 2);
     worker_enter(k);
     if (worker_open(&k->real, &k->loop, &k->settings, "nowhere", NULL, &err) != OK) {
@@ -101,6 +128,7 @@ static void process_free(struct sim_worker *k)
     close_calls(&k->real);
     sim_tasks_free(k);
     streams_free(k);
+    pieces_free(k);
     forget_dropped(&k->real.table);
     worker_fini(&k->real);
     mem_free(k->settings.functions);

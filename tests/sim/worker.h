@@ -27,6 +27,8 @@ struct sim_worker {
     bool over;      /* the loop was stopped: it has left */
     struct worker real;
     struct list tasks;   /* of handlers that run */
+    struct list pieces;  /* of tasks that are of job runs, likewise */
+    int64_t slowness;    /* in those */
     struct list streams; /* of tasks with an output, and what the store has yet to answer */
     uint64_t last_task;
 };
@@ -46,6 +48,7 @@ void worker_has_left(struct sim_worker *k);
 
 struct sim_task;
 struct sim_output;
+struct sim_piece;
 typedef void (*task_step)(struct sim_task *t);
 
 /* A handler that runs. */
@@ -65,6 +68,7 @@ struct sim_task {
     bool stopping;
     int64_t orphan_us;         /* since when its lease is known to be over; 0: it is not (rest.c) */
     struct sim_output *stream; /* ACT_STREAM */
+    struct sim_piece *piece;   /* of a job run (worker_piece.c) */
 };
 
 /* Its next step is in so long; the deadline's, where that comes first. */
@@ -100,8 +104,10 @@ struct sim_grant {
     struct slice what; /* "ARN/state entry/attempt" and then "/name/state/function"; ours */
     size_t attempt_len;
     uint64_t payload; /* hash */
+    bool job;         /* of a job run: "RUN" and then "/phase/piece/function" */
     bool begun;       /* a handler was started */
     bool told;        /* a result was reported */
+    bool told_well;   /* a success was */
     bool told_output; /* a success with an output object was */
     bool written;     /* the output object was made visible */
     bool hands_on;    /* its task ends by a token: tried again though it has written */

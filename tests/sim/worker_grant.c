@@ -9,7 +9,7 @@
  *  - an output is visible when its acceptance is heard, not before its result was told, and is
  * never written twice. */
 #include "proto/base/text.h"
-#include "tests/sim/worker.h"
+#include "tests/sim/job.h"
 
 static uint64_t token_hash(struct lease_token t)
 {
@@ -84,8 +84,8 @@ static bool starts_over(const struct sim_grant *g)
 static const struct sim_grant *
 grant_beside(struct sim *s, const struct sim_grant *g, bool (*is)(const struct sim_grant *))
 {
-    if (starts_over(g)) {
-        return NULL;
+    if (g->job || starts_over(g)) {
+        return NULL; /* a piece has as many attempts as it needs: job.c */
     }
     HASH_EACH_MATCH(n, &s->attempts, hash_bytes(attempt_of(g), 0))
     {
@@ -123,7 +123,7 @@ bool grant_has_written(struct sim *s, struct slice attempt)
 
 /* ---- delivered ---- */
 
-static struct slice what_of(const Stepfleet__Lease *m, struct arena *a, size_t *attempt_len)
+static struct slice what_of_task(const Stepfleet__Lease *m, struct arena *a, size_t *attempt_len)
 {
     struct slice attempt =
         arena_printf(a, "%.*s/%llu/%u", SLICE_FMT(message_slice(m->execution_arn)),
@@ -133,6 +133,24 @@ static struct slice what_of(const Stepfleet__Lease *m, struct arena *a, size_t *
     return arena_printf(a, "%.*s/%.*s/%.*s/%.*s", SLICE_FMT(attempt),
                         SLICE_FMT(message_slice(m->execution_name)),
                         SLICE_FMT(message_slice(m->state)), SLICE_FMT(message_slice(m->function)));
+}
+
+static struct slice what_of(const Stepfleet__Lease *m, struct arena *a, size_t *attempt_len)
+{
+    if (m->job != NULL) {
+        *attempt_len = m->job->run.len;
+        return arena_printf(a, "%.*s/%u/%u/%.*s", SLICE_FMT(message_slice(m->job->run)),
+                            m->job->phase, m->job->piece, SLICE_FMT(message_slice(m->function)));
+    }
+    return what_of_task(m, a, attempt_len);
+}
+
+/* What must be the same each time it is delivered. */
+static uint64_t payload_of(struct sim_worker *k, const Stepfleet__Lease *m)
+{
+    uint64_t payload = hash_bytes(message_slice(m->payload), 0);
+
+    return m->job != NULL ? payload ^ jobs_delivered(k, m) : payload;
 }
 
 static void
@@ -145,7 +163,8 @@ grant_add(struct sim_worker *k, const Stepfleet__Lease *m, struct slice what, si
     g->instance = k->real.instance;
     g->what = slice_make(mem_strdup(what), what.len);
     g->attempt_len = attempt_len;
-    g->payload = hash_bytes(message_slice(m->payload), 0);
+    g->payload = payload_of(k, m);
+    g->job = m->job != NULL;
     hash_insert(&k->sim->grants, &g->by_token, token_hash(g->token));
     hash_insert(&k->sim->attempts, &g->by_attempt, hash_bytes(attempt_of(g), 0));
 }
@@ -160,7 +179,7 @@ static void grant_again(struct sim_worker *k,
                       (unsigned long long)g->token.epoch, (unsigned long long)g->token.counter,
                       SLICE_FMT(g->what), SLICE_FMT(what));
     }
-    if (g->payload != hash_bytes(message_slice(m->payload), 0)) {
+    if (g->payload != payload_of(k, m)) {
         sim_violation(k->sim, "token %llu.%llu of %.*s comes again with another payload: %.*s",
                       (unsigned long long)g->token.epoch, (unsigned long long)g->token.counter,
                       SLICE_FMT(what), SLICE_FMT(message_slice(m->payload)));
@@ -232,6 +251,7 @@ void grant_told(struct sim_worker *k, const Stepfleet__Result *r)
                       SLICE_FMT(g->what), g->begun ? "was accepted" : "it never ran");
     }
     g->told = true;
+    g->told_well = !r->failed;
     g->told_output = !r->failed && r->has_output; /* one that is refused becomes a failure */
 }
 
@@ -248,4 +268,7 @@ void grant_accepted(struct sim_worker *k, const Stepfleet__Token *t)
         sim_violation(k->sim, "the output of %.*s is accepted, and not there", SLICE_FMT(g->what));
     }
     g->accepted = true;
+    if (g->job && g->told_well) {
+        jobs_accepted(k->sim, g->what, g->token);
+    }
 }

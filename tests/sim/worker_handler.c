@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "tests/sim/worker.h"
+#include "tests/sim/job.h"
 #include "worker/handler/result.h"
 
 enum {
@@ -215,6 +215,10 @@ bool handler_start(struct handler_host *h,
     list_push_back(&k->tasks, &t->link);
     l->run = t;
     grant_begun(k, l);
+    if (l->grant.piece.len != 0) {
+        piece_start(t);
+        return true;
+    }
     task_reads(t);
     sim_trace(k->sim, k->node, "runs %.*s of %.*s, attempt %u", SLICE_FMT(l->grant.state),
               SLICE_FMT(l->grant.execution_name), l->grant.attempt);
@@ -240,6 +244,8 @@ void handler_stop(struct lease *l, bool at_once)
     t->deadline_us = INT64_MAX;
     if (t->stream != NULL) {
         stream_stop(t, us);
+    } else if (t->piece != NULL) {
+        piece_stop(t, us);
     } else {
         sim_task_after(t, us, task_stopped);
     }
@@ -255,12 +261,20 @@ void handler_progress(const struct lease *l, struct handler_progress *out)
         (void)snprintf(out->note, sizeof(out->note), "beat %llu", (unsigned long long)out->beats);
     } else if (t->stream != NULL) {
         stream_progress(t, out);
+    } else if (t->piece != NULL) {
+        piece_progress(t, out);
     }
 }
 
 void handler_upload_recorded(struct lease *l, enum err_code rc)
 {
-    stream_recorded(l->run, rc);
+    struct sim_task *t = l->run;
+
+    if (t->piece != NULL) {
+        piece_recorded(t, rc);
+    } else {
+        stream_recorded(t, rc);
+    }
 }
 
 void sim_tasks_free(struct sim_worker *k)

@@ -54,7 +54,7 @@ static uint64_t any_rarity(struct sim *s, unsigned fault)
 void sim_begin(struct sim *s, const struct sim_options *options)
 {
     *s = (struct sim){.options = *options, .now_us = 0, .faulty = true, .digest = options->seed};
-    for (unsigned i = 0; i < CHANCE_FAULTS + FAULT_COUNT; i++) {
+    for (unsigned i = 0; i < CHANCES; i++) {
         s->chance[i] = hash_u64(hash_u64(options->seed + 1) + i);
     }
     if (sim_one_in(s, CHANCE_WORLD, 8)) {

@@ -309,7 +309,7 @@ static void test_ledger_job__an_output_is_intended_then_completed(void **state)
     struct world_report report;
     uint64_t run = joining(w);
 
-    assert_false(ledger_upload_is_stray(w->l, SLICE("up-1")));
+    assert_false(ledger_upload_is_stray(w->l, SLICE("out/j"), SLICE("up-1")));
     assert_int_equal(world_piece(w, 0, 0, 0, 0), ERR_VALIDATION); /* JOIN has an output */
     (void)ready(w, 0);
     world_advance(w, LIMIT_RESEND_MS + 1);
@@ -323,6 +323,24 @@ static void test_ledger_job__an_output_is_intended_then_completed(void **state)
     world_settle(w);
     assert_true(report.answered);
     ends(w, run, JOB_SUCCEEDED);
+}
+
+/* What its pieces write is nobody's business but its own CLEAN's, however long they take. */
+static void test_ledger_job__temporary_uploads_are_not_swept(void **state)
+{
+    struct ledger_world *w = *state;
+    uint64_t run = planned(w, plain, 2);
+    const struct ledger_run *r = run_find(w->l, run);
+    struct arena a = {0};
+    struct slice key = arena_printf(&a, "out/.stepfleet/%.*s/m0-1.2", SLICE_FMT(r->row.id));
+
+    assert_false(ledger_upload_is_stray(w->l, key, SLICE("up-9")));
+    assert_true(ledger_upload_is_stray(w->l, SLICE("out/.stepfleet/jr_0/m0-1.2"), SLICE("up-9")));
+    stop(w, run);
+    assert_false(ledger_upload_is_stray(w->l, key, SLICE("up-9")));
+    ends(w, run, JOB_STOPPED);
+    assert_true(ledger_upload_is_stray(w->l, key, SLICE("up-9")));
+    arena_fini(&a);
 }
 
 static void test_ledger_job__an_answer_in_doubt_is_asked_for_again(void **state)
@@ -344,6 +362,36 @@ static void test_ledger_job__an_answer_in_doubt_is_asked_for_again(void **state)
     assert_true(report.answered && report.rc == OK);
     assert_int_equal(world_object(w, "out/j")->writes, 1);
     ends(w, run, JOB_SUCCEEDED);
+}
+
+/* A run that is stopped while it commits, and the same again: the first may not write last. */
+static void test_ledger_job__one_run_writes_after_the_other(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_report report;
+    uint64_t first = planned(w, "{\"Handler\":\"h\",\"MaxConcurrentRuns\":2," RETRY "}", 1);
+    uint64_t second;
+
+    work_to(w, first, JOB_JOIN);
+    (void)ready(w, 0);
+    assert_int_equal(world_join_upload(w, 0, 0), OK);
+    world_settle(w);
+    (void)ready(w, 0);
+    assert_int_equal(world_join(w, 0, 0, &report), OK);
+    assert_true(world_commit(w));
+    w->store_down = true;
+    stop(w, first);
+    is(w, first, JOB_STOPPING, JOB_JOIN);
+    second = world_run(w, "j");
+    work_to(w, second, JOB_JOIN);
+    (void)ready(w, 0);
+    assert_int_equal(world_join_upload(w, 0, 0), ERR_BUSY);
+    w->store_down = false;
+    world_advance(w, 10000);
+    is(w, first, JOB_SUCCEEDED, JOB_CLEAN);
+    work_to(w, second, JOB_CLEAN);
+    is(w, second, JOB_SUCCEEDED, JOB_CLEAN);
+    assert_int_equal(world_object(w, "out/j")->writes, 2);
 }
 
 static void test_ledger_job__an_upload_that_is_gone_is_made_again(void **state)
@@ -601,7 +649,9 @@ int main(void)
         TEST(its_time_is_over),
         TEST(its_leavings_are_looked_for),
         TEST(an_output_is_intended_then_completed),
+        TEST(temporary_uploads_are_not_swept),
         TEST(an_answer_in_doubt_is_asked_for_again),
+        TEST(one_run_writes_after_the_other),
         TEST(an_upload_that_is_gone_is_made_again),
         TEST(an_attempt_that_fails_leaves_no_upload),
         TEST(a_commit_outlives_its_worker_and_a_restart),

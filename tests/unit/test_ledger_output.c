@@ -46,7 +46,8 @@ static void test_ledger_output__an_output_is_intended_then_completed(void **stat
     world_settle(w);
     assert_int_equal(world_upload(w, 0, 0), OK);
     world_settle(w);
-    assert_false(ledger_upload_is_stray(w->l, SLICE("up-1")));
+    assert_false(
+        ledger_upload_is_stray(w->l, SLICE("executions/e/Stage1/output.json"), SLICE("up-1")));
     assert_int_equal(world_output(w, 0, 0, "{}", &report), OK);
     assert_int_equal(w->request_count, 0); /* the intent is not on disk */
     assert_true(world_commit(w));
@@ -58,7 +59,8 @@ static void test_ledger_output__an_output_is_intended_then_completed(void **stat
     assert_int_equal(world_object(w, "executions/e/Stage1/output.json")->writes, 1);
     assert_int_equal(world_status(w, id, NULL), EXECUTION_SUCCEEDED);
     /* A store that lists it still may share its bytes with the object. */
-    assert_false(ledger_upload_is_stray(w->l, SLICE("up-1")));
+    assert_false(
+        ledger_upload_is_stray(w->l, SLICE("executions/e/Stage1/output.json"), SLICE("up-1")));
     assert_int_equal(k->lease_count, 0);
     world_check_end(w);
 }
@@ -183,8 +185,10 @@ static void test_ledger_output__an_upload_goes_where_the_event_says_alone(void *
     assert_int_equal(ledger_task_upload(w->l, k->w, k->leases[0].token, &o, &err), ERR_VALIDATION);
     world_end(w);
     world_settle(w);
-    assert_false(ledger_upload_is_stray(w->l, SLICE("id")));
-    assert_true(ledger_upload_is_stray(w->l, SLICE("second")));
+    assert_false(
+        ledger_upload_is_stray(w->l, SLICE("executions/e/Stage1/output.json"), SLICE("id")));
+    assert_true(
+        ledger_upload_is_stray(w->l, SLICE("executions/e/Stage1/output.json"), SLICE("second")));
 }
 
 static void test_ledger_output__a_sweep_that_fails_is_not_repeated(void **state)
