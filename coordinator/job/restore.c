@@ -18,8 +18,8 @@ static const char *header_fault(const struct job_run_settings *s,
     if ((unsigned)h->state >= JOB_STATES || (unsigned)h->phase >= JOB_PHASES) {
         return "no such state or phase";
     }
-    if (h->state == JOB_WAITING && h->phase != JOB_PLAN) {
-        return "it waits, and has begun";
+    if ((h->state == JOB_WAITING || h->state == JOB_STARTING) && h->phase != JOB_PLAN) {
+        return "it has not begun, and is past its plan";
     }
     if (h->phase == JOB_REDUCE && !s->shuffle) {
         return "it reduces what was not shuffled";

@@ -195,10 +195,12 @@ static struct ledger_sweep run_sweep(const struct ledger_run *r)
 static void parked_add(struct ledger *l, const struct ledger_run *r, int64_t due_ms)
 {
     struct ledger_sweep sweep = run_sweep(r);
-    struct run_parked *p = mem_zalloc(1, sizeof(*p) + sweep.bucket.len + sweep.prefix.len);
+    struct run_parked *p =
+        mem_zalloc(1, sizeof(*p) + r->row.id.len + sweep.bucket.len + sweep.prefix.len);
     char *at = p->texts;
 
     p->number = r->number;
+    p->id = block_put(&at, r->row.id);
     p->sweep = sweep;
     p->sweep.bucket = block_put(&at, sweep.bucket);
     p->sweep.prefix = block_put(&at, sweep.prefix);
@@ -523,13 +525,15 @@ static struct slice id_in_key(struct slice key)
 bool ledger_run_owns(const struct ledger *l, struct slice key)
 {
     struct slice id = id_in_key(key);
+    const struct ledger_run *r = id.len != 0 ? run_find_id(l, id) : NULL;
     struct hash_node *n = NULL;
     size_t bucket = 0;
 
-    while (id.len != 0 && (n = hash_iterate(&l->runs, &bucket, n)) != NULL) {
-        const struct ledger_run *r = container_of(n, struct ledger_run, by_number);
-
-        if (r->row.header.phase != JOB_OVER && slice_eq(r->row.id, id)) {
+    if (r != NULL) {
+        return r->row.header.phase != JOB_OVER;
+    }
+    while (id.len != 0 && (n = hash_iterate(&l->runs_parked, &bucket, n)) != NULL) {
+        if (slice_eq(container_of(n, struct run_parked, by_number)->id, id)) {
             return true;
         }
     }

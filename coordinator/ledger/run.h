@@ -41,7 +41,8 @@ struct run_parked {
     struct hash_node by_number;
     struct heap_node due; /* wall */
     uint64_t number;
-    struct ledger_sweep sweep; /* in `texts` */
+    struct slice id; /* in `texts`, as those of `sweep` */
+    struct ledger_sweep sweep;
     char texts[];
 };
 

@@ -141,6 +141,26 @@ static void test_ledger_job_life__rows_go_though_it_crashes(void **state)
 
 /* ---- in memory ---- */
 
+/* The sweeper looks for what its joining may have left, and for nothing else of it. */
+static void is_swept(struct ledger_world *w, uint64_t run)
+{
+    struct ledger_run_view v;
+    struct ledger_sweep *all;
+    struct err err;
+    size_t count;
+
+    world_begin(w);
+    assert_int_equal(ledger_run_view(w->l, run, &v, &err), OK);
+    all = ledger_sweeps(w->l, &count);
+    assert_true(count != 0 && all[count - 1].exact);
+    assert_true(slice_eq_str(all[count - 1].bucket, "work"));
+    assert_true(slice_eq_str(all[count - 1].prefix, "out/j"));
+    assert_int_equal(all[count - 1].ended_ms, v.row->header.ended_ms);
+    assert_true(ledger_run_owns(
+        w->l, arena_printf(&w->l->arena, "out/.stepfleet/%.*s/m1-7.7", SLICE_FMT(v.row->id))));
+    world_end(w);
+}
+
 /* Between its end and the second cleaning it is nowhere but on disk. */
 static void test_ledger_job_life__a_run_that_waits_is_parked(void **state)
 {
@@ -151,8 +171,10 @@ static void test_ledger_job_life__a_run_that_waits_is_parked(void **state)
     assert_int_equal(w->l->runs.count, 0);
     assert_int_equal(w->l->runs_parked.count, 1);
     is(w, run, JOB_SUCCEEDED, JOB_CLEAN);
+    is_swept(w, run);
     world_crash(w);
     world_advance(w, 1000);
+    is_swept(w, run);
     assert_int_equal(w->l->runs.count, 0);
     assert_int_equal(w->l->runs_parked.count, 1);
     world_begin(w);
@@ -230,11 +252,12 @@ static void test_ledger_job_life__a_job_keeps_its_last_runs(void **state)
 static void test_ledger_job_life__a_deleted_jobs_runs_go(void **state)
 {
     struct ledger_world *w = *state;
-    uint64_t run = planned(w, plain, 1);
     uint64_t other;
+    uint64_t run;
 
     world_job(w, "k", plain);
     other = fail_runs(w, "k", 1);
+    run = planned(w, plain, 1);
     world_begin(w);
     ledger_job_delete(w->l, ledger_job_find(w->l, SLICE("k")));
     ledger_job_delete(w->l, ledger_job_find(w->l, SLICE("j")));
