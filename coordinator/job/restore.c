@@ -21,6 +21,9 @@ static const char *header_fault(const struct job_run_settings *s,
     if ((h->state == JOB_WAITING || h->state == JOB_STARTING) && h->phase != JOB_PLAN) {
         return "it has not begun, and is past its plan";
     }
+    if (h->state == JOB_WAITING && h->pieces != 0) {
+        return "it waits, and has pieces";
+    }
     if (h->phase == JOB_REDUCE && !s->shuffle) {
         return "it reduces what was not shuffled";
     }

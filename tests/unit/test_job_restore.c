@@ -196,6 +196,9 @@ static void test_restore__refuses_headers_that_cannot_be(void **state)
     refused(&k, 4);
     k.header.state = JOB_STARTING;
     refused(&k, 4);
+    k.header.state = JOB_WAITING; /* with pieces */
+    k.header.phase = JOB_PLAN;
+    refused(&k, 4);
     k.header.phase = JOB_REDUCE; /* there is no shuffle */
     refused(&k, 0);
     k.header.pieces = 5;
