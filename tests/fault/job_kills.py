@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Job runs of two hundred shards while kill -9 hits workers, the coordinator and the object store at random moments.
-Each run's output must be, byte by byte, what one process makes of the whole input, and when the last clean-up is
-over, nothing else may be in the bucket.
+"""Job runs of two hundred shards while kill -9 hits workers, the coordinator and the object store at random moments, and
+workers are frozen for longer than their lease. Each run's output must be, byte by byte, what one process makes of the
+whole input, and when the last clean-up is over, nothing else may be in the bucket. A run that is stopped meanwhile leaves its output whole or not at all.
 
 As a program: job_kills.py [--kills N] [--seed N] [--verbose], with $STEPFLEET_BIN as tests have it, runs until so many
 were killed (200), on a real S3 server in a directory of its own. Its last line says how many; exit status 0 where all
@@ -13,7 +13,7 @@ import itertools
 import json
 import pathlib
 import random
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -76,12 +76,20 @@ def total_sort(rng):
         b"".join(sorted(body.splitlines(keepends=True), key=by_key))
 
 
-KINDS = (plain, table, array, parts, rejects, total_sort)
+def wide(rng):
+    """Few shards, whose outputs are uploads of several parts, which the store then copies itself."""
+    line = b"%04d" % rng.randrange(10000) + b"x" * 1019 + b"\n"
+    body = line * (24 * 6 * 1024 + 77)
+    return body, {"Handler": "halting", "Input": {"Format": "lines"}, **count(24)}, upper(body)
+
+
+KINDS = (plain, table, array, parts, rejects, total_sort, wide)
 
 
 def functions():
     nap = "/bin/sh -c 'sleep 0.05; exec \"$0\" \"$@\"' "
-    return {"cat": stream(nap + "cat"), "upper": stream(nap + "tr a-z A-Z")}
+    half = "/bin/sh -c 'head -c 3000000 | tr a-z A-Z; sleep 1; exec tr a-z A-Z'"  # its upload is begun meanwhile
+    return {"cat": stream(nap + "cat"), "upper": stream(nap + "tr a-z A-Z"), "halting": stream(half)}
 
 
 # ---- The world, and what befalls it ----
@@ -94,10 +102,11 @@ class World:
         self.store = stores.Gateway(self.dir / "ceph")
         self.store.short_locks()
         self.fleet = Fleet(self.dir, objects=self.store.objects, env=self.store.env,
-                           coordinator={"job_clean_up": "2s", "sweep_age": "20s"})
+                           coordinator={"job_clean_up": "8s"})
         self.jobs = Jobs(self.fleet, self.store)
         self.killed = collections.Counter()
         self.moments = collections.Counter()
+        self.stopped = 0
         self.numbers = itertools.count(1)
 
     def __enter__(self):
@@ -133,6 +142,11 @@ class World:
             self.fleet.workers[name].kill()
             time.sleep(self.rng.choice((0, 0, 0.3, 3)))  # now and then longer than a lease
             self.fleet.start_worker(name, functions(), wait=False)
+        elif what == "frozen worker":
+            worker = self.fleet.workers[self.rng.choice(WORKERS)]
+            worker.send(signal.SIGSTOP)
+            time.sleep(self.rng.uniform(0.5, 4))
+            worker.send(signal.SIGCONT)
         elif what == "coordinator":
             self.fleet.coordinator.kill()
             time.sleep(self.rng.choice((0, 0, 0.3, 3)))
@@ -142,9 +156,11 @@ class World:
             time.sleep(self.rng.choice((0, 0.3, 1)))
             self.store.restart()
 
-    def harass(self, run, most):
-        """Kill at random moments until the run has ended, `most` times at most; its description."""
+    def harass(self, run, most, stop_s=None):
+        """Kill at random moments until the run has ended, `most` times at most; its description. stop_s: stop it
+        then."""
         end = time.monotonic() + ROUND_S
+        stop = time.monotonic() + stop_s if stop_s else None
         while True:
             next_kill = time.monotonic() + self.rng.uniform(0.05, 1.5)
             while True:
@@ -152,49 +168,61 @@ class World:
                 if d and d["jobRunState"] in ENDS:
                     return d
                 assert time.monotonic() < end, f"{run} does not end: {d}"
+                if stop and time.monotonic() >= stop:
+                    self.insist("job", "stop", run)
+                    stop = None
                 if time.monotonic() >= next_kill and most > 0:
                     break
                 time.sleep(0.05)
-            what = self.rng.choice(("worker", "worker", "coordinator", "store"))
+            what = self.rng.choice(("worker", "worker", "worker", "coordinator", "store", "frozen worker"))
             self.moments[d["phase"] if d else "?"] += 1
             self.say("kill", what, "in", d and d["phase"], d and d.get("progress", {}).get("done"))
             self.kill(what)
             most -= 1
 
-    def round(self, kind, most=50):
+    def round(self, kind, most=50, stop_s=None):
         """One run of that kind; how often something was killed in it."""
         number = next(self.numbers)
         before = sum(self.killed.values())
         body, definition, expected = kind(self.rng)
         name, key = f"kill{number}", f"out/{number}/o"
         self.store.put(f"in/{number}", body)
-        definition = json.dumps({**definition, "Retry": RETRY, **count(SHARDS)})
+        definition = json.dumps({"Retry": RETRY, **count(SHARDS), **definition})
         run = "jr_%064x" % self.rng.getrandbits(256)
         self.insist("job", "create", name, "-", stdin=definition)
         self.insist("job", "run", name, "--id", run,
                     *self.jobs.options({"input_key": f"in/{number}", "output_key": key}))
         self.jobs.runs.append(run)
         began = time.monotonic()
-        d = self.harass(run, most)
+        d = self.harass(run, most, stop_s)
         kills = sum(self.killed.values()) - before
         self.say(kind.__name__, d["jobRunState"], f"{time.monotonic() - began:.1f} s", kills, "killed")
-        assert d["jobRunState"] == "SUCCEEDED", (kind.__name__, d, self.logs())
-        self.check(kind, key, expected)
+        if stop_s and d["jobRunState"] == "STOPPED":
+            self.stopped += 1
+            assert self.store.get(key) is None, f"{kind.__name__}: {key} is there, and the run was stopped"
+        else:
+            assert d["jobRunState"] == "SUCCEEDED", (kind.__name__, d, self.logs())
+            self.check(kind, key, expected)
+        self.take_away(number)
         return kills
 
     def check(self, kind, key, expected):
         got = self.store.get(key)
-        if kind is parts:
+        if kind is parts and got:
             got = b"".join(self.store.get(p["key"]) for p in json.loads(got)["parts"])
         assert got == expected, f"{kind.__name__}: {key} is not what one process makes: {first_difference(got, expected)}"
 
+    def take_away(self, number):
+        """What a run is known to leave: its input, output, parts, what it rejected."""
+        manifest = self.store.get(f"out/{number}/o")
+        named = [p["key"] for p in json.loads(manifest)["parts"]] if (manifest or b"").startswith(b'{"run"') else []
+        for key in (f"in/{number}", f"out/{number}/o", f"out/{number}/rejected.jsonl", *named):
+            self.store.delete(key)
+
     def finish(self):
-        """Nothing is left but inputs and outputs; nobody's sanitizer has said anything."""
+        """Nothing is left of any run; nobody's sanitizer has said anything."""
         self.jobs.over(120)
-        known = {f"{at}/{n}{o}" for at, o in (("in", ""), ("out", "/o"), ("out", "/rejected.jsonl"))
-                 for n in range(1, next(self.numbers))}
-        more = [k for k in self.store.keys() if k not in known and ".parts/" not in k]
-        assert not more, f"left behind: {more}"
+        assert not self.store.keys(), f"left behind: {self.store.keys()}"
         for p in [self.fleet.coordinator, *self.fleet.workers.values()]:
             assert "ERROR: AddressSanitizer" not in p.text() and "runtime error:" not in p.text(), p.text()
 
@@ -225,11 +253,13 @@ def main():
         with world:
             rounds = 0
             while sum(world.killed.values()) < o.kills:
-                world.round(KINDS[rounds % len(KINDS)])
+                stop_s = world.rng.uniform(0.5, 12) if world.rng.random() < 0.15 else None
+                world.round(KINDS[rounds % len(KINDS)], stop_s=stop_s)
                 rounds += 1
             world.finish()
         print(f"{sum(world.killed.values())} killed ({dict(world.killed)}; in phases {dict(world.moments)}) in {rounds} "
-              f"runs of {SHARDS} shards: each output as one process makes it, nothing left")
+              f"runs of {SHARDS} shards, {world.stopped} of them stopped: each output as one process makes it, nothing "
+              f"left")
     return 0
 
 

@@ -20,7 +20,7 @@ from jobs import Jobs, count, stream  # noqa: E402
 FAST = ("w1", "w2", "w3")
 TIMES = 8  # slower
 SHARD = 1 << 20
-CHUNK = 1 << 16
+CHUNK = 1 << 18
 BASE = 256 * 1024  # what a piece's beginning is taken to cost: coordinator/job
 # Each handler writes down how much it has read, whether its attempt counts in the end or not. While there is a file
 # of its worker's name it does next to nothing.
@@ -40,7 +40,7 @@ with open(os.environ["READ"], "ab", 0) as told:
 
 
 class Race:
-    def __init__(self, directory, chunk_ms=20, **options):
+    def __init__(self, directory, chunk_ms=80, **options):
         self.dir = pathlib.Path(directory)
         self.store = stores.Directory(self.dir)
         self.fleet = Fleet(self.dir, objects=self.store.objects, coordinator=options)
@@ -94,7 +94,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--shards", type=int, default=60)
-    p.add_argument("--chunk-ms", type=int, default=20)
+    p.add_argument("--chunk-ms", type=int, default=80)
     o = p.parse_args()
     for _ in range(o.rounds):
         with tempfile.TemporaryDirectory() as directory, Race(directory, o.chunk_ms) as race:

@@ -6,18 +6,20 @@ from job_straggler import Race
 
 
 def test_one_slow_worker_costs_little(tmp_path):
-    with Race(tmp_path, chunk_ms=20) as race:
-        alone = race.run(45)
+    """A piece takes it as long as the others need for 24: left to itself, it would begin its second one when five are
+    left, and keep all waiting for half as long again."""
+    with Race(tmp_path, chunk_ms=200) as race:
+        alone = race.run(30)
         race.slow()
-        beside = race.run(45)
-    # Whoever waited for the slow one to do its share would take twice as long and more.
-    assert beside["seconds"] <= alone["seconds"] * 1.35 + 1, (alone, beside)
+        beside = race.run(30)
+    print(alone, beside)
+    assert beside["seconds"] <= alone["seconds"] * 1.25 + 0.5, (alone, beside)
     assert beside["extra"] <= 0.05 and beside["read_twice"] <= 0.1, (alone, beside)
 
 
 def test_a_worker_that_stands_still_is_overtaken(tmp_path):
     """With a piece in its hands, while its heartbeats come as before."""
-    with Race(tmp_path, chunk_ms=10, job_clean_up="1s") as race:
+    with Race(tmp_path, chunk_ms=40, job_clean_up="1s") as race:
         def halfway(run):
             wait_until(lambda: race.jobs.status(run).get("progress", {}).get("done", 0) >= 20, 60, 0.05)
             race.brake("w1")

@@ -85,6 +85,9 @@ class Gateway:
         path.write_bytes(data)
         self.curl("/" + key, "-T", str(path))
 
+    def delete(self, key):
+        self.curl("/" + key, "-X", "DELETE")
+
     def _rados(self, pool, *args):
         return subprocess.run(["rados", "-c", self.dir / "ceph.conf", "-p", f"default.rgw.buckets.{pool}", *args],
                               check=True, capture_output=True, text=True, timeout=60).stdout
