@@ -6,7 +6,7 @@
 #include "tests/sim/errand.h"
 #include "tests/sim/job.h"
 
-enum { JOB_DELETED = 4, RUN_WAIT_MS = 15000, RUN_STOP_US = 30 * SIM_SECOND, RUN_ONE_IN = 3 };
+enum { RUN_WAIT_MS = 15000, RUN_STOP_US = 30 * SIM_SECOND, RUN_ONE_IN = 3 };
 
 /* ---- jobs ---- */
 
@@ -32,6 +32,14 @@ static void job_made(struct errand *x, enum err_code rc, const void *reply)
     x->sim->jobs->ready(x->sim);
 }
 
+static void job_is_there(struct errand *x, enum err_code rc, const void *reply)
+{
+    (void)reply;
+    if (rc != OK) {
+        errand_refused(x);
+    }
+}
+
 static void job_goes(struct sim *s, void *arg);
 
 static void job_is_again(struct errand *x, enum err_code rc, const void *reply)
@@ -49,7 +57,7 @@ static void job_is_again(struct errand *x, enum err_code rc, const void *reply)
 static void job_comes_again(struct sim *s, void *arg)
 {
     (void)arg;
-    put_job(s, &model_jobs[JOB_DELETED], job_is_again);
+    put_job(s, &model_jobs[MODEL_JOB_DELETED], job_is_again);
 }
 
 bool client_make_job(struct sim *s, void (*ready)(struct sim *s))
@@ -81,7 +89,7 @@ static void job_goes(struct sim *s, void *arg)
 
     (void)arg;
     stepfleet__job_request__init(m);
-    m->job = client_text(s, slice_str(model_jobs[JOB_DELETED].name));
+    m->job = client_text(s, slice_str(model_jobs[MODEL_JOB_DELETED].name));
     errand_send(s, errand_new(s, client_any(s), RPC_JOB_DELETE, &m->base, job_deleted));
 }
 
@@ -117,6 +125,11 @@ static void run_watched(struct errand *x, enum err_code rc, const void *reply)
     const Stepfleet__JobRun *d = reply;
     struct sim_run *r = x->run;
 
+    if (rc == ERR_JOB_NOT_FOUND && r->job == &model_jobs[MODEL_JOB_DELETED]) {
+        r->over = true; /* it is, and went with its job */
+        x->sim->jobs->over++;
+        return;
+    }
     if (rc != OK) {
         errand_refused(x);
     }
@@ -140,6 +153,9 @@ static void run_stopped(struct errand *x, enum err_code rc, const void *reply)
     const Stepfleet__JobRunReply *d = reply;
     struct sim_run *r = x->run;
 
+    if (rc == ERR_JOB_NOT_FOUND && r->job == &model_jobs[MODEL_JOB_DELETED]) {
+        return;
+    }
     if (rc != OK) {
         errand_refused(x);
     }
@@ -184,8 +200,9 @@ static void run_started(struct errand *x, enum err_code rc, const void *reply)
     struct sim_run *r = x->run;
     struct sim *s = x->sim;
 
-    if (rc == ERR_JOB_NOT_FOUND && r->job == &model_jobs[JOB_DELETED]) {
-        sim_after(s, x->node, SIM_SECOND, errand_send, x, NULL); /* it comes again */
+    if (rc == ERR_JOB_NOT_FOUND && r->job == &model_jobs[MODEL_JOB_DELETED]) {
+        put_job(s, r->job, job_is_there); /* a deletion may have come late, and twice */
+        sim_after(s, x->node, SIM_SECOND, errand_send, x, NULL);
         return;
     }
     if (rc != OK) {

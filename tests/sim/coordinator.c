@@ -17,6 +17,7 @@ enum {
     COORDINATOR_SWEEP_US = 10 * SIM_SECOND,
     COORDINATOR_SWEEP_AGE_US = 5 * SIM_SECOND, /* so that it meets uploads that are needed */
     COORDINATOR_LEASE_MS = 15000,
+    COORDINATOR_CLEAN_MS = 15 * 60 * 1000, /* what was late is there by then */
     COORDINATOR_NO_FUNCTION_MS = 60000,
 };
 
@@ -427,12 +428,36 @@ static void hook_activity(void *arg, struct ledger_activity *a)
 
 /* ---- the sweeper ---- */
 
-static void sweep_one(void *arg, const char *bucket, const char *key, const char *id)
+/* Where the ledger says, and no older than it says. */
+static bool is_looked_at(const struct ledger_sweep *w, const char *bucket, const char *key)
 {
-    struct sim *s = arg;
-    struct ledger *l = s->coordinator->ledger;
+    return slice_eq_str(w->bucket, bucket) &&
+           (w->exact ? slice_eq_str(w->prefix, key) : slice_starts_with(slice_str(key), w->prefix));
+}
 
-    if (ledger_upload_is_stray(l, slice_str(key), slice_str(id))) {
+struct sweep {
+    struct sim *sim;
+    const struct ledger_sweep *sweeps;
+    size_t count;
+};
+
+static void
+sweep_one(void *arg, const char *bucket, const char *key, const char *id, int64_t begun_us)
+{
+    const struct sweep *w = arg;
+    struct sim *s = w->sim;
+    struct ledger *l = s->coordinator->ledger;
+    bool looked_at = false;
+
+    for (size_t i = 0; i < w->count; i++) {
+        int64_t before_us =
+            w->sweeps[i].ended_ms != 0
+                ? s->now_us - (ledger_now(l).wall_ms - w->sweeps[i].ended_ms) * SIM_MS
+                : s->now_us - COORDINATOR_SWEEP_AGE_US;
+
+        looked_at = looked_at || (begun_us < before_us && is_looked_at(&w->sweeps[i], bucket, key));
+    }
+    if (looked_at && ledger_upload_is_stray(l, slice_str(key), slice_str(id))) {
         if (objects_is_needed(s, id)) {
             sim_violation(s, "upload %s of %s is swept, and its attempt is under way", id, key);
         }
@@ -442,8 +467,11 @@ static void sweep_one(void *arg, const char *bucket, const char *key, const char
 
 void coordinator_sweep(struct sim *s)
 {
+    struct sweep w = {.sim = s};
+
     turn_begin(s);
-    objects_each_open(s, COORDINATOR_SWEEP_AGE_US, sweep_one, s);
+    w.sweeps = ledger_sweeps(s->coordinator->ledger, &w.count);
+    objects_each_open(s, sweep_one, &w);
     turn_end(s);
 }
 
@@ -465,6 +493,7 @@ static void coordinator_starts(struct sim *s, void *arg)
         .fleet = {COORDINATOR_LEASE_MS, COORDINATOR_NO_FUNCTION_MS},
         .objects = true,
         .history_events = s->history_events,
+        .job_clean_ms = COORDINATOR_CLEAN_MS,
         .seed = sim_below(s, CHANCE_WORLD, UINT64_MAX),
         .secret = SLICE("the same thirty-two bytes always"),
     };

@@ -8,7 +8,7 @@
 #include "proto/base/text.h"
 #include "proto/job/arguments.h"
 
-/* Whose output counts for a piece: as an acceptance or a lease said first. */
+/* Whose output counts for a piece: as an acceptance, a lease or what is in the store said first. */
 struct sim_winner {
     struct list link;
     enum job_phase phase;
@@ -45,11 +45,11 @@ struct sim_run *jobs_run(struct sim *s, struct slice id)
 
 /* ---- winners ---- */
 
-static void winner_seen(struct sim *s,
-                        struct sim_run *r,
-                        enum job_phase phase,
-                        uint32_t piece,
-                        struct lease_token token)
+void jobs_won(struct sim *s,
+              struct sim_run *r,
+              enum job_phase phase,
+              uint32_t piece,
+              struct lease_token token)
 {
     struct sim_winner *w;
 
@@ -85,7 +85,7 @@ void jobs_accepted(struct sim *s, struct slice what, struct lease_token token)
     if (sscanf(text, "%67[^/]/%u/%u/", id, &phase, &piece) != 3) {
         sim_violation(s, "a success of what is no piece: %s", text);
     }
-    winner_seen(s, jobs_run(s, slice_str(id)), (enum job_phase)phase, piece, token);
+    jobs_won(s, jobs_run(s, slice_str(id)), (enum job_phase)phase, piece, token);
 }
 
 /* ---- leases ---- */
@@ -93,20 +93,22 @@ void jobs_accepted(struct sim *s, struct slice what, struct lease_token token)
 static void see_winners(struct sim *s, struct sim_run *r, const Stepfleet__JobPiece *p)
 {
     bool reduced = p->phase == JOB_JOIN && r->job->sorts && p->shards != 0;
-    struct cursor c = cursor_make(message_slice(p->winners));
-    uint32_t count = 0;
-    uint32_t most = reduced ? p->partitions : p->shards;
+    bool later = p->phase == JOB_REDUCE || p->phase == JOB_JOIN;
+    uint32_t pieces = !later ? 0 : reduced ? p->partitions : p->shards;
+    struct arena a = {0};
+    struct token *named = ARENA_ARRAY(&a, pieces, struct token);
 
-    while (!cursor_done(&c) && !c.bad) {
-        struct lease_token t = {.epoch = cursor_varint(&c)};
-
-        t.counter = cursor_varint(&c);
-        winner_seen(s, r, reduced ? JOB_REDUCE : JOB_MAP, count++, t);
+    if (!job_winners_decode(message_slice(p->winners), named, pieces)) {
+        sim_violation(s, "the winners of a lease of phase %u of %s cannot be read", p->phase,
+                      r->id);
     }
-    if (c.bad || count != (p->phase == JOB_REDUCE || p->phase == JOB_JOIN ? most : 0)) {
-        sim_violation(s, "a lease of phase %u of %s names %u winners of %u", p->phase, r->id, count,
-                      most);
+    for (uint32_t i = 0; i < pieces; i++) {
+        if (named[i].epoch != 0) {
+            jobs_won(s, r, reduced ? JOB_REDUCE : JOB_MAP, i,
+                     (struct lease_token){named[i].epoch, named[i].counter});
+        }
     }
+    arena_fini(&a);
 }
 
 /* What the run was started with. */
@@ -146,7 +148,7 @@ uint64_t jobs_delivered(struct sim_worker *k, const Stepfleet__Lease *m)
     }
     see_winners(k->sim, r, p);
     if (p->phase == JOB_MAP || p->phase == JOB_REDUCE) {
-        winner_seen(k->sim, r, JOB_PLAN, 0, (struct lease_token){p->plan->epoch, p->plan->counter});
+        jobs_won(k->sim, r, JOB_PLAN, 0, (struct lease_token){p->plan->epoch, p->plan->counter});
     }
     same = hash_bytes(slice_make((const char *)numbers, sizeof(numbers)), same);
     return hash_bytes(message_slice(p->arguments), same);
@@ -207,7 +209,7 @@ void jobs_committed(struct sim *s, const char *key, const char *mark, struct sli
         sim_violation(s, "the output of %s becomes visible, though its stop was acknowledged",
                       r->id);
     }
-    if (r->commits++ != 0) {
+    if (r->commits++ != 0 && r->job != &model_jobs[MODEL_JOB_DELETED]) {
         sim_violation(s, "the output of %s becomes visible twice", r->id);
     }
 }
@@ -228,23 +230,32 @@ void jobs_check_output(struct sim *s,
 
 /* ---- temporary objects ---- */
 
-bool jobs_key_token(const char *key, struct lease_token *out)
+bool jobs_name_token(const char *name, struct lease_token *out)
 {
-    struct slice text = slice_str(key);
+    struct slice text = slice_str(name);
     struct slice token = slice_from(text, slice_rfind(text, '-') + 1);
     size_t dot = slice_find(token, '.');
 
-    return strstr(key, "/.stepfleet/") != NULL && dot < token.len &&
-           text_parse_u64(slice_head(token, dot), &out->epoch) &&
+    return dot < token.len && text_parse_u64(slice_head(token, dot), &out->epoch) &&
            text_parse_u64(slice_from(token, dot + 1), &out->counter);
+}
+
+bool jobs_key_token(const char *key, struct lease_token *out)
+{
+    return strstr(key, "/.stepfleet/") != NULL && jobs_name_token(key, out);
+}
+
+bool jobs_holds(struct sim *s, struct lease_token token)
+{
+    struct ledger *l = s->coordinator_node.up ? coordinator_ledger(s) : NULL;
+
+    return l != NULL &&
+           fleet_task_find(ledger_fleet(l), (struct token){token.epoch, token.counter}) != NULL;
 }
 
 void jobs_missing(struct sim_worker *k, struct lease_token token, struct slice key)
 {
-    struct ledger *l = k->sim->coordinator_node.up ? coordinator_ledger(k->sim) : NULL;
-
-    if (l != NULL &&
-        fleet_task_find(ledger_fleet(l), (struct token){token.epoch, token.counter}) != NULL) {
+    if (jobs_holds(k->sim, token)) {
         sim_violation(k->sim, "%s reads %.*s for a lease it holds, and it is not there",
                       k->node->name, SLICE_FMT(key));
     }

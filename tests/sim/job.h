@@ -61,6 +61,12 @@ void jobs_open(struct sim *s);
 struct sim_run *jobs_run(struct sim *s, struct slice id);
 /* A lease of a piece is delivered: what of it must be the same each time, as a number. */
 uint64_t jobs_delivered(struct sim_worker *k, const Stepfleet__Lease *m);
+/* The output of that attempt counts for the piece: the same each time somebody says so. */
+void jobs_won(struct sim *s,
+              struct sim_run *r,
+              enum job_phase phase,
+              uint32_t piece,
+              struct lease_token token);
 /* A success of a piece was accepted. */
 void jobs_accepted(struct sim *s, struct slice what, struct lease_token token);
 /* Is it the mark of a run's output? */
@@ -73,8 +79,12 @@ void jobs_check_output(struct sim *s,
                        const char *mark,
                        struct slice bytes,
                        bool damaged);
+/* Is that a lease yet? What was overtaken may find anything. */
+bool jobs_holds(struct sim *s, struct lease_token token);
 /* A lease names an object that is not there. */
 void jobs_missing(struct sim_worker *k, struct lease_token token, struct slice key);
+/* The token that ends a name; false: there is none. */
+bool jobs_name_token(const char *name, struct lease_token *out);
 /* The token of the attempt whose temporary object that is; false: it is none. */
 bool jobs_key_token(const char *key, struct lease_token *out);
 

@@ -29,7 +29,8 @@ struct model_job {
     unsigned bad_most; /* up to so many */
     bool lasts;        /* for many minutes: it ends in time where it is stopped */
 };
-enum { MODEL_JOBS = 8, MODEL_JOBS_BRIEF = 7 };
+/* The one that is deleted now and then, with those of its runs that are over. */
+enum { MODEL_JOBS = 8, MODEL_JOBS_BRIEF = 7, MODEL_JOB_DELETED = 4 };
 extern const struct model_job model_jobs[MODEL_JOBS];
 /* NULL: there is none of that name. */
 const struct model_job *model_job_find(struct slice name);

@@ -551,17 +551,17 @@ size_t objects_open_uploads(struct sim *s)
     return s->objects->open;
 }
 
-void objects_each_open(struct sim *s,
-                       int64_t age_us,
-                       void (*each)(void *arg, const char *bucket, const char *key, const char *id),
-                       void *arg)
+void objects_each_open(
+    struct sim *s,
+    void (*each)(void *arg, const char *bucket, const char *key, const char *id, int64_t begun_us),
+    void *arg)
 {
     LIST_EACH(n, &s->objects->uploads)
     {
         const struct upload *u = container_of(n, struct upload, link);
 
-        if ((u->state == UPLOAD_OPEN || u->listed) && s->now_us - u->begun_us > age_us) {
-            each(arg, u->bucket, u->key, u->id);
+        if (u->state == UPLOAD_OPEN || u->listed) {
+            each(arg, u->bucket, u->key, u->id, u->begun_us);
         }
     }
 }

@@ -18,6 +18,11 @@ op_of(struct sim_node *node, const char *bucket, struct slice key, void *arg)
     return op;
 }
 
+static bool is_below(const struct upload *u, struct slice bucket, struct slice prefix)
+{
+    return slice_eq_str(bucket, u->bucket) && slice_starts_with(slice_str(u->key), prefix);
+}
+
 /* ---- writing ---- */
 
 static void upload_fill(struct upload *u, struct slice bytes)
@@ -115,12 +120,41 @@ void objects_read(struct sim *s,
     objects_op_begin(s, op);
 }
 
-/* ---- cleaning up ---- */
-
-static bool is_below(const struct upload *u, struct slice bucket, struct slice prefix)
+/* Keys, each with a line break. */
+static void carry_list(struct sim *s, struct store_op *op)
 {
-    return slice_eq_str(bucket, u->bucket) && slice_starts_with(slice_str(u->key), prefix);
+    struct hash_node *n = NULL;
+    struct buf keys = {0};
+    size_t bucket = 0;
+
+    while ((n = hash_iterate(&s->objects->objects, &bucket, n)) != NULL) {
+        const struct upload *u = container_of(n, struct object, by_key)->upload;
+
+        if (is_below(u, op->bucket, op->key)) {
+            buf_printf(&keys, "%s\n", u->key);
+        }
+    }
+    op->bytes = arena_copy(&op->arena, buf_slice(&keys));
+    op->rc = op->lost ? ERR_TIMED_OUT : OK;
+    buf_fini(&keys);
 }
+
+void objects_list(struct sim *s,
+                  struct sim_node *node,
+                  const char *bucket,
+                  struct slice prefix,
+                  void (*read)(struct sim *s, void *arg, enum err_code rc, struct slice bytes),
+                  void *arg)
+{
+    struct store_op *op = op_of(node, bucket, prefix, arg);
+
+    op->carry = carry_list;
+    op->answer = answer_read;
+    op->read = read;
+    objects_op_begin(s, op);
+}
+
+/* ---- cleaning up ---- */
 
 static struct object *any_below(struct sim *s, struct slice bucket, struct slice prefix)
 {

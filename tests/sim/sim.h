@@ -265,6 +265,13 @@ void objects_read(struct sim *s,
                   struct slice key,
                   void (*read)(struct sim *s, void *arg, enum err_code rc, struct slice bytes),
                   void *arg);
+/* The keys below a prefix, each with a line break. */
+void objects_list(struct sim *s,
+                  struct sim_node *node,
+                  const char *bucket,
+                  struct slice prefix,
+                  void (*read)(struct sim *s, void *arg, enum err_code rc, struct slice bytes),
+                  void *arg);
 /* All uploads below a prefix are aborted, or all objects deleted. */
 void objects_clean(struct sim *s,
                    struct sim_node *node,
@@ -277,11 +284,11 @@ void objects_clean(struct sim *s,
 const char *objects_any_below(struct sim *s, const char *bucket, struct slice prefix);
 /* Uploads not completed nor aborted. */
 size_t objects_open_uploads(struct sim *s);
-/* Each upload id that is open and older than `age_us`. */
-void objects_each_open(struct sim *s,
-                       int64_t age_us,
-                       void (*each)(void *arg, const char *bucket, const char *key, const char *id),
-                       void *arg);
+/* Each upload that is open, or listed as if it were. */
+void objects_each_open(
+    struct sim *s,
+    void (*each)(void *arg, const char *bucket, const char *key, const char *id, int64_t begun_us),
+    void *arg);
 /* It has bytes, so that the coordinator knew of it, and its attempt holds its lease. */
 bool objects_is_needed(struct sim *s, const char *upload_id);
 /* At the end: every visible object was written once, by the attempt whose success the history has.

@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 
+#include "proto/base/text.h"
 #include "worker/handler/result.h"
 
 enum {
@@ -38,9 +39,11 @@ struct sim_piece {
     struct slice run;
     struct lease_token self;
     struct lease_token plan;
-    struct lease_token *winners;
-    size_t winner_count;
-    size_t winners_read;
+    struct token *named;         /* of the phase before: whose output counts; zero: any one's */
+    struct lease_token *winners; /* whose is there, and counts */
+    uint32_t winner_count;
+    uint32_t winners_read;
+    bool listed;
     const struct sim_run *seen;
     struct model_input input;
     struct slice prefix;
@@ -439,17 +442,95 @@ static void reduce_handle(struct sim_task *t)
 
 static void join_begins(struct sim_task *t);
 
-/* One winner's object after the other. */
+static bool is_reduced(const struct sim_piece *p)
+{
+    return p->phase == JOB_JOIN && p->seen->job->sorts && p->shards != 0;
+}
+
+/* "m7-3.14", below the prefix. Does it count, beside what was found before? As worker/job has it.
+ */
+static void winner_listed(struct sim_piece *p, struct slice name)
+{
+    size_t dash = slice_find(name, '-');
+    struct lease_token token;
+    struct lease_token *w;
+    uint64_t piece;
+    char *key;
+
+    if (!text_parse_u64(slice_make(name.ptr + 1, dash - 1), &piece) || piece >= p->winner_count) {
+        return;
+    }
+    key = mem_strdup(name);
+    w = &p->winners[piece];
+    if (jobs_name_token(key, &token) &&
+        (p->named[piece].epoch != 0
+             ? token.epoch == p->named[piece].epoch && token.counter == p->named[piece].counter
+             : token.epoch > w->epoch || (token.epoch == w->epoch && token.counter > w->counter))) {
+        *w = token;
+    }
+    mem_free(key);
+}
+
+/* False: not all are there. */
+static bool winners_found(struct sim_task *t, struct slice keys)
+{
+    struct sim_piece *p = t->piece;
+    struct sim *s = t->worker->sim;
+    bool all = true;
+
+    while (keys.len != 0) {
+        size_t end = slice_find(keys, '\n');
+
+        winner_listed(p, slice_from(slice_head(keys, end), p->prefix.len));
+        keys = slice_from(keys, end + 1);
+    }
+    for (uint32_t i = 0; i < p->winner_count; i++) {
+        if (p->winners[i].epoch == 0) {
+            jobs_missing(t->worker, p->self, arena_printf(&t->memory, "the output of piece %u", i));
+            all = false;
+        } else if (jobs_holds(s, p->self)) {
+            jobs_won(s, jobs_run(s, p->run), is_reduced(p) ? JOB_REDUCE : JOB_MAP, i,
+                     p->winners[i]);
+        }
+    }
+    return all;
+}
+
+static void winners_listed(struct sim *s, void *arg, enum err_code rc, struct slice keys)
+{
+    struct sim_task *t = piece_answered(arg);
+    struct sim_worker *k = t != NULL ? t->worker : NULL;
+
+    (void)s;
+    if (t == NULL) {
+        return;
+    }
+    worker_enter(k);
+    t->piece->listed = true;
+    if (rc == OK && winners_found(t, keys)) {
+        winners_next(t);
+    } else {
+        piece_fails(t, JOB_STORE_FAILED, err_sentence(rc));
+    }
+    worker_exit(k);
+}
+
+/* What there is, and then one winner's object after the other. */
 static void winners_next(struct sim_task *t)
 {
     struct sim_piece *p = t->piece;
-    bool reduced = p->phase == JOB_JOIN && p->seen->job->sorts;
-    uint32_t i = (uint32_t)p->winners_read;
+    char kind = is_reduced(p) ? 'r' : 'm';
+    uint32_t i = p->winners_read;
 
-    if (i < p->winner_count) {
+    if (!p->listed) {
+        p->busy++;
+        objects_list(t->worker->sim, t->worker->node, SIM_JOB_BUCKET,
+                     arena_printf(&t->memory, "%.*s%c", SLICE_FMT(p->prefix), kind), winners_listed,
+                     p);
+    } else if (i < p->winner_count) {
         p->busy++;
         objects_read(t->worker->sim, t->worker->node, SIM_JOB_BUCKET,
-                     key_of(t, reduced ? 'r' : 'm', i, p->winners[i]), winner_read, p);
+                     key_of(t, kind, i, p->winners[i]), winner_read, p);
     } else if (p->phase == JOB_REDUCE) {
         reduce_handle(t);
         piece_begins(t, 'r');
@@ -581,15 +662,12 @@ static void clean_uploads_done(struct sim *s, void *arg, enum err_code rc)
 static void read_winners(struct sim_task *t, struct slice bytes)
 {
     struct sim_piece *p = t->piece;
-    struct cursor c = cursor_make(bytes);
+    bool later = p->phase == JOB_REDUCE || p->phase == JOB_JOIN;
 
-    p->winners = ARENA_ARRAY(&t->memory, bytes.len, struct lease_token);
-    while (!cursor_done(&c) && !c.bad) {
-        struct lease_token *w = &p->winners[p->winner_count++];
-
-        w->epoch = cursor_varint(&c);
-        w->counter = cursor_varint(&c);
-    }
+    p->winner_count = !later ? 0 : is_reduced(p) ? p->partitions : p->shards;
+    p->winners = ARENA_ARRAY(&t->memory, p->winner_count, struct lease_token);
+    p->named = ARENA_ARRAY(&t->memory, p->winner_count, struct token);
+    (void)job_winners_decode(bytes, p->named, p->winner_count); /* job.c has looked at it */
 }
 
 static void piece_reads(struct sim_task *t)
