@@ -289,7 +289,7 @@ static bool failure_is_final(const struct job_run *r, struct slice error)
                                         JOB_OUTPUT_REFUSED};
 
     if (slice_eq_str(error, JOB_BAD_RECORD)) {
-        return r->settings.bad_records.policy == JOB_BAD_RECORDS_FAIL;
+        return r->settings.bad_records.policy != JOB_BAD_RECORDS_REJECT;
     }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (slice_eq_str(error, names[i])) {

@@ -178,7 +178,7 @@ struct slice run_rejects_too_many(struct job_run *r, bool end)
     if (rejected == 0 || (!map && r->header.phase != JOB_REDUCE)) {
         return SLICE("");
     }
-    if (b->policy == JOB_BAD_RECORDS_FAIL) {
+    if (b->policy != JOB_BAD_RECORDS_REJECT) {
         return arena_printf(&r->texts, "%llu bad records, and none may be rejected.",
                             (unsigned long long)rejected);
     }

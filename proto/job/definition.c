@@ -318,7 +318,7 @@ static void read_bad_records(const struct reader *up, struct job_definition *d)
     read_real(&at, "MaxPercent", 0, 100, &d->bad_records.max_percent);
     d->bad_records.policy = (enum job_bad_records)policy;
     d->bad_records.max_count = (uint64_t)count;
-    if (policy == JOB_BAD_RECORDS_FAIL && (count != 0 || d->bad_records.max_percent > 0)) {
+    if (policy != JOB_BAD_RECORDS_REJECT && (count != 0 || d->bad_records.max_percent > 0)) {
         fault(&at, NULL, "Only the Policy reject has MaxCount and MaxPercent");
     }
 }

@@ -28,8 +28,10 @@ enum job_layout {
 };
 
 enum job_bad_records {
-    JOB_BAD_RECORDS_FAIL,   /* the first one fails the run */
-    JOB_BAD_RECORDS_REJECT, /* they are put aside, up to a bound */
+    JOB_BAD_RECORDS_HANDLER, /* nobody looks, unless the handler fails: then the first one is named
+                              */
+    JOB_BAD_RECORDS_FAIL,    /* the first one fails the run, whatever the handler thinks of it */
+    JOB_BAD_RECORDS_REJECT,  /* they are put aside, up to a bound */
 };
 
 enum job_shuffle {

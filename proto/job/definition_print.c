@@ -8,7 +8,7 @@
 
 const char *const job_format_names[] = {"auto", "lines", "jsonl", "csv", "json", "whole", NULL};
 const char *const job_layout_names[] = {"object", "parts", NULL};
-const char *const job_bad_records_names[] = {"fail", "reject", NULL};
+const char *const job_bad_records_names[] = {"handler", "fail", "reject", NULL};
 const char *const job_shuffle_names[] = {"group", "sort", "distinct", "join", NULL};
 const char *const job_key_type_names[] = {"text", "number", NULL};
 

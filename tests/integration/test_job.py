@@ -269,6 +269,14 @@ def test_bad_records_are_set_aside_or_fail_the_run(jobs):
     assert re.match(rf"Job.BadRecord .*s3://lake/in/bad.jsonl: .*byte {offsets[0]}\b.*strict.py exited with status 1",
                     said), said
     assert time.monotonic() - started < 60  # final: it is not tried again and again
+    # A handler that puts up with all of them is not asked where the policy is to fail.
+    jobs.go("cat", {**where, "output_key": "out/as-it-is/o"}, **count(4))
+    assert jobs.store.get("out/as-it-is/o") == body
+    said = jobs.fails("cat", {**where, "output_key": "out/fail/o"}, BadRecords={"Policy": "fail"}, **count(1))
+    assert re.match(rf"Job.BadRecord .*s3://lake/in/bad.jsonl: .*byte {offsets[0]}\b", said), said
+    jobs.store.put("in/good.jsonl", good)
+    jobs.go("cat", {"input_key": "in/good.jsonl", "output_key": "out/checked/o"}, BadRecords={"Policy": "fail"}, **count(4))
+    assert jobs.store.get("out/checked/o") == good
     assert not [k for k in jobs.store.keys() if k.startswith(("out/fail/", "out/most/"))]
 
 

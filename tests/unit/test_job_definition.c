@@ -69,7 +69,7 @@ static void test_definition__fills_in_defaults(void **state)
     assert_int_equal(d->retry.interval_ms, 1000);
     assert_true(d->retry.backoff_rate == 2.0);
     assert_int_equal(d->retry.max_delay_ms, 60000);
-    assert_int_equal(d->bad_records.policy, JOB_BAD_RECORDS_FAIL);
+    assert_int_equal(d->bad_records.policy, JOB_BAD_RECORDS_HANDLER);
     assert_int_equal(d->shuffle.kind, JOB_SHUFFLE_NONE);
     assert_int_equal(d->default_arguments.count, 0);
 }
@@ -226,8 +226,9 @@ static void test_definition__refuses_words_nobody_knows(void **state)
         "/Input/Format");
     member_refused("\"Output\":{\"Layout\":\"\"}",
                    "Value should be one of the following: [object, parts] at /Output/Layout");
-    member_refused("\"BadRecords\":{\"Policy\":\"skip\"}",
-                   "Value should be one of the following: [fail, reject] at /BadRecords/Policy");
+    member_refused(
+        "\"BadRecords\":{\"Policy\":\"skip\"}",
+        "Value should be one of the following: [handler, fail, reject] at /BadRecords/Policy");
     member_refused("\"Input\":{\"Delimiter\":\"ab\"}",
                    "Value must be one ASCII character, and neither a quote nor a line break at "
                    "/Input/Delimiter");

@@ -17,9 +17,10 @@ enum map_at { MAP_BEFORE, MAP_RECORDS, MAP_AFTER, MAP_END };
 struct map {
     struct job_task *task;
     struct job_source source;
-    struct job_filter filter; /* where bad records are put aside */
+    struct job_filter filter; /* where bad records are looked for */
     struct job_rejects rejects;
-    bool filters;
+    bool filters; /* all records are looked at before the handler has them */
+    bool rejecting;
     bool shuffles;
     struct job_sink sink;
     struct shuffle shuffle;
@@ -232,7 +233,7 @@ static void map_explain(struct map *m)
 
 static bool map_open_output(struct map *m, const struct items_options *output)
 {
-    struct job_rejects *rejects = m->filters ? &m->rejects : NULL;
+    struct job_rejects *rejects = m->rejecting ? &m->rejects : NULL;
 
     if (m->shuffles) {
         return shuffle_open(&m->shuffle, m->task, &m->source.head, output, m->source.object.key,
@@ -251,19 +252,20 @@ static bool map_finish(struct map *m)
         m->task->done.records_out = sink_records(&m->sink);
     }
     return (!m->shuffles || shuffle_finish(&m->shuffle)) &&
-           (!m->filters || rejects_finish(&m->rejects));
+           (!m->rejecting || rejects_finish(&m->rejects));
 }
 
 /* The handler, and all that it wrote in its place. */
 static void map_handle(struct map *m, const struct items_options *output)
 {
     struct job_task *t = m->task;
+    enum job_bad_records policy = t->definition->bad_records.policy;
 
     m->around = items_around(&m->source.head.options, source_header(&m->source));
-    m->filters = t->definition->bad_records.policy == JOB_BAD_RECORDS_REJECT &&
-                 m->source.head.options.format != ITEMS_WHOLE;
+    m->filters = policy != JOB_BAD_RECORDS_HANDLER && m->source.head.options.format != ITEMS_WHOLE;
+    m->rejecting = m->filters && policy == JOB_BAD_RECORDS_REJECT;
     rejects_open(&m->rejects, t);
-    if ((m->filters && !filter_open(&m->filter, &m->source, &m->rejects)) ||
+    if ((m->filters && !filter_open(&m->filter, &m->source, m->rejecting ? &m->rejects : NULL)) ||
         !map_open_output(m, output)) {
         return;
     }
