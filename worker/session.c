@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/host/clock.h"
+#include "proto/job/piece.h"
 #include "worker/handler/result.h"
 #include "worker/worker.h"
 
@@ -43,11 +44,13 @@ static void on_look(uv_timer_t *t)
 
 /* ---- Tasks ---- */
 
-static struct lease_result shutting_down(struct worker *w, struct arena *a)
+static struct lease_result shutting_down(struct worker *w, const struct lease *l, struct arena *a)
 {
+    bool piece = l->grant.piece.len != 0;
     struct lease_result r;
 
-    result_fail(&r, a, "Lambda.ServiceException", "worker %s is shutting down", w->settings->name);
+    result_fail(&r, a, piece ? JOB_WORKER_LEFT : "Lambda.ServiceException",
+                "worker %s is shutting down", w->settings->name);
     return r;
 }
 
@@ -84,7 +87,7 @@ static void task_finished(struct handler_host *h,
     struct lease_result told = *r;
 
     if (w->cut_short && r->failed) {
-        told = shutting_down(w, memory);
+        told = shutting_down(w, l, memory);
     }
     report_forget_upload(w, l->grant.token);
     if (r->failed && l->state == LEASE_RUNNING) {

@@ -331,7 +331,11 @@ enum err_code run_task_fail(struct ledger *l, struct fleet_task *t, const struct
     struct job_outcome out;
 
     drop_upload(l, r, token);
-    job_run_failed(r->core, token, f->error, f->cause, l->now.wall_ms, &out);
+    if (slice_eq_str(f->error, JOB_WORKER_LEFT)) {
+        job_run_lost(r->core, token, l->now.wall_ms, &out);
+    } else {
+        job_run_failed(r->core, token, f->error, f->cause, l->now.wall_ms, &out);
+    }
     run_outcome(l, r, &out, w);
     return OK;
 }

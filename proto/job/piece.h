@@ -38,6 +38,10 @@ enum { JOB_PHASES = JOB_OVER + 1 };
 #define JOB_STORE_FAILED   "Job.StoreFailed"   /* the object store, for now */
 #define JOB_PIECE_INVALID  "Job.PieceInvalid"  /* the lease makes no sense to this worker */
 
+/* ---- No failure of the piece: it costs no attempt. ---- */
+
+#define JOB_WORKER_LEFT "Job.WorkerLeft" /* told to stop, it ended what it was at */
+
 /* The function of PLAN, JOIN and CLEAN, and of REDUCE where it has no handler of its own. */
 #define JOB_BUILT_IN "stepfleet:job"
 

@@ -53,7 +53,7 @@ def functions(directory):
         "counting": stream(python + "counting.py"),
         "groups": stream(python + "groups.py"),
         "strict": stream(python + "strict.py"),
-        "broken": stream("/bin/sh -c 'cat; echo why >&2; exit 3'"),
+        "event": stream("/bin/sh -c 'cat >/dev/null; cat <&3'"),
         "gated": stream(f"/bin/sh {directory}/gated.sh", **{"env.GATE": directory / "gate"}),
     }
 
@@ -71,7 +71,7 @@ def jobs(tmp_path_factory):
         with Fleet(directory, objects=store.objects, env=store.env, coordinator={"job_clean_up": "1s"}) as fleet:
             fleet.start_coordinator()
             for i in range(3):
-                fleet.start_worker(f"w{i}", functions(directory), wait=i == 2)
+                fleet.start_worker(f"w{i}", functions(directory), wait=i == 2, drain="1s")
             j = Jobs(fleet, store)
             yield j
             j.over()
@@ -280,6 +280,16 @@ def test_bad_records_are_set_aside_or_fail_the_run(jobs):
     assert not [k for k in jobs.store.keys() if k.startswith(("out/fail/", "out/most/"))]
 
 
+def test_handlers_know_what_they_are_at(jobs):
+    jobs.store.put("in/asked.txt", b"line\n" * 1000)
+    d = jobs.go("event", {"input_key": "in/asked.txt", "output_key": "out/asked", "who": "me"}, **count(3),
+                DefaultArguments={"--who": "nobody", "--x": "y"}, Output={"Format": "jsonl"})
+    events = [json.loads(line) for line in jobs.store.get("out/asked").splitlines()]
+    assert [e["piece"] for e in events] == [0, 1, 2] and {e["pieces"] for e in events} == {3}
+    assert {(e["jobName"], e["jobRunId"], e["phase"]) for e in events} == {(d["jobName"], d["jobRunId"], "MAP")}
+    assert all(e["arguments"]["--who"] == "me" and e["arguments"]["--x"] == "y" for e in events)
+
+
 def test_counters(jobs):
     chance = random.Random(SEED + 3)
     body = jsonl(chance, 600)
@@ -395,6 +405,22 @@ def test_run_watch_status_and_stop(jobs, gate):
     wait_until(lambda: jobs.status(run)["progress"]["live"] == 2)
     jobs.fleet.cli("job", "stop", run)
     assert jobs.finish(run)["jobRunState"] == "STOPPED" and jobs.store.get("out/stopped") is None
+
+
+def test_a_worker_that_leaves_costs_no_attempt(jobs, gate):
+    """It is told to stop, waits as long as it may, and ends what its handlers are at."""
+    jobs.store.put("in/left.txt", b"line\n" * 3000)
+    once = {"Retry": {"MaxAttempts": 0}}
+    run = jobs.start("gated", {"input_key": "in/left.txt", "output_key": "out/left"}, **once, **count(6))
+    wait_until(lambda: {a["worker"] for a in jobs.status(run)["progress"]["attempts"]} == set(jobs.fleet.workers),
+               say="not all workers are at it")
+    assert jobs.fleet.workers["w0"].stop() == 0
+    d = jobs.status(run)
+    assert d["jobRunState"] == "RUNNING" and d["losses"] > 0 and d["failures"] == 0, d
+    gate.touch()
+    d = jobs.finish(run)
+    jobs.fleet.start_worker("w0", functions(jobs.fleet.dir), drain="1s")
+    assert d["jobRunState"] == "SUCCEEDED" and jobs.store.get("out/left") == b"line\n" * 3000, d
 
 
 # ---- Bad input ----
