@@ -487,6 +487,16 @@ bool runs_upload(const struct ledger *l, struct slice upload_id)
     return false;
 }
 
+/* Also what was begun after the end, by a joiner that had not heard of it: one that is not recorded
+ * for so long never will be. */
+static struct ledger_sweep sweep_now(const struct ledger *l, struct ledger_sweep sweep)
+{
+    int64_t late_ms = l->now.wall_ms - l->config.job_clean_ms / 2;
+
+    sweep.ended_ms = late_ms > sweep.ended_ms ? late_ms : sweep.ended_ms;
+    return sweep;
+}
+
 size_t runs_sweeps(const struct ledger *l, struct ledger_sweep *out)
 {
     struct hash_node *n = NULL;
@@ -497,12 +507,12 @@ size_t runs_sweeps(const struct ledger *l, struct ledger_sweep *out)
         const struct ledger_run *r = container_of(n, struct ledger_run, by_number);
 
         if (r->row.header.phase == JOB_CLEAN) {
-            out[count++] = run_sweep(r);
+            out[count++] = sweep_now(l, run_sweep(r));
         }
     }
     bucket = 0;
     while ((n = hash_iterate(&l->runs_parked, &bucket, n)) != NULL) {
-        out[count++] = container_of(n, struct run_parked, by_number)->sweep;
+        out[count++] = sweep_now(l, container_of(n, struct run_parked, by_number)->sweep);
     }
     return count;
 }

@@ -235,7 +235,9 @@ static struct sim_run *run_draw(struct sim *s)
     r = jobs_run(s, slice_make(id, sizeof(id)));
     r->job = &model_jobs[sim_below(s, CHANCE_JOB, MODEL_JOBS_BRIEF)];
     r->input = model_input_name(sim_below(s, CHANCE_JOB, UINT64_MAX), a);
-    r->output = arena_printf(a, "executions/r%u/job/output.json", s->jobs->asked);
+    r->output =
+        arena_printf(a, "%s/r%u/job/output.json",
+                     sim_one_in(s, CHANCE_JOB, 2) ? "executions" : "results", s->jobs->asked);
     r->workers = (unsigned)sim_below(s, CHANCE_JOB, 8);
     r->workers = r->workers <= 3 ? r->workers : 0;
     r->asked = true;

@@ -46,6 +46,16 @@ static void carry_write(struct sim *s, struct store_op *op)
     op->rc = op->rc == OK && op->lost ? ERR_TIMED_OUT : op->rc;
 }
 
+/* Now and then long enough for its run to end meanwhile. */
+static int64_t late_us(struct sim *s)
+{
+    enum { LATE_ONE_IN = 8, LATE_US = 30 * SIM_SECOND };
+
+    return s->rarity[FAULT_SLOW] != 0 && s->faulty && sim_one_in(s, CHANCE_JOB, LATE_ONE_IN)
+               ? (int64_t)sim_below(s, CHANCE_JOB, LATE_US)
+               : 0;
+}
+
 void objects_write(struct sim *s,
                    struct sim_node *node,
                    struct slice upload_id,
@@ -57,6 +67,7 @@ void objects_write(struct sim *s,
 
     op->carry = carry_write;
     op->done = done;
+    op->late_us = late_us(s);
     op->upload_id = arena_copy(&op->arena, upload_id);
     op->bytes = arena_copy(&op->arena, bytes);
     objects_op_begin(s, op);
