@@ -61,11 +61,11 @@ class Ours:
         return {"seconds": seconds, "cpu": cpu, "told": told, "run": told["jobRunId"]}
 
     def await_clean(self, run):
-        """Until nothing temporary of the run is left, so that it is no part of what is measured next. (A second look
-        comes long after.)"""
+        """Until nothing temporary of the run is left, so that it is no part of what is measured next. A second look
+        comes long after: a run that waits for it alone is out of memory, and has no progress."""
         def clean():
             d = self.fleet.json("job", "status", run)
-            return d["phase"] == "OVER" or (d["phase"] == "CLEAN" and d["progress"]["done"] > 0)
+            return d["phase"] == "OVER" or (d["phase"] == "CLEAN" and d.get("progress", {"done": 1})["done"] > 0)
         fleet.wait_until(clean, CLEAN_SECONDS, say="the run was not cleaned up")
 
     def peaks(self):

@@ -133,7 +133,7 @@ def page(result):
     lines += ["", "### Who", "", "| | version | how |", "|---|---|---|"]
     lines += [f"| stepfleet | {result['versions']['stepfleet']} | {result['workers']} workers, each with a slot count of "
               f"{result['slots']} |"]
-    lines += [f"| {n} | {result['versions'].get(n, '')} | {about} |" for n, about in result["about"].items()]
+    lines += [f"| {n} | {result['versions'].get(n, '')} | {about.replace('|', chr(92) + '|')} |" for n, about in result["about"].items()]
     if result["missing"]:
         lines += ["", "### Not here", "", "| | why |", "|---|---|"]
         lines += [f"| {n} | {' '.join(why.split()).replace('|', '/')} |" for n, why in result["missing"].items()]

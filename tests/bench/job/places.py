@@ -2,11 +2,13 @@
 """Where a job's objects are: in a directory, or on a RADOS Gateway; and how the bench gets at them."""
 import contextlib
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 
 from gateway import BUCKET, Gateway
+from processes import Failed
 
 
 class Directory:
@@ -48,6 +50,10 @@ class Server:
     name = "S3"
 
     def __init__(self, directory, room):
+        free = next(int(line.split()[1]) * 1024 for line in pathlib.Path("/proc/meminfo").read_text().splitlines()
+                    if line.startswith("MemAvailable:"))
+        if room > free:
+            raise Failed(f"it may want {room / 2 ** 30:.0f} GiB of memory, and {free / 2 ** 30:.0f} are free")
         self.gateway = Gateway(directory / "rgw", room)
         self.gateway.call("", "-X", "PUT")
         self.env = self.gateway.env
