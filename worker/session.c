@@ -445,6 +445,7 @@ void worker_drain(struct worker *w)
     assert(w->phase == WORKER_SERVING);
     w->phase = WORKER_DRAINING;
     w->tick_wanted = true;
+    keeper_drain(&w->keeper);
     for (struct lease *l = lease_each(&w->table, &bucket, NULL); l != NULL;
          l = lease_each(&w->table, &bucket, l)) {
         if (l->state == LEASE_WAITING) {
@@ -501,6 +502,17 @@ static enum err_code open_calls(struct worker *w, struct err *err)
     return rc;
 }
 
+/* Is a function persistent? */
+static bool keeps(const struct settings *s)
+{
+    for (size_t i = 0; i < s->function_count; i++) {
+        if (s->functions[i].persistent) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err_code worker_open(struct worker *w,
                           uv_loop_t *loop,
                           const struct settings *settings,
@@ -517,6 +529,7 @@ enum err_code worker_open(struct worker *w,
         .work_dir = work_dir,
         .objects = &settings->objects,
         .pieces = pieces,
+        .keeper = &w->keeper,
         .finished = task_finished,
         .uploading = task_uploading,
         .submitted = task_submitted,
@@ -531,7 +544,8 @@ enum err_code worker_open(struct worker *w,
     open_timer(w, &w->look);
     open_timer(w, &w->retry);
     open_timer(w, &w->drain);
-    rc = link_open(&w->link, loop, settings->coordinator, err);
+    rc = keeper_open(&w->keeper, work_dir, keeps(settings), err);
+    rc = rc != OK ? rc : link_open(&w->link, loop, settings->coordinator, err);
     rc = rc != OK ? rc : open_calls(w, err);
     if (rc == OK) {
         worker_flush(w);
@@ -548,6 +562,7 @@ static void uploads_fini(struct list *l)
 
 void worker_fini(struct worker *w)
 {
+    keeper_close(&w->keeper);
     uploads_fini(&w->uploads_waiting);
     uploads_fini(&w->uploads_sent);
     lease_table_fini(&w->table);

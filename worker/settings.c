@@ -11,6 +11,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "proto/job/piece.h"
+#include "worker/handler/frame.h"
 #include "worker/link.h"
 #include "worker/process/command.h"
 
@@ -238,6 +239,33 @@ load_limits(struct handler_function *f, struct config *c, const char *section, s
     return rc;
 }
 
+/* "persistent = yes", and how long its processes are kept. */
+static enum err_code
+load_persistent(struct handler_function *f, struct config *c, const char *section, struct err *err)
+{
+    const char *idle = config_get(c, section, "idle", NULL);
+    const char *tasks = config_get(c, section, "tasks_max", NULL);
+    enum err_code rc = config_bool(c, section, "persistent", false, &f->persistent, err);
+
+    rc = rc != OK ? rc : config_duration_ms(c, section, "idle", SETTINGS_IDLE_MS, &f->idle_ms, err);
+    rc = rc != OK ? rc : config_u64(c, section, "tasks_max", 1, UINT32_MAX, 0, &f->tasks_max, err);
+    if (rc != OK) {
+        return rc;
+    }
+    if (!f->persistent && (idle != NULL || tasks != NULL)) {
+        return err_set(err, ERR_CONFIG, "%s is of persistent functions: persistent = yes",
+                       idle != NULL ? "idle" : "tasks_max");
+    }
+    if (f->persistent && f->kind != HANDLER_EVENT && f->kind != HANDLER_STREAM) {
+        return err_set(err, ERR_CONFIG, "only event and stream functions are persistent");
+    }
+    if (f->persistent && f->kind == HANDLER_EVENT && f->output_max_bytes > FRAME_PAYLOAD_BYTES) {
+        return err_set(err, ERR_CONFIG, "output_max of a persistent function is at most %d bytes",
+                       FRAME_PAYLOAD_BYTES);
+    }
+    return OK;
+}
+
 static enum err_code load_function(struct settings *s,
                                    struct config *c,
                                    const char *section,
@@ -256,6 +284,7 @@ static enum err_code load_function(struct settings *s,
     rc = load_command(s, f, config_get(c, section, "command", NULL), err);
     rc = rc != OK ? rc : load_directory(s, f, config_get(c, section, "directory", NULL), err);
     rc = rc != OK ? rc : load_limits(f, c, section, err);
+    rc = rc != OK ? rc : load_persistent(f, c, section, err);
     rc = rc != OK ? rc : config_u64(c, section, "slots", 1, LIMIT_WORKER_SLOTS, 0, &slots, err);
     f->lease.slots = (uint32_t)slots;
     return rc;

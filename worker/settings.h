@@ -13,6 +13,7 @@ enum {
     SETTINGS_OUTPUT_BYTES = 1024 * 1024,   /* of an event handler, by default */
     SETTINGS_OUTPUT_MAX = 6 * 1024 * 1024, /* AWS Lambda's; a frame holds it */
     SETTINGS_DRAIN_MS = 30000,
+    SETTINGS_IDLE_MS = 5 * 60 * 1000,
     SETTINGS_FILES = 1024, /* open in a handler's process, by default: AWS Lambda's */
 };
 

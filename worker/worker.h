@@ -18,6 +18,7 @@
 #define STEPFLEET_WORKER_WORKER_H
 
 #include "proto/base/limits.h"
+#include "worker/handler/keeper.h"
 #include "worker/link.h"
 #include "worker/settings.h"
 
@@ -58,6 +59,7 @@ struct worker {
     const struct settings *settings;
     enum worker_phase phase;
     struct lease_table table;
+    struct keeper keeper;
     struct arena arena; /* of the message being built */
 
     struct link link;

@@ -18,6 +18,7 @@ PURE = {
     "fleet": "coordinator/libfleet.a",
     "job": "coordinator/libjob.a",
     "items": "worker/libitems.a",
+    "worker_frame": "worker/libworker_frame.a",
 }
 # Memory and text moved about, arithmetic, formatting of integers and text; a failed assertion.
 ALLOWED = {

@@ -11,9 +11,12 @@
 #include <string.h>
 
 #include "proto/base/buf.h"
+#include "proto/base/json.h"
 #include "proto/base/limits.h"
+#include "proto/host/clock.h"
 #include "worker/handler/handler.h"
 #include "worker/handler/invocation.h"
+#include "worker/handler/result.h"
 #include "worker/handler/submission.h"
 
 /* ---- Submissions ---- */
@@ -237,6 +240,85 @@ static void test_invocation__request_id_is_the_tokens(void **state)
     arena_fini(&a);
 }
 
+/* ---- What a persistent handler is told ---- */
+
+static void test_invocation__begin(void **state)
+{
+    struct handler_function f = {.name = "f", .limits = {.timeout_ms = 5000}};
+    struct lease l = {
+        .grant = {.attempt = 2, .timeout_ms = 9000, .state = SLICE("a \"state\"")},
+        .function = &f.lease,
+    };
+    struct arena a = {0};
+    const struct json_node *v;
+    int64_t before = clock_wall_ms();
+    int64_t n;
+
+    (void)state;
+    assert_int_equal(json_parse(invocation_begin(&l, "/d", &a), &a, &v, NULL), OK);
+    assert_true(slice_eq_str(json_text(json_member(v, SLICE("function"))), "f"));
+    assert_true(slice_eq_str(json_text(json_member(v, SLICE("state"))), "a \"state\""));
+    assert_true(slice_eq_str(json_text(json_member(v, SLICE("version"))), "$LATEST"));
+    assert_true(slice_eq_str(json_text(json_member(v, SLICE("directory"))), "/d"));
+    assert_null(json_member(v, SLICE("credentials")));
+    assert_true(json_i64(json_member(v, SLICE("attempt")), &n) && n == 2);
+    assert_true(json_i64(json_member(v, SLICE("deadlineMs")), &n));
+    assert_in_range(n, before + 5000, clock_wall_ms() + 5000); /* the earlier of the two */
+    assert_true(json_is(json_member(v, SLICE("submits")), JSON_FALSE));
+    f.limits.timeout_ms = 0;
+    l.grant.timeout_ms = 0;
+    l.grant.submits = true;
+    l.grant.credentials = SLICE("{\"RoleArn\":\"r\"}");
+    assert_int_equal(json_parse(invocation_begin(&l, "/d", &a), &a, &v, NULL), OK);
+    assert_true(json_i64(json_member(v, SLICE("deadlineMs")), &n) && n == 0);
+    assert_true(json_is(json_member(v, SLICE("submits")), JSON_TRUE));
+    assert_true(slice_eq(json_text(json_member(v, SLICE("credentials"))), l.grant.credentials));
+    arena_fini(&a);
+}
+
+/* ---- What a persistent handler says ---- */
+
+/* The error it ends with; "" for success. */
+static void assert_ends(enum handler_word word,
+                        const char *text,
+                        const char *broken,
+                        const char *error,
+                        const char *says)
+{
+    const struct handler_end end = {
+        .word = word,
+        .broken = broken,
+        .command = "h",
+        .text = slice_str(text),
+        .tail = SLICE("the tail"),
+    };
+    struct arena a = {0};
+    struct lease_result r = {0};
+
+    result_judge(&end, &a, &r);
+    if (!slice_eq_str(r.error, error) ||
+        strstr(arena_str(&a, r.failed ? r.cause : r.result), says) == NULL) {
+        fail_msg("%.*s: %.*s%.*s", SLICE_FMT(r.error), SLICE_FMT(r.cause), SLICE_FMT(r.result));
+    }
+    arena_fini(&a);
+}
+
+static void test_result__of_a_persistent_handler(void **state)
+{
+    (void)state;
+    assert_ends(HANDLER_RESULT, "{\"a\": 1}", NULL, "", "{\"a\":1}");
+    assert_ends(HANDLER_RESULT, "", NULL, "", "null");
+    assert_ends(HANDLER_RESULT, "no JSON", NULL, "Runtime.MarshalError", "no JSON");
+    assert_ends(HANDLER_FAILURE, "{\"errorType\":\"E\"}", NULL, "E", "{\"errorType\":\"E\"}");
+    assert_ends(HANDLER_FAILURE, "{\"errorMessage\":\"m\"}", NULL, "Lambda.Unknown", "\"m\"");
+    assert_ends(HANDLER_FAILURE, "no JSON", NULL, "Lambda.Unknown", "no error: no JSON");
+    assert_ends(HANDLER_FAILURE, "", NULL, "Lambda.Unknown", "no error: ");
+    /* an exit 0 is none, where it had something to say */
+    assert_ends(HANDLER_NO_WORD, "", NULL, "Runtime.ExitError", "exited with status 0: the tail");
+    assert_ends(HANDLER_NO_WORD, "", "it sang", "Runtime.MarshalError",
+                "it sang; stderr: the tail");
+}
+
 /* ---- Starting ---- */
 
 static void test_handler__credentials_are_bounded(void **state)
@@ -288,6 +370,8 @@ int main(void)
         cmocka_unit_test(test_invocation__log),
         cmocka_unit_test(test_invocation__log_is_cut_to_its_end),
         cmocka_unit_test(test_invocation__request_id_is_the_tokens),
+        cmocka_unit_test(test_invocation__begin),
+        cmocka_unit_test(test_result__of_a_persistent_handler),
         cmocka_unit_test(test_handler__credentials_are_bounded),
         cmocka_unit_test(test_handler__echo_logs_where_asked),
     };

@@ -33,12 +33,16 @@ struct shell {
     struct buf text;
 };
 
-static void
-shell_spawn(struct shell *s, const char *script, const struct process_limits *limits, int input)
+static void shell_spawn_as(struct shell *s,
+                           const char *script,
+                           const struct process_limits *limits,
+                           int input,
+                           bool kept)
 {
     char *argv[] = {(char *)"sh", (char *)"-c", (char *)(uintptr_t)script, NULL};
     char *envp[] = {(char *)"PATH=/usr/bin:/bin", NULL};
-    struct process_spec spec = {.path = "/bin/sh", .argv = argv, .envp = envp, .directory = "/"};
+    struct process_spec spec = {
+        .path = "/bin/sh", .argv = argv, .envp = envp, .directory = "/", .kept = kept};
     int ends[2];
     struct err err;
 
@@ -55,6 +59,12 @@ shell_spawn(struct shell *s, const char *script, const struct process_limits *li
     assert_int_equal(process_spawn(&spec, &s->process, &err), OK);
     s->out = ends[0];
     (void)close(ends[1]);
+}
+
+static void
+shell_spawn(struct shell *s, const char *script, const struct process_limits *limits, int input)
+{
+    shell_spawn_as(s, script, limits, input, false);
 }
 
 static void shell_read(struct shell *s)
@@ -328,6 +338,105 @@ static void test_process__limits_hold(void **state)
     buf_fini(&s.text);
 }
 
+/* ---- Task after task ---- */
+
+static void test_process__each_task_has_its_time(void **state)
+{
+    struct shell s;
+
+    (void)
+        state; /* three tasks of 300 ms each, in a process that lives longer than any of them may */
+    shell_spawn_as(&s, "sleep 2; echo done", NULL, -1, true);
+    for (int i = 0; i < 3; i++) {
+        assert_true(process_begin_task(&s.process, PATIENCE_MS, PATIENCE_MS));
+        (void)poll(NULL, 0, 300);
+        assert_true(process_end_task(&s.process));
+    }
+    assert_true(process_begin_task(&s.process, 0, 0));
+    shell_end(&s);
+    assert_int_equal(s.exit.cause, PROCESS_ENDED);
+    assert_int_equal(s.exit.status, 0);
+    buf_fini(&s.text);
+}
+
+static void test_process__a_task_that_ended_has_no_time(void **state)
+{
+    struct shell s;
+
+    (void)state; /* the times of the first must not end the second */
+    shell_spawn_as(&s, "sleep 1.5; exit 7", NULL, -1, true);
+    assert_true(process_begin_task(&s.process, 1000, 1000));
+    assert_true(process_end_task(&s.process));
+    shell_end(&s);
+    assert_int_equal(s.exit.cause, PROCESS_ENDED);
+    assert_int_equal(WEXITSTATUS(s.exit.status), 7);
+    buf_fini(&s.text);
+}
+
+static void test_process__a_task_out_of_time_is_told_from_one_that_ended(void **state)
+{
+    struct shell s;
+
+    (void)state;
+    shell_spawn_as(&s, "trap 'exit 9' TERM; while :; do sleep .05; done", NULL, -1, true);
+    assert_true(process_begin_task(&s.process, 0, 100));
+    (void)poll(NULL, 0, 150);
+    assert_false(process_end_task(&s.process)); /* whatever the supervisor did meanwhile */
+    process_stop(&s.process, true);
+    shell_end(&s);
+    buf_fini(&s.text);
+    shell_spawn_as(&s, "sleep 60", NULL, -1, true);
+    assert_true(process_begin_task(&s.process, 100, 0));
+    shell_end(&s);
+    assert_int_equal(s.exit.cause, PROCESS_TIMED_OUT);
+    buf_fini(&s.text);
+}
+
+/* A second of processor time a task: two tasks of 0.7 s each go well, one that goes on does not. */
+static void test_process__each_task_has_its_processor_time(void **state)
+{
+    static const char script[] =
+        "for i in 1 2 3; do read ticks; while [ $(cut -d ' ' -f 14 /proc/$$/stat) -lt $ticks ]; do "
+        "j=0; while [ $j -lt 20000 ]; do j=$((j+1)); done; done; echo $i; done";
+    struct process_limits limits = {.cpu_seconds = 1};
+    struct shell s;
+    int ends[2];
+    struct err err;
+
+    (void)state;
+    assert_int_equal(process_pipe(1, ends, &err), OK);
+    shell_spawn_as(&s, script, &limits, ends[0], true);
+    (void)close(ends[0]);
+    for (int i = 0; i < 3; i++) { /* ticks of 10 ms, from the process' beginning */
+        const char *ticks = i == 0 ? "70\n" : i == 1 ? "140\n" : "10000\n";
+
+        assert_true(process_begin_task(&s.process, 0, 0));
+        assert_int_equal(write(ends[1], ticks, strlen(ticks)), (ssize_t)strlen(ticks));
+        if (i < 2) {
+            buf_reset(&s.text);
+            shell_line(&s);
+        }
+    }
+    shell_end(&s);
+    (void)close(ends[1]);
+    assert_int_equal(s.exit.cause, PROCESS_ENDED);
+    assert_int_equal(WTERMSIG(s.exit.status), SIGXCPU);
+    buf_fini(&s.text);
+}
+
+static void test_process__tells_memory_while_it_runs(void **state)
+{
+    struct shell s;
+
+    (void)state;
+    shell_spawn_as(&s, "echo on; sleep 60", NULL, -1, true);
+    shell_line(&s);
+    assert_in_range(process_memory(&s.process), 1 << 16, 1 << 30);
+    process_stop(&s.process, true);
+    shell_end(&s);
+    buf_fini(&s.text);
+}
+
 /* A worker that dies takes all with it: its end of the control socket closes. */
 static void test_process__worker_gone(void **state)
 {
@@ -493,6 +602,11 @@ int main(void)
         cmocka_unit_test(test_process__deadline_is_not),
         cmocka_unit_test(test_process__counts_processes),
         cmocka_unit_test(test_process__limits_hold),
+        cmocka_unit_test(test_process__each_task_has_its_time),
+        cmocka_unit_test(test_process__a_task_that_ended_has_no_time),
+        cmocka_unit_test(test_process__a_task_out_of_time_is_told_from_one_that_ended),
+        cmocka_unit_test(test_process__each_task_has_its_processor_time),
+        cmocka_unit_test(test_process__tells_memory_while_it_runs),
         cmocka_unit_test(test_process__worker_gone),
         cmocka_unit_test(test_process__supervisor_killed),
         cmocka_unit_test(test_process__early_close_of_stdin),

@@ -12,10 +12,14 @@ static const struct handler_ops *const handlers[] = {
 /* NULL: nobody here does it. */
 static const struct handler_ops *ops_for(const struct handler_host *h, const struct lease *l)
 {
-    enum handler_kind kind = handler_function(l)->kind;
+    const struct handler_function *f = handler_function(l);
+    enum handler_kind kind = f->kind;
 
     if (l->grant.piece.len != 0) {
         return h->pieces;
+    }
+    if (kind == HANDLER_EVENT && f->persistent) {
+        return &handler_event_persistent;
     }
     return kind == HANDLER_PIECES ? NULL : handlers[kind];
 }

@@ -6,6 +6,9 @@
  *   event   a process an event: JSON on stdin, JSON on stdout (a Lambda function's shape)
  *   stream  a process between two objects: bytes on stdin, bytes on stdout, in constant memory
  *
+ * Where the function is persistent, the process is kept between tasks (keeper.h), and what it would
+ * have on its descriptors comes in frames (frame.h, talk.h).
+ *
  * A lease that has a piece of a job run goes to handler_host.pieces, whatever its function.
  *
  * Everything here belongs to the loop's thread. A stream task's bytes are moved by a thread of its
@@ -17,6 +20,8 @@
 
 #include "worker/lease/lease.h"
 #include "worker/process/process.h"
+
+struct keeper;
 
 enum handler_kind {
     HANDLER_ECHO,
@@ -39,6 +44,9 @@ struct handler_function {
     size_t env_count;
     struct process_limits limits; /* timeout_ms: the function's own */
     size_t output_max_bytes;
+    bool persistent;    /* its processes do task after task: */
+    int64_t idle_ms;    /* one that has had none for so long is ended, */
+    uint64_t tasks_max; /* and one that has had so many; 0: any number */
 };
 
 struct handler_upload {
@@ -67,6 +75,7 @@ struct handler_host {
     const char *work_dir;
     const struct s3_config *objects;  /* of stream tasks */
     const struct handler_ops *pieces; /* of job runs; NULL: nobody does them */
+    struct keeper *keeper;            /* of persistent functions' processes */
     /* The task is over and nothing of it runs: exactly once after handler_start(), never inside it.
      * The result's texts are in *memory, which may be taken. */
     void (*finished)(struct handler_host *h,
@@ -111,6 +120,7 @@ struct handler_ops {
 };
 extern const struct handler_ops handler_echo;
 extern const struct handler_ops handler_event;
+extern const struct handler_ops handler_event_persistent;
 extern const struct handler_ops handler_stream;
 /* By name, as configured; false: none. */
 bool handler_parse_kind(struct slice name, enum handler_kind *out);

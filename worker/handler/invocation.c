@@ -3,9 +3,10 @@
 
 #include <unistd.h>
 
-#include "proto/base/buf.h"
+#include "proto/base/json.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/host/clock.h"
 
 _Static_assert((int)PROCESS_TAIL_BYTES >= (int)LIMIT_LOG_TAIL_BYTES, "what is kept of stderr");
 
@@ -28,6 +29,44 @@ struct slice invocation_request_id(const struct lease_grant *g, struct arena *a)
 struct slice invocation_version(const struct lease_grant *g)
 {
     return g->qualifier.len != 0 ? g->qualifier : SLICE("$LATEST");
+}
+
+/* When the task is ended, since 1970; 0: never. */
+static int64_t deadline_ms(const struct lease *l)
+{
+    int64_t own = handler_function(l)->limits.timeout_ms;
+    int64_t lease = (int64_t)l->grant.timeout_ms;
+    int64_t least = own > 0 && (lease <= 0 || own < lease) ? own : lease;
+
+    return least > 0 ? clock_wall_ms() + least : 0;
+}
+
+struct slice invocation_begin(const struct lease *l, const char *directory, struct arena *a)
+{
+    const struct lease_grant *g = &l->grant;
+    struct json_builder b = json_build_object(a);
+    const struct {
+        struct slice name;
+        struct slice text;
+    } texts[] = {
+        {SLICE("function"), slice_str(handler_function(l)->name)},
+        {SLICE("version"), invocation_version(g)},
+        {SLICE("requestId"), invocation_request_id(g, a)},
+        {SLICE("execution"), g->execution_arn},
+        {SLICE("state"), g->state},
+        {SLICE("directory"), slice_str(directory)},
+        {SLICE("credentials"), g->credentials},
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].text.len != 0) {
+            json_put(&b, texts[i].name, json_string(a, texts[i].text));
+        }
+    }
+    json_put(&b, SLICE("attempt"), json_integer(a, g->attempt));
+    json_put(&b, SLICE("deadlineMs"), json_integer(a, deadline_ms(l)));
+    json_put(&b, SLICE("submits"), json_bool(g->submits));
+    return json_print(json_built(&b), a);
 }
 
 static unsigned long long megabytes(uint64_t bytes)

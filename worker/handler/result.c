@@ -137,17 +137,22 @@ static void timed_out(const struct handler_end *e, struct arena *a, struct lease
     r->timed_out = !own;
 }
 
-bool result_failure(const struct handler_end *e, struct arena *a, struct lease_result *r)
+/* FAILURE, with what should be an error object. */
+static void said_failed(const struct handler_end *e, struct arena *a, struct lease_result *r)
 {
-    if (e->text_cut) { /* it was ended for that */
-        result_fail(r, a, "Function.ResponseSizeTooLarge",
-                    "Response payload size exceeded maximum allowed payload size (%zu bytes).",
-                    e->text_max);
-        return true;
+    if (!own_error(e->text, a, r)) {
+        result_fail(r, a, "Lambda.Unknown", "%s failed, and what it says of it is no error: %.*s",
+                    e->command, SLICE_FMT(cut(e->text, 200)));
     }
+}
+
+/* By the exit of its process. */
+static bool exit_failure(const struct handler_end *e, struct arena *a, struct lease_result *r)
+{
     switch (e->exit.cause) {
     case PROCESS_ENDED:
-        if (WIFEXITED(e->exit.status) && WEXITSTATUS(e->exit.status) == 0) {
+        if (e->word == HANDLER_EXIT && WIFEXITED(e->exit.status) &&
+            WEXITSTATUS(e->exit.status) == 0) {
             return false;
         }
         if (!own_error(e->text, a, r)) {
@@ -169,6 +174,29 @@ bool result_failure(const struct handler_end *e, struct arena *a, struct lease_r
     case PROCESS_LOST:
         result_fail(r, a, "Lambda.ServiceException", "the supervisor of %s was killed", e->command);
         return true;
+    }
+    return true;
+}
+
+bool result_failure(const struct handler_end *e, struct arena *a, struct lease_result *r)
+{
+    if (e->broken != NULL) {
+        result_fail(r, a, "Runtime.MarshalError", "%s broke the framing of its answer: %s%s%.*s",
+                    e->command, e->broken, e->tail.len != 0 ? "; stderr: " : "",
+                    SLICE_FMT(e->tail));
+        return true;
+    }
+    if (e->text_cut) { /* it was ended for that */
+        result_fail(r, a, "Function.ResponseSizeTooLarge",
+                    "Response payload size exceeded maximum allowed payload size (%zu bytes).",
+                    e->text_max);
+        return true;
+    }
+    switch (e->word) {
+    case HANDLER_EXIT:
+    case HANDLER_NO_WORD: return exit_failure(e, a, r);
+    case HANDLER_RESULT: return false;
+    case HANDLER_FAILURE: said_failed(e, a, r); return true;
     }
     return true;
 }

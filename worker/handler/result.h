@@ -12,6 +12,9 @@
  *   the function's own timeout                 Sandbox.Timedout
  *   the lease's deadline                       States.Timeout
  *   it cannot be run                           Runtime.InvalidEntrypoint
+ *
+ * A persistent handler says so itself: RESULT is an exit 0, FAILURE another exit; where it ends
+ * without a word, any exit is a failure. What makes no sense is Runtime.MarshalError.
  * Source: AWS Lambda developer guide, "Error handling and automatic retries"; reference, errors. */
 #ifndef STEPFLEET_WORKER_RESULT_H
 #define STEPFLEET_WORKER_RESULT_H
@@ -21,8 +24,17 @@
 #include "worker/lease/lease.h"
 #include "worker/process/process.h"
 
+enum handler_word {
+    HANDLER_EXIT, /* it is no persistent one: its exit says it all */
+    HANDLER_NO_WORD,
+    HANDLER_RESULT,
+    HANDLER_FAILURE,
+};
+
 struct handler_end {
     struct process_exit exit;
+    enum handler_word word;
+    const char *broken; /* how a persistent one broke the framing, and was ended for; NULL */
     const char *command;
     struct slice text; /* what it said as its result, or as its error */
     bool text_cut;     /* there was more than the limit */

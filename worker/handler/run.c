@@ -14,6 +14,7 @@
 enum {
     EVENT_ENV_BYTES = 32 * 1024, /* a variable is at most 128 KiB, all of them a few MiB */
     ENV_OWN = 16,                /* variables of ours, and the NULL at the end */
+    RUN_FRAMING = 1,             /* version of the framing: PROTOCOL.md */
 };
 
 enum err_code run_init(struct run *run, const char *work_dir, struct err *err)
@@ -81,15 +82,27 @@ static void env_number(struct environment *e, const char *name, uint32_t v)
 /* Ours first: of a name that comes twice most programs take the first, and the fd numbers are
  * facts. */
 static void
-env_make(struct environment *e, const struct run *run, const struct lease *l, struct slice event)
+env_begin(struct environment *e, const struct run *run, const struct handler_function *f)
 {
-    const struct handler_function *f = handler_function(l);
-    const struct lease_grant *g = &l->grant;
-
     e->list = ARENA_ARRAY(&e->a, f->env_count + ENV_OWN, char *);
     env_add(e, "HOME", slice_str(run->home));
     env_add(e, "TMPDIR", slice_str(run->home));
     env_add(e, "STEPFLEET_FUNCTION", slice_str(f->name));
+}
+
+/* Then what was configured. */
+static void env_end(struct environment *e, const struct handler_function *f)
+{
+    for (size_t i = 0; i < f->env_count; i++) {
+        e->list[e->count++] = f->env[i];
+    }
+}
+
+static void
+env_task(struct environment *e, const struct run *run, const struct lease *l, struct slice event)
+{
+    const struct lease_grant *g = &l->grant;
+
     env_add(e, "STEPFLEET_EXECUTION", g->execution_arn);
     env_add(e, "STEPFLEET_STATE", g->state);
     env_number(e, "STEPFLEET_ATTEMPT", g->attempt);
@@ -109,33 +122,60 @@ env_make(struct environment *e, const struct run *run, const struct lease *l, st
     if (event.len != 0 && event.len < EVENT_ENV_BYTES) {
         env_add(e, "STEPFLEET_EVENT", event);
     }
-    for (size_t i = 0; i < f->env_count; i++) {
-        e->list[e->count++] = f->env[i];
-    }
 }
 
-enum err_code run_spawn(struct run *run, const struct lease *l, struct slice event, struct err *err)
+/* ---- The process ---- */
+
+static struct process_spec spec_of(const struct handler_function *f)
 {
-    const struct handler_function *f = handler_function(l);
-    struct environment e = {0};
-    struct process_spec spec = {
+    return (struct process_spec){
         .path = f->path,
         .argv = f->argv,
         .directory = f->directory,
         .limits = f->limits,
     };
+}
+
+/* The environment goes with it. */
+static enum err_code
+spawn(struct run *run, struct process_spec *spec, struct environment *e, struct err *err)
+{
     enum err_code rc;
 
-    env_make(&e, run, l, event);
-    spec.envp = e.list;
-    spec.limits.deadline_ms = (int64_t)l->grant.timeout_ms;
-    memcpy(spec.fds, run->far, sizeof(spec.fds));
-    rc = process_spawn(&spec, &run->process, err);
-    arena_fini(&e.a);
+    spec->envp = e->list;
+    memcpy(spec->fds, run->far, sizeof(spec->fds));
+    rc = process_spawn(spec, &run->process, err);
+    arena_fini(&e->a);
     for (int i = 0; i < PROCESS_SLOTS; i++) {
         process_close(&run->far[i]);
     }
     return rc;
+}
+
+enum err_code run_spawn(struct run *run, const struct lease *l, struct slice event, struct err *err)
+{
+    const struct handler_function *f = handler_function(l);
+    struct process_spec spec = spec_of(f);
+    struct environment e = {0};
+
+    env_begin(&e, run, f);
+    env_task(&e, run, l, event);
+    env_end(&e, f);
+    spec.limits.deadline_ms = (int64_t)l->grant.timeout_ms;
+    return spawn(run, &spec, &e, err);
+}
+
+enum err_code run_spawn_kept(struct run *run, const struct handler_function *f, struct err *err)
+{
+    struct process_spec spec = spec_of(f);
+    struct environment e = {0};
+
+    env_begin(&e, run, f);
+    env_number(&e, "STEPFLEET_FRAMING", RUN_FRAMING);
+    env_end(&e, f);
+    spec.kept = true;
+    spec.limits.timeout_ms = 0; /* each task's, as its deadline */
+    return spawn(run, &spec, &e, err);
 }
 
 /* ---- What it says beside its result ---- */
@@ -152,11 +192,16 @@ ssize_t run_read(const struct run *run, enum process_slot slot, char *bytes, siz
 
 ssize_t run_read_stderr(struct run *run)
 {
+    return run_read_stderr_of(run, &run->tail);
+}
+
+ssize_t run_read_stderr_of(const struct run *run, struct tail *tail)
+{
     char bytes[PROCESS_READ_BYTES];
     ssize_t n = run_read(run, PROCESS_STDERR, bytes, sizeof(bytes));
 
     if (n > 0) {
-        tail_put(&run->tail, slice_make(bytes, (size_t)n));
+        tail_put(tail, slice_make(bytes, (size_t)n));
         log_debug("stderr of process below %d: %.*s", (int)run->process.supervisor,
                   n > 1024 ? 1024 : (int)n, bytes);
     }
@@ -184,6 +229,16 @@ ssize_t run_read_heartbeat(struct run *run)
         }
     }
     return n;
+}
+
+void run_note(struct run *run, struct slice note)
+{
+    note = slice_head(note, sizeof(run->note) - 1);
+    run->beats++;
+    if (note.len != 0) {
+        memcpy(run->note, note.ptr, note.len);
+        run->note[note.len] = '\0';
+    }
 }
 
 ssize_t run_read_submitted(struct run *run)

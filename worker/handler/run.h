@@ -31,12 +31,18 @@ run_file(struct run *run, enum process_slot slot, struct slice bytes, struct err
 /* Start it; `event` is put into STEPFLEET_EVENT where it is short and not empty. */
 enum err_code
 run_spawn(struct run *run, const struct lease *l, struct slice event, struct err *err);
+/* The same for a process that is kept: nothing of a task is in its environment, and no time runs.
+ */
+enum err_code run_spawn_kept(struct run *run, const struct handler_function *f, struct err *err);
 /* One read of our end: bytes read, 0 at its end, -1 where there is nothing now. */
 ssize_t run_read(const struct run *run, enum process_slot slot, char *bytes, size_t room);
 /* The same, and what was read is dealt with. */
 ssize_t run_read_stderr(struct run *run);
+ssize_t run_read_stderr_of(const struct run *run, struct tail *tail); /* the tail is another's */
 ssize_t run_read_heartbeat(struct run *run);
 ssize_t run_read_submitted(struct run *run);
+/* A heartbeat with a note, said otherwise than by that descriptor. */
+void run_note(struct run *run, struct slice note);
 /* Once, when the handler has said that its job has begun: what it said, in `a`. What is not JSON is
  * logged and left aside: the job runs, and it is its end that counts. */
 bool run_take_submission(struct run *run,

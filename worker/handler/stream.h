@@ -3,6 +3,8 @@
  * stream_pump.c and the task's work on its own. They meet in the fields marked `locked`, an eventfd
  * one way and a uv_async the other, and in counters that are atomic.
  *
+ * Where the handler is persistent, stream_persistent.c stands for the pump.
+ *
  * The work is stream_stage.c's for a state's task, or a job's; it runs the handler, where it has
  * one, between ends of its own. */
 #ifndef STEPFLEET_WORKER_STREAM_H
@@ -117,5 +119,13 @@ enum err_code stream_look(struct stream *s, struct err *err);
 /* Run the handler between those ends, to its end or until it was given up. No byte of its output is
  * taken before `recorded`. */
 void stream_handle(struct stream *s, const struct stream_ends *ends);
+
+/* ---- Between stream_pump.c and stream_persistent.c ---- */
+
+/* stream_handle() of a persistent function; `ends` is set. */
+void stream_handle_persistent(struct stream *s);
+/* The loop is to know of a note, or of a submission. */
+void stream_noted(struct stream *s);
+void stream_submitted(struct stream *s);
 
 #endif

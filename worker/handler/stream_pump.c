@@ -205,29 +205,39 @@ static ssize_t read_text(struct stream *s)
     return n;
 }
 
+void stream_noted(struct stream *s)
+{
+    atomic_store(&s->beats, s->run.beats);
+    (void)pthread_mutex_lock(&s->lock);
+    memcpy(s->note, s->run.note, sizeof(s->note));
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
 static ssize_t read_beats(struct stream *s)
 {
     ssize_t n = run_read_heartbeat(&s->run);
 
     if (n > 0) {
-        atomic_store(&s->beats, s->run.beats);
-        (void)pthread_mutex_lock(&s->lock);
-        memcpy(s->note, s->run.note, sizeof(s->note));
-        (void)pthread_mutex_unlock(&s->lock);
+        stream_noted(s);
     }
     return n;
 }
 
-static ssize_t read_submitted(struct stream *s)
+void stream_submitted(struct stream *s)
 {
-    ssize_t n = run_read_submitted(&s->run);
-
     if (run_take_submission(&s->run, s->lease, &s->memory, &s->submission)) {
         (void)pthread_mutex_lock(&s->lock);
         s->submitted = true;
         (void)pthread_mutex_unlock(&s->lock);
         (void)uv_async_send(&s->mail);
     }
+}
+
+static ssize_t read_submitted(struct stream *s)
+{
+    ssize_t n = run_read_submitted(&s->run);
+
+    stream_submitted(s);
     return n;
 }
 
@@ -341,7 +351,14 @@ static void pump_once(struct stream *s)
 void stream_handle(struct stream *s, const struct stream_ends *ends)
 {
     s->ends = ends;
-    if (stream_given_up(s) || !spawn(s)) {
+    if (stream_given_up(s)) {
+        return;
+    }
+    if (handler_function(s->lease)->persistent) {
+        stream_handle_persistent(s);
+        return;
+    }
+    if (!spawn(s)) {
         return;
     }
     while (!s->ended || (!s->sent && !stream_given_up(s))) {

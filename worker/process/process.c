@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "worker/process/supervisor.h"
@@ -47,13 +50,85 @@ enum err_code process_spawn(const struct process_spec *spec, struct process *out
     return OK;
 }
 
+static bool order(const struct process *p, const struct supervisor_order *o)
+{
+    return send(p->control, o, sizeof(*o), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(*o);
+}
+
 void process_stop(struct process *p, bool at_once)
 {
-    char command = at_once ? SUPERVISOR_KILL : SUPERVISOR_STOP;
+    const struct supervisor_order o = {.command = at_once ? SUPERVISOR_KILL : SUPERVISOR_STOP};
 
     if (p->control >= 0) { /* where nobody listens any more, nothing is left to stop */
-        (void)send(p->control, &command, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)order(p, &o);
     }
+}
+
+/* ---- Task after task ---- */
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms != 0 && (b_ms == 0 || a_ms < b_ms) ? a_ms : b_ms;
+}
+
+bool process_begin_task(struct process *p, int64_t timeout_ms, int64_t deadline_ms)
+{
+    int64_t now = now_ms();
+    const struct supervisor_order o = {
+        .command = SUPERVISOR_TIMES,
+        .timeout_at_ms = timeout_ms > 0 ? now + timeout_ms : 0,
+        .kill_at_ms = deadline_ms > 0 ? now + deadline_ms : 0,
+    };
+
+    p->due_ms = earlier(o.timeout_at_ms, o.kill_at_ms);
+    return order(p, &o);
+}
+
+/* The supervisor reads the clock, then what it was told, and only then acts by that clock: where it
+ * was told before the time was up, it does not act. */
+bool process_end_task(struct process *p)
+{
+    const struct supervisor_order o = {.command = SUPERVISOR_TIMES};
+    int64_t due = p->due_ms;
+
+    p->due_ms = 0;
+    return due == 0 || (order(p, &o) && now_ms() < due);
+}
+
+/* The first word of a file in /proc, behind `name`; 0: there is none. */
+static uint64_t proc_number(const char *path, const char *name)
+{
+    char text[4096];
+    FILE *f = fopen(path, "re");
+    size_t n = f != NULL ? fread(text, 1, sizeof(text) - 1, f) : 0;
+    const char *at;
+
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    text[n] = '\0';
+    at = strstr(text, name);
+    return at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
+uint64_t process_memory(const struct process *p)
+{
+    char path[64];
+    int pid = (int)p->supervisor;
+    uint64_t handler;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+    handler = proc_number(path, "");
+    (void)snprintf(path, sizeof(path), "/proc/%llu/status", (unsigned long long)handler);
+    return handler != 0 ? proc_number(path, "VmHWM:") * 1024 : 0;
 }
 
 bool process_ended(struct process *p, struct process_exit *out)

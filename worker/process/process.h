@@ -12,7 +12,8 @@
  *  - When the worker ends, however (the control socket closes), the supervisor kills everything.
  *  - When the supervisor itself is killed, the handler dies with it (PR_SET_PDEATHSIG); what the
  * handler forked into other sessions is then left, the one case that is.
- *  - Deadlines are kept by the supervisor: a worker that stands still does not prolong them.
+ *  - Deadlines are kept by the supervisor: a worker that stands still does not prolong them. A
+ * process that is kept for task after task has new ones with each.
  *
  * The number of processes is counted along the tree every PROCESS_COUNT_MS, since RLIMIT_NPROC
  * counts a whole user's and does not bind root. Needs /proc with children files
@@ -66,6 +67,7 @@ struct process_spec {
     const char *directory;  /* where it starts */
     int fds[PROCESS_SLOTS]; /* the handler's ends; -1: /dev/null for the first three, else none */
     struct process_limits limits;
+    bool kept; /* it does task after task: times and cpu_seconds are each task's */
 };
 
 enum process_cause {
@@ -88,7 +90,8 @@ struct process_exit {
 
 struct process {
     pid_t supervisor;
-    int control; /* readable: process_ended() has something to say */
+    int control;    /* readable: process_ended() has something to say */
+    int64_t due_ms; /* kept: when the task's time is up; 0: never */
 };
 
 /* ERR_IO: no process or descriptor to be had. That the program cannot be run is found out later. */
@@ -97,6 +100,14 @@ enum err_code process_spawn(const struct process_spec *spec, struct process *out
 void process_stop(struct process *p, bool at_once);
 /* True once the whole tree is gone; then *p is closed. Never blocks for long. */
 bool process_ended(struct process *p, struct process_exit *out);
+
+/* A process that is kept begins a task, whose times count from now; 0: none. False: its supervisor
+ * cannot be told, so it is to be ended. */
+bool process_begin_task(struct process *p, int64_t timeout_ms, int64_t deadline_ms);
+/* The task is over. False: its time was up before, and the process is ended or is to be. */
+bool process_end_task(struct process *p);
+/* The most memory the handler's first process had resident; 0: /proc does not say. */
+uint64_t process_memory(const struct process *p);
 
 /* A pipe, both ends closed on exec; ends[near] (0 reads, 1 writes) does not block. */
 enum err_code process_pipe(int near, int ends[2], struct err *err);

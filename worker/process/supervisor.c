@@ -192,14 +192,25 @@ static void limit(int resource, uint64_t value)
     (void)setrlimit((__rlimit_resource_t)resource, &l);
 }
 
-static void set_limits(const struct process_limits *l)
+/* A process that is kept has more processor time with each task: only the soft limit can grow. */
+static void limit_cpu(const struct process_spec *spec, pid_t pid, uint64_t used_seconds)
 {
+    uint64_t seconds = used_seconds + spec->limits.cpu_seconds;
+    struct rlimit l = {seconds, spec->kept ? RLIM_INFINITY : seconds};
+
+    if (spec->limits.cpu_seconds != 0) {
+        (void)prlimit(pid, RLIMIT_CPU, &l, NULL);
+    }
+}
+
+static void set_limits(const struct process_spec *spec)
+{
+    const struct process_limits *l = &spec->limits;
+
     limit(RLIMIT_CORE, 0);
+    limit_cpu(spec, 0, 0);
     if (l->memory_bytes != 0) {
         limit(RLIMIT_AS, l->memory_bytes);
-    }
-    if (l->cpu_seconds != 0) {
-        limit(RLIMIT_CPU, l->cpu_seconds);
     }
     if (l->files != 0) {
         limit(RLIMIT_NOFILE, l->files);
@@ -255,7 +266,7 @@ static _Noreturn void handler_run(const struct process_spec *spec, int control, 
     control = place_fds(spec, control);
     default_signals();
     if (chdir(spec->directory) == 0) {
-        set_limits(&spec->limits);
+        set_limits(spec);
         (void)execve(spec->path, spec->argv, spec->envp);
     }
     failed.error = errno;
@@ -328,25 +339,52 @@ static bool reap(struct supervisor *s)
     }
 }
 
-static void hear(struct supervisor *s)
+/* A task begins in a process that is kept, or is over. One that is being ended stays so. */
+static void set_times(struct supervisor *s, const struct supervisor_order *o)
 {
-    char command;
-    ssize_t n = recv(s->control, &command, 1, MSG_DONTWAIT);
+    struct timespec used = {0};
+    clockid_t clock;
 
-    if (n == 1 && command == SUPERVISOR_STOP) {
-        end_gently(s, PROCESS_STOPPED);
-    } else if (n == 1) {
-        end_now(s, PROCESS_STOPPED);
-    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        s->orphaned = true;
-        end_now(s, PROCESS_STOPPED);
+    if (s->clearing || s->exit.cause != PROCESS_ENDED) {
+        return;
+    }
+    s->timeout_at = o->timeout_at_ms;
+    s->kill_at = o->kill_at_ms;
+    if (s->spec->limits.cpu_seconds != 0 && clock_getcpuclockid(s->handler, &clock) == 0 &&
+        clock_gettime(clock, &used) == 0) {
+        limit_cpu(s->spec, s->handler, (uint64_t)used.tv_sec + 1);
     }
 }
 
-static void look_at_clock(struct supervisor *s)
+static void obey(struct supervisor *s, const struct supervisor_order *o)
+{
+    switch (o->command) {
+    case SUPERVISOR_STOP: end_gently(s, PROCESS_STOPPED); break;
+    case SUPERVISOR_KILL: end_now(s, PROCESS_STOPPED); break;
+    case SUPERVISOR_TIMES: set_times(s, o); break;
+    }
+}
+
+/* False: there is no more for now. */
+static bool hear(struct supervisor *s)
+{
+    struct supervisor_order o;
+    ssize_t n = recv(s->control, &o, sizeof(o), MSG_DONTWAIT);
+
+    if (n == (ssize_t)sizeof(o)) {
+        obey(s, &o);
+        return true;
+    }
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        s->orphaned = true;
+        end_now(s, PROCESS_STOPPED);
+    }
+    return false;
+}
+
+static void look_at_clock(struct supervisor *s, int64_t now)
 {
     const struct process_limits *l = &s->spec->limits;
-    int64_t now = now_ms();
 
     if (s->timeout_at != 0 && now >= s->timeout_at) {
         s->timeout_at = 0;
@@ -386,6 +424,7 @@ static void watch(struct supervisor *s)
     while (reap(s)) {
         struct pollfd fds[] = {{s->signals, POLLIN, 0}, {s->control, POLLIN, 0}};
         struct signalfd_siginfo info;
+        int64_t now;
 
         if (s->clearing && !kill_children()) {
             return; /* no children files: the group is all that can be killed */
@@ -393,11 +432,11 @@ static void watch(struct supervisor *s)
         (void)poll(fds, s->orphaned ? 1 : 2, wait_ms(s));
         while (read(s->signals, &info, sizeof(info)) > 0) {
         }
-        if (!s->orphaned && fds[1].revents != 0) {
-            hear(s);
+        now = now_ms(); /* before it is heard whether a time still counts: process_end_task() */
+        while (!s->orphaned && hear(s)) {
         }
         if (!s->clearing) {
-            look_at_clock(s);
+            look_at_clock(s, now);
         }
     }
 }

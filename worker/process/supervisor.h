@@ -5,8 +5,13 @@
 
 #include "worker/process/process.h"
 
-/* Worker to supervisor: one byte. */
-enum { SUPERVISOR_STOP = 'T', SUPERVISOR_KILL = 'K' };
+/* Worker to supervisor. */
+enum supervisor_command { SUPERVISOR_STOP, SUPERVISOR_KILL, SUPERVISOR_TIMES };
+struct supervisor_order {
+    enum supervisor_command command;
+    int64_t timeout_at_ms; /* TIMES: SIGTERM then, by CLOCK_MONOTONIC; 0: never */
+    int64_t kill_at_ms;    /* SIGKILL */
+};
 
 /* Runs the handler to its end, writes one struct process_exit to `control`, and exits. Called in a
  * fresh fork with all signals blocked; uses only what signal-safety(7) allows. */
