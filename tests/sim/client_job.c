@@ -205,6 +205,10 @@ static void run_started(struct errand *x, enum err_code rc, const void *reply)
         sim_after(s, x->node, SIM_SECOND, errand_send, x, NULL);
         return;
     }
+    if (rc == ERR_JOB_RUNS) {
+        sim_after(s, x->node, SIM_SECOND, errand_send, x, NULL); /* when one of them has ended */
+        return;
+    }
     if (rc != OK) {
         errand_refused(x);
     }
