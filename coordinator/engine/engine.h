@@ -97,9 +97,9 @@ struct execution_header {
     int64_t stop_ms;     /* 0: open */
     int64_t deadline_ms; /* TimeoutSeconds, Express' five minutes; 0: none */
     uint32_t redrive_count;
-    int64_t redrive_ms;     /* 0: never */
-    uint64_t redrive_tokens[REDRIVE_TOKENS]; /* hashes of the client tokens of the last redrives, the
-                                                latest first; 0: it had none */
+    int64_t redrive_ms;                      /* 0: never */
+    uint64_t redrive_tokens[REDRIVE_TOKENS]; /* hashes of the client tokens of the last redrives,
+                                                the latest first; 0: it had none */
     struct parent_task parent;
     uint64_t map_run;        /* 0: none (its place) */
     uint64_t variable_bytes; /* of the variables that open frames have */

@@ -61,7 +61,7 @@ struct fleet_task {
     uint32_t attempt;
     int64_t timeout_ms;   /* from the grant; 0: none */
     int64_t heartbeat_ms; /* 0: none */
-    bool job; /* the caller's: a piece of a job run, or its ticket */
+    bool job;             /* the caller's: a piece of a job run, or its ticket */
     /* Names of workers that do not get it, as they are while it is READY; or none. */
     const struct slice *avoid;
     size_t avoid_count;

@@ -59,7 +59,8 @@ static void same_header(const struct execution_header *a, const struct execution
     assert_int_equal(a->status, b->status);
     assert_true(a->stop_ms == b->stop_ms && a->deadline_ms == b->deadline_ms);
     assert_int_equal(a->redrive_count, b->redrive_count);
-    assert_true(a->redrive_ms == b->redrive_ms && memcmp(a->redrive_tokens, b->redrive_tokens, sizeof(a->redrive_tokens)) == 0);
+    assert_true(a->redrive_ms == b->redrive_ms &&
+                memcmp(a->redrive_tokens, b->redrive_tokens, sizeof(a->redrive_tokens)) == 0);
     assert_true(a->sequence == b->sequence);
     assert_int_equal(a->record_docs, b->record_docs);
     assert_true(a->variable_bytes == b->variable_bytes);

@@ -15,10 +15,9 @@ static const char *const task = "{\"StartAt\":\"A\",\"States\":{" TASK("A", "\"E
 static const char *const chain =
     "{\"StartAt\":\"A\",\"States\":{" TASK("A", "\"Next\":\"B\"") "," TASK("B",
                                                                            "\"End\":true") "}}";
-static const char *const then_waits =
-    "{\"StartAt\":\"A\",\"States\":{" TASK(
-        "A",
-        "\"Next\":\"B\"") ",\"B\":{\"Type\":\"Wait\",\"Seconds\":9,\"End\":true}}}";
+static const char *const then_waits = "{\"StartAt\":\"A\",\"States\":{" TASK(
+    "A",
+    "\"Next\":\"B\"") ",\"B\":{\"Type\":\"Wait\",\"Seconds\":9,\"End\":true}}}";
 static const char *const timed = "{\"StartAt\":\"A\",\"States\":{" TASK(
     "A",
     "\"TimeoutSeconds\":60,\"HeartbeatSeconds\":10,\"End\":true") "}}";

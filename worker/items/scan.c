@@ -59,7 +59,8 @@ static enum err_code scan_stopped(struct items_scan *s, struct err *err)
     if (s->count == LIMIT_JOB_PIECES) {
         return err_set(err, ERR_TOO_LARGE,
                        "more than %d shards at byte %llu: they must be larger than %llu bytes",
-                       LIMIT_JOB_PIECES, (unsigned long long)at, (unsigned long long)s->shard_bytes);
+                       LIMIT_JOB_PIECES, (unsigned long long)at,
+                       (unsigned long long)s->shard_bytes);
     }
     if (s->count == 0 && !s->walk.json) {
         s->header_bytes = s->walk.records != 0 ? at : 0;

@@ -451,7 +451,8 @@ _Noreturn void supervisor_run(const struct process_spec *spec, int control)
 
     (void)setsid(); /* a terminal's Ctrl-C is for the worker, which drains */
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-    /* The sanitizer's own prctl() takes a lock for this, that a thread may have held at the fork. */
+    /* The sanitizer's own prctl() takes a lock for this, that a thread may have held at the fork.
+     */
     (void)syscall(SYS_prctl, PR_SET_NAME, "stepfleet-superv", 0, 0, 0);
     s.handler = fork();
     if (s.handler == 0) {
