@@ -127,6 +127,9 @@ static void keep_express(struct txn *t, struct slice record)
     }
     h->records[h->record_count++] = slice_make(mem_strdup(record), record.len);
     h->record_bytes += record.len;
+    if (h->kept) {
+        t->l->kept_bytes += record.len; /* its upload was settled after its end */
+    }
     if (hot_is_too_large(h) && t->s.header.status == EXECUTION_RUNNING) {
         notice_stop(t->l, h->h.id);
     }
