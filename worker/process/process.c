@@ -137,6 +137,10 @@ bool process_ended(struct process *p, struct process_exit *out)
 
     assert(p->control >= 0);
     n = recv(p->control, out, sizeof(*out), MSG_DONTWAIT);
+    /* It ended without hearing what it was told last; what it said itself is behind that. */
+    if (n < 0 && errno == ECONNRESET) {
+        n = recv(p->control, out, sizeof(*out), MSG_DONTWAIT);
+    }
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return false;
     }
