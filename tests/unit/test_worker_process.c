@@ -424,6 +424,52 @@ static void test_process__each_task_has_its_processor_time(void **state)
     buf_fini(&s.text);
 }
 
+/* What it was told when it was about to go must not hide what it said. */
+static void test_process__its_end_is_told_whatever_it_was_told(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        struct pollfd fd;
+        struct shell s;
+
+        shell_spawn_as(&s, "exit 3", NULL, -1, true);
+        fd = (struct pollfd){s.process.control, POLLIN, 0};
+        do {
+            (void)process_begin_task(&s.process, PATIENCE_MS, 0);
+        } while (poll(&fd, 1, 1) == 0);
+        (void)poll(NULL, 0, 2); /* it has left */
+        assert_true(process_ended(&s.process, &s.exit));
+        assert_int_equal(s.exit.cause, PROCESS_ENDED);
+        assert_int_equal(WEXITSTATUS(s.exit.status), 3);
+        shell_read(&s);
+        (void)close(s.out);
+        buf_fini(&s.text);
+    }
+}
+
+/* It gets to run less often than tasks end: they wait for it, but not for ever. */
+static void test_process__a_supervisor_may_be_behind(void **state)
+{
+    struct shell s;
+    int told = 0;
+
+    (void)state;
+    shell_spawn_as(&s, "sleep 60", NULL, -1, true);
+    (void)kill(s.process.supervisor, SIGSTOP);
+    while (process_begin_task(&s.process, PATIENCE_MS, 0) && told < 100000) {
+        told++;
+    }
+    assert_in_range(told, 10, 99999);
+    (void)kill(s.process.supervisor, SIGCONT);
+    for (int i = 0; i < 2000; i++) {
+        assert_true(process_begin_task(&s.process, PATIENCE_MS, 0));
+        assert_true(process_end_task(&s.process));
+    }
+    process_stop(&s.process, true);
+    shell_end(&s);
+    buf_fini(&s.text);
+}
+
 static void test_process__tells_memory_while_it_runs(void **state)
 {
     struct shell s;
@@ -606,6 +652,8 @@ int main(void)
         cmocka_unit_test(test_process__a_task_that_ended_has_no_time),
         cmocka_unit_test(test_process__a_task_out_of_time_is_told_from_one_that_ended),
         cmocka_unit_test(test_process__each_task_has_its_processor_time),
+        cmocka_unit_test(test_process__its_end_is_told_whatever_it_was_told),
+        cmocka_unit_test(test_process__a_supervisor_may_be_behind),
         cmocka_unit_test(test_process__tells_memory_while_it_runs),
         cmocka_unit_test(test_process__worker_gone),
         cmocka_unit_test(test_process__supervisor_killed),

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,11 @@ enum err_code process_spawn(const struct process_spec *spec, struct process *out
         (void)close(pair[0]);
         return err_set(err, ERR_IO, "no process for a handler: %s", strerror(errno));
     }
-    *out = (struct process){.supervisor = pid, .control = pair[0]};
+    *out = (struct process){
+        .supervisor = pid,
+        .control = pair[0],
+        .counts_cpu = spec->limits.cpu_seconds != 0,
+    };
     return OK;
 }
 
@@ -74,6 +79,17 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Tasks that are over sooner than the supervisor gets to run have to wait for it now and then. */
+static bool order_times(const struct process *p, const struct supervisor_order *o)
+{
+    struct pollfd room = {p->control, POLLOUT, 0};
+
+    if (order(p, o)) {
+        return true;
+    }
+    return errno == EAGAIN && poll(&room, 1, PROCESS_LISTEN_MS) == 1 && order(p, o);
+}
+
 static int64_t earlier(int64_t a_ms, int64_t b_ms)
 {
     return a_ms != 0 && (b_ms == 0 || a_ms < b_ms) ? a_ms : b_ms;
@@ -89,7 +105,7 @@ bool process_begin_task(struct process *p, int64_t timeout_ms, int64_t deadline_
     };
 
     p->due_ms = earlier(o.timeout_at_ms, o.kill_at_ms);
-    return order(p, &o);
+    return (p->due_ms == 0 && !p->counts_cpu) || order_times(p, &o);
 }
 
 /* The supervisor reads the clock, then what it was told, and only then acts by that clock: where it
@@ -100,7 +116,7 @@ bool process_end_task(struct process *p)
     int64_t due = p->due_ms;
 
     p->due_ms = 0;
-    return due == 0 || (order(p, &o) && now_ms() < due);
+    return due == 0 || (order_times(p, &o) && now_ms() < due);
 }
 
 /* The first word of a file in /proc, behind `name`; 0: there is none. */
@@ -137,8 +153,7 @@ bool process_ended(struct process *p, struct process_exit *out)
 
     assert(p->control >= 0);
     n = recv(p->control, out, sizeof(*out), MSG_DONTWAIT);
-    /* It ended without hearing what it was told last; what it said itself is behind that. */
-    if (n < 0 && errno == ECONNRESET) {
+    if (n < 0 && errno == ECONNRESET) { /* it left before it heard all: what it said comes next */
         n = recv(p->control, out, sizeof(*out), MSG_DONTWAIT);
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {

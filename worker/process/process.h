@@ -43,6 +43,7 @@ enum process_slot {
 
 enum {
     PROCESS_GRACE_MS = 2000,    /* from SIGTERM to SIGKILL */
+    PROCESS_LISTEN_MS = 1000,   /* a supervisor that is hundreds of tasks behind has to catch up */
     PROCESS_COUNT_MS = 200,     /* between two counts of the tree */
     PROCESS_COUNT_MAX = 4096,   /* largest limit: the walk's own stack */
     PROCESS_FILES_MIN = 9,      /* least limit of open files: the seven above, two to work with */
@@ -90,8 +91,9 @@ struct process_exit {
 
 struct process {
     pid_t supervisor;
-    int control;    /* readable: process_ended() has something to say */
-    int64_t due_ms; /* kept: when the task's time is up; 0: never */
+    int control;     /* readable: process_ended() has something to say */
+    int64_t due_ms;  /* kept: when the task's time is up; 0: never */
+    bool counts_cpu; /* kept: each task has a limit of its processor time */
 };
 
 /* ERR_IO: no process or descriptor to be had. That the program cannot be run is found out later. */
