@@ -266,6 +266,21 @@ void cli_put_table(struct cli *cli, const struct table *t)
     table_write(t, cli->colour, cli->width, &cli->out);
 }
 
+void cli_put_list(struct cli *cli,
+                  const char *member,
+                  struct json_builder *list,
+                  const struct table *t)
+{
+    struct json_builder document = json_build_object(&cli->arena);
+
+    if (!cli->json) {
+        cli_put_table(cli, t);
+        return;
+    }
+    json_put(&document, slice_str(member), json_built(list));
+    cli_put_json(cli, json_built(&document));
+}
+
 void cli_put_field(struct cli *cli, const char *name, struct slice text, enum style style)
 {
     bool styled = cli->colour && style != STYLE_PLAIN;

@@ -86,6 +86,11 @@ int cli_flush(struct cli *cli);
 /* Put one JSON document and a newline into cli->out. */
 void cli_put_json(struct cli *cli, const struct json_node *v);
 void cli_put_table(struct cli *cli, const struct table *t);
+/* The same list twice: as --json has it, {"member": [...]}, and for people. */
+void cli_put_list(struct cli *cli,
+                  const char *member,
+                  struct json_builder *list,
+                  const struct table *t);
 /* "name       text"; nothing where the text is empty. */
 void cli_put_field(struct cli *cli, const char *name, struct slice text, enum style style);
 

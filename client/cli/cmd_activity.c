@@ -135,7 +135,6 @@ static int run_list(struct cli *cli, int argc, char **argv)
 {
     struct args a = {0};
     struct json_builder list = json_build_array(&cli->arena);
-    struct json_builder document = json_build_object(&cli->arena);
     struct table t;
     int rc;
 
@@ -147,12 +146,7 @@ static int run_list(struct cli *cli, int argc, char **argv)
     if (rc != CLI_DONE) {
         return rc;
     }
-    if (cli->json) {
-        json_put(&document, SLICE("activities"), json_built(&list));
-        cli_put_json(cli, json_built(&document));
-    } else {
-        cli_put_table(cli, &t);
-    }
+    cli_put_list(cli, "activities", &list, &t);
     return CLI_DONE;
 }
 

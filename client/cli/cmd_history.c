@@ -99,18 +99,6 @@ history_pages(struct cli *cli, struct stepfleet_history_query *query, struct his
     return rc;
 }
 
-static void put_history(struct cli *cli, struct history_sink *sink)
-{
-    struct json_builder document = json_build_object(&cli->arena);
-
-    if (!cli->json) {
-        cli_put_table(cli, &sink->table);
-        return;
-    }
-    json_put(&document, SLICE("events"), json_built(&sink->list));
-    cli_put_json(cli, json_built(&document));
-}
-
 static int run_history(struct cli *cli, int argc, char **argv)
 {
     const char *given = NULL;
@@ -133,7 +121,7 @@ static int run_history(struct cli *cli, int argc, char **argv)
     table_init(&sink.table, &cli->arena, ">ID|TIME|TYPE|DETAILS");
     rc = history_pages(cli, &query, &sink);
     if (rc == CLI_DONE) {
-        put_history(cli, &sink);
+        cli_put_list(cli, "events", &sink.list, &sink.table);
     }
     return rc;
 }

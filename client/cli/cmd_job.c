@@ -113,7 +113,6 @@ static int run_list(struct cli *cli, int argc, char **argv)
 {
     struct args a = {0};
     struct json_builder list = json_build_array(&cli->arena);
-    struct json_builder document = json_build_object(&cli->arena);
     struct table t;
     int rc;
 
@@ -125,12 +124,7 @@ static int run_list(struct cli *cli, int argc, char **argv)
     if (rc != CLI_DONE) {
         return rc;
     }
-    if (cli->json) {
-        json_put(&document, SLICE("jobs"), json_built(&list));
-        cli_put_json(cli, json_built(&document));
-    } else {
-        cli_put_table(cli, &t);
-    }
+    cli_put_list(cli, "jobs", &list, &t);
     return CLI_DONE;
 }
 

@@ -156,7 +156,6 @@ static int run_runs(struct cli *cli, int argc, char **argv)
     const struct arg options[] = {{"--limit", 'n', ARG_NUMBER, &limit, INT32_MAX}};
     struct args a = {options, 1, &job, 1, 1, 0};
     struct json_builder list = json_build_array(&cli->arena);
-    struct json_builder document = json_build_object(&cli->arena);
     struct table t;
     int rc;
 
@@ -168,12 +167,7 @@ static int run_runs(struct cli *cli, int argc, char **argv)
     if (rc != CLI_DONE) {
         return rc;
     }
-    if (cli->json) {
-        json_put(&document, SLICE("jobRuns"), json_built(&list));
-        cli_put_json(cli, json_built(&document));
-    } else {
-        cli_put_table(cli, &t);
-    }
+    cli_put_list(cli, "jobRuns", &list, &t);
     return CLI_DONE;
 }
 

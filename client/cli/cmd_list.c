@@ -51,18 +51,6 @@ list_pages(struct cli *cli, struct stepfleet_execution_query *query, struct list
     return CLI_DONE;
 }
 
-static void put_list(struct cli *cli, struct list_sink *sink)
-{
-    struct json_builder document = json_build_object(&cli->arena);
-
-    if (!cli->json) {
-        cli_put_table(cli, &sink->table);
-        return;
-    }
-    json_put(&document, SLICE("executions"), json_built(&sink->list));
-    cli_put_json(cli, json_built(&document));
-}
-
 static int run_list(struct cli *cli, int argc, char **argv)
 {
     struct stepfleet_execution_query query = {0};
@@ -82,7 +70,7 @@ static int run_list(struct cli *cli, int argc, char **argv)
     table_init(&sink.table, &cli->arena, "STARTED|>TOOK|STATUS|MACHINE|NAME");
     rc = list_pages(cli, &query, &sink);
     if (rc == CLI_DONE) {
-        put_list(cli, &sink);
+        cli_put_list(cli, "executions", &sink.list, &sink.table);
     }
     return rc;
 }

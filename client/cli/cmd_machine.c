@@ -54,7 +54,6 @@ static int run_list(struct cli *cli, int argc, char **argv)
 {
     struct args a = {0};
     struct machine_sink sink = {.list = json_build_array(&cli->arena)};
-    struct json_builder document = json_build_object(&cli->arena);
     int rc;
 
     if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
@@ -65,12 +64,7 @@ static int run_list(struct cli *cli, int argc, char **argv)
     if (rc != CLI_DONE) {
         return rc;
     }
-    if (cli->json) {
-        json_put(&document, SLICE("stateMachines"), json_built(&sink.list));
-        cli_put_json(cli, json_built(&document));
-    } else {
-        cli_put_table(cli, &sink.table);
-    }
+    cli_put_list(cli, "stateMachines", &sink.list, &sink.table);
     return CLI_DONE;
 }
 

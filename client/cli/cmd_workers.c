@@ -33,7 +33,6 @@ static void put_worker(struct table *t, const struct stepfleet_worker *w)
 
 static void put_workers(struct cli *cli, const struct stepfleet_workers *reply)
 {
-    struct json_builder document = json_build_object(&cli->arena);
     struct json_builder list = json_build_array(&cli->arena);
     struct table t;
 
@@ -42,12 +41,7 @@ static void put_workers(struct cli *cli, const struct stepfleet_workers *reply)
         put_worker(&t, &reply->workers[i]);
         json_push(&list, reply_worker(&reply->workers[i], &cli->arena));
     }
-    if (cli->json) {
-        json_put(&document, SLICE("workers"), json_built(&list));
-        cli_put_json(cli, json_built(&document));
-    } else {
-        cli_put_table(cli, &t);
-    }
+    cli_put_list(cli, "workers", &list, &t);
 }
 
 static int run_workers(struct cli *cli, int argc, char **argv)

@@ -6,6 +6,7 @@
  *   run.c       a run from its start to its end; outcomes; its rows
  *   run_load.c  and back from them
  *   run_task.c  its pieces as tasks: the ticket, grants, what workers say
+ *   run_park.c  out of memory while it only waits
  *   run_delete.c  rows that are needed no more
  *
  * A run has a number as executions have, of a space of its own (RUN_BIT), and is in memory until
@@ -106,12 +107,8 @@ void runs_free(struct ledger *l);
 void runs_due(struct ledger *l);
 /* Is it the upload of a run's output? */
 bool runs_upload(const struct ledger *l, struct slice upload_id);
-/* The outputs of those that have ended and are cleaned up; how many. */
-size_t runs_sweeps(const struct ledger *l, struct ledger_sweep *out);
 /* Those that are over, or have to wait for long, leave memory once that is durable. */
 void runs_retire(struct ledger *l);
-bool run_is_parked(const struct ledger *l, uint64_t number);
-void run_unpark(struct ledger *l, struct run_parked *p);
 /* Or cannot be read: that is for those who are told to find out. */
 bool run_has_ended(struct ledger *l, uint64_t number);
 /* As AWS's GetJobRun describes it; ERR_NOT_FOUND. */
@@ -125,6 +122,17 @@ enum err_code runs_load(struct ledger *l, struct err *err);
 enum err_code runs_wake(struct ledger *l, struct err *err);
 /* The bytes of a run's row, in the turn's arena. */
 enum err_code run_read_row(struct ledger *l, uint64_t number, struct slice *out, struct err *err);
+
+/* ---- run_park.c ---- */
+
+/* Milliseconds until the last piece there is is due: nothing else can happen; -1: it can. */
+int64_t run_sleeps_ms(const struct ledger *l, const struct ledger_run *r);
+/* What is kept of it when it leaves memory until then. */
+void run_park(struct ledger *l, const struct ledger_run *r, int64_t due_ms);
+bool run_is_parked(const struct ledger *l, uint64_t number);
+void run_unpark(struct ledger *l, struct run_parked *p);
+/* The outputs of those that have ended and are cleaned up; how many. */
+size_t runs_sweeps(const struct ledger *l, struct ledger_sweep *out);
 
 /* ---- run_delete.c ---- */
 

@@ -16,8 +16,6 @@ import random
 import re
 import shutil
 import sys
-import tempfile
-import traceback
 
 import worker_check
 from worker_check import Fake, Worker, faulty_s3
@@ -577,25 +575,5 @@ def on_directory(d, fake, check):
     w.end()
 
 
-def main():
-    names = sys.argv[2:] or [n[5:] for n in globals() if n.startswith("test_")]
-    failed = 0
-    for name in names:
-        with tempfile.TemporaryDirectory() as d:
-            fake = Fake(d)
-            try:
-                globals()["test_" + name](d, fake)
-                print("ok  ", name, flush=True)
-            except Exception as e:  # noqa: BLE001  a report, then the next test
-                failed += 1
-                print("FAIL", name, type(e).__name__, str(e)[:3000], flush=True)
-                traceback.print_exc()
-            for w in worker_check.Worker.all:
-                w.process.kill()
-                w.process.wait()
-            fake.kill()
-    sys.exit(failed != 0)
-
-
 if __name__ == "__main__":
-    main()
+    worker_check.run(globals())

@@ -160,22 +160,28 @@ static void piece_succeeds(struct sim_task *t)
     piece_end(t);
 }
 
-static void piece_written(struct sim *s, void *arg, enum err_code rc)
+/* The store's answer: `step` follows, or the piece has failed. */
+static void piece_goes_on(void *arg, enum err_code rc, task_step step)
 {
     struct sim_task *t = piece_answered(arg);
     struct sim_worker *k = t != NULL ? t->worker : NULL;
 
-    (void)s;
     if (t == NULL) {
         return;
     }
     worker_enter(k);
     if (rc == OK) {
-        piece_succeeds(t);
+        step(t);
     } else {
         piece_fails(t, JOB_STORE_FAILED, err_sentence(rc));
     }
     worker_exit(k);
+}
+
+static void piece_written(struct sim *s, void *arg, enum err_code rc)
+{
+    (void)s;
+    piece_goes_on(arg, rc, piece_succeeds);
 }
 
 /* ---- work ---- */
@@ -639,22 +645,15 @@ clean(struct sim_task *t, bool uploads, void (*done)(struct sim *s, void *arg, e
                   t->piece);
 }
 
+static void clean_objects(struct sim_task *t)
+{
+    clean(t, false, piece_written);
+}
+
 static void clean_uploads_done(struct sim *s, void *arg, enum err_code rc)
 {
-    struct sim_task *t = piece_answered(arg);
-    struct sim_worker *k = t != NULL ? t->worker : NULL;
-
     (void)s;
-    if (t == NULL) {
-        return;
-    }
-    worker_enter(k);
-    if (rc == OK) {
-        clean(t, false, piece_written);
-    } else {
-        piece_fails(t, JOB_STORE_FAILED, err_sentence(rc));
-    }
-    worker_exit(k);
+    piece_goes_on(arg, rc, clean_objects);
 }
 
 /* ---- the beginning ---- */
