@@ -30,6 +30,15 @@ start_header(struct ledger *l, const struct ledger_start *s, uint64_t id, uint32
     };
 }
 
+/* For one more that is open. */
+static enum err_code check_room(const struct ledger *l, struct err *err)
+{
+    if (l->open_count < l->config.open_most) {
+        return OK;
+    }
+    return err_set(err, ERR_EXECUTION_LIMIT, "%zu executions are open", l->open_count);
+}
+
 enum err_code
 ledger_start(struct ledger *l, const struct ledger_start *s, uint64_t *id, struct err *err)
 {
@@ -40,8 +49,9 @@ ledger_start(struct ledger *l, const struct ledger_start *s, uint64_t *id, struc
     enum err_code rc;
     uint32_t number;
 
-    if (l->open_count >= LIMIT_OPEN_EXECUTIONS) {
-        return err_set(err, ERR_EXECUTION_LIMIT, "%d executions are open", LIMIT_OPEN_EXECUTIONS);
+    rc = check_room(l, err);
+    if (rc != OK) {
+        return rc;
     }
     number = s->revision != 0 ? s->revision : s->machine->revision;
     rc = machine_revision_get(l, s->machine, number, &revision, err);
@@ -149,8 +159,8 @@ ledger_execution_event(struct ledger *l, uint64_t id, struct engine_event *ev, s
     if (h == NULL) {
         return err_set(err, ERR_INTERNAL, "execution %llu is not loaded", (unsigned long long)id);
     }
-    if (ev->kind == ENGINE_REDRIVE && l->open_count >= LIMIT_OPEN_EXECUTIONS) {
-        return err_set(err, ERR_EXECUTION_LIMIT, "%d executions are open", LIMIT_OPEN_EXECUTIONS);
+    if (ev->kind == ENGINE_REDRIVE && check_room(l, err) != OK) {
+        return err->code;
     }
     switch (ledger_step(l, h, ev, NULL, err)) {
     case STEP_DONE:

@@ -102,6 +102,9 @@ static void ledger_init(struct ledger *l)
     if (l->config.job_clean_ms == 0) {
         l->config.job_clean_ms = LIMIT_JOB_CLEAN_MS;
     }
+    if (l->config.open_most == 0) {
+        l->config.open_most = LIMIT_OPEN_EXECUTIONS;
+    }
     l->rules = (struct engine_rules){
         .payload_bytes =
             l->config.payload_bytes != 0 ? l->config.payload_bytes : LIMIT_PAYLOAD_BYTES,
@@ -609,6 +612,11 @@ uint64_t ledger_random(struct ledger *l)
 {
     l->seed += 0x9e3779b97f4a7c15u;
     return hash_u64(l->seed);
+}
+
+size_t ledger_open_count(const struct ledger *l)
+{
+    return l->open_count;
 }
 
 size_t ledger_hot_count(const struct ledger *l)

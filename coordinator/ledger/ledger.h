@@ -121,6 +121,7 @@ struct ledger_config {
     bool objects;            /* there is an object store for the outputs of stages */
     size_t payload_bytes;    /* most of an input, output, result; 0: AWS's quota */
     uint64_t history_events; /* of a Standard execution; 0: AWS's quota */
+    size_t open_most;        /* executions at once; 0: LIMIT_OPEN_EXECUTIONS */
     int64_t job_clean_ms;    /* what a job run left is cleaned up once more so long after its end;
                                 0: LIMIT_JOB_CLEAN_MS */
     /* As struct asl_options has them; NULL: no integration is bound. */
@@ -266,6 +267,7 @@ bool ledger_express_records(struct ledger *l,
                             struct slice **records,
                             size_t *count);
 size_t ledger_hot_count(const struct ledger *l);
+size_t ledger_open_count(const struct ledger *l);
 /* Executions, frames and documents in memory. */
 size_t ledger_held_count(const struct ledger *l);
 uint64_t ledger_transitions(const struct ledger *l);

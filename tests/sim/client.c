@@ -592,7 +592,7 @@ void clients_open(struct sim *s)
     struct sim_clients *c = mem_zalloc(1, sizeof(*c));
 
     s->clients = c;
-    c->crowd = sim_one_in(s, CHANCE_MACHINE, 6);
+    c->crowd = sim_one_in(s, CHANCE_MACHINE, 6) && s->open_most == 0; /* it would wait for room */
     c->machine_count = s->options.machines + c->crowd + (s->jobs != NULL);
     c->machines = ARENA_ARRAY(&c->arena, c->machine_count, struct sim_machine);
     c->executions = ARENA_ARRAY(&c->arena, s->options.executions, struct sim_execution);

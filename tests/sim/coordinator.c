@@ -110,10 +110,25 @@ static void call_reply(struct call *c, const ProtobufCMessage *message)
     call_answer(container_of(c, struct sim_call, call), OK, message);
 }
 
+/* For the quota. */
+static void check_refused(struct sim *s)
+{
+    size_t open = ledger_open_count(s->coordinator->ledger);
+
+    s->refused++;
+    if (s->open_most == 0 || open < s->open_most) {
+        sim_violation(s, "one more is refused, and %zu executions are open", open);
+    }
+}
+
 static void call_failed(struct call *c, enum err_code code, const struct err *err)
 {
     Stepfleet__ErrorBody body = STEPFLEET__ERROR_BODY__INIT;
+    struct sim *s = container_of(c, struct sim_call, call)->sim;
 
+    if (code == ERR_EXECUTION_LIMIT) {
+        check_refused(s);
+    }
     body.code = (char *)(uintptr_t)err_name(code);
     body.message = (char *)(uintptr_t)err->msg;
     call_answer(container_of(c, struct sim_call, call), code, &body.base);
@@ -190,6 +205,15 @@ static void turn_begin(struct sim *s)
     ledger_turn_begin(s->coordinator->ledger, sim_clock(s, node_of(s)));
 }
 
+static void check_quota(struct sim *s)
+{
+    size_t open = ledger_open_count(s->coordinator->ledger);
+
+    if (s->open_most != 0 && open > s->open_most) {
+        sim_violation(s, "%zu executions are open, and %zu may be", open, s->open_most);
+    }
+}
+
 static void turn_end(struct sim *s)
 {
     struct sim_coordinator *c = s->coordinator;
@@ -205,6 +229,7 @@ static void turn_end(struct sim *s)
         return;
     }
     jobs_check_turn(s);
+    check_quota(s);
     wait = ledger_wait_ms(c->ledger, now);
     parked = api_wait_ms(&c->api);
     wait = wait < 0 || (parked >= 0 && parked < wait) ? parked : wait;
@@ -495,6 +520,7 @@ static void coordinator_starts(struct sim *s, void *arg)
         .fleet = {COORDINATOR_LEASE_MS, COORDINATOR_NO_FUNCTION_MS},
         .objects = true,
         .history_events = s->history_events,
+        .open_most = s->open_most,
         .job_clean_ms = COORDINATOR_CLEAN_MS,
         .seed = sim_below(s, CHANCE_WORLD, UINT64_MAX),
         .secret = SLICE("the same thirty-two bytes always"),

@@ -43,6 +43,7 @@ struct sim_run {
     const struct model_job *job;
     struct slice input;
     struct slice output;
+    bool alone;       /* no task waits for it: a redrive may start another beside it */
     unsigned workers; /* NumberOfWorkers it was started with; 0: the job's */
     bool asked;       /* by a client: what follows is its */
     bool started;     /* acknowledged */

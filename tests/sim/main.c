@@ -36,6 +36,7 @@ struct totals {
     _Atomic uint64_t simulated_us;
     _Atomic uint64_t modelled;
     _Atomic uint64_t untold;
+    _Atomic uint64_t refused;
     _Atomic uint64_t faults[FAULT_COUNT];
 };
 
@@ -162,6 +163,10 @@ static void faults_stop(struct sim *s, void *arg)
     sim_trace(s, NULL, "no more faults");
     s->faulty = false;
     coordinator_fill(s, 0);
+    if (s->open_most != 0) { /* or those that wait for others might never get them */
+        s->open_most = 0;
+        coordinator_crash(s);
+    }
     for (unsigned i = 0; i < s->options.workers; i++) {
         sim_node_heal(s, &s->worker_nodes[i]);
     }
@@ -218,6 +223,7 @@ static void world_count(const struct sim *s)
     totals->simulated_us += (uint64_t)s->now_us;
     totals->modelled += s->modelled;
     totals->untold += s->untold;
+    totals->refused += s->refused;
     for (unsigned i = 0; i < FAULT_COUNT; i++) {
         totals->faults[i] += s->faults_done[i];
     }
@@ -433,7 +439,7 @@ static void say_totals(double took, unsigned failed)
     for (unsigned i = 0; i < FAULT_COUNT; i++) {
         printf(" %s %" PRIu64, fault_names[i], totals->faults[i]);
     }
-    printf("\n");
+    printf("; refused by the quota %" PRIu64 "\n", totals->refused);
 }
 
 struct sim_command {

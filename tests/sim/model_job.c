@@ -200,9 +200,10 @@ static void put_run(struct buf *b,
                "\"%s\":{\"Type\":\"Task\",\"Resource\":\"arn:aws:states:::glue:startJobRun%s\","
                "\"Parameters\":{\"JobName\":\"%s\",\"Arguments\":{\"--input-bucket\":\"work\","
                "\"--input-key\":\"%.*s\",\"--output-key.$\":\"States.Format('executions/{}/%s/"
-               "output.json', $$.Execution.Name)\"}},%s,\"Retry\":[{\"ErrorEquals\":[" TROUBLES
+               "output.json', $$.Execution.Name)\"%s}},%s,\"Retry\":[{\"ErrorEquals\":[" TROUBLES
                "%s],\"IntervalSeconds\":2,\"MaxAttempts\":99999999,\"MaxDelaySeconds\":10}]",
                state, pattern, job, SLICE_FMT(input), state,
+               pattern[0] == '\0' ? ",\"" MODEL_JOB_ALONE "\":\"yes\"" : "",
                pattern[0] == '\0'
                    ? "\"ResultPath\":null"
                    : "\"ResultSelector\":{\"state.$\":\"$.JobRunState\",\"job.$\":\"$.JobName\"},"

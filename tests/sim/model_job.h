@@ -31,6 +31,9 @@ struct model_job {
 };
 /* The one that is deleted now and then, with those of its runs that are over. */
 enum { MODEL_JOBS = 8, MODEL_JOBS_BRIEF = 7, MODEL_JOB_DELETED = 4 };
+
+/* An argument of the runs no task waits for. */
+#define MODEL_JOB_ALONE "--nobody-waits"
 extern const struct model_job model_jobs[MODEL_JOBS];
 /* NULL: there is none of that name. */
 const struct model_job *model_job_find(struct slice name);

@@ -35,6 +35,7 @@ enum sim_stream {
     CHANCE_FAULTS,
     CHANCE_JOB = CHANCE_FAULTS + FAULT_COUNT,
     CHANCE_DELETE,
+    CHANCE_QUOTA,
     CHANCES
 };
 
@@ -93,6 +94,8 @@ struct sim {
     struct sim_worker *workers[SIM_WORKERS];
     struct sim_jobs *jobs;        /* NULL: this world has none */
     uint64_t history_events;      /* the quota of this world; 0: AWS's */
+    size_t open_most;             /* executions at once, until faults stop; 0: AWS's quota */
+    uint64_t refused;             /* starts and redrives, for that */
     int64_t calm_ms;              /* the coordinator's time when faults had stopped; 0: not yet */
     int64_t clock_us;             /* when rest.c last looked at the coordinator's clock */
     int64_t clock_ms;             /* which showed that */

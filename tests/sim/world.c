@@ -60,6 +60,9 @@ void sim_begin(struct sim *s, const struct sim_options *options)
     if (sim_one_in(s, CHANCE_WORLD, 8)) {
         s->history_events = 40 + sim_below(s, CHANCE_WORLD, 160);
     }
+    if (sim_one_in(s, CHANCE_QUOTA, 8)) {
+        s->open_most = 1 + sim_below(s, CHANCE_QUOTA, 30);
+    }
     for (unsigned i = 0; i < FAULT_COUNT; i++) {
         s->rarity[i] = any_rarity(s, i);
     }
