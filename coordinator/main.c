@@ -19,7 +19,8 @@
 #include "proto/host/log.h"
 
 static const char usage[] =
-    "Usage: stepfleet-coordinator [-c FILE] [--data DIR] [--listen URL] [--objects DIR]\n"
+    "Usage: stepfleet-coordinator [-c FILE] [--data DIR] [--listen URL] [--http URL [--open]]\n"
+    "                             [--objects DIR]\n"
     "\n"
     "Owns state machines and their executions, and hands their tasks to workers.\n"
     "\n"
@@ -28,6 +29,9 @@ static const char usage[] =
     "                      (default /var/lib/stepfleet)\n"
     "      --listen URL    where clients and workers reach it: loopback only, until it has\n"
     "                      TLS and credentials (default tcp://127.0.0.1:7233; ipc:///path)\n"
+    "      --http URL      where AWS's own clients reach it (the AWS CLI, SDKs), for example\n"
+    "                      http://127.0.0.1:8083; without it they do not\n"
+    "      --open          they need no access key; on loopback only\n"
     "      --objects DIR   keep the outputs of stages in this directory (else [objects] in the\n"
     "                      configuration, or S3_ENDPOINT and AWS_* in the environment)\n"
     "      --check-config  read the configuration, say what is wrong with it, and end\n"
@@ -47,9 +51,11 @@ struct options {
     const char *config;
     const char *data;
     const char *listen;
+    const char *http;
     const char *objects;
     const char *log;
     int ready_fd;
+    bool open;
     bool check;
     bool accept_loss;
 };
@@ -59,6 +65,8 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
     enum {
         OPT_DATA = 256,
         OPT_LISTEN,
+        OPT_HTTP,
+        OPT_OPEN,
         OPT_OBJECTS,
         OPT_CHECK,
         OPT_LOG,
@@ -70,6 +78,8 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         {"config", required_argument, NULL, 'c'},
         {"data", required_argument, NULL, OPT_DATA},
         {"listen", required_argument, NULL, OPT_LISTEN},
+        {"http", required_argument, NULL, OPT_HTTP},
+        {"open", no_argument, NULL, OPT_OPEN},
         {"objects", required_argument, NULL, OPT_OBJECTS},
         {"check-config", no_argument, NULL, OPT_CHECK},
         {"log", required_argument, NULL, OPT_LOG},
@@ -87,6 +97,8 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         case 'c': o->config = optarg; break;
         case OPT_DATA: o->data = optarg; break;
         case OPT_LISTEN: o->listen = optarg; break;
+        case OPT_HTTP: o->http = optarg; break;
+        case OPT_OPEN: o->open = true; break;
         case OPT_OBJECTS: o->objects = optarg; break;
         case OPT_CHECK: o->check = true; break;
         case OPT_LOG: o->log = optarg; break;
@@ -174,6 +186,25 @@ static enum err_code read_limits(struct config *file, struct ledger_config *l, s
     return rc;
 }
 
+/* Where AWS's clients come in, and who may. */
+static enum err_code read_http(const struct options *o,
+                               struct config *file,
+                               struct http_face_config *out,
+                               struct err *err)
+{
+    const char *listen = config_get(file, "http", "listen", NULL);
+    const char *access = config_get(file, "http", "access", "keys");
+
+    out->http.listen = o->http != NULL ? o->http : listen;
+    out->http.certificate = config_get(file, "http", "certificate", NULL);
+    out->http.key = config_get(file, "http", "key", NULL);
+    out->open = o->open || strcmp(access, "open") == 0;
+    if (strcmp(access, "open") != 0 && strcmp(access, "keys") != 0) {
+        return err_set(err, ERR_CONFIG, "access = %s: expected keys or open", access);
+    }
+    return out->http.listen != NULL ? http_face_check(out, err) : OK;
+}
+
 static enum err_code
 read_bindings(struct config *file, struct arena *a, struct ledger_config *l, struct err *err)
 {
@@ -239,6 +270,9 @@ static enum err_code read_config(const struct options *o,
     }
     if (rc == OK) {
         rc = read_limits(file, l, err);
+    }
+    if (rc == OK) {
+        rc = read_http(o, file, &out->http, err);
     }
     if (rc == OK) {
         rc = read_bindings(file, a, l, err);

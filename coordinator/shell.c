@@ -49,7 +49,8 @@ struct shell {
     struct ledger *ledger;
     struct api api;
     struct rpc_server *server;
-    size_t sweeping; /* buckets being swept */
+    struct http_face *http; /* NULL: none */
+    size_t sweeping;        /* buckets being swept */
     bool stopping;
     bool ended;
     int64_t stop_by_ms;
@@ -278,6 +279,15 @@ static void swept(struct shell *s, const struct object_task *t)
     }
 }
 
+/* What has arrived at the faces; the fleet's first. */
+static void serve(struct shell *s)
+{
+    rpc_server_serve(s->server);
+    if (s->http != NULL) {
+        http_face_serve(s->http);
+    }
+}
+
 static void end_turn(struct shell *s);
 
 static void shell_sweep(uv_timer_t *timer)
@@ -302,7 +312,7 @@ static void shell_sweep(uv_timer_t *timer)
                                                    : clock_wall_ms() - s->config->sweep_age_ms;
         object_queue(s, t);
     }
-    rpc_server_serve(s->server);
+    serve(s);
     end_turn(s);
 }
 
@@ -374,8 +384,8 @@ static void end_turn(struct shell *s)
         s->held_peak = ledger_held_count(s->ledger);
     }
     if (s->stopping && !s->ended) {
-        bool quiet =
-            rpc_server_is_quiet(s->server) && ledger_is_quiet(s->ledger) && s->api.reading == 0;
+        bool quiet = rpc_server_is_quiet(s->server) && ledger_is_quiet(s->ledger) &&
+                     s->api.reading == 0 && (s->http == NULL || http_face_is_quiet(s->http));
 
         /* A read under way holds its call: it is waited for in any case. */
         if (quiet || (clock_mono_ms() > s->stop_by_ms && s->api.reading == 0)) {
@@ -394,7 +404,7 @@ static void shell_turn(void *arg)
         return;
     }
     ledger_turn_begin(s->ledger, now());
-    rpc_server_serve(s->server);
+    serve(s);
     end_turn(s);
 }
 
@@ -430,7 +440,7 @@ static void shell_woken(uv_async_t *handle)
         }
         task_free(t);
     }
-    rpc_server_serve(s->server); /* those that had to wait for the batch */
+    serve(s); /* those that had to wait for the batch */
     end_turn(s);
 }
 
@@ -460,7 +470,7 @@ static void background_done(uv_work_t *w, int status)
     ledger_turn_begin(s->ledger, now());
     b->done(b->task);
     mem_free(b);
-    rpc_server_serve(s->server); /* what a late turn declares lost may have spoken meanwhile */
+    serve(s); /* what a late turn declares lost may have spoken meanwhile */
     end_turn(s);
 }
 
@@ -541,6 +551,10 @@ static void shell_quit(struct shell *s)
     if (s->server != NULL) {
         rpc_server_close(s->server, closed, s);
     }
+    if (s->http != NULL) {
+        http_face_close(s->http, closed, s);
+        s->http = NULL;
+    }
 }
 
 static void shell_signal(uv_signal_t *handle, int number)
@@ -556,6 +570,9 @@ static void shell_signal(uv_signal_t *handle, int number)
     s->stop_by_ms = clock_mono_ms() + s->config->stop_ms;
     ledger_turn_begin(s->ledger, now());
     rpc_server_stop(s->server);
+    if (s->http != NULL) {
+        http_face_stop(s->http);
+    }
     api_stop(&s->api);
     end_turn(s);
 }
@@ -640,6 +657,9 @@ static enum err_code open_all(struct shell *s, struct err *err)
         api_init(&s->api, s->ledger, &api);
         rc = rpc_server_open(&s->loop, &s->api, c->listen, shell_turn, s, &s->server, err);
     }
+    if (rc == OK && c->http.http.listen != NULL) {
+        rc = http_face_open(&s->loop, &s->api, &c->http, shell_turn, s, &s->http, err);
+    }
     if (rc == OK) {
         rc = start_threads(s, err);
     }
@@ -650,6 +670,10 @@ static void say_ready(const struct shell *s)
 {
     log_info("ready: listen=%s data=%s epoch=%" PRIu64 " executions=%zu", s->config->listen,
              s->config->data, ledger_epoch(s->ledger), ledger_hot_count(s->ledger));
+    if (s->http != NULL) {
+        log_info("http: listen=%s port=%u access=%s", s->config->http.http.listen,
+                 http_face_port(s->http), s->config->http.open ? "open" : "keys");
+    }
     if (s->config->ready_fd >= 0) {
         (void)!write(s->config->ready_fd, "ready\n", 6);
     }

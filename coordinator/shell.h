@@ -5,11 +5,13 @@
 #define STEPFLEET_COORDINATOR_SHELL_H
 
 #include "client/s3/s3.h"
+#include "coordinator/api/http/face.h"
 #include "coordinator/ledger/ledger.h"
 
 struct shell_config {
-    const char *data;         /* directory of the database */
-    const char *listen;       /* nng URL */
+    const char *data;   /* directory of the database */
+    const char *listen; /* nng URL */
+    struct http_face_config http;
     struct s3_config objects; /* neither root nor endpoint: no object store */
     struct ledger_config ledger;
     bool verify;      /* read the whole database at start */

@@ -39,6 +39,7 @@ struct dev {
     enum dev_state state;
     const char *data;
     const char *listen;
+    const char *http; /* NULL: AWS's clients do not come in */
     const char *worker_config;
     struct arg_list functions;
     uint32_t worker_count;
@@ -117,6 +118,9 @@ static enum err_code start_coordinator(struct dev *d, struct err *err)
         d->listen,
         "--objects",
         under(d, "objects"),
+        d->http != NULL ? "--open" : NULL,
+        "--http",
+        d->http,
         NULL,
     };
 
@@ -312,8 +316,9 @@ static int run_dev(struct cli *cli, int argc, char **argv)
         {"--worker-config", 'c', ARG_TEXT, &d.worker_config, 0},
         {"--function", 'f', ARG_LIST, &d.functions, 0},
         {"--listen", 0, ARG_TEXT, &d.listen, 0},
+        {"--http", 0, ARG_TEXT, &d.http, 0},
     };
-    struct args a = {.options = options, .option_count = 5};
+    struct args a = {.options = options, .option_count = 6};
     struct err err;
     int rc;
 
@@ -344,6 +349,7 @@ const struct command command_dev = {
     .summary = "a coordinator and workers here, in the foreground",
     .help = "Usage: stepfleet dev [--data DIR] [--workers N] [--worker-config FILE]\n"
             "                     [--function 'NAME=KIND COMMAND']... [--listen URL]\n"
+            "                     [--http URL]\n"
             "\n"
             "Runs a coordinator, workers and a directory as object store in the foreground, with\n"
             "their logs on standard error. Everything is kept in DIR and is there again the next\n"
@@ -356,6 +362,8 @@ const struct command command_dev = {
             "  -f, --function TEXT       one function they offer, without a file: 'NAME=echo',\n"
             "                            'NAME=event COMMAND' or 'NAME=stream COMMAND'\n"
             "  --listen URL              tcp://127.0.0.1:7233 without it\n"
+            "  --http URL                where AWS's own clients come in, without access keys:\n"
+            "                            http://127.0.0.1:8083\n"
             "\n"
             "Examples:\n"
             "  stepfleet dev --function 'hello=event python3 hello.py'\n"

@@ -20,6 +20,7 @@ extern const struct command command_redrive;
 extern const struct command command_workers;
 extern const struct command command_health;
 extern const struct command command_job;
+extern const struct command command_key;
 
 /* Of `machine`. */
 extern const struct command command_machine_create;

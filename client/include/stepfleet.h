@@ -89,8 +89,15 @@ enum stepfleet_code {
     STEPFLEET_ACTIVITY_DOES_NOT_EXIST = 60,
     STEPFLEET_ACTIVITY_LIMIT = 61,
     STEPFLEET_ACTIVITY_WORKERS = 62,
-    STEPFLEET_JOB_NOT_FOUND = 63, /**< no such job, or job run */
-    STEPFLEET_JOB_RUNS = 64       /**< MaxConcurrentRuns of it are running */
+    STEPFLEET_JOB_NOT_FOUND = 63,     /**< no such job, or job run */
+    STEPFLEET_JOB_RUNS = 64,          /**< MaxConcurrentRuns of it are running */
+    STEPFLEET_SIGNATURE_MISSING = 65, /**< of HTTP, like those that follow */
+    STEPFLEET_SIGNATURE_INCOMPLETE = 66,
+    STEPFLEET_SIGNATURE_INVALID = 67,
+    STEPFLEET_KEY_UNKNOWN = 68,
+    STEPFLEET_QUOTA = 69,
+    STEPFLEET_TAGS = 70,
+    STEPFLEET_LOGGING = 71
 };
 
 enum { STEPFLEET_ERROR_NAME_BYTES = 64, STEPFLEET_ERROR_MESSAGE_BYTES = 1024 };
@@ -935,6 +942,56 @@ STEPFLEET_API enum stepfleet_code stepfleet_task_failure(struct stepfleet *c,
 STEPFLEET_API enum stepfleet_code stepfleet_task_heartbeat(struct stepfleet *c,
                                                            struct stepfleet_bytes token,
                                                            struct stepfleet_error *error);
+
+/* ---- Access keys ---- */
+
+/** Who may ask over HTTP, signing by it. */
+struct stepfleet_key {
+    const char *id;
+    const char *role; /**< "read", "run", "admin" */
+    const char *note;
+    const char *secret; /**< of stepfleet_key_create() alone: nothing says it again */
+    int64_t created_ms;
+};
+
+struct stepfleet_keys {
+    const struct stepfleet_key *keys; /**< by id */
+    size_t count;
+};
+
+/**
+ * Make an access key.
+ *
+ * @param role  "read" (describe, list, history), "run" (and start, stop, redrive, end tasks) or
+ *              "admin" (and create, update, delete)
+ * @param note  whose it is, at most 256 bytes; NULL: nothing
+ * @return STEPFLEET_OK; STEPFLEET_VALIDATION
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; not repeated: each is a new
+ * key. Source: PROTOCOL.md, KEY_CREATE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_key_create(struct stepfleet *c,
+                                                       const char *role,
+                                                       const char *note,
+                                                       struct stepfleet_key **out,
+                                                       struct stepfleet_error *error);
+
+/**
+ * All access keys, without their secrets.
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, KEY_LIST.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_key_list(struct stepfleet *c, struct stepfleet_keys **out, struct stepfleet_error *error);
+
+/**
+ * Whatever is signed by that key from now on is refused. One that is gone is fine.
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, KEY_DELETE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_key_delete(struct stepfleet *c, const char *id, struct stepfleet_error *error);
 
 /* ---- The fleet ---- */
 

@@ -178,10 +178,6 @@ struct slice sign_canonical(const struct sign_request *r, struct arena *a)
                         SLICE_FMT(r->payload_hash));
 }
 
-struct sign_mac {
-    unsigned char bytes[SHA256_DIGEST_LENGTH];
-};
-
 static struct sign_mac sign_hmac(struct slice key, struct slice text)
 {
     struct sign_mac mac;
@@ -198,35 +194,54 @@ static struct slice sign_mac_slice(const struct sign_mac *mac)
     return slice_make(mac->bytes, sizeof(mac->bytes));
 }
 
-static struct sign_mac
-sign_derive(const struct sign_keys *keys, struct slice date, struct slice text, struct arena *a)
+struct slice sign_scope_text(const struct sign_scope *scope, struct arena *a)
 {
-    struct sign_mac k = sign_hmac(arena_printf(a, "AWS4%.*s", SLICE_FMT(keys->secret_key)), date);
+    return arena_printf(a, "%.*s/%.*s/%.*s/aws4_request", SLICE_FMT(scope->date),
+                        SLICE_FMT(scope->region), SLICE_FMT(scope->service));
+}
 
-    k = sign_hmac(sign_mac_slice(&k), keys->region);
-    k = sign_hmac(sign_mac_slice(&k), SLICE("s3"));
-    k = sign_hmac(sign_mac_slice(&k), SLICE("aws4_request"));
-    return sign_hmac(sign_mac_slice(&k), text);
+struct sign_mac sign_key(struct slice secret_key, const struct sign_scope *scope, struct arena *a)
+{
+    struct sign_mac k = sign_hmac(arena_printf(a, "AWS4%.*s", SLICE_FMT(secret_key)), scope->date);
+
+    k = sign_hmac(sign_mac_slice(&k), scope->region);
+    k = sign_hmac(sign_mac_slice(&k), scope->service);
+    return sign_hmac(sign_mac_slice(&k), SLICE("aws4_request"));
+}
+
+void sign_signature(const struct sign_mac *key,
+                    const struct sign_scope *scope,
+                    struct slice time,
+                    struct slice canonical,
+                    struct arena *a,
+                    char out[SIGN_HEX_BYTES])
+{
+    char hash[SIGN_HEX_BYTES];
+    struct sign_mac mac;
+
+    sign_hash(canonical, hash);
+    mac = sign_hmac(sign_mac_slice(key),
+                    arena_printf(a, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", SLICE_FMT(time),
+                                 SLICE_FMT(sign_scope_text(scope, a)), SIGN_HEX_BYTES, hash));
+    text_format_hex(mac.bytes, sizeof(mac.bytes), out);
 }
 
 struct slice
 sign_authorization(const struct sign_keys *keys, const struct sign_request *r, struct arena *a)
 {
-    struct slice date = slice_make(r->time, SIGN_DATE_BYTES);
-    struct slice scope =
-        arena_printf(a, "%.*s/%.*s/s3/aws4_request", SLICE_FMT(date), SLICE_FMT(keys->region));
+    const struct sign_scope scope = {
+        .date = slice_make(r->time, SIGN_DATE_BYTES),
+        .region = keys->region,
+        .service = SLICE("s3"),
+    };
     struct slice names = sign_header_names(sign_headers_sorted(r, a), r->header_count, a);
-    char hash[SIGN_HEX_BYTES];
+    struct sign_mac key = sign_key(keys->secret_key, &scope, a);
     char signature[SIGN_HEX_BYTES];
-    struct sign_mac mac;
 
-    sign_hash(sign_canonical(r, a), hash);
-    mac = sign_derive(keys, date,
-                      arena_printf(a, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", SIGN_TIME_BYTES,
-                                   r->time, SLICE_FMT(scope), SIGN_HEX_BYTES, hash),
-                      a);
-    text_format_hex(mac.bytes, sizeof(mac.bytes), signature);
-    return arena_printf(
-        a, "AWS4-HMAC-SHA256 Credential=%.*s/%.*s,SignedHeaders=%.*s,Signature=%.*s",
-        SLICE_FMT(keys->access_key), SLICE_FMT(scope), SLICE_FMT(names), SIGN_HEX_BYTES, signature);
+    sign_signature(&key, &scope, slice_make(r->time, SIGN_TIME_BYTES), sign_canonical(r, a), a,
+                   signature);
+    return arena_printf(a,
+                        "AWS4-HMAC-SHA256 Credential=%.*s/%.*s,SignedHeaders=%.*s,Signature=%.*s",
+                        SLICE_FMT(keys->access_key), SLICE_FMT(sign_scope_text(&scope, a)),
+                        SLICE_FMT(names), SIGN_HEX_BYTES, signature);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signature Version 4 for S3: what the Authorization header of one request says. Pure: the time is
- * an argument, memory comes from the arena; only OpenSSL's digests are used.
+/* Signature Version 4 for S3: what the Authorization header of one request says; and its pieces,
+ * for whoever checks a signature. Pure: the time is an argument, memory comes from the arena; only
+ * OpenSSL's digests are used.
  *
  * Paths are encoded once (S3 differs from AWS's other services there), queries are encoded, sorted
  * and written with '=' even where the value is empty, header names are sorted as whole words.
@@ -12,7 +13,8 @@
 #include "proto/base/slice.h"
 
 enum {
-    SIGN_HEX_BYTES = 64,  /* a SHA-256 in hexadecimal */
+    SIGN_HEX_BYTES = 64, /* a SHA-256 in hexadecimal */
+    SIGN_MAC_BYTES = 32,
     SIGN_TIME_BYTES = 16, /* "20130524T000000Z" */
 };
 
@@ -48,6 +50,26 @@ bool sign_decode(struct slice s, struct arena *a, struct slice *out);
 struct slice sign_query(const struct sign_pair *pairs, size_t count, struct arena *a);
 void sign_time(int64_t now_ms, char out[SIGN_TIME_BYTES]);
 void sign_hash(struct slice body, char out[SIGN_HEX_BYTES]);
+/* What a signature is good for: the day, YYYYMMDD, and where. */
+struct sign_scope {
+    struct slice date;
+    struct slice region;
+    struct slice service;
+};
+/* "20130524/us-east-1/s3/aws4_request" */
+struct slice sign_scope_text(const struct sign_scope *scope, struct arena *a);
+/* What signs all of a scope: worth keeping, it takes four of a signature's five HMACs. */
+struct sign_mac {
+    unsigned char bytes[SIGN_MAC_BYTES];
+};
+struct sign_mac sign_key(struct slice secret_key, const struct sign_scope *scope, struct arena *a);
+/* The signature of a canonical request, in hexadecimal; any service's. */
+void sign_signature(const struct sign_mac *key,
+                    const struct sign_scope *scope,
+                    struct slice time,
+                    struct slice canonical,
+                    struct arena *a,
+                    char out[SIGN_HEX_BYTES]);
 /* The text whose digest is signed; for tests and for finding out why a server disagrees. */
 struct slice sign_canonical(const struct sign_request *r, struct arena *a);
 /* The value of the Authorization header. */

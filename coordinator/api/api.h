@@ -42,6 +42,9 @@ struct call {
     struct activity_poll *poll;  /* for an activity's task */
     /* A task asks, not a client; else NULL. */
     const struct ledger_call *task;
+    /* One of AWS's own clients, over HTTP: it holds no context while it waits, and AWS's rules are
+     * kept where ours are wider. */
+    bool aws;
     uint64_t started; /* out: the execution that the task started */
 };
 
@@ -118,7 +121,7 @@ enum arn_kind { ARN_MACHINE, ARN_EXECUTION, ARN_EXPRESS, ARN_ACTIVITY };
 struct arn {
     enum arn_kind kind;
     struct slice machine; /* name; of an activity: its own */
-    struct slice name;    /* of the execution; Express: NAME:UUID */
+    struct slice name;    /* of the execution; Express: NAME:UUID; of a machine: version, alias */
 };
 /* ERR_INVALID_ARN in AWS's words. A region or account that is not this coordinator's:
  * ERR_NOT_FOUND. */
@@ -127,6 +130,14 @@ arn_parse(const struct ledger_config *c, struct slice text, struct arn *out, str
 /* The machine an ARN or a bare name means. */
 enum err_code
 find_machine(struct api *a, const char *text, struct ledger_machine **out, struct err *err);
+/* The same, or one of its versions or aliases. */
+struct qualified {
+    struct ledger_machine *machine;
+    const struct version *version; /* NULL: none is named */
+    const struct alias *alias;     /* likewise */
+};
+enum err_code
+find_qualified(struct api *a, const char *text, struct qualified *out, struct err *err);
 /* The activity an ARN or a bare name means; ERR_ACTIVITY_DOES_NOT_EXIST. */
 enum err_code
 find_activity(struct api *a, const char *text, struct ledger_activity **out, struct err *err);
@@ -143,6 +154,12 @@ void describe_view(struct api *a, const struct ledger_view *v, Stepfleet__Execut
 void describe_header(const struct execution_header *h,
                      struct arena *a,
                      Stepfleet__ExecutionDetail *out);
+/* By which version and alias it was started. */
+void describe_version_arns(struct slice machine_arn,
+                           uint32_t version,
+                           struct slice alias,
+                           struct arena *a,
+                           Stepfleet__ExecutionDetail *d);
 void describe_frame(const struct asl_machine *m,
                     const struct frame *f,
                     struct arena *a,
@@ -151,6 +168,24 @@ void describe_frame(const struct asl_machine *m,
 void describe_stored(struct call *c, uint64_t execution);
 /* The same where it has ended or has more than `seen` events; else wait for news of it. */
 void describe_stored_or_wait(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout_ms);
+/* The current revision under a number; what it has already is answered again. */
+enum err_code version_publish(struct api *api,
+                              struct ledger_machine *m,
+                              struct slice description,
+                              const struct version **out,
+                              struct err *err);
+char *version_arn(struct arena *a, const struct ledger_machine *m, uint32_t version);
+/* What AWS calls a revision; "" for one that was never updated. */
+char *revision_id(struct api *api, const struct ledger_machine *m, uint32_t revision);
+/* Added to those there are. */
+enum err_code tags_put(struct api *api,
+                       enum tag_kind kind,
+                       struct slice name,
+                       Stepfleet__Tag *const *tags,
+                       size_t count,
+                       struct err *err);
+/* maxResults with its default; false: the call has failed. */
+bool page_size(struct call *c, uint32_t asked, uint32_t *max);
 /* How definitions are read here. */
 struct asl_options definition_options(const struct api *a, bool express);
 /* "", "STANDARD" or "EXPRESS"; false: anything else, and the call has failed. */
@@ -162,11 +197,11 @@ size_t payload_bytes(const struct api *a);
 /* Why it cannot be redriven, in AWS's words; NULL: it can. */
 const char *redrive_refusal(const struct execution_header *h, int64_t now_ms);
 /* Calls that wait hold a face's contexts: some are left for workers, whose reports end the waits.
- * Those of tasks hold none. */
+ * Those of tasks and over HTTP hold none; the latter have a bound of their own. */
 bool call_can_wait(const struct call *c);
 static inline bool call_holds_context(const struct call *c)
 {
-    return c->task == NULL;
+    return c->task == NULL && !c->aws;
 }
 /* Wait for news of an execution: operation_EXECUTION_WAIT and the synchronous start. */
 void wait_for(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout_ms);

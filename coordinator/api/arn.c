@@ -45,6 +45,10 @@ static bool arn_resource(const struct slice *parts, size_t n, struct arn *out)
         *out = (struct arn){ARN_MACHINE, parts[6], {NULL, 0}};
         return true;
     }
+    if (slice_eq_str(kind, "stateMachine") && n == 8 && parts[7].len != 0) {
+        *out = (struct arn){ARN_MACHINE, parts[6], parts[7]};
+        return true;
+    }
     if (slice_eq_str(kind, "activity") && n == 7) {
         *out = (struct arn){ARN_ACTIVITY, parts[6], {NULL, 0}};
         return true;
@@ -94,11 +98,11 @@ static enum err_code no_machine(struct slice text, struct err *err)
                    SLICE_FMT(text));
 }
 
-/* The name in an ARN of that kind, or the bare name. As arn_parse(). */
+/* The names in an ARN of that kind, or the bare name. As arn_parse(). */
 static enum err_code name_of(const struct ledger_config *c,
                              enum arn_kind kind,
                              struct slice text,
-                             struct slice *out,
+                             struct arn *out,
                              struct err *err)
 {
     struct arn arn = {kind, text, {NULL, 0}};
@@ -110,35 +114,61 @@ static enum err_code name_of(const struct ledger_config *c,
     if (rc == OK && arn.kind != kind) {
         rc = arn_invalid(text, "Resource type not valid in this context", err);
     }
-    *out = arn.machine;
+    *out = arn;
     return rc;
 }
 
 enum err_code
 find_machine(struct api *a, const char *text, struct ledger_machine **out, struct err *err)
 {
-    struct slice name;
+    struct qualified at;
+    enum err_code rc = find_qualified(a, text, &at, err);
+
+    if (rc == OK && (at.version != NULL || at.alias != NULL)) {
+        return no_machine(slice_str(text), err);
+    }
+    *out = rc == OK ? at.machine : NULL;
+    return rc;
+}
+
+enum err_code
+find_qualified(struct api *a, const char *text, struct qualified *out, struct err *err)
+{
+    struct arn arn;
+    uint64_t number;
     enum err_code rc =
-        name_of(ledger_configuration(a->ledger), ARN_MACHINE, slice_str(text), &name, err);
+        name_of(ledger_configuration(a->ledger), ARN_MACHINE, slice_str(text), &arn, err);
 
     if (rc == ERR_INVALID_ARN) {
         return rc;
     }
-    *out = rc == OK ? ledger_machine_find(a->ledger, name) : NULL;
-    return *out != NULL ? OK : no_machine(slice_str(text), err);
+    *out = (struct qualified){0};
+    out->machine = rc == OK ? ledger_machine_find(a->ledger, arn.machine) : NULL;
+    if (out->machine == NULL) {
+        return no_machine(slice_str(text), err);
+    }
+    if (arn.name.len == 0) {
+        return OK;
+    }
+    if (!text_parse_u64(arn.name, &number)) {
+        out->alias = ledger_alias_find(out->machine, arn.name);
+    } else if (number <= UINT32_MAX) {
+        out->version = ledger_version_find(out->machine, (uint32_t)number);
+    }
+    return out->alias != NULL || out->version != NULL ? OK : no_machine(slice_str(text), err);
 }
 
 enum err_code
 find_activity(struct api *a, const char *text, struct ledger_activity **out, struct err *err)
 {
-    struct slice name;
+    struct arn arn;
     enum err_code rc =
-        name_of(ledger_configuration(a->ledger), ARN_ACTIVITY, slice_str(text), &name, err);
+        name_of(ledger_configuration(a->ledger), ARN_ACTIVITY, slice_str(text), &arn, err);
 
     if (rc == ERR_INVALID_ARN) {
         return rc;
     }
-    *out = rc == OK ? ledger_activity_find(a->ledger, name) : NULL;
+    *out = rc == OK ? ledger_activity_find(a->ledger, arn.machine) : NULL;
     return *out != NULL
                ? OK
                : err_set(err, ERR_ACTIVITY_DOES_NOT_EXIST, "Activity Does Not Exist: '%s'", text);

@@ -12,13 +12,17 @@
 #define ALWAYS   true
 
 static const struct aws_row rows[] = {
-#define AWS_OPERATION(name, method)                                                                \
-    {AWS_ROW_OPERATION, #name, NULL, AWS_TEXT, false, (unsigned)RPC_##method},
-#define AWS_IN(name, field, form, must)   {AWS_ROW_IN, name, field, AWS_##form, must, 0},
-#define AWS_OUT(name, field, form, must)  {AWS_ROW_OUT, name, field, AWS_##form, must, 0},
-#define AWS_ITEM(name, field, form, must) {AWS_ROW_ITEM, name, field, AWS_##form, must, 0},
+#define AWS_OPERATION(name, method, service, role)                                                 \
+    {AWS_ROW_OPERATION,      #name,         NULL,       AWS_TEXT, false,                           \
+     (unsigned)RPC_##method, AWS_##service, ROLE_##role},
+#define AWS_MEMBER(kind, name, field, form, must)                                                  \
+    {AWS_ROW_##kind, name, field, AWS_##form, must, 0, AWS_STATES, ROLE_ADMIN},
+#define AWS_IN(name, field, form, must)   AWS_MEMBER(IN, name, field, form, must)
+#define AWS_OUT(name, field, form, must)  AWS_MEMBER(OUT, name, field, form, must)
+#define AWS_ITEM(name, field, form, must) AWS_MEMBER(ITEM, name, field, form, must)
 #include "coordinator/api/aws.def"
 #undef AWS_OPERATION
+#undef AWS_MEMBER
 #undef AWS_IN
 #undef AWS_OUT
 #undef AWS_ITEM
@@ -160,6 +164,9 @@ put_text(struct reader *r, const struct aws_row *row, struct place *p, struct sl
         *(ProtobufCBinaryData *)(void *)p->at = message_bytes(text);
         return OK;
     }
+    if (slice_find(text, '\0') != text.len && strcmp(row->name, "name") == 0) {
+        return err_set(r->err, ERR_INVALID_NAME, "Invalid Name: it contains a null character");
+    }
     if (slice_find(text, '\0') != text.len) {
         return err_set(r->err, ERR_VALIDATION,
                        "1 validation error detected: Value at '%s' failed to satisfy constraint: "
@@ -223,6 +230,75 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+static void set_count(struct reader *r, const struct place *p, size_t count)
+{
+    memcpy((char *)r->message + p->field->quantifier_offset, &count, sizeof(count));
+}
+
+static enum err_code read_member(struct reader *r, const struct aws_row *row);
+
+/* A message of each element, by the AWS_ITEM lines behind. */
+static enum err_code
+read_item(struct reader *r, const struct aws_row *list, const struct json_node *v, void **out)
+{
+    const ProtobufCMessageDescriptor *d = place_of(r->message, list->field).field->descriptor;
+    struct reader item = *r;
+    enum err_code rc = OK;
+
+    item.from = v;
+    item.message = arena_alloc(r->a, d->sizeof_message);
+    protobuf_c_message_init(d, item.message);
+    if (!json_is(v, JSON_OBJECT)) {
+        return wrong_type(r, list, "LIST of objects");
+    }
+    for (const struct aws_row *m = row_next(list); m != NULL && m->kind == AWS_ROW_ITEM && rc == OK;
+         m = row_next(m)) {
+        rc = read_member(&item, m);
+    }
+    r->missing = item.missing;
+    r->missing_count = item.missing_count;
+    *out = item.message;
+    return rc;
+}
+
+static enum err_code
+read_list(struct reader *r, const struct aws_row *row, struct place *p, const struct json_node *v)
+{
+    void **items = ARENA_ARRAY(r->a, json_count(v) + 1, void *);
+    enum err_code rc = OK;
+    size_t n = 0;
+
+    if (!json_is(v, JSON_ARRAY)) {
+        return wrong_type(r, row, "LIST");
+    }
+    for (const struct json_node *e = json_first(v); e != NULL && rc == OK; e = json_next(v, e)) {
+        rc = read_item(r, row, e, &items[n++]);
+    }
+    *(void ***)(void *)p->at = items;
+    set_count(r, p, n);
+    return rc;
+}
+
+static enum err_code
+read_texts(struct reader *r, const struct aws_row *row, struct place *p, const struct json_node *v)
+{
+    char **items = ARENA_ARRAY(r->a, json_count(v) + 1, char *);
+    size_t n = 0;
+
+    if (!json_is(v, JSON_ARRAY)) {
+        return wrong_type(r, row, "LIST");
+    }
+    for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e)) {
+        if (!json_is(e, JSON_STRING) || slice_find(json_text(e), '\0') != json_text(e).len) {
+            return wrong_type(r, row, "LIST of strings");
+        }
+        items[n++] = arena_str(r->a, json_text(e));
+    }
+    *(char ***)(void *)p->at = items;
+    set_count(r, p, n);
+    return OK;
+}
+
 static enum err_code
 read_value(struct reader *r, const struct aws_row *row, struct place *p, const struct json_node *v)
 {
@@ -235,10 +311,15 @@ read_value(struct reader *r, const struct aws_row *row, struct place *p, const s
     case AWS_NUMBER: return read_number(r, row, p, v);
     case AWS_FLAG:
     case AWS_NOT_FLAG: return read_flag(r, row, p, v);
+    case AWS_LIST: return read_list(r, row, p, v);
+    case AWS_TEXTS: return read_texts(r, row, p, v);
     case AWS_TIME:
-    case AWS_LIST:
     case AWS_EVENTS:
-    case AWS_INCLUDED: break;
+    case AWS_INCLUDED:
+    case AWS_BILLED:
+    case AWS_NO_LIST:
+    case AWS_DISABLED:
+    case AWS_OWN_KEY: break;
     }
     return err_set(r->err, ERR_INTERNAL, "%s is of replies only", row->name);
 }
@@ -429,6 +510,37 @@ static const struct json_node *included_value(const struct writer *w)
     return json_built(&b);
 }
 
+static const struct json_node *disabled_value(const struct writer *w)
+{
+    struct json_builder b = json_build_object(w->a);
+
+    json_put(&b, aws_name(w->style, "enabled", w->a), json_bool(false));
+    return json_built(&b);
+}
+
+static const struct json_node *own_key_value(const struct writer *w)
+{
+    struct json_builder b = json_build_object(w->a);
+
+    json_put(&b, aws_name(w->style, "type", w->a), json_string(w->a, SLICE("AWS_OWNED_KEY")));
+    return json_built(&b);
+}
+
+/* AWS bills 64 MB and 100 ms at a time. */
+static const struct json_node *billed_value(const struct writer *w, const struct place *p)
+{
+    enum { UNIT_MB = 64, UNIT_MS = 100 };
+    const ProtobufCMessage *m = (const void *)(p->at - p->field->offset);
+    struct place start = place_of(m, "start_ms");
+    int64_t ms = place_number(p) - place_number(&start);
+    struct json_builder b = json_build_object(w->a);
+
+    json_put(&b, aws_name(w->style, "billedMemoryUsedInMB", w->a), json_integer(w->a, UNIT_MB));
+    json_put(&b, aws_name(w->style, "billedDurationInMilliseconds", w->a),
+             json_integer(w->a, (ms + UNIT_MS - 1) / UNIT_MS * UNIT_MS));
+    return json_built(&b);
+}
+
 /* Does the field say something? */
 static bool is_given(const ProtobufCMessage *m, const struct aws_row *row, const struct place *p)
 {
@@ -443,11 +555,16 @@ static bool is_given(const ProtobufCMessage *m, const struct aws_row *row, const
     case AWS_OBJECT:
     case AWS_INCLUDED: return place_text(p).len != 0;
     case AWS_NUMBER:
-    case AWS_TIME: return place_number(p) != 0;
+    case AWS_TIME:
+    case AWS_BILLED: return place_number(p) != 0;
     case AWS_FLAG:
     case AWS_NOT_FLAG: return place_flag(p);
     case AWS_LIST:
-    case AWS_EVENTS: break;
+    case AWS_TEXTS:
+    case AWS_EVENTS:
+    case AWS_NO_LIST:
+    case AWS_DISABLED:
+    case AWS_OWN_KEY: break;
     }
     return true;
 }
@@ -465,6 +582,15 @@ value_of(const struct writer *w, const struct aws_row *row, const struct place *
     case AWS_TIME: return time_value(w, place_number(p));
     case AWS_EVENTS: return events_value(w, p);
     case AWS_INCLUDED: return included_value(w);
+    case AWS_BILLED: return billed_value(w, p);
+    case AWS_DISABLED: return disabled_value(w);
+    case AWS_OWN_KEY: return own_key_value(w);
+    case AWS_NO_LIST: {
+        struct json_builder none = json_build_array(w->a);
+
+        return json_built(&none);
+    }
+    case AWS_TEXTS:
     case AWS_LIST: break; /* list_value(): it needs the lines behind */
     }
     return NULL;

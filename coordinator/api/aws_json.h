@@ -8,6 +8,7 @@
 #ifndef STEPFLEET_API_AWS_JSON_H
 #define STEPFLEET_API_AWS_JSON_H
 
+#include "coordinator/store/codec.h"
 #include "proto/base/json.h"
 #include "proto/wire.h"
 
@@ -27,9 +28,17 @@ enum aws_form {
     AWS_NOT_FLAG, /* the message has its opposite */
     AWS_TIME,     /* ms since 1970 in the message */
     AWS_LIST,     /* repeated messages */
+    AWS_TEXTS,    /* repeated strings; of requests only */
     AWS_EVENTS,   /* history events, each JSON text in the message */
     AWS_INCLUDED, /* {"included": true} beside a document */
+    AWS_BILLED,   /* what the time from start_ms to the field would cost */
+    AWS_NO_LIST,  /* an empty list, of what there is none */
+    AWS_DISABLED, /* {"enabled": false}, of what is never on */
+    AWS_OWN_KEY,  /* {"type": "AWS_OWNED_KEY"}: nothing is encrypted by a key of the caller's */
 };
+
+/* Whose operation it is. */
+enum aws_service { AWS_STATES, AWS_GLUE };
 
 enum aws_row_kind { AWS_ROW_OPERATION, AWS_ROW_IN, AWS_ROW_OUT, AWS_ROW_ITEM };
 
@@ -39,8 +48,11 @@ struct aws_row {
     const char *name; /* AWS's, "executionArn"; of an operation "StartExecution" */
     const char *field;
     enum aws_form form;
-    bool must;       /* in: required; out: there even where it is empty */
-    unsigned method; /* of an operation: enum rpc */
+    bool must; /* in: required; out: there even where it is empty */
+    /* Of an operation: */
+    unsigned method; /* enum rpc */
+    enum aws_service service;
+    enum access_role role; /* what it asks of an access key */
 };
 
 /* The whole table; *count rows. */
@@ -56,7 +68,8 @@ struct slice aws_name(enum aws_style style, const char *name, struct arena *a);
  *
  * @param v  lives as long as *out
  * @return OK; ERR_VALIDATION: a value or, over HTTP, none at all where there must be one;
- *         ERR_MESSAGE: a member is of the wrong type or, of an integration, missing. In AWS's words
+ *         ERR_MESSAGE: a member is of the wrong type or, of an integration, missing;
+ *         ERR_INVALID_NAME: a null character in a name. In AWS's words
  */
 enum err_code aws_request(const struct aws_row *operation,
                           enum aws_style style,

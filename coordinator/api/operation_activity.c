@@ -38,6 +38,22 @@ static Stepfleet__Activity *activity_message(struct api *api, const struct ledge
     return m;
 }
 
+static void
+create_activity(struct call *c, struct slice name, const Stepfleet__ActivityCreateRequest *q)
+{
+    struct err err;
+    enum err_code rc = OK;
+
+    if (ledger_activity_find(c->api->ledger, name) == NULL) {
+        rc = tags_put(c->api, TAGS_ACTIVITY, name, q->tags, q->n_tags, &err);
+    }
+    if (rc == OK) {
+        c->reply(c, &activity_message(c->api, ledger_activity_put(c->api->ledger, name))->base);
+    } else {
+        c->fail(c, rc, &err);
+    }
+}
+
 void operation_ACTIVITY_CREATE(struct call *c)
 {
     const Stepfleet__ActivityCreateRequest *q = (const void *)c->request;
@@ -50,7 +66,7 @@ void operation_ACTIVITY_CREATE(struct call *c)
                ledger_activity_count(l) >= LIMIT_ACTIVITIES) {
         call_fail(c, ERR_ACTIVITY_LIMIT, "Activity Max Limit Exceeded");
     } else {
-        c->reply(c, &activity_message(c->api, ledger_activity_put(l, name))->base);
+        create_activity(c, name, q);
     }
 }
 
@@ -77,7 +93,7 @@ void operation_ACTIVITY_LIST(struct call *c)
     size_t count;
     uint32_t max;
 
-    if (!reading_page_size(c, q->max_results, &max)) {
+    if (!page_size(c, q->max_results, &max)) {
         return;
     }
     all = ledger_activities(c->api->ledger, &count);

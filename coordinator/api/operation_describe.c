@@ -7,6 +7,21 @@
 
 /* ---- describing ---- */
 
+void describe_version_arns(struct slice machine_arn,
+                           uint32_t version,
+                           struct slice alias,
+                           struct arena *a,
+                           Stepfleet__ExecutionDetail *d)
+{
+    if (version != 0) {
+        d->version_arn = arena_str(a, arena_printf(a, "%.*s:%u", SLICE_FMT(machine_arn), version));
+    }
+    if (alias.len != 0) {
+        d->alias_arn =
+            arena_str(a, arena_printf(a, "%.*s:%.*s", SLICE_FMT(machine_arn), SLICE_FMT(alias)));
+    }
+}
+
 void describe_header(const struct execution_header *h,
                      struct arena *a,
                      Stepfleet__ExecutionDetail *d)
@@ -34,6 +49,7 @@ void describe_header(const struct execution_header *h,
     d->events = h->next_event - 1;
     d->revision = h->revision;
     d->type = h->express ? "EXPRESS" : "STANDARD";
+    describe_version_arns(h->machine_arn, h->version, h->alias, a, d);
 }
 
 static const char *frame_status_name(enum frame_status s)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/api/api.h"
+#include "coordinator/asl/intrinsic_jackson.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
@@ -16,6 +17,12 @@ static struct slice random_uuid(struct ledger *l)
 
     text_format_uuid((const uint8_t *)bytes, text);
     return slice_make(text, TEXT_UUID_BYTES);
+}
+
+static enum err_code input_invalid(struct slice why, struct err *err)
+{
+    return err_set(err, ERR_INVALID_EXECUTION_INPUT,
+                   "Invalid State Machine Execution Input: '%.*s'", SLICE_FMT(why));
 }
 
 /* The input as compact JSON. */
@@ -34,11 +41,12 @@ start_input(struct call *c, const Stepfleet__StartRequest *q, struct slice *out,
             payload_bytes(c->api));
     }
     if (text.len == 0) {
-        return err_set(err, ERR_INVALID_EXECUTION_INPUT, "Invalid execution input.");
+        return input_invalid(SLICE("Invalid execution input."), err);
     }
     if (json_parse(text, a, &v, err) != OK) {
-        err_wrap(err, "Invalid State Machine Execution Input");
-        return err->code = ERR_INVALID_EXECUTION_INPUT;
+        struct slice said = jackson_reason(text, a);
+
+        return input_invalid(said.len != 0 ? said : arena_copy(a, slice_str(err->msg)), err);
     }
     *out = json_is_compact(text) ? text : json_print(v, a);
     return OK;
@@ -50,16 +58,38 @@ static struct slice default_name(const struct call *c)
     return c->task != NULL ? c->task->default_name : random_uuid(c->api->ledger);
 }
 
+/* By the version that is named, or one that chance and the alias's weights choose. */
+static void start_at(struct call *c, const struct qualified *at, struct ledger_start *s)
+{
+    const struct version *version = at->version;
+
+    s->machine = at->machine;
+    if (at->alias != NULL) {
+        uint64_t drawn = ledger_random(c->api->ledger) % 100;
+        bool first = drawn < at->alias->routes[0].weight;
+        size_t route = at->alias->route_count == 1 || first ? 0 : 1;
+
+        version = ledger_version_find(at->machine, at->alias->routes[route].version);
+        s->alias = at->alias->name;
+    }
+    if (version != NULL) {
+        s->version = version->number;
+        s->revision = version->revision;
+    }
+}
+
 static enum err_code start_prepare(struct call *c,
                                    const Stepfleet__StartRequest *q,
                                    struct ledger_start *s,
                                    struct err *err)
 {
-    enum err_code rc = find_machine(c->api, q->machine, &s->machine, err);
+    struct qualified at;
+    enum err_code rc = find_qualified(c->api, q->machine, &at, err);
 
     if (rc != OK) {
         return rc;
     }
+    start_at(c, &at, s);
     if (s->machine->deleting) {
         return err_set(err, ERR_MACHINE_DELETING, "State Machine is being deleted: '%.*s'",
                        SLICE_FMT(s->machine->arn));

@@ -158,7 +158,7 @@ void operation_EXECUTION_HISTORY(struct call *c)
         c->fail(c, rc, &err);
         return;
     }
-    if (!reading_page_size(c, q->max_results, &max)) {
+    if (!page_size(c, q->max_results, &max)) {
         return;
     }
     r = reading_new(c, work_history);

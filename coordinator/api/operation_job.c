@@ -114,7 +114,7 @@ void operation_JOB_LIST(struct call *c)
     size_t count;
     uint32_t max;
 
-    if (!reading_page_size(c, q->max_results, &max)) {
+    if (!page_size(c, q->max_results, &max)) {
         return;
     }
     all = ledger_jobs(c->api->ledger, &count);

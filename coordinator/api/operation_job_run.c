@@ -154,7 +154,7 @@ void operation_JOB_RUN_DESCRIBE(struct call *c)
     }
     if (rc != OK) {
         c->fail(c, rc, &err);
-    } else if (reading_page_size(c, q->max_pieces, &max)) {
+    } else if (page_size(c, q->max_pieces, &max)) {
         describe_run(c, number, q);
     }
 }
@@ -262,7 +262,7 @@ void operation_JOB_RUN_LIST(struct call *c)
         c->fail(c, rc, &err);
         return;
     }
-    if (!reading_page_size(c, q->max_results, &max)) {
+    if (!page_size(c, q->max_results, &max)) {
         return;
     }
     r = reading_new(c, list_work);

@@ -16,6 +16,15 @@ struct list_asked {
     enum execution_status status;
     bool any_status;
     struct slice prefix; /* of the name */
+    uint32_t version;    /* started by it; 0: by any or none */
+    struct slice alias;  /* likewise */
+};
+
+/* What only the writer can finish: whose each line is, and by what it was started. */
+struct list_line {
+    uint64_t machine;
+    uint32_t version;
+    struct slice alias;
 };
 
 /* Where a page goes on: after the line looked at last, as "l1.START.EXECUTION". */
@@ -59,7 +68,7 @@ struct list_page {
     struct reading *r;
     const struct list_asked *asked;
     Stepfleet__ListReply *reply;
-    uint64_t *line_machines; /* of each line */
+    struct list_line *lines;
     struct list_place place;
     struct list_lane *lanes;
     size_t lane_count;
@@ -119,6 +128,13 @@ static struct list_lane *newest(struct list_page *p)
     return found;
 }
 
+static bool is_asked_for(const struct list_asked *q, const struct index_row *row)
+{
+    return slice_starts_with(row->name, q->prefix) &&
+           (q->version == 0 || q->version == row->version) &&
+           (q->alias.len == 0 || slice_eq(q->alias, row->alias));
+}
+
 /* The lane's line onto the page, where its name is asked for. */
 static void page_line(struct list_page *p, const struct list_lane *lane)
 {
@@ -128,7 +144,7 @@ static void page_line(struct list_page *p, const struct list_lane *lane)
 
     p->place = (struct list_place){lane->start_ms, lane->execution, true};
     p->r->rc = index_row_decode(lane->row, &row, &p->r->err);
-    if (p->r->rc != OK || !slice_starts_with(row.name, p->asked->prefix)) {
+    if (p->r->rc != OK || !is_asked_for(p->asked, &row)) {
         return;
     }
     d = arena_alloc(a, sizeof(*d));
@@ -139,7 +155,8 @@ static void page_line(struct list_page *p, const struct list_lane *lane)
     d->stop_ms = row.stop_ms;
     d->redrive_count = row.redrive_count;
     d->redrive_ms = row.redrive_ms;
-    p->line_machines[p->reply->n_executions] = lane->machine;
+    p->lines[p->reply->n_executions] =
+        (struct list_line){lane->machine, row.version, arena_copy(a, row.alias)};
     p->reply->executions[p->reply->n_executions++] = d;
 }
 
@@ -194,7 +211,7 @@ static void work_list(struct reading *r)
 
     stepfleet__list_reply__init(reply);
     reply->executions = ARENA_ARRAY(&r->arena, r->max, Stepfleet__ExecutionDetail *);
-    p.line_machines = ARENA_ARRAY(&r->arena, r->max, uint64_t);
+    p.lines = ARENA_ARRAY(&r->arena, r->max, struct list_line);
     if (r->token.len != 0 && !place_parse(r->token, &p.place)) {
         r->rc = err_set(&r->err, ERR_INVALID_TOKEN, "Invalid Token: 'Invalid token'");
         return;
@@ -205,7 +222,7 @@ static void work_list(struct reading *r)
                                                               p.place.start_ms, p.place.execution));
     }
     lanes_close(&p);
-    r->asked = p.line_machines;
+    r->asked = p.lines;
     r->reply = &reply->base;
 }
 
@@ -213,18 +230,19 @@ static void work_list(struct reading *r)
 static void list_done(void *task)
 {
     struct reading *r = task;
-    const uint64_t *machines = r->asked;
+    const struct list_line *lines = r->asked;
     Stepfleet__ListReply *reply = (void *)(uintptr_t)r->reply;
     const struct ledger_config *config = ledger_configuration(r->api->ledger);
 
     for (size_t i = 0; r->rc == OK && i < reply->n_executions; i++) {
-        const struct ledger_machine *m = ledger_machine_number(r->api->ledger, machines[i]);
+        const struct ledger_machine *m = ledger_machine_number(r->api->ledger, lines[i].machine);
         Stepfleet__ExecutionDetail *d = reply->executions[i];
 
         if (m == NULL) {
             continue; /* deleted meanwhile */
         }
         d->machine_arn = arena_str(&r->arena, m->arn);
+        describe_version_arns(m->arn, lines[i].version, lines[i].alias, &r->arena, d);
         d->type = m->express ? "EXPRESS" : "STANDARD";
         d->execution_arn = arena_str(
             &r->arena,
@@ -255,14 +273,21 @@ static enum err_code
 list_machines(struct reading *r, const char *machine, struct list_asked *asked, struct err *err)
 {
     struct ledger_machine **all;
-    struct ledger_machine *one;
+    struct ledger_machine *one = NULL;
+    struct qualified at;
     uint64_t *numbers;
     size_t count = 1;
     enum err_code rc = OK;
 
     if (machine[0] != '\0') {
-        rc = find_machine(r->api, machine, &one, err);
+        rc = find_qualified(r->api, machine, &at, err);
+        one = rc == OK ? at.machine : NULL;
         all = &one;
+        if (rc == OK) {
+            asked->version = at.version != NULL ? at.version->number : 0;
+            asked->alias =
+                at.alias != NULL ? arena_copy(&r->arena, at.alias->name) : (struct slice){NULL, 0};
+        }
     } else {
         all = ledger_machines(r->api->ledger, &count);
     }
@@ -273,6 +298,13 @@ list_machines(struct reading *r, const char *machine, struct list_asked *asked, 
     }
     if (rc != OK) {
         return rc;
+    }
+    if (r->call->aws && machine[0] == '\0') {
+        return err_set(err, ERR_VALIDATION, "a list is of one state machine: stateMachineArn");
+    }
+    if (r->call->aws && one->express) {
+        return err_set(err, ERR_MACHINE_TYPE,
+                       "This operation is not supported by this type of state machine");
     }
     numbers = ARENA_ARRAY(&r->arena, count, uint64_t);
     for (size_t i = 0; i < count; i++) {
@@ -309,7 +341,7 @@ void operation_EXECUTION_LIST(struct call *c)
     uint32_t max;
     enum err_code rc;
 
-    if (!reading_page_size(c, q->max_results, &max)) {
+    if (!page_size(c, q->max_results, &max)) {
         return;
     }
     r = reading_new(c, work_list);

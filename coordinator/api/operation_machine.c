@@ -4,11 +4,36 @@
 #include <string.h>
 
 #include "coordinator/api/api.h"
+#include "coordinator/asl/references.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
-/* AWS's, where none was given. */
-static const char logging_default[] = "{\"includeExecutionData\":false,\"level\":\"OFF\"}";
+/* What was given, with AWS's defaults for what it leaves out; NULL: it is none. */
+static const struct json_node *given_logging(struct api *api, struct slice given)
+{
+    struct arena *a = ledger_turn_arena(api->ledger);
+    struct slice text = given.len != 0 ? arena_copy(a, given) : SLICE("{}");
+    struct json_builder b = json_build_object(a);
+    const struct json_node *v;
+
+    if (json_parse(text, a, &v, NULL) != OK || !json_is(v, JSON_OBJECT)) {
+        return NULL;
+    }
+    json_put(&b, SLICE("includeExecutionData"), json_bool(false));
+    json_put(&b, SLICE("level"), json_string(a, SLICE("OFF")));
+    for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e)) {
+        json_put(&b, json_key(v, e), e);
+    }
+    return json_built(&b);
+}
+
+static bool is_same_logging(struct api *api, struct slice one, struct slice other)
+{
+    const struct json_node *x = given_logging(api, one);
+    const struct json_node *y = given_logging(api, other);
+
+    return x != NULL && y != NULL && json_equal(x, y);
+}
 
 bool machine_type(struct call *c, const char *type, bool *express)
 {
@@ -38,6 +63,7 @@ bool definition_fits(struct call *c, ProtobufCBinaryData definition)
 static void reply_machine(struct call *c,
                           const struct ledger_machine *m,
                           int64_t time_ms,
+                          const struct version *version,
                           const struct asl_diagnostics *found)
 {
     struct arena *a = ledger_turn_arena(c->api->ledger);
@@ -46,6 +72,10 @@ static void reply_machine(struct call *c,
     r.arn = arena_str(a, m->arn);
     r.time_ms = time_ms;
     r.revision = m->revision;
+    r.revision_id = revision_id(c->api, m, m->revision);
+    if (version != NULL) {
+        r.version_arn = version_arn(a, m, version->number);
+    }
     r.warnings = ARENA_ARRAY(a, found->count + 1, char *);
     for (size_t i = 0; i < found->count; i++) {
         r.warnings[r.n_warnings++] =
@@ -54,6 +84,28 @@ static void reply_machine(struct call *c,
                                       SLICE_FMT(found->items[i].location)));
     }
     c->reply(c, &r.base);
+}
+
+/* What every answer to a change ends with: the version that was asked for, too. */
+static void finish(struct call *c,
+                   struct ledger_machine *m,
+                   int64_t time_ms,
+                   bool publish,
+                   const char *description,
+                   const struct asl_diagnostics *found)
+{
+    const struct version *version = NULL;
+    struct err err;
+    enum err_code rc = OK;
+
+    if (publish) {
+        rc = version_publish(c->api, m, slice_str(description), &version, &err);
+    }
+    if (rc == OK) {
+        reply_machine(c, m, time_ms, version, found);
+    } else {
+        c->fail(c, rc, &err);
+    }
 }
 
 /* Same name: the same definition, type and logging give the machine there is. */
@@ -75,12 +127,31 @@ static void create_again(struct call *c,
     rc = ledger_machine_parsed(c->api->ledger, m, 0, &parsed, &err);
     if (rc != OK) {
         c->fail(c, rc, &err);
-    } else if (m->express == express && slice_eq(m->logging, message_slice(q->logging)) &&
+    } else if (m->express == express &&
+               is_same_logging(c->api, m->logging, message_slice(q->logging)) &&
                slice_eq(parsed->definition, message_slice(q->definition))) {
-        reply_machine(c, m, m->created_ms, &none);
+        finish(c, m, m->created_ms, q->publish, q->version_description, &none);
     } else {
         call_fail(c, ERR_MACHINE_EXISTS, "State Machine Already Exists: '%.*s'", SLICE_FMT(m->arn));
     }
+}
+
+/* False: refused. */
+static bool is_logging(struct call *c, ProtobufCBinaryData given)
+{
+    const struct json_node *v = given_logging(c->api, message_slice(given));
+    struct slice level = json_text(json_member(v, SLICE("level")));
+
+    if (v == NULL) {
+        call_fail(c, ERR_LOGGING, "Invalid Logging Configuration: it must be an object");
+        return false;
+    }
+    if (!slice_eq_str(level, "OFF") && json_count(json_member(v, SLICE("destinations"))) != 1) {
+        call_fail(c, ERR_LOGGING,
+                  "Invalid Logging Configuration: Must specify exactly one Log Destination.");
+        return false;
+    }
+    return true;
 }
 
 /* Kept with every machine: bounded. False: refused. */
@@ -99,46 +170,71 @@ static bool is_role(struct call *c, const char *role_arn, ProtobufCBinaryData lo
     return true;
 }
 
-void operation_MACHINE_CREATE(struct call *c)
+/* A description of a version that nobody asked for; false: refused. */
+static bool is_publish(struct call *c, bool publish, const char *description)
 {
-    const Stepfleet__MachineCreateRequest *q = (const void *)c->request;
+    if (!publish && description[0] != '\0') {
+        call_fail(c, ERR_VALIDATION, "Version description can only be set when publish is true");
+        return false;
+    }
+    return true;
+}
+
+static void create_new(struct call *c,
+                       const Stepfleet__MachineCreateRequest *q,
+                       struct slice name,
+                       bool express)
+{
     struct ledger *l = c->api->ledger;
-    struct slice name = slice_str(q->name);
+    struct asl_options options = definition_options(c->api, express);
     struct asl_diagnostics found = {0};
-    struct asl_options options;
     struct asl_machine *parsed;
     struct ledger_machine *m;
     struct err err;
-    bool express;
-    enum err_code rc;
+    enum err_code rc = asl_machine_parse(message_slice(q->definition), &options,
+                                         ledger_turn_arena(l), &found, &parsed, &err);
+    bool made = rc == OK;
 
-    if (!text_is_name(name)) {
-        call_fail(c, ERR_INVALID_NAME, "Invalid Name: '%.*s'", SLICE_FMT(slice_head(name, 300)));
-        return;
+    if (rc == OK) {
+        rc = tags_put(c->api, TAGS_MACHINE, name, q->tags, q->n_tags, &err);
     }
-    if (!is_role(c, q->role_arn, q->logging) || !machine_type(c, q->type, &express) ||
-        !definition_fits(c, q->definition)) {
-        return;
-    }
-    m = ledger_machine_find(l, name);
-    if (m != NULL) {
-        create_again(c, m, q, express);
-        return;
-    }
-    if (ledger_machine_count(l) >= LIMIT_MACHINES) {
-        call_fail(c, ERR_MACHINE_LIMIT, "State Machine Max Limit Exceeded");
-        return;
-    }
-    options = definition_options(c->api, express);
-    rc = asl_machine_parse(message_slice(q->definition), &options, ledger_turn_arena(l), &found,
-                           &parsed, &err);
     if (rc != OK) {
+        if (made) {
+            asl_machine_free(parsed);
+        }
         c->fail(c, rc, &err);
         return;
     }
     m = ledger_machine_put(l, NULL, name, express, slice_str(q->role_arn),
                            message_slice(q->logging), parsed);
-    reply_machine(c, m, m->created_ms, &found);
+    finish(c, m, m->created_ms, q->publish, q->version_description, &found);
+}
+
+void operation_MACHINE_CREATE(struct call *c)
+{
+    const Stepfleet__MachineCreateRequest *q = (const void *)c->request;
+    struct ledger *l = c->api->ledger;
+    struct slice name = slice_str(q->name);
+    struct ledger_machine *m;
+    bool express;
+
+    if (!text_is_name(name)) {
+        call_fail(c, ERR_INVALID_NAME, "Invalid Name: '%.*s'", SLICE_FMT(slice_head(name, 300)));
+        return;
+    }
+    if (!is_role(c, q->role_arn, q->logging) || !is_logging(c, q->logging) ||
+        !machine_type(c, q->type, &express) || !definition_fits(c, q->definition) ||
+        !is_publish(c, q->publish, q->version_description)) {
+        return;
+    }
+    m = ledger_machine_find(l, name);
+    if (m != NULL) {
+        create_again(c, m, q, express);
+    } else if (ledger_machine_count(l) >= LIMIT_MACHINES) {
+        call_fail(c, ERR_MACHINE_LIMIT, "State Machine Max Limit Exceeded");
+    } else {
+        create_new(c, q, name, express);
+    }
 }
 
 static void update_definition(struct call *c,
@@ -149,6 +245,8 @@ static void update_definition(struct call *c,
     struct arena *a = ledger_turn_arena(l);
     struct slice role =
         q->role_arn[0] != '\0' ? slice_str(q->role_arn) : arena_copy(a, m->role_arn);
+    struct slice logging =
+        q->logging.len != 0 ? message_slice(q->logging) : arena_copy(a, m->logging);
     const struct asl_machine *old;
     struct slice text = message_slice(q->definition);
     struct asl_options options = definition_options(c->api, m->express);
@@ -160,8 +258,9 @@ static void update_definition(struct call *c,
     if (rc == OK && text.len == 0) {
         text = arena_copy(a, old->definition);
     }
-    if (rc == OK && slice_eq(text, old->definition) && slice_eq(role, m->role_arn)) {
-        reply_machine(c, m, m->updated_ms, &found);
+    if (rc == OK && slice_eq(text, old->definition) && slice_eq(role, m->role_arn) &&
+        is_same_logging(c->api, logging, m->logging)) {
+        finish(c, m, m->updated_ms, q->publish, q->version_description, &found);
         return;
     }
     if (rc == OK) {
@@ -171,9 +270,8 @@ static void update_definition(struct call *c,
         c->fail(c, rc, &err);
         return;
     }
-    (void)ledger_machine_put(l, m, arena_copy(a, m->name), m->express, role,
-                             arena_copy(a, m->logging), parsed);
-    reply_machine(c, m, m->updated_ms, &found);
+    (void)ledger_machine_put(l, m, arena_copy(a, m->name), m->express, role, logging, parsed);
+    finish(c, m, m->updated_ms, q->publish, q->version_description, &found);
 }
 
 void operation_MACHINE_UPDATE(struct call *c)
@@ -188,12 +286,13 @@ void operation_MACHINE_UPDATE(struct call *c)
     } else if (m->deleting) {
         call_fail(c, ERR_MACHINE_DELETING, "State Machine is being deleted: '%.*s'",
                   SLICE_FMT(m->arn));
-    } else if (q->definition.len == 0 && q->role_arn[0] == '\0') {
+    } else if (q->definition.len == 0 && q->role_arn[0] == '\0' && q->logging.len == 0) {
         call_fail(c, ERR_MISSING_PARAMETER,
                   "Either the definition, the role ARN, the LoggingConfiguration, or the "
                   "TracingConfiguration must be specified");
-    } else if (is_role(c, q->role_arn, (ProtobufCBinaryData){0, NULL}) &&
-               definition_fits(c, q->definition)) {
+    } else if (is_role(c, q->role_arn, q->logging) && is_logging(c, q->logging) &&
+               definition_fits(c, q->definition) &&
+               is_publish(c, q->publish, q->version_description)) {
         update_definition(c, m, q);
     }
 }
@@ -232,6 +331,7 @@ static void
 describe_machine(struct api *api, const struct ledger_machine *m, Stepfleet__MachineDetail *d)
 {
     struct arena *a = ledger_turn_arena(api->ledger);
+    const struct json_node *logging;
 
     stepfleet__machine_detail__init(d);
     d->arn = arena_str(a, m->arn);
@@ -242,8 +342,36 @@ describe_machine(struct api *api, const struct ledger_machine *m, Stepfleet__Mac
     d->revision = m->revision;
     d->created_ms = m->created_ms;
     d->updated_ms = m->updated_ms;
-    d->logging =
-        message_bytes(m->logging.len != 0 ? arena_copy(a, m->logging) : slice_str(logging_default));
+    d->revision_id = revision_id(api, m, m->revision);
+    logging = given_logging(api, m->logging);
+    d->logging = message_bytes(logging != NULL ? json_print(logging, a) : SLICE("{}"));
+}
+
+/* A version is described as the machine it is of, under its own name. */
+static void
+describe_version(struct api *api, const struct qualified *at, Stepfleet__MachineDetail *d)
+{
+    struct arena *a = ledger_turn_arena(api->ledger);
+
+    d->arn = version_arn(a, at->machine, at->version->number);
+    d->created_ms = at->version->created_ms;
+    d->description = arena_str(a, at->version->description);
+}
+
+static void
+describe_definition(struct api *api, const struct asl_machine *parsed, Stepfleet__MachineDetail *d)
+{
+    struct arena *a = ledger_turn_arena(api->ledger);
+    const struct json_node *references = NULL;
+    const struct json_node *v;
+
+    d->definition = message_bytes(parsed->definition);
+    if (json_parse(parsed->definition, a, &v, NULL) == OK) {
+        references = asl_variable_references(v, a);
+    }
+    if (references != NULL) {
+        d->variable_references = message_bytes(json_print(references, a));
+    }
 }
 
 void operation_MACHINE_DESCRIBE(struct call *c)
@@ -251,23 +379,81 @@ void operation_MACHINE_DESCRIBE(struct call *c)
     const Stepfleet__MachineRequest *q = (const void *)c->request;
     Stepfleet__MachineDetail d;
     const struct asl_machine *parsed;
-    struct ledger_machine *m;
+    uint32_t revision = q->revision;
+    struct qualified at;
     struct err err;
-    enum err_code rc = find_machine(c->api, q->machine, &m, &err);
+    enum err_code rc = find_qualified(c->api, q->machine, &at, &err);
 
+    if (rc == OK && at.alias != NULL) {
+        rc = err_set(&err, ERR_MACHINE_DOES_NOT_EXIST, "State Machine Does Not Exist: '%.300s'",
+                     q->machine);
+    }
     if (rc == OK) {
-        rc = ledger_machine_parsed(c->api->ledger, m, q->revision, &parsed, &err);
+        revision = at.version != NULL ? at.version->revision : revision;
+        rc = ledger_machine_parsed(c->api->ledger, at.machine, revision, &parsed, &err);
     }
     if (rc != OK) {
         c->fail(c, rc, &err);
         return;
     }
-    describe_machine(c->api, m, &d);
-    if (q->revision != 0) {
-        d.revision = q->revision;
+    describe_machine(c->api, at.machine, &d);
+    if (revision != 0) {
+        d.revision = revision;
+        d.revision_id = revision_id(c->api, at.machine, revision);
     }
-    d.definition = message_bytes(parsed->definition);
+    if (at.version != NULL) {
+        describe_version(c->api, &at, &d);
+    }
+    describe_definition(c->api, parsed, &d);
     describe_functions(c->api, parsed, &d);
+    c->reply(c, &d.base);
+}
+
+/* As the execution has it: under the revision it started with. */
+static enum err_code machine_of_execution(struct call *c,
+                                          const char *execution,
+                                          struct ledger_machine **out,
+                                          const struct asl_machine **parsed,
+                                          uint32_t *revision,
+                                          struct err *err)
+{
+    struct ledger *l = c->api->ledger;
+    const struct execution_header *h;
+    uint64_t id;
+    enum err_code rc = find_execution(c->api, execution, &id, out, err);
+
+    if (rc == OK) {
+        rc = ledger_execution_load(l, id, err);
+    }
+    if (rc == OK) {
+        h = ledger_execution_header(l, id);
+        rc = h != NULL ? OK : err_set(err, ERR_INTERNAL, "a loaded execution is not there");
+    }
+    if (rc == OK) {
+        *revision = h->revision;
+        rc = ledger_machine_parsed(l, *out, h->revision, parsed, err);
+    }
+    return rc;
+}
+
+void operation_EXECUTION_MACHINE(struct call *c)
+{
+    const Stepfleet__ExecutionRequest *q = (const void *)c->request;
+    const struct asl_machine *parsed;
+    Stepfleet__MachineDetail d;
+    struct ledger_machine *m;
+    uint32_t revision;
+    struct err err;
+    enum err_code rc = machine_of_execution(c, q->execution, &m, &parsed, &revision, &err);
+
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+        return;
+    }
+    describe_machine(c->api, m, &d);
+    d.revision = revision;
+    d.revision_id = revision_id(c->api, m, revision);
+    describe_definition(c->api, parsed, &d);
     c->reply(c, &d.base);
 }
 

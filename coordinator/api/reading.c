@@ -58,7 +58,7 @@ void reading_begin(struct reading *r)
     ledger_wait_durable(r->api->ledger, &r->wait);
 }
 
-bool reading_page_size(struct call *c, uint32_t asked, uint32_t *max)
+bool page_size(struct call *c, uint32_t asked, uint32_t *max)
 {
     *max = asked != 0 ? asked : LIMIT_PAGE_DEFAULT;
     if (*max > LIMIT_PAGE_MAX) {

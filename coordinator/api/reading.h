@@ -32,8 +32,6 @@ void reading_begin(struct reading *r);
 /* Replies, or fails; frees. */
 void reading_done(void *reading);
 void reading_free(struct reading *r);
-/* maxResults with its default; false: the call has failed. */
-bool reading_page_size(struct call *c, uint32_t asked, uint32_t *max);
 /* The machine's revision, parsed for this read alone: machines of the ledger belong to the writer.
  */
 enum err_code reading_machine(struct reading *r,

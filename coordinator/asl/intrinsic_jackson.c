@@ -433,14 +433,30 @@ static bool walk_text(struct walk *w)
     return true;
 }
 
-struct slice jackson_refusal(struct slice text, struct arena *a)
+/* What Jackson says; empty: nothing. */
+static struct slice message_of(struct slice text, struct arena *a)
 {
     struct walk w = {.text = text, .cap = 16, .a = a};
 
     w.levels = ARENA_ARRAY(a, w.cap, struct level);
-    if (walk_text(&w)) {
-        return (struct slice){NULL, 0};
-    }
-    return arena_printf(a, "Cannot convert String to Json in States.StringToJson, caused by: %.*s",
-                        SLICE_FMT(w.message));
+    return walk_text(&w) ? (struct slice){NULL, 0} : w.message;
+}
+
+struct slice jackson_refusal(struct slice text, struct arena *a)
+{
+    struct slice message = message_of(text, a);
+
+    return message.len == 0
+               ? message
+               : arena_printf(a,
+                              "Cannot convert String to Json in States.StringToJson, caused by: "
+                              "%.*s",
+                              SLICE_FMT(message));
+}
+
+struct slice jackson_reason(struct slice text, struct arena *a)
+{
+    struct slice message = message_of(text, a);
+
+    return slice_head(message, slice_find(message, '\n'));
 }

@@ -10,5 +10,7 @@
 /* "Cannot convert String to Json in States.StringToJson, caused by: ..."; empty where Jackson would
  * have nothing against the text: it looks at the first value only. */
 struct slice jackson_refusal(struct slice text, struct arena *a);
+/* What Jackson says alone, without the place. */
+struct slice jackson_reason(struct slice text, struct arena *a);
 
 #endif

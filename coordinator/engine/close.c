@@ -2,6 +2,7 @@
 /* The execution as a whole: start, the five ways to end, and redrive.
  * Source: Amazon States Language, execution history as AWS records it; AWS Step Functions API,
  * StopExecution and RedriveExecution. */
+#include "coordinator/engine/inspect.h"
 #include "coordinator/engine/step.h"
 #include "proto/base/hash.h"
 

@@ -3,6 +3,7 @@
  * Source: Amazon States Language, the context object: Execution, StateMachine, State; RedriveCount
  * only where the workflow is Standard, RetryCount only where the state can retry, Task.Token only
  * where someone is to have it, Map.Item only in iterations. */
+#include "coordinator/engine/inspect.h"
 #include "coordinator/engine/step.h"
 #include "proto/base/hash.h"
 #include "proto/base/text.h"

@@ -84,6 +84,7 @@ struct execution_header {
     uint64_t id;                      /* number within the account, in order of start */
     uint64_t machine;                 /* number of the state machine */
     uint32_t revision;
+    uint32_t version; /* it was started by; 0: by none */
     bool express;
     bool synchronous;  /* Express, never recorded */
     struct slice name; /* execution's name */
@@ -91,6 +92,7 @@ struct execution_header {
     struct slice machine_arn;
     struct slice machine_name;
     struct slice role_arn;
+    struct slice alias; /* it was started by; empty: by none */
     uint64_t seed; /* of its chance, fixed at the start: each use draws its own from it */
     enum execution_status status;
     int64_t start_ms;

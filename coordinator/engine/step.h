@@ -170,9 +170,6 @@ const struct json_node *context_build(const struct execution_header *h,
                                       const struct json_node *item,
                                       struct arena *a);
 
-/* Has the kind a Retry, and with it the context's State.RetryCount? */
-bool engine_can_retry(enum asl_kind kind);
-
 /* One execution's chance is fixed at its start; each use draws from it under its own name, so that
  * reading history again gives the same. */
 enum chance {

@@ -188,6 +188,7 @@ void ledger_activity_delete(struct ledger *l, struct ledger_activity *a)
 
     assert(!a->deleted);
     store_delete(l->filling, CF_MACHINE, key_slice(&key));
+    ledger_tags_set(l, TAGS_ACTIVITY, a->name, &(struct tags_row){0});
     a->deleted = true;
     a->user = NULL;
     l->activities_deleted++;

@@ -14,6 +14,8 @@ start_header(struct ledger *l, const struct ledger_start *s, uint64_t id, uint32
         .id = id,
         .machine = s->machine->number,
         .revision = revision,
+        .version = s->version,
+        .alias = s->alias,
         .express = s->machine->express,
         .synchronous = s->synchronous,
         .name = s->name,

@@ -98,8 +98,8 @@ struct hot *hot_find_name(const struct ledger *l, uint64_t machine, struct slice
 /* Names and ARNs never change: copied once. */
 static void take_fixed(struct hot *h, struct execution_header *header)
 {
-    struct slice *texts[] = {&header->name, &header->arn, &header->machine_arn,
-                             &header->machine_name, &header->role_arn};
+    struct slice *texts[] = {&header->name,         &header->arn,      &header->machine_arn,
+                             &header->machine_name, &header->role_arn, &header->alias};
     size_t bytes = 1;
     char *at;
 
@@ -154,6 +154,7 @@ void hot_take_header(struct ledger *l, struct hot *h, const struct execution_hea
         nh.machine_arn = h->h.machine_arn;
         nh.machine_name = h->h.machine_name;
         nh.role_arn = h->h.role_arn;
+        nh.alias = h->h.alias;
     }
     take_failure(h, &nh);
     doc_set(l, &h->input, &nh.input, doc_share(l, h->h.id, &nh.input));

@@ -149,10 +149,14 @@ struct ledger {
     struct hash activities;       /* ledger_activity.by_name */
     struct list activities_ready; /* ledger_activity.link: a task came since they were told */
     size_t activities_deleted;    /* among `activities`: their tasks wait yet */
-    struct list calls;            /* hot_frame.calling: to be carried out */
-    struct list calls_out;        /* ledger_call.link: those the shell has */
-    struct list calls_gone;       /* likewise, and it is not told yet that nobody waits for them */
-    struct notice *notices;       /* to be told, in this order */
+    struct hash tagged;           /* version.c's */
+    struct list keys;             /* ledger_key.link */
+    size_t key_count;
+    uint64_t keys_version;
+    struct list calls;      /* hot_frame.calling: to be carried out */
+    struct list calls_out;  /* ledger_call.link: those the shell has */
+    struct list calls_gone; /* likewise, and it is not told yet that nobody waits for them */
+    struct notice *notices; /* to be told, in this order */
     size_t notice_count;
     size_t notice_cap;
     unsigned notices_left; /* this turn may tell so many more, */
@@ -377,6 +381,20 @@ void notices_run(struct ledger *l);
 void notices_keep(struct ledger *l);
 void notices_load(struct ledger *l, struct slice row);
 void waiters_load(struct ledger *l, struct slice row);
+
+/* ---- key.c ---- */
+
+enum err_code keys_load(struct ledger *l, struct err *err);
+void keys_free(struct ledger *l);
+
+/* ---- version.c ---- */
+
+enum err_code versions_load(struct ledger *l, struct err *err);
+void versions_free(struct ledger_machine *m);
+/* With its machine. */
+void versions_delete(struct ledger *l, struct ledger_machine *m);
+enum err_code tags_load(struct ledger *l, struct err *err);
+void tags_free(struct ledger *l);
 
 /* ---- token.c ---- */
 

@@ -92,7 +92,7 @@ static void ledger_init(struct ledger *l)
         &l->filling_waits, &l->flying_waits, &l->ready_waits, &l->lru,       &l->continuing,
         &l->closed,        &l->kept,         &l->moved,       &l->mail,      &l->objects,
         &l->deleting,      &l->idle_docs,    &l->calls,       &l->calls_out, &l->activities_ready,
-        &l->calls_gone,    &l->runs_over,    &l->runs_moved,  &l->sweeps,
+        &l->calls_gone,    &l->runs_over,    &l->runs_moved,  &l->keys,      &l->sweeps,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -151,6 +151,15 @@ enum err_code ledger_open(const struct ledger_config *config,
         rc = activities_load(l, err);
     }
     if (rc == OK) {
+        rc = keys_load(l, err);
+    }
+    if (rc == OK) {
+        rc = versions_load(l, err);
+    }
+    if (rc == OK) {
+        rc = tags_load(l, err);
+    }
+    if (rc == OK) {
         rc = ledger_recover(l, err);
     }
     if (rc == OK) {
@@ -204,6 +213,8 @@ void ledger_close(struct ledger *l)
     jobs_free(l);
     calls_free(l);
     activities_free(l);
+    keys_free(l);
+    tags_free(l);
     machines_free(l);
     dropped_free(l);
     fleet_free(l->fleet);

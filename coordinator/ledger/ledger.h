@@ -20,6 +20,7 @@
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/job/run.h"
 #include "coordinator/store/codec.h"
+#include "coordinator/store/row_version.h"
 #include "coordinator/store/store.h"
 #include "proto/job/arguments.h"
 
@@ -192,6 +193,8 @@ struct ledger_machine {
     struct list revisions; /* parsed, cached */
     struct list dying;     /* among those being deleted */
     size_t open_executions;
+    struct versions_row versions; /* in `versions_arena` */
+    struct arena versions_arena;
 };
 
 struct ledger_machine *ledger_machine_find(struct ledger *l, struct slice name);
@@ -216,6 +219,28 @@ enum err_code ledger_machine_parsed(struct ledger *l,
 /* Marks it deleting; its executions are stopped step by step, then it goes. */
 void ledger_machine_delete(struct ledger *l, struct ledger_machine *m);
 
+/* ---- Versions, aliases, tags ---- */
+
+/* All that these give is borrowed until the machine's next change. */
+const struct version *ledger_version_find(const struct ledger_machine *m, uint32_t number);
+/* The current revision under a number of its own. */
+const struct version *
+ledger_version_publish(struct ledger *l, struct ledger_machine *m, struct slice description);
+void ledger_version_delete(struct ledger *l, struct ledger_machine *m, uint32_t number);
+const struct alias *ledger_alias_find(const struct ledger_machine *m, struct slice name);
+/* New, or instead of the one of that name. */
+const struct alias *
+ledger_alias_put(struct ledger *l, struct ledger_machine *m, const struct alias *alias);
+void ledger_alias_delete(struct ledger *l, struct ledger_machine *m, struct slice name);
+
+enum tag_kind { TAGS_MACHINE = 'm', TAGS_ACTIVITY = 'a' };
+const struct tags_row *ledger_tags(struct ledger *l, enum tag_kind kind, struct slice name);
+/* All of them; none: they are gone. */
+void ledger_tags_set(struct ledger *l,
+                     enum tag_kind kind,
+                     struct slice name,
+                     const struct tags_row *tags);
+
 /* ---- Executions ---- */
 
 struct ledger_start {
@@ -226,6 +251,8 @@ struct ledger_start {
     bool synchronous;    /* Express */
     uint64_t restart_of; /* an Express execution that starts over after a crash: its id; else 0 */
     uint32_t revision;   /* 0: the current one */
+    uint32_t version;    /* it was started by; 0: none */
+    struct slice alias;  /* likewise; empty: none */
     struct parent_task parent; /* the task that waits for it to end */
 };
 /* A new execution; the caller has checked the name (ledger_execution_find). @return its id. */
@@ -390,6 +417,32 @@ bool ledger_activity_take(struct ledger *l,
                           struct slice worker,
                           struct slice *token,
                           struct slice *input);
+
+/* ---- Access keys ---- */
+
+struct ledger_key {
+    struct slice id;
+    struct slice secret;
+    struct slice note;
+    enum access_role role;
+    int64_t created_ms;
+    struct list link; /* ledger_keys(): by id */
+    char text[];
+};
+
+/* All of them. */
+const struct list *ledger_keys(const struct ledger *l);
+size_t ledger_key_count(const struct ledger *l);
+/* Changes whenever one is made or deleted. */
+uint64_t ledger_keys_version(const struct ledger *l);
+struct ledger_key *ledger_key_find(const struct ledger *l, struct slice id);
+/* A new one. */
+struct ledger_key *ledger_key_put(struct ledger *l,
+                                  struct slice id,
+                                  struct slice secret,
+                                  enum access_role role,
+                                  struct slice note);
+void ledger_key_delete(struct ledger *l, struct ledger_key *k);
 
 /* ---- Operations that tasks ask for ---- */
 

@@ -213,6 +213,8 @@ static enum err_code restart_express(struct ledger *l, uint64_t id, struct err *
         return OK; /* deleted meanwhile: nobody waits for it */
     }
     s.revision = im.header.revision;
+    s.version = im.header.version;
+    s.alias = im.header.alias;
     s.name = im.header.name;
     s.arn = im.header.arn;
     s.input = im.header.input.text;

@@ -80,6 +80,7 @@ static void machine_free(struct ledger *l, struct ledger_machine *m)
     drop(&m->arn);
     drop(&m->role_arn);
     drop(&m->logging);
+    versions_free(m);
     mem_free(m);
 }
 
@@ -458,6 +459,8 @@ void machines_delete_some(struct ledger *l)
             continue;
         }
         store_delete(l->filling, CF_MACHINE, key_slice(&key));
+        versions_delete(l, m);
+        ledger_tags_set(l, TAGS_MACHINE, m->name, &(struct tags_row){0});
         log_info("state machine deleted: machine=%.*s", SLICE_FMT(m->name));
         machine_free(l, m);
     }

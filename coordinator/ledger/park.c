@@ -67,6 +67,8 @@ static void park(struct ledger *l, struct hot *h, int64_t due)
     struct key index = key_index(h->h.account, h->h.status, h->h.machine, h->h.start_ms, h->h.id);
     struct index_row row = {
         .name = hot_key(&h->h),
+        .version = h->h.version,
+        .alias = h->h.alias,
         .redrive_count = h->h.redrive_count,
         .redrive_ms = h->h.redrive_ms,
         .parked_ms = due,

@@ -45,6 +45,8 @@ static void put_index(struct ledger *l, const struct hot *h, const struct execut
 {
     struct index_row row = {
         .name = hot_key(&h->h),
+        .version = header->version,
+        .alias = h->h.alias,
         .stop_ms = header->stop_ms,
         .redrive_count = header->redrive_count,
         .redrive_ms = header->redrive_ms,

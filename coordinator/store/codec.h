@@ -77,10 +77,25 @@ struct index_row {
     int64_t stop_ms; /* 0: open */
     uint32_t redrive_count;
     int64_t redrive_ms;
-    int64_t parked_ms; /* due time of its TIMER row; 0: not parked, load at start */
+    int64_t parked_ms;  /* due time of its TIMER row; 0: not parked, load at start */
+    uint32_t version;   /* it was started by; 0: none */
+    struct slice alias; /* likewise; empty: none */
 };
 void index_row_encode(const struct index_row *r, struct buf *out);
 enum err_code index_row_decode(struct slice bytes, struct index_row *out, struct err *err);
+
+/* What an access key may do: each what those before it may, too. */
+enum access_role { ROLE_READ = 1, ROLE_RUN = 2, ROLE_ADMIN = 3 };
+
+/* The secret itself: a signature can be checked by nothing less. */
+struct access_row {
+    int64_t created_ms;
+    enum access_role role;
+    struct slice secret;
+    struct slice note; /* whose it is, as its maker says; may be empty */
+};
+void access_row_encode(const struct access_row *r, struct buf *out);
+enum err_code access_row_decode(struct slice bytes, struct access_row *out, struct err *err);
 
 struct activity_row {
     int64_t created_ms;

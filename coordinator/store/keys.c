@@ -98,6 +98,57 @@ struct key key_activities(uint64_t account)
     return k;
 }
 
+struct key key_access(uint64_t account, struct slice id)
+{
+    struct key k = key_accesses(account);
+
+    key_put(&k, id);
+    return k;
+}
+
+struct key key_accesses(uint64_t account)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, 'k');
+    return k;
+}
+
+struct key key_versions(uint64_t account, uint64_t machine)
+{
+    struct key k = key_versions_all(account);
+
+    key_u64(&k, machine);
+    return k;
+}
+
+struct key key_versions_all(uint64_t account)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, 'v');
+    return k;
+}
+
+struct key key_tags(uint64_t account, struct slice place)
+{
+    struct key k = key_tags_all(account);
+
+    key_put(&k, place);
+    return k;
+}
+
+struct key key_tags_all(uint64_t account)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, 't');
+    return k;
+}
+
 struct key key_revision(uint64_t account, uint64_t machine, uint32_t revision)
 {
     struct key k;

@@ -8,6 +8,9 @@
  *              account u64, 'r', machine u64, revision u32 -> revision row (definition)
  *              account u64, 'c'                            -> last machine number given
  *              account u64, 'a', name                      -> activity row
+ *              account u64, 'k', access key                -> access key row
+ *              account u64, 'v', machine u64               -> versions row: versions, aliases
+ *              account u64, 't', 'm' | 'a', name           -> tags row of machine or activity
  *   NAME       account u64, machine u64, name              -> execution id, start
  *   INDEX      account u64, status u8, machine u64, ~start_ms u64, ~execution u64 -> index row
  *   EXECUTION  account u64, execution u64, sequence u64    -> transition record
@@ -49,6 +52,12 @@ struct key key_machines(uint64_t account); /* prefix of all machine rows */
 struct key key_machine_counter(uint64_t account);
 struct key key_activity(uint64_t account, struct slice name);
 struct key key_activities(uint64_t account); /* prefix of all activity rows */
+struct key key_access(uint64_t account, struct slice id);
+struct key key_accesses(uint64_t account); /* prefix of all access key rows */
+struct key key_versions(uint64_t account, uint64_t machine);
+struct key key_versions_all(uint64_t account);             /* prefix */
+struct key key_tags(uint64_t account, struct slice place); /* kind and name */
+struct key key_tags_all(uint64_t account);                 /* prefix */
 struct key key_revision(uint64_t account, uint64_t machine, uint32_t revision);
 struct key key_name(uint64_t account, uint64_t machine, struct slice name);
 struct key key_index(uint64_t account,

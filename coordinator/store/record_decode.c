@@ -140,6 +140,13 @@ static void get_parent(struct reader *r, struct parent_task *p)
     p->entered_event = cursor_varint(&r->c);
 }
 
+static unsigned fixed_known(unsigned version)
+{
+    return version == 1                       ? FIXED_ALL_V1
+           : version < RECORD_VERSION_STARTED ? FIXED_ALL_V3
+                                              : FIXED_ALL;
+}
+
 static void get_fixed(struct reader *r, struct execution_header *h)
 {
     unsigned flags;
@@ -148,7 +155,7 @@ static void get_fixed(struct reader *r, struct execution_header *h)
     h->id = cursor_varint(&r->c);
     h->machine = cursor_varint(&r->c);
     h->revision = get_u32(r);
-    flags = get_flags(r, r->version == 1 ? FIXED_ALL_V1 : FIXED_ALL);
+    flags = get_flags(r, fixed_known(r->version));
     h->express = (flags & FIXED_EXPRESS) != 0;
     h->synchronous = (flags & FIXED_SYNCHRONOUS) != 0;
     h->name = get_text(r);
@@ -160,6 +167,10 @@ static void get_fixed(struct reader *r, struct execution_header *h)
     h->start_ms = get_ms(r);
     if (flags & FIXED_PARENT) {
         get_parent(r, &h->parent);
+    }
+    if (flags & FIXED_VERSION) {
+        h->version = get_u32(r);
+        h->alias = get_text(r);
     }
     if (r->version == 1) {
         r->c.bad = cursor_varint(&r->c) != 0 || r->c.bad;
@@ -628,10 +639,10 @@ static enum err_code record_version(struct cursor *c, struct err *err)
     if (c->bad || version == 0) {
         return err_set(err, ERR_CORRUPT, "a transition record has no format version");
     }
-    if (version > RECORD_VERSION) {
+    if (version > RECORD_VERSION_STARTED) {
         return err_set(err, ERR_VERSION,
                        "a transition record has format version %u, this program knows up to %u",
-                       (unsigned)version, (unsigned)RECORD_VERSION);
+                       (unsigned)version, (unsigned)RECORD_VERSION_STARTED);
     }
     return OK;
 }
@@ -704,6 +715,8 @@ void record_join(const struct execution_header *first, struct execution_header *
     later->id = first->id;
     later->machine = first->machine;
     later->revision = first->revision;
+    later->version = first->version;
+    later->alias = first->alias;
     later->express = first->express;
     later->synchronous = first->synchronous;
     later->name = first->name;

@@ -119,11 +119,17 @@ static void put_parent(struct writer *w, const struct parent_task *p)
     buf_put_varint(w->out, p->entered_event);
 }
 
+static bool version_is_set(const struct execution_header *h)
+{
+    return h->version != 0 || h->alias.len != 0;
+}
+
 /* What never changes after the start. */
 static void put_fixed(struct writer *w, const struct execution_header *h)
 {
     unsigned flags = (h->express ? FIXED_EXPRESS : 0u) | (h->synchronous ? FIXED_SYNCHRONOUS : 0u) |
-                     (parent_is_set(&h->parent) ? FIXED_PARENT : 0u);
+                     (parent_is_set(&h->parent) ? FIXED_PARENT : 0u) |
+                     (version_is_set(h) ? FIXED_VERSION : 0u);
 
     buf_put_varint(w->out, h->account);
     buf_put_varint(w->out, h->id);
@@ -139,6 +145,10 @@ static void put_fixed(struct writer *w, const struct execution_header *h)
     put_ms(w, h->start_ms);
     if (flags & FIXED_PARENT) {
         put_parent(w, &h->parent);
+    }
+    if (flags & FIXED_VERSION) {
+        buf_put_varint(w->out, h->version);
+        put_text(w, h->alias);
     }
     buf_put_varint(w->out, h->map_run);
     put_ref(w, h->input.ref);
@@ -474,7 +484,8 @@ void record_encode(const struct step *s, uint64_t lowest, struct buf *out)
                                          : 0,
     };
 
-    buf_put_u8(out, RECORD_VERSION);
+    buf_put_u8(out, s->header.sequence == 0 && version_is_set(&s->header) ? RECORD_VERSION_STARTED
+                                                                          : RECORD_VERSION);
     put_docs(&w, s);
     put_header(&w, &s->header, lowest, s->doc_count);
     put_events(&w, s);

@@ -15,7 +15,9 @@
  * Version 1, from before there were children, variables and tasks that end by their token, is read
  * as well: a frame's status has three bits there and its usual attempt is 1; a whole header has a
  * parent that is always 0; the flags marked below are unknown to it. Version 2, from before leases
- * said which process holds them and executions remembered more than their last redrive's token. */
+ * said which process holds them and executions remembered more than their last redrive's token. A
+ * record says version 4 where its execution was started by a version or an alias; else 3, which
+ * programs from before those read. */
 #ifndef STEPFLEET_STORE_RECORD_FORMAT_H
 #define STEPFLEET_STORE_RECORD_FORMAT_H
 
@@ -23,7 +25,8 @@
 
 enum {
     RECORD_VERSION = 3,
-    RECORD_DOCS_MAX = 255, /* the engine keeps no more; a slot has eight bits in a ref */
+    RECORD_VERSION_STARTED = 4, /* FIXED_VERSION may be there */
+    RECORD_DOCS_MAX = 255,      /* the engine keeps no more; a slot has eight bits in a ref */
     EVENT_BYTES_MIN = 2,
     FRAME_BYTES_MIN = 6,
     VARIABLE_BYTES_MIN = 2,
@@ -53,7 +56,9 @@ enum fixed_flag {
     FIXED_SYNCHRONOUS = 2,
     FIXED_ALL_V1 = 3,
     FIXED_PARENT = 4,
-    FIXED_ALL = 7,
+    FIXED_ALL_V3 = 7,
+    FIXED_VERSION = 8, /* by which version and alias it was started */
+    FIXED_ALL = 15,
 };
 
 enum event_flag {

@@ -1,27 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The small rows of codec.h: machines, revisions, names, index lines, activities. A version byte,
+/* The small rows of codec.h: machines, revisions, names, index lines, activities, access keys. A
+ * version byte,
  * then the members in a fixed order. A later version is refused by number; bytes left over are
  * malformed. */
 #include "coordinator/store/codec.h"
 
-enum { ROW_VERSION = 1 };
+/* An index row says version 2 where it has a version or an alias. */
+enum { ROW_VERSION = 1, INDEX_VERSION_STARTED = 2 };
 
 /* Flags of a machine row. */
 enum { MACHINE_EXPRESS = 1, MACHINE_DELETING = 2 };
 
-static enum err_code row_begin(struct cursor *c, const char *what, struct err *err)
+static enum err_code row_begin_upto(struct cursor *c,
+                                    const char *what,
+                                    uint8_t newest,
+                                    uint8_t *version,
+                                    struct err *err)
 {
-    uint8_t version = cursor_u8(c);
-
-    if (c->bad || version == 0) {
+    *version = cursor_u8(c);
+    if (c->bad || *version == 0) {
         return err_set(err, ERR_CORRUPT, "a %s row has no format version", what);
     }
-    if (version > ROW_VERSION) {
+    if (*version > newest) {
         return err_set(err, ERR_VERSION,
                        "a %s row has format version %u, this program knows up to %u", what,
-                       (unsigned)version, (unsigned)ROW_VERSION);
+                       (unsigned)*version, (unsigned)newest);
     }
     return OK;
+}
+
+static enum err_code row_begin(struct cursor *c, const char *what, struct err *err)
+{
+    uint8_t version;
+
+    return row_begin_upto(c, what, ROW_VERSION, &version, err);
 }
 
 static enum err_code row_end(const struct cursor *c, const char *what, struct err *err)
@@ -137,19 +149,26 @@ enum err_code name_row_decode(struct slice bytes, struct name_row *out, struct e
 
 void index_row_encode(const struct index_row *r, struct buf *out)
 {
-    buf_put_u8(out, ROW_VERSION);
+    bool started = r->version != 0 || r->alias.len != 0;
+
+    buf_put_u8(out, started ? INDEX_VERSION_STARTED : ROW_VERSION);
     buf_put_bytes(out, r->name);
     buf_put_svarint(out, r->stop_ms);
     buf_put_varint(out, r->redrive_count);
     buf_put_svarint(out, r->redrive_ms);
     buf_put_svarint(out, r->parked_ms);
+    if (started) {
+        buf_put_varint(out, r->version);
+        buf_put_bytes(out, r->alias);
+    }
 }
 
 enum err_code index_row_decode(struct slice bytes, struct index_row *out, struct err *err)
 {
     struct cursor c = cursor_make(bytes);
     struct index_row r = {0};
-    enum err_code rc = row_begin(&c, "index", err);
+    uint8_t version;
+    enum err_code rc = row_begin_upto(&c, "index", INDEX_VERSION_STARTED, &version, err);
 
     if (rc != OK) {
         return rc;
@@ -159,6 +178,10 @@ enum err_code index_row_decode(struct slice bytes, struct index_row *out, struct
     r.redrive_count = row_u32(&c);
     r.redrive_ms = cursor_svarint(&c);
     r.parked_ms = cursor_svarint(&c);
+    if (version == INDEX_VERSION_STARTED) {
+        r.version = row_u32(&c);
+        r.alias = cursor_bytes(&c);
+    }
     rc = row_end(&c, "index", err);
     if (rc == OK) {
         *out = r;
@@ -183,6 +206,38 @@ enum err_code activity_row_decode(struct slice bytes, struct activity_row *out, 
     }
     r.created_ms = cursor_svarint(&c);
     rc = row_end(&c, "activity", err);
+    if (rc == OK) {
+        *out = r;
+    }
+    return rc;
+}
+
+void access_row_encode(const struct access_row *r, struct buf *out)
+{
+    buf_put_u8(out, ROW_VERSION);
+    buf_put_svarint(out, r->created_ms);
+    buf_put_u8(out, (uint8_t)r->role);
+    buf_put_bytes(out, r->secret);
+    buf_put_bytes(out, r->note);
+}
+
+enum err_code access_row_decode(struct slice bytes, struct access_row *out, struct err *err)
+{
+    struct cursor c = cursor_make(bytes);
+    struct access_row r = {0};
+    enum err_code rc = row_begin(&c, "access key", err);
+    uint8_t role;
+
+    if (rc != OK) {
+        return rc;
+    }
+    r.created_ms = cursor_svarint(&c);
+    role = cursor_u8(&c);
+    c.bad = c.bad || role < ROLE_READ || role > ROLE_ADMIN;
+    r.role = (enum access_role)role;
+    r.secret = cursor_bytes(&c);
+    r.note = cursor_bytes(&c);
+    rc = row_end(&c, "access key", err);
     if (rc == OK) {
         *out = r;
     }

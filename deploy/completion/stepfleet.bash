@@ -44,7 +44,7 @@ _stepfleet_words() {
 
 _stepfleet_options() {
     case $1 in
-    dev) echo "--data --workers --worker-config --function --listen" ;;
+    dev) echo "--data --workers --worker-config --function --listen --http" ;;
     "machine create") echo "--type --role-arn --resource" ;;
     "machine update") echo "--role-arn --resource" ;;
     "machine lint") echo "--type --severity --resource" ;;
@@ -64,12 +64,13 @@ _stepfleet_options() {
     "task success") echo "--token-file --output --output-file" ;;
     "task failure") echo "--token-file --error --cause" ;;
     "task heartbeat") echo "--token-file" ;;
+    "key create") echo "--role --note --profile" ;;
     esac
 }
 
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="dev machine start show list watch history output stop redrive job activity task workers health"
+    local commands="dev machine start show list watch history output stop redrive job activity task key workers health"
     local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word words
 
     COMPREPLY=()
@@ -90,7 +91,7 @@ _stepfleet() {
         *)
             if [[ -z $command ]]; then
                 command=$word
-            elif [[ $command =~ ^(machine|job|activity|task)$ && -z $sub ]]; then
+            elif [[ $command =~ ^(machine|job|activity|task|key)$ && -z $sub ]]; then
                 sub=$word
             else
                 operands=$((operands + 1))
@@ -108,10 +109,11 @@ _stepfleet() {
     --status | -s) mapfile -t COMPREPLY < <(compgen -W "RUNNING SUCCEEDED FAILED TIMED_OUT ABORTED" -- "$cur") && return ;;
     --severity) mapfile -t COMPREPLY < <(compgen -W "ERROR WARNING" -- "$cur") && return ;;
     --pieces) mapfile -t COMPREPLY < <(compgen -W "PLAN MAP REDUCE JOIN CLEAN" -- "$cur") && return ;;
+    --role) mapfile -t COMPREPLY < <(compgen -W "read run admin" -- "$cur") && return ;;
     --type) mapfile -t COMPREPLY < <(compgen -W "STANDARD EXPRESS" -- "$cur") && return ;;
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
     --coordinator | --listen | --workers | --function | --name | --input | --prefix | --limit | -n | --error | --cause | \
-        --bucket | --role-arn | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | -f) return ;;
+        --bucket | --role-arn | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | -f) return ;;
     --wait) [[ $command == activity ]] && return ;;
     esac
     [[ -n $command ]] || globals+=" --version"
@@ -134,6 +136,8 @@ _stepfleet() {
         mapfile -t COMPREPLY < <(compgen -W "create list describe delete poll" -- "$cur")
     elif [[ $command == task && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "success failure heartbeat" -- "$cur")
+    elif [[ $command == key && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "create list delete" -- "$cur")
     elif [[ $command == activity && $sub =~ ^(describe|delete|poll)$ && $operands -eq 0 ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_activities)" -- "$cur")
     elif [[ $command == machine && ($sub =~ ^(create|lint)$ || $sub == update && $operands -ge 1) ]]; then

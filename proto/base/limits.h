@@ -20,6 +20,10 @@ enum limits {
     LIMIT_ACTIVITIES = 10000,                 /* ActivityLimitExceeded past it */
     LIMIT_ACTIVITY_POLLS = 1000,              /* that ask for tasks of one activity at once */
     LIMIT_ACTIVITY_POLL_MS = 60000,           /* GetActivityTask answers by then */
+    LIMIT_VERSIONS = 1000,                    /* of one state machine */
+    LIMIT_ALIASES = 100,                      /* likewise */
+    LIMIT_DESCRIPTION_BYTES = 256,            /* of a version or an alias */
+    LIMIT_TAGS = 50,                          /* of one resource */
     LIMIT_LIST_MACHINES = 200,                /* lanes that one list merges, each an iterator */
     LIMIT_LIST_ROWS = 100000,                 /* lines one page looks at for a prefix */
     LIMIT_PAGE_BYTES = 4 * 1024 * 1024, /* a page's text: below the frame, above any one event */
@@ -67,6 +71,23 @@ enum limits {
     LIMIT_POLLS = 1024,      /* calls parked for tasks of all activities */
     LIMIT_CONTEXTS = 4096,   /* requests in hand at once: well above all that may be parked */
     LIMIT_AUTH_BYTES = 4096, /* credentials in the envelope */
+
+    /* HTTP. */
+    LIMIT_HTTP_CONNECTIONS = 16384,      /* some 700 bytes each while idle, 6 KiB while parked */
+    LIMIT_HTTP_TARGET_BYTES = 8 * 1024,  /* a presigned query has some 600 */
+    LIMIT_HTTP_HEAD_BYTES = 32 * 1024,   /* names and values: SDKs send some 800 */
+    LIMIT_HTTP_HEADERS = 64,             /* SDKs send a dozen */
+    LIMIT_HTTP_BODY_BYTES = 4194304,     /* a definition of 1 MiB, escaped in a JSON string */
+    LIMIT_HTTP_FRAMING_BYTES = 1048576,  /* of one body, beside its bytes: one-byte chunks */
+    LIMIT_HTTP_AHEAD_BYTES = 128 * 1024, /* kept of what is sent before an answer has left */
+    LIMIT_HTTP_HEAD_MS = 10000,          /* from a request's first byte to its last header */
+    LIMIT_HTTP_BODY_MS = 60000,          /* 4 MiB over half a megabit a second */
+    LIMIT_HTTP_IDLE_MS = 75000,          /* between requests: above what SDKs keep theirs for */
+    LIMIT_HTTP_WRITE_MS = 60000,         /* until the client has taken an answer */
+    LIMIT_HTTP_LINGER_MS = 2000,         /* a refused client reads why, before its socket is gone */
+    LIMIT_HTTP_SKEW_MS = 300000,         /* AWS: a signature's time from ours */
+    LIMIT_HTTP_PRESIGNED_SECONDS = 604800, /* AWS: X-Amz-Expires */
+    LIMIT_KEYS = 1000,                     /* access keys: all of them are in memory */
 
     /* Outputs. */
     LIMIT_PART_BYTES_MIN = 5 * 1024 * 1024, /* S3: parts but the last */

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "coordinator/store/codec.h"
+#include "coordinator/store/row_version.h"
 #include "coordinator/store/keys.h"
 
 static void encode_again(const struct record *r, struct buf *out)
@@ -54,6 +55,10 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     struct name_row name;
     struct index_row index;
     struct activity_row activity;
+    struct access_row access;
+    struct versions_row versions;
+    struct tags_row tags;
+    struct arena a = {0};
     struct slice text;
     struct err err;
 
@@ -63,8 +68,12 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     case 3: (void)name_row_decode(bytes, &name, &err); break;
     case 4: (void)index_row_decode(bytes, &index, &err); break;
     case 5: (void)activity_row_decode(bytes, &activity, &err); break;
+    case 6: (void)access_row_decode(bytes, &access, &err); break;
+    case 7: (void)versions_row_decode(bytes, &a, &versions, &err); break;
+    case 8: (void)tags_row_decode(bytes, &a, &tags, &err); break;
     default: (void)record_doc(bytes, which, &text, &err); break;
     }
+    arena_fini(&a);
 }
 
 static void fuzz_keys(struct slice bytes)

@@ -86,9 +86,10 @@ class Failed(Exception):
 
 class Fleet:
     def __init__(self, directory, objects=None, coordinator=None, env=None, bind=None, limits=None,
-                 programs=BIN, within=()):
+                 http=None, programs=BIN, within=()):
         """objects: None for a directory store; else the [objects] lines of an S3 server.
         coordinator: further lines of the [coordinator] section. bind, limits: the sections of these names.
+        http: the lines of that section beside `listen`; then `endpoint` is where AWS's clients come in.
         programs: the directory they are in. within: a command that every one of them is run by."""
         self.dir = pathlib.Path(directory)
         self.port = free_port()
@@ -98,6 +99,10 @@ class Fleet:
         self.options = {"lease": "2s", "sweep_age": "1s", "sweep_interval": "1s", **(coordinator or {})}
         self.bind = bind or {}
         self.limits = limits or {}
+        self.http_port = free_port() if http is not None else None
+        scheme = "https" if http and "certificate" in http else "http"
+        self.endpoint = f"{scheme}://127.0.0.1:{self.http_port}"
+        self.http = {"listen": self.endpoint, **http} if http is not None else {}
         self.programs = pathlib.Path(programs)
         self.within = list(within)
         self.coordinator = None
@@ -113,7 +118,8 @@ class Fleet:
         conf = self.dir / "coordinator.conf"
         keys = {"data": self.dir / "data", "listen": self.url, **self.options}
         conf.write_text(self._section("coordinator", keys) + self._section("objects", self.objects) +
-                        self._section("bind", self.bind) + self._section("limits", self.limits))
+                        self._section("bind", self.bind) + self._section("limits", self.limits) +
+                        self._section("http", self.http))
         log = self.dir / "coordinator.log"
         self.coordinator = Process([*self.within, self.programs / "stepfleet-coordinator", "-c", conf], log,
                                    {**self.env, **(env or {})})

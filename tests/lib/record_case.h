@@ -143,6 +143,9 @@ static void chance_fixed(struct chance *c, struct execution_header *h)
     h->id = chance_number(c);
     h->machine = chance_number(c);
     h->revision = chance_u32(c);
+    h->version = chance_below(c, 2) != 0 ? chance_u32(c) : 0;
+    h->alias = chance_text(c);
+    h->alias = h->alias.len != 0 ? h->alias : (struct slice){NULL, 0}; /* none, as it comes back */
     h->express = chance_below(c, 2) != 0;
     h->synchronous = chance_below(c, 2) != 0;
     h->name = chance_text(c);

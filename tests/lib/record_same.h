@@ -36,6 +36,8 @@ static void same_fixed(const struct execution_header *a, const struct execution_
 {
     assert_true(a->account == b->account && a->id == b->id && a->machine == b->machine);
     assert_int_equal(a->revision, b->revision);
+    assert_int_equal(a->version, b->version);
+    same_text(a->alias, b->alias);
     assert_int_equal(a->express, b->express);
     assert_int_equal(a->synchronous, b->synchronous);
     same_text(a->name, b->name);

@@ -9,6 +9,8 @@
 
 #include "coordinator/store/codec.h"
 #include "coordinator/store/keys.h"
+#include "coordinator/store/row_version.h"
+#include "proto/base/limits.h"
 
 static int key_compare(struct key a, struct key b)
 {
@@ -31,6 +33,12 @@ static void test_keys__bytes_on_disk(void **state)
     key_bytes_are(key_machine_counter(1), BYTES("\0\0\0\0\0\0\0\1c"));
     key_bytes_are(key_activity(1, SLICE("m")), BYTES("\0\0\0\0\0\0\0\1am"));
     key_bytes_are(key_activities(1), BYTES("\0\0\0\0\0\0\0\1a"));
+    key_bytes_are(key_access(1, SLICE("AKIA")), BYTES("\0\0\0\0\0\0\0\1kAKIA"));
+    key_bytes_are(key_accesses(1), BYTES("\0\0\0\0\0\0\0\1k"));
+    key_bytes_are(key_versions(1, 2), BYTES("\0\0\0\0\0\0\0\1v\0\0\0\0\0\0\0\2"));
+    key_bytes_are(key_versions_all(1), BYTES("\0\0\0\0\0\0\0\1v"));
+    key_bytes_are(key_tags(1, SLICE("mx")), BYTES("\0\0\0\0\0\0\0\1tmx"));
+    key_bytes_are(key_tags_all(1), BYTES("\0\0\0\0\0\0\0\1t"));
     key_bytes_are(key_revision(1, 0x0203, 4), BYTES("\0\0\0\0\0\0\0\1r\0\0\0\0\0\0\2\3\0\0\0\4"));
     key_bytes_are(key_name(1, 2, SLICE("x")), BYTES("\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2x"));
     key_bytes_are(key_execution(1, 2, 3),
@@ -182,7 +190,7 @@ static void test_keys__the_longest_name_fits(void **state)
                                                                                                    \
             assert_int_equal(decode(slice_make(b.ptr, len), &(row), &err), want);                  \
         }                                                                                          \
-        b.ptr[0] = 2;                                                                              \
+        b.ptr[0]++;                                                                                \
         assert_int_equal(decode(buf_slice(&b), &(row), &err), ERR_VERSION);                        \
         b.ptr[0] = 0;                                                                              \
         assert_int_equal(decode(buf_slice(&b), &(row), &err), ERR_CORRUPT);                        \
@@ -254,7 +262,8 @@ static void test_row_codec__name_rows(void **state)
 
 static void test_row_codec__index_rows(void **state)
 {
-    struct index_row in = {SLICE("run-1"), 1790000000000, UINT32_MAX, 1790000000001, 1790000000002};
+    struct index_row in = {
+        SLICE("run-1"), 1790000000000, UINT32_MAX, 1790000000001, 1790000000002, 0, {NULL, 0}};
     struct index_row out;
     struct buf b = {0};
     struct err err;
@@ -265,6 +274,14 @@ static void test_row_codec__index_rows(void **state)
     assert_true(slice_eq(out.name, in.name) && out.stop_ms == in.stop_ms);
     assert_true(out.redrive_count == in.redrive_count && out.redrive_ms == in.redrive_ms);
     assert_true(out.parked_ms == in.parked_ms);
+    assert_int_equal(b.ptr[0], 1); /* nothing in it that older programs do not know */
+    in.version = UINT32_MAX;
+    in.alias = SLICE("live");
+    buf_reset(&b);
+    index_row_encode(&in, &b);
+    assert_int_equal(b.ptr[0], 2);
+    assert_int_equal(index_row_decode(buf_slice(&b), &out, &err), OK);
+    assert_true(out.version == in.version && slice_eq(out.alias, in.alias));
     ROW_IS_STRICT(index_row_decode, out);
     buf_fini(&b);
 }
@@ -288,6 +305,117 @@ static void test_row_codec__activity_rows(void **state)
     buf_fini(&b);
 }
 
+static void test_row_codec__access_rows(void **state)
+{
+    static const enum access_role roles[] = {ROLE_READ, ROLE_RUN, ROLE_ADMIN};
+    struct access_row out;
+    struct buf b = {0};
+    struct err err;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct access_row in = {1790000000000, roles[i], SLICE("secret/+"), SLICE("Ann's")};
+
+        buf_reset(&b);
+        access_row_encode(&in, &b);
+        assert_int_equal(access_row_decode(buf_slice(&b), &out, &err), OK);
+        assert_true(out.created_ms == in.created_ms && out.role == in.role);
+        assert_true(slice_eq(out.secret, in.secret) && slice_eq(out.note, in.note));
+        ROW_IS_STRICT(access_row_decode, out);
+    }
+    buf_fini(&b);
+}
+
+static const struct version versions[] = {
+    {1, 7, 1790000000000, SLICE_INIT("first")},
+    {UINT32_MAX, UINT32_MAX, INT64_MIN, SLICE_INIT("")},
+};
+static const struct alias aliases[] = {
+    {SLICE_INIT("live"), SLICE_INIT("d"), 1, 2, {{1, 70}, {UINT32_MAX, 30}}, 2},
+    {SLICE_INIT("other"), SLICE_INIT(""), -1, -2, {{1, 100}, {0, 0}}, 1},
+};
+
+static void test_row_codec__versions_rows(void **state)
+{
+    const struct versions_row in = {UINT32_MAX, versions, 2, aliases, 2};
+    struct versions_row out = {0};
+    struct arena a = {0};
+    struct buf b = {0};
+    struct err err;
+
+    (void)state;
+    versions_row_encode(&in, &b);
+    assert_int_equal(versions_row_decode(buf_slice(&b), &a, &out, &err), OK);
+    assert_true(out.last == in.last && out.count == 2 && out.alias_count == 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(out.items[i].number == versions[i].number);
+        assert_true(out.items[i].revision == versions[i].revision);
+        assert_true(out.items[i].created_ms == versions[i].created_ms);
+        assert_true(slice_eq(out.items[i].description, versions[i].description));
+        assert_true(slice_eq(out.aliases[i].name, aliases[i].name));
+        assert_true(slice_eq(out.aliases[i].description, aliases[i].description));
+        assert_true(out.aliases[i].created_ms == aliases[i].created_ms);
+        assert_true(out.aliases[i].updated_ms == aliases[i].updated_ms);
+        assert_int_equal(out.aliases[i].route_count, aliases[i].route_count);
+        assert_memory_equal(out.aliases[i].routes, aliases[i].routes,
+                            sizeof(struct route) * aliases[i].route_count);
+    }
+    for (size_t len = 0; len < b.len; len++) {
+        assert_int_equal(versions_row_decode(slice_make(b.ptr, len), &a, &out, &err), ERR_CORRUPT);
+    }
+    b.ptr[0] = 2;
+    assert_int_equal(versions_row_decode(buf_slice(&b), &a, &out, &err), ERR_VERSION);
+    b.ptr[0] = 1;
+    buf_put_u8(&b, 0);
+    assert_int_equal(versions_row_decode(buf_slice(&b), &a, &out, &err), ERR_CORRUPT);
+    buf_fini(&b);
+    arena_fini(&a);
+}
+
+static void test_row_codec__tags_rows(void **state)
+{
+    const struct tag tags[] = {{SLICE("k"), SLICE("v")}, {SLICE("empty"), SLICE("")}};
+    const struct tags_row in = {tags, 2};
+    struct tags_row out = {0};
+    struct arena a = {0};
+    struct buf b = {0};
+    struct err err;
+
+    (void)state;
+    tags_row_encode(&in, &b);
+    assert_int_equal(tags_row_decode(buf_slice(&b), &a, &out, &err), OK);
+    assert_int_equal(out.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(slice_eq(out.items[i].key, tags[i].key));
+        assert_true(slice_eq(out.items[i].value, tags[i].value));
+    }
+    for (size_t len = 0; len < b.len; len++) {
+        assert_int_equal(tags_row_decode(slice_make(b.ptr, len), &a, &out, &err), ERR_CORRUPT);
+    }
+    b.ptr[1] = LIMIT_TAGS + 1;
+    assert_int_equal(tags_row_decode(buf_slice(&b), &a, &out, &err), ERR_CORRUPT);
+    buf_fini(&b);
+    arena_fini(&a);
+}
+
+static void test_row_codec__no_such_role(void **state)
+{
+    static const uint8_t roles[] = {0, ROLE_ADMIN + 1, 255};
+    struct access_row out;
+    struct buf b = {0};
+    struct err err;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct access_row in = {1, (enum access_role)roles[i], SLICE("s"), SLICE("")};
+
+        buf_reset(&b);
+        access_row_encode(&in, &b);
+        assert_int_equal(access_row_decode(buf_slice(&b), &out, &err), ERR_CORRUPT);
+    }
+    buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +432,10 @@ int main(void)
         cmocka_unit_test(test_row_codec__name_rows),
         cmocka_unit_test(test_row_codec__index_rows),
         cmocka_unit_test(test_row_codec__activity_rows),
+        cmocka_unit_test(test_row_codec__access_rows),
+        cmocka_unit_test(test_row_codec__versions_rows),
+        cmocka_unit_test(test_row_codec__tags_rows),
+        cmocka_unit_test(test_row_codec__no_such_role),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,717 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/api/http/face.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "coordinator/api/http/request.h"
+#include "proto/base/limits.h"
+#include "proto/base/sm.h"
+#include "proto/base/text.h"
+#include "proto/host/clock.h"
+#include "proto/host/log.h"
+
+enum http_call_state {
+    HTTP_CALL_READ,     /* the face's thread reads it */
+    HTTP_CALL_ARRIVED,  /* in the locked list */
+    HTTP_CALL_OPEN,     /* an operation has it */
+    HTTP_CALL_ANSWERED, /* the reply waits to be durable */
+    HTTP_CALL_LEAVING,  /* in the locked list, back to the face's thread */
+};
+
+static const struct sm_state http_call_states[] = {
+    [HTTP_CALL_READ] = {"read", SM(HTTP_CALL_ARRIVED)},
+    [HTTP_CALL_ARRIVED] = {"arrived", SM(HTTP_CALL_OPEN)},
+    [HTTP_CALL_OPEN] = {"open", SM(HTTP_CALL_ANSWERED)},
+    [HTTP_CALL_ANSWERED] = {"answered", SM(HTTP_CALL_LEAVING)},
+    [HTTP_CALL_LEAVING] = {"leaving", SM(HTTP_CALL_READ)},
+};
+
+enum {
+    TURN_BYTES_MAX = 64 * 1024 * 1024, /* of requests: a turn stays short */
+    CALLS_KEPT = 1024,                 /* with their memory, for the next requests */
+    BODY_KEPT_BYTES = 64 * 1024,
+    SIGNING_KEYS = 64,
+    SCOPE_BYTES = 128, /* "AKIA.../20261123/us-east-1/states/aws4_request" */
+    FILES_KEPT = 2048, /* of the process's, for all but connections */
+};
+
+struct http_call {
+    struct call call; /* first: its calls get back to us */
+    struct http_face *face;
+    struct http_request *http; /* the face's thread alone; but its body may be read */
+    enum http_call_state state;
+    bool open;             /* loop only: state is OPEN */
+    bool left;             /* loop only: its client is gone */
+    struct list link;      /* arrived, backlog, leaving, spare */
+    struct list all_link;  /* face.all */
+    struct list turn_link; /* loop only: face.dispatched, while OPEN */
+    struct list left_link; /* locked: face.left */
+    struct arena arena;    /* the request's */
+    struct aws_asked asked;
+    size_t bytes;
+    struct buf body; /* the answer's */
+    unsigned status;
+};
+
+/* An access key, as the face's thread sees it. */
+struct face_key {
+    struct slice id;
+    struct slice secret;
+    enum access_role role;
+};
+
+/* What signs a scope, made once: an access key's secret never changes. */
+struct signing_key {
+    size_t len;             /* 0: none yet */
+    char what[SCOPE_BYTES]; /* access key and scope */
+    struct sign_mac key;
+};
+
+struct http_face {
+    struct api *api;
+    void (*turn)(void *arg);
+    void *arg;
+    bool access_open;
+
+    /* The loop's: */
+    uv_async_t wake;
+    struct list backlog;    /* arrived, not yet dispatched */
+    struct list dispatched; /* in the last turn, and open yet */
+    size_t busy;            /* OPEN, ANSWERED */
+    uint64_t keys_seen;     /* ledger_keys_version() */
+    bool stopping;
+    void (*on_closed)(void *arg);
+    void *closed_arg;
+
+    /* The face's thread: */
+    pthread_t thread;
+    bool running; /* there is one */
+    uv_loop_t loop;
+    uv_async_t asked; /* something of the locked lists is for it */
+    uv_check_t look;  /* while stopping: is it quiet? */
+    struct http_server *server;
+    struct list all;   /* calls there are */
+    struct list spare; /* calls, with their memory */
+    size_t spare_count;
+    uint64_t chance[2]; /* request ids */
+    struct signing_key made[SIGNING_KEYS];
+    bool look_on;
+
+    atomic_bool quiet; /* set by the face's thread while it is being stopped */
+
+    pthread_mutex_t lock;
+    /* locked: */
+    struct list arrived;
+    struct list left;
+    struct list leaving;
+    struct arena keys_arena;
+    struct face_key *keys;
+    size_t key_count;
+    bool stop;
+    bool quit;
+};
+
+static struct http_call *http_call_of(struct call *c)
+{
+    return container_of(c, struct http_call, call);
+}
+
+static void http_call_move(struct http_call *h, enum http_call_state to)
+{
+    h->state = (enum http_call_state)sm_move(http_call_states, h->state, to);
+}
+
+/* ---- the face's thread: calls ---- */
+
+static struct http_call *http_call_new(struct http_face *f)
+{
+    struct list *n = list_pop_front(&f->spare);
+    struct http_call *h;
+
+    if (n != NULL) {
+        f->spare_count--;
+        return container_of(n, struct http_call, link);
+    }
+    h = mem_zalloc(1, sizeof(*h));
+    h->face = f;
+    h->state = HTTP_CALL_READ;
+    list_init(&h->link);
+    list_init(&h->left_link);
+    list_init(&h->turn_link);
+    list_push_back(&f->all, &h->all_link);
+    return h;
+}
+
+static void http_call_free(struct http_call *h)
+{
+    list_remove(&h->all_link);
+    arena_fini(&h->arena);
+    buf_fini(&h->body);
+    mem_free(h);
+}
+
+static void http_call_back(struct http_face *f, struct http_call *h)
+{
+    if (f->spare_count == CALLS_KEPT) {
+        http_call_free(h);
+        return;
+    }
+    arena_reset(&h->arena);
+    if (h->body.cap > BODY_KEPT_BYTES) {
+        buf_fini(&h->body);
+    }
+    buf_reset(&h->body);
+    h->left = false;
+    list_push_front(&f->spare, &h->link);
+    f->spare_count++;
+}
+
+static uint64_t next_chance(struct http_face *f)
+{
+    f->chance[0] += f->chance[1];
+    return hash_u64(f->chance[0]);
+}
+
+static void answer(struct http_call *h)
+{
+    static const char name[] = "x-amzn-RequestId: ";
+    char line[sizeof(name) - 1 + TEXT_UUID_BYTES + 2];
+    uint64_t bytes[2] = {next_chance(h->face), next_chance(h->face)};
+    struct http_answer a = {
+        .status = h->status,
+        .content_type = aws_content_type(h->asked.operation),
+        .headers = slice_make(line, sizeof(line)),
+        .body = buf_slice(&h->body),
+    };
+
+    memcpy(line, name, sizeof(name) - 1);
+    text_format_uuid((const uint8_t *)bytes, line + sizeof(name) - 1);
+    memcpy(line + sizeof(line) - 2, "\r\n", 2);
+    http_answer(h->http, &a);
+    http_call_back(h->face, h);
+}
+
+static void form_error(struct http_call *h, enum err_code code, const struct err *err)
+{
+    struct buf *b = &h->body;
+
+    h->status = aws_error_status(code);
+    buf_reset(b);
+    buf_printf(b, "{\"__type\":\"%s\",\"message\":", aws_error_name(code));
+    json_write_string(slice_str(err->msg), b);
+    buf_put_str(b, "}");
+}
+
+/* ---- the face's thread: requests ---- */
+
+/* An access key of the table; under the lock. */
+static const struct face_key *key_of(const struct http_face *f, struct slice id)
+{
+    for (size_t i = 0; i < f->key_count; i++) {
+        if (slice_eq(f->keys[i].id, id)) {
+            return &f->keys[i];
+        }
+    }
+    return NULL;
+}
+
+/* Signing keys are those of a day: what was made for a request serves those that follow. */
+static bool find_key(void *arg,
+                     const struct sigv4_claim *claim,
+                     struct arena *a,
+                     struct sign_mac *key,
+                     enum access_role *role)
+{
+    struct http_face *f = arg;
+    const struct sign_scope scope = sigv4_scope(claim);
+    struct slice what = arena_printf(a, "%.*s/%.*s", SLICE_FMT(claim->access_key),
+                                     SLICE_FMT(sign_scope_text(&scope, a)));
+    struct signing_key *made = &f->made[hash_bytes(what, f->chance[1]) % SIGNING_KEYS];
+    struct slice secret = {NULL, 0};
+    const struct face_key *found;
+
+    (void)pthread_mutex_lock(&f->lock);
+    found = key_of(f, claim->access_key);
+    if (found != NULL) {
+        *role = found->role;
+        if (!slice_eq(slice_make(made->what, made->len), what)) {
+            secret = arena_copy(a, found->secret);
+        }
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+    if (found == NULL) {
+        return false;
+    }
+    if (secret.ptr == NULL) {
+        *key = made->key;
+        return true;
+    }
+    *key = sign_key(secret, &scope, a);
+    if (what.len <= sizeof(made->what)) {
+        *made = (struct signing_key){.len = what.len, .key = *key};
+        memcpy(made->what, what.ptr, what.len);
+    }
+    return true;
+}
+
+static void hand_over(struct http_call *h)
+{
+    struct http_face *f = h->face;
+    bool wake;
+
+    http_call_move(h, HTTP_CALL_ARRIVED);
+    (void)pthread_mutex_lock(&f->lock);
+    wake = list_empty(&f->arrived);
+    list_push_back(&f->arrived, &h->link);
+    if (wake && !f->quit) {
+        (void)uv_async_send(&f->wake);
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+static void on_request(void *arg, struct http_request *r)
+{
+    struct http_face *f = arg;
+    struct http_call *h = http_call_new(f);
+    const struct aws_access access = {
+        .open = f->access_open,
+        .page_key = ledger_rules(f->api->ledger)->token_key,
+        .now_ms = clock_wall_ms(),
+        .find = find_key,
+        .arg = f,
+    };
+    struct err err;
+    enum err_code rc;
+
+    r->user = h;
+    h->http = r;
+    h->bytes = r->body.len;
+    rc = aws_understand(r, &access, &h->arena, &h->asked, &err);
+    if (rc == OK) {
+        hand_over(h);
+    } else {
+        form_error(h, rc, &err);
+        answer(h);
+    }
+}
+
+static void on_left(void *arg, struct http_request *r)
+{
+    struct http_face *f = arg;
+    struct http_call *h = r->user;
+
+    (void)pthread_mutex_lock(&f->lock);
+    list_push_back(&f->left, &h->left_link);
+    if (!f->quit) {
+        (void)uv_async_send(&f->wake);
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+static void on_look(uv_check_t *look)
+{
+    struct http_face *f = look->data;
+    bool quiet = http_server_is_quiet(f->server);
+
+    if (atomic_exchange(&f->quiet, quiet) != quiet && quiet) {
+        (void)uv_async_send(&f->wake);
+    }
+}
+
+static void server_closed(void *arg)
+{
+    (void)arg;
+}
+
+static void leave(struct http_face *f)
+{
+    uv_close((uv_handle_t *)&f->asked, NULL);
+    uv_close((uv_handle_t *)&f->look, NULL);
+    if (f->server != NULL) {
+        http_server_close(f->server, server_closed, f);
+    }
+}
+
+static void on_asked(uv_async_t *asked)
+{
+    struct http_face *f = asked->data;
+    struct list leaving;
+    struct list *n;
+    bool stop;
+    bool quit;
+
+    list_init(&leaving);
+    (void)pthread_mutex_lock(&f->lock);
+    list_splice(&leaving, &f->leaving);
+    LIST_EACH(at, &leaving)
+    {
+        list_remove(&container_of(at, struct http_call, link)->left_link);
+    }
+    stop = f->stop;
+    quit = f->quit;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (stop && !f->look_on && !quit) {
+        f->look_on = true;
+        http_server_stop(f->server); /* first: what follows are the connections' last answers */
+        (void)uv_check_start(&f->look, on_look);
+    }
+    while ((n = list_pop_front(&leaving)) != NULL) {
+        struct http_call *h = container_of(n, struct http_call, link);
+
+        http_call_move(h, HTTP_CALL_READ);
+        answer(h);
+    }
+    if (quit) {
+        leave(f);
+    }
+}
+
+static void *face_thread(void *arg)
+{
+    struct http_face *f = arg;
+
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+/* ---- the loop's thread: answers ---- */
+
+static void http_durable(struct ledger_wait *w)
+{
+    struct http_call *h = container_of(w, struct http_call, call.wait);
+    struct http_face *f = h->face;
+    bool wake;
+
+    f->busy--;
+    http_call_move(h, HTTP_CALL_LEAVING);
+    (void)pthread_mutex_lock(&f->lock);
+    wake = list_empty(&f->leaving);
+    list_push_back(&f->leaving, &h->link);
+    if (wake) {
+        (void)uv_async_send(&f->asked);
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+static void answered(struct http_call *h)
+{
+    http_call_move(h, HTTP_CALL_ANSWERED);
+    h->open = false;
+    list_remove(&h->turn_link);
+    ledger_wait_durable(h->face->api->ledger, &h->call.wait);
+}
+
+/* The message is the operation's, and gone at the end of its turn. */
+static void wrap_token(struct http_call *h, const ProtobufCMessage *message, struct arena *a)
+{
+    struct ledger *l = h->face->api->ledger;
+    char **token = h->asked.page.pages ? page_token_of(message) : NULL;
+
+    if (token != NULL) {
+        *token = arena_str(a, page_token(ledger_rules(l)->token_key, &h->asked.page,
+                                         slice_str(*token), clock_wall_ms(), a));
+    }
+}
+
+static void http_reply(struct call *c, const ProtobufCMessage *message)
+{
+    struct http_call *h = http_call_of(c);
+    struct arena *a = ledger_turn_arena(c->api->ledger);
+
+    wrap_token(h, message, a);
+    json_write(aws_reply(h->asked.operation, AWS_HTTP, message, a), &h->body);
+    h->status = 200;
+    answered(h);
+}
+
+static void http_fail(struct call *c, enum err_code code, const struct err *err)
+{
+    struct http_call *h = http_call_of(c);
+
+    form_error(h, code, err);
+    answered(h);
+}
+
+/* ---- the loop's thread: requests ---- */
+
+static void http_serve_one(struct http_face *f, struct http_call *h)
+{
+    http_call_move(h, HTTP_CALL_OPEN);
+    h->open = true;
+    list_push_back(&f->dispatched, &h->turn_link);
+    f->busy++;
+    h->call = (struct call){
+        .api = f->api,
+        .method = h->asked.operation->method,
+        .request = h->asked.request,
+        .reply = http_reply,
+        .fail = http_fail,
+        .aws = true,
+    };
+    h->call.wait.durable = http_durable;
+    if (f->stopping) {
+        call_fail(&h->call, ERR_UNAVAILABLE, "the coordinator is stopping");
+        return;
+    }
+    api_dispatch(f->api, &h->call);
+    if (h->left && h->open && h->call.gone != NULL) {
+        h->call.gone(&h->call);
+    }
+}
+
+/* What the other thread has for this one. Of those whose clients left, the open ones cannot go
+ * before they are answered here. */
+static void take_arrived(struct http_face *f, struct list *parked)
+{
+    struct list *n;
+
+    (void)pthread_mutex_lock(&f->lock);
+    list_splice(&f->backlog, &f->arrived);
+    while ((n = list_pop_front(&f->left)) != NULL) {
+        struct http_call *h = container_of(n, struct http_call, left_link);
+
+        h->left = true;
+        if (h->open) {
+            list_push_back(parked, &h->link);
+        }
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+/* The face's thread looks signers up in a table of its own. */
+static void tell_keys(struct http_face *f)
+{
+    struct ledger *l = f->api->ledger;
+    uint64_t version = ledger_keys_version(l);
+
+    if (f->access_open || version == f->keys_seen) {
+        return;
+    }
+    f->keys_seen = version;
+    (void)pthread_mutex_lock(&f->lock);
+    arena_reset(&f->keys_arena);
+    f->keys = ARENA_ARRAY(&f->keys_arena, ledger_key_count(l) + 1, struct face_key);
+    f->key_count = 0;
+    LIST_EACH(n, ledger_keys(l))
+    {
+        const struct ledger_key *k = container_of(n, struct ledger_key, link);
+
+        f->keys[f->key_count++] = (struct face_key){
+            .id = arena_copy(&f->keys_arena, k->id),
+            .secret = arena_copy(&f->keys_arena, k->secret),
+            .role = k->role,
+        };
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+/* A request lives for the turn it came in: one that is parked needs its memory no more. */
+static void forget_requests(struct http_face *f)
+{
+    struct list *n;
+
+    while ((n = list_pop_front(&f->dispatched)) != NULL) {
+        arena_fini(&container_of(n, struct http_call, turn_link)->arena);
+    }
+}
+
+void http_face_serve(struct http_face *f)
+{
+    struct list parked;
+    struct list *n;
+    size_t bytes = 0;
+
+    list_init(&parked);
+    forget_requests(f);
+    take_arrived(f, &parked);
+    while (bytes < TURN_BYTES_MAX && ledger_accepts(f->api->ledger) &&
+           (n = list_pop_front(&f->backlog)) != NULL) {
+        struct http_call *h = container_of(n, struct http_call, link);
+
+        bytes += h->bytes;
+        http_serve_one(f, h);
+    }
+    if (bytes >= TURN_BYTES_MAX && !list_empty(&f->backlog)) {
+        (void)uv_async_send(&f->wake); /* the rest in the next turn */
+    }
+    while ((n = list_pop_front(&parked)) != NULL) {
+        struct http_call *h = container_of(n, struct http_call, link);
+
+        if (h->open && h->call.gone != NULL) {
+            h->call.gone(&h->call);
+        }
+    }
+    tell_keys(f);
+}
+
+static void http_wake(uv_async_t *wake)
+{
+    struct http_face *f = wake->data;
+
+    f->turn(f->arg);
+}
+
+/* ---- opening and closing ---- */
+
+enum err_code http_face_check(const struct http_face_config *config, struct err *err)
+{
+    bool secure;
+    bool local;
+    enum err_code rc = http_listen_check(config->http.listen, &secure, &local, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    if (!local && config->open) {
+        return err_set(err, ERR_CONFIG,
+                       "cannot listen on %s: without access keys only loopback is allowed",
+                       config->http.listen);
+    }
+    if (!local && !secure) {
+        return err_set(err, ERR_CONFIG,
+                       "cannot listen on %s: without TLS only loopback is allowed (https://, with "
+                       "certificate and key)",
+                       config->http.listen);
+    }
+    if (secure != (config->http.certificate != NULL) || secure != (config->http.key != NULL)) {
+        return err_set(err, ERR_CONFIG, "certificate and key belong to https://, both of them");
+    }
+    return OK;
+}
+
+/* As many connections as the process may have files for. */
+static size_t connections_most(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return LIMIT_HTTP_CONNECTIONS;
+    }
+    if (files.rlim_cur < files.rlim_max) {
+        struct rlimit more = {files.rlim_max, files.rlim_max};
+
+        files.rlim_cur = setrlimit(RLIMIT_NOFILE, &more) == 0 ? more.rlim_cur : files.rlim_cur;
+    }
+    if (files.rlim_cur >= LIMIT_HTTP_CONNECTIONS + FILES_KEPT) {
+        return LIMIT_HTTP_CONNECTIONS;
+    }
+    return files.rlim_cur > 2 * (rlim_t)FILES_KEPT ? (size_t)files.rlim_cur - FILES_KEPT
+                                                   : (size_t)files.rlim_cur / 2;
+}
+
+static void init_thread_side(struct http_face *f)
+{
+    (void)uv_loop_init(&f->loop);
+    (void)uv_async_init(&f->loop, &f->asked, on_asked);
+    (void)uv_check_init(&f->loop, &f->look);
+    f->asked.data = f->look.data = f;
+    list_init(&f->all);
+    list_init(&f->spare);
+    clock_random(f->chance, sizeof(f->chance));
+    f->chance[1] |= 1;
+}
+
+enum err_code http_face_open(uv_loop_t *loop,
+                             struct api *api,
+                             const struct http_face_config *config,
+                             void (*turn)(void *arg),
+                             void *arg,
+                             struct http_face **out,
+                             struct err *err)
+{
+    struct http_config http = config->http;
+    struct http_face *f;
+    struct http_hooks hooks = {.request = on_request, .left = on_left};
+    enum err_code rc = http_face_check(config, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    f = mem_zalloc(1, sizeof(*f));
+    f->api = api;
+    f->turn = turn;
+    f->arg = arg;
+    f->access_open = config->open;
+    f->keys_seen = UINT64_MAX;
+    list_init(&f->backlog);
+    list_init(&f->dispatched);
+    list_init(&f->arrived);
+    list_init(&f->left);
+    list_init(&f->leaving);
+    (void)pthread_mutex_init(&f->lock, NULL);
+    (void)uv_async_init(loop, &f->wake, http_wake);
+    f->wake.data = f;
+    init_thread_side(f);
+    (void)signal(SIGPIPE, SIG_IGN); /* a client that is gone is an error of its write */
+    tell_keys(f);
+    *out = f;
+    hooks.arg = f;
+    http.connections = connections_most();
+    rc = http_server_open(&f->loop, &http, &hooks, &f->server, err);
+    if (rc == OK && pthread_create(&f->thread, NULL, face_thread, f) != 0) {
+        rc = err_set(err, ERR_IO, "cannot start a thread");
+    }
+    f->running = rc == OK;
+    return rc;
+}
+
+unsigned http_face_port(const struct http_face *f)
+{
+    return http_server_port(f->server);
+}
+
+static void tell_thread(struct http_face *f, bool quit)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    f->stop = true;
+    f->quit = quit;
+    (void)uv_async_send(&f->asked);
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+void http_face_stop(struct http_face *f)
+{
+    f->stopping = true;
+    tell_thread(f, false);
+}
+
+bool http_face_is_quiet(const struct http_face *f)
+{
+    return atomic_load(&f->quiet) && f->busy == 0 && list_empty(&f->backlog);
+}
+
+static void face_free(uv_handle_t *handle)
+{
+    struct http_face *f = handle->data;
+
+    while (!list_empty(&f->all)) {
+        http_call_free(container_of(f->all.next, struct http_call, all_link));
+    }
+    arena_fini(&f->keys_arena);
+    (void)pthread_mutex_destroy(&f->lock);
+    f->on_closed(f->closed_arg);
+    mem_free(f);
+}
+
+void http_face_close(struct http_face *f, void (*closed)(void *arg), void *arg)
+{
+    int rv;
+
+    f->on_closed = closed;
+    f->closed_arg = arg;
+    tell_thread(f, true);
+    if (f->running) {
+        (void)pthread_join(f->thread, NULL);
+    } else {
+        (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    }
+    rv = uv_loop_close(&f->loop);
+    assert(rv == 0);
+    (void)rv;
+    uv_close((uv_handle_t *)&f->wake, face_free);
+}

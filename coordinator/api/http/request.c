@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/api/http/request.h"
+
+#include <string.h>
+
+#include "proto/base/text.h"
+
+struct service {
+    const char *target; /* before the operation in X-Amz-Target */
+    const char *signs;  /* its name in a signature's scope */
+    const char *content_type;
+};
+
+static const struct service services[] = {
+    [AWS_STATES] = {"AWSStepFunctions.", "states", "application/x-amz-json-1.0"},
+    [AWS_GLUE] = {"AWSGlue.", "glue", "application/x-amz-json-1.1"},
+};
+
+enum { SERVICES = sizeof(services) / sizeof(services[0]) };
+
+/* ---- the operation ---- */
+
+static enum err_code unknown(struct err *err, struct slice what)
+{
+    return err_set(err, ERR_UNKNOWN_METHOD, "There is no operation %.*s here",
+                   SLICE_FMT(slice_head(what, 200)));
+}
+
+static enum err_code
+find_operation(const struct http_request *r, const struct aws_row **out, struct err *err)
+{
+    struct slice target = http_header(r, "x-amz-target");
+
+    if (!slice_eq_str(r->method, "POST") || target.ptr == NULL) {
+        return unknown(err, target.ptr != NULL ? target : r->target);
+    }
+    for (unsigned i = 0; i < SERVICES; i++) {
+        struct slice before = slice_str(services[i].target);
+        const struct aws_row *op = slice_starts_with(target, before)
+                                       ? aws_operation(slice_from(target, before.len))
+                                       : NULL;
+
+        if (op != NULL && op->service == i &&
+            slice_eq_str(slice_from(target, before.len), op->name)) {
+            *out = op;
+            return OK;
+        }
+    }
+    return unknown(err, target);
+}
+
+/* ---- who asks ---- */
+
+static enum err_code denied(struct err *err, struct slice who, const struct aws_row *op)
+{
+    return err_set(err, ERR_DENIED, "User: %.*s is not authorized to perform: %s:%s",
+                   SLICE_FMT(who), services[op->service].signs, op->name);
+}
+
+static enum err_code authorize(const struct http_request *r,
+                               const struct aws_access *access,
+                               const struct aws_row *op,
+                               struct arena *a,
+                               struct err *err)
+{
+    struct sigv4_claim claim;
+    enum access_role role;
+    struct sign_mac key;
+    enum err_code rc;
+
+    if (access->open) {
+        /* A page of the web that a browser on this machine shows must not reach it. */
+        return http_header(r, "origin").ptr == NULL ? OK : denied(err, SLICE("a web page"), op);
+    }
+    rc = sigv4_read(r, a, &claim, err);
+    if (rc != OK) {
+        return rc;
+    }
+    if (!access->find(access->arg, &claim, a, &key, &role)) {
+        return err_set(err, ERR_KEY_UNKNOWN,
+                       "The security token included in the request is invalid.");
+    }
+    rc = sigv4_check(r, &claim, &key, slice_str(services[op->service].signs), access->now_ms, a,
+                     err);
+    if (rc == OK && role < op->role) {
+        rc = denied(err, slice_head(claim.access_key, 64), op);
+    }
+    return rc;
+}
+
+/* Names alone do elsewhere. And AWS shows nothing of an Express execution; we do, elsewhere. */
+static enum err_code check_arns(const ProtobufCMessage *m, struct err *err)
+{
+    static const char *const fields[] = {"machine", "execution", "activity", "alias",
+                                         "version", "resource",  "map_run"};
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        const ProtobufCFieldDescriptor *f =
+            protobuf_c_message_descriptor_get_field_by_name(m->descriptor, fields[i]);
+        const char *arn =
+            f != NULL ? *(char *const *)(const void *)((const char *)m + f->offset) : "";
+
+        if (arn[0] != '\0' && strncmp(arn, "arn:", 4) != 0) {
+            return err_set(err, ERR_INVALID_ARN, "Invalid Arn: 'Invalid ARN prefix: %.300s'", arn);
+        }
+        if (strcmp(fields[i], "execution") == 0 && strstr(arn, ":express:") != NULL) {
+            return err_set(err, ERR_INVALID_ARN,
+                           "Invalid Arn: 'Resource type not valid in this context: express'");
+        }
+    }
+    return OK;
+}
+
+/* ---- all of it ---- */
+
+enum err_code aws_understand(const struct http_request *r,
+                             const struct aws_access *access,
+                             struct arena *a,
+                             struct aws_asked *out,
+                             struct err *err)
+{
+    struct slice text = r->body.len != 0 ? r->body : SLICE("{}");
+    const struct json_node *body;
+    enum err_code rc;
+
+    *out = (struct aws_asked){0};
+    rc = find_operation(r, &out->operation, err);
+    if (rc == OK) {
+        rc = authorize(r, access, out->operation, a, err);
+    }
+    if (rc == OK && json_parse(text, a, &body, err) != OK) {
+        err_wrap(err, "the body is not JSON");
+        rc = err->code = ERR_MESSAGE;
+    }
+    if (rc == OK) {
+        rc = aws_request(out->operation, AWS_HTTP, body, a, &out->request, err);
+    }
+    if (rc == OK) {
+        rc = check_arns(out->request, err);
+    }
+    if (rc == OK) {
+        rc = page_read(access->page_key, out->operation->method, out->request, access->now_ms, a,
+                       &out->page, err);
+    }
+    return rc;
+}
+
+/* ---- errors ---- */
+
+const char *aws_error_name(enum err_code code)
+{
+    return code == ERR_INTERNAL || code == ERR_IO || code == ERR_CORRUPT || code == ERR_NO_SPACE
+               ? "InternalFailure"
+               : err_name(code);
+}
+
+unsigned aws_error_status(enum err_code code)
+{
+    switch ((int)code) {
+    case ERR_INTERNAL:
+    case ERR_IO:
+    case ERR_CORRUPT:
+    case ERR_NO_SPACE: return 500;
+    case ERR_UNAVAILABLE: return 503;
+    case ERR_SIGNATURE_MISSING:
+    case ERR_SIGNATURE_INVALID:
+    case ERR_KEY_UNKNOWN: return 403;
+    case ERR_TOO_LARGE: return 413;
+    default: return 400;
+    }
+}
+
+const char *aws_content_type(const struct aws_row *operation)
+{
+    return services[operation != NULL ? operation->service : AWS_STATES].content_type;
+}

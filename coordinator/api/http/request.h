@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An HTTP request to one of AWS's services, understood: which operation, whether its signer may do
+ * it, and its request message. Pure but for OpenSSL's digests: time and keys are arguments. */
+#ifndef STEPFLEET_API_HTTP_REQUEST_H
+#define STEPFLEET_API_HTTP_REQUEST_H
+
+#include "coordinator/api/aws_json.h"
+#include "coordinator/api/http/page.h"
+#include "coordinator/http/http.h"
+#include "coordinator/http/sigv4.h"
+#include "coordinator/store/codec.h"
+
+/* Who may do what. */
+struct aws_access {
+    bool open;             /* everyone everything */
+    struct slice page_key; /* of the tokens of pages */
+    int64_t now_ms;
+    /* What an access key signs the claim's scope with, and its role; false: there is none. */
+    bool (*find)(void *arg,
+                 const struct sigv4_claim *claim,
+                 struct arena *a,
+                 struct sign_mac *key,
+                 enum access_role *role);
+    void *arg;
+};
+
+struct aws_asked {
+    const struct aws_row *operation;
+    ProtobufCMessage *request;
+    struct page_context page;
+};
+
+/* `r` lives as long as *out. operation is NULL where it is not even known. */
+enum err_code aws_understand(const struct http_request *r,
+                             const struct aws_access *access,
+                             struct arena *a,
+                             struct aws_asked *out,
+                             struct err *err);
+
+/* What AWS calls an error, and its HTTP status. */
+const char *aws_error_name(enum err_code code);
+unsigned aws_error_status(enum err_code code);
+/* "application/x-amz-json-1.0", as the service speaks. */
+const char *aws_content_type(const struct aws_row *operation);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tags of state machines and activities. Source: AWS Step Functions API Reference. */
+#include <string.h>
+
+#include "coordinator/api/api.h"
+#include "proto/base/limits.h"
+#include "proto/base/text.h"
+
+enum { KEY_CHARS = 128, VALUE_CHARS = 256 };
+
+/* What carries the tags. */
+struct place {
+    enum tag_kind kind;
+    struct slice name;
+};
+
+static enum err_code
+place_find(struct api *api, const char *text, struct place *out, struct err *err)
+{
+    struct arn arn;
+    enum err_code rc = arn_parse(ledger_configuration(api->ledger), slice_str(text), &arn, err);
+    bool found = false;
+
+    if (rc == ERR_INVALID_ARN) {
+        return rc;
+    }
+    if (rc == OK && arn.kind == ARN_MACHINE && arn.name.len == 0) {
+        *out = (struct place){TAGS_MACHINE, arn.machine};
+        found = ledger_machine_find(api->ledger, arn.machine) != NULL;
+    } else if (rc == OK && arn.kind == ARN_ACTIVITY) {
+        *out = (struct place){TAGS_ACTIVITY, arn.machine};
+        found = ledger_activity_find(api->ledger, arn.machine) != NULL;
+    }
+    return found ? OK : err_set(err, ERR_NOT_FOUND, "Resource not found: '%.300s'", text);
+}
+
+enum err_code tags_put(struct api *api,
+                       enum tag_kind kind,
+                       struct slice name,
+                       Stepfleet__Tag *const *tags,
+                       size_t count,
+                       struct err *err)
+{
+    const struct tags_row *old = ledger_tags(api->ledger, kind, name);
+    struct tag *items =
+        ARENA_ARRAY(ledger_turn_arena(api->ledger), old->count + count + 1, struct tag);
+    struct tags_row row = {items, old->count};
+
+    if (old->count != 0) {
+        memcpy(items, old->items, old->count * sizeof(*items));
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct tag tag = {slice_str(tags[i]->key), slice_str(tags[i]->value)};
+        size_t at = 0;
+
+        if (tag.key.len == 0 || text_code_points(tag.key) > KEY_CHARS ||
+            text_code_points(tag.value) > VALUE_CHARS) {
+            return err_set(err, ERR_VALIDATION,
+                           "a tag's key has 1 to %d characters, its value at most %d", KEY_CHARS,
+                           VALUE_CHARS);
+        }
+        while (at < row.count && !slice_eq(items[at].key, tag.key)) {
+            at++;
+        }
+        items[at] = tag;
+        row.count += at == row.count;
+    }
+    if (row.count > LIMIT_TAGS) {
+        return err_set(err, ERR_TAGS, "a resource has at most %d tags", LIMIT_TAGS);
+    }
+    ledger_tags_set(api->ledger, kind, name, &row);
+    return OK;
+}
+
+static void reply_empty(struct call *c, enum err_code rc, const struct err *err)
+{
+    Stepfleet__Empty r = STEPFLEET__EMPTY__INIT;
+
+    if (rc == OK) {
+        c->reply(c, &r.base);
+    } else {
+        c->fail(c, rc, err);
+    }
+}
+
+void operation_TAG(struct call *c)
+{
+    const Stepfleet__TagRequest *q = (const void *)c->request;
+    struct place place;
+    struct err err;
+    enum err_code rc = place_find(c->api, q->resource, &place, &err);
+
+    if (rc == OK) {
+        rc = tags_put(c->api, place.kind, place.name, q->tags, q->n_tags, &err);
+    }
+    reply_empty(c, rc, &err);
+}
+
+void operation_UNTAG(struct call *c)
+{
+    const Stepfleet__UntagRequest *q = (const void *)c->request;
+    const struct tags_row *old;
+    struct tags_row row = {0};
+    struct place place;
+    struct tag *items;
+    struct err err;
+    enum err_code rc = place_find(c->api, q->resource, &place, &err);
+
+    if (rc == OK) {
+        old = ledger_tags(c->api->ledger, place.kind, place.name);
+        row.items = items =
+            ARENA_ARRAY(ledger_turn_arena(c->api->ledger), old->count + 1, struct tag);
+        for (size_t i = 0; i < old->count; i++) {
+            bool goes = false;
+
+            for (size_t n = 0; n < q->n_keys; n++) {
+                goes = goes || slice_eq_str(old->items[i].key, q->keys[n]);
+            }
+            if (!goes) {
+                items[row.count++] = old->items[i];
+            }
+        }
+        ledger_tags_set(c->api->ledger, place.kind, place.name, &row);
+    }
+    reply_empty(c, rc, &err);
+}
+
+void operation_TAG_LIST(struct call *c)
+{
+    const Stepfleet__TagListRequest *q = (const void *)c->request;
+    struct arena *a = ledger_turn_arena(c->api->ledger);
+    Stepfleet__TagListReply r = STEPFLEET__TAG_LIST_REPLY__INIT;
+    const struct tags_row *tags;
+    struct place place;
+    struct err err;
+    enum err_code rc = place_find(c->api, q->resource, &place, &err);
+
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+        return;
+    }
+    tags = ledger_tags(c->api->ledger, place.kind, place.name);
+    r.tags = ARENA_ARRAY(a, tags->count + 1, Stepfleet__Tag *);
+    for (size_t i = 0; i < tags->count; i++) {
+        Stepfleet__Tag *tag = arena_alloc(a, sizeof(*tag));
+
+        stepfleet__tag__init(tag);
+        tag->key = arena_str(a, tags->items[i].key);
+        tag->value = arena_str(a, tags->items[i].value);
+        r.tags[r.n_tags++] = tag;
+    }
+    c->reply(c, &r.base);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TLS 1.2 and later over OpenSSL's memory BIOs: bytes of the wire in, plain bytes out, and the
+ * reverse. No sockets in here. */
+#ifndef STEPFLEET_HTTP_TLS_H
+#define STEPFLEET_HTTP_TLS_H
+
+#include "proto/base/buf.h"
+#include "proto/base/err.h"
+
+struct tls_context; /* certificate and key, for all connections */
+struct tls;         /* one connection */
+
+/* ERR_CONFIG: a file cannot be read, or they do not belong together. */
+enum err_code tls_context_new(const char *certificate,
+                              const char *key,
+                              struct tls_context **out,
+                              struct err *err);
+void tls_context_free(struct tls_context *c);
+
+struct tls *tls_new(struct tls_context *c);
+void tls_free(struct tls *t);
+/* Bytes that came. */
+void tls_feed(struct tls *t, struct slice wire);
+/* Plain bytes of them; 0: no more now; -1: the other side ended it, or broke the protocol. What is
+ * to be sent (handshake, alert) is in tls_wire(). */
+int tls_read(struct tls *t, char *out, int size);
+/* Plain bytes to be sent; false: it is broken. */
+bool tls_write(struct tls *t, struct slice plain);
+/* Say that no more will be sent. */
+void tls_end(struct tls *t);
+/* What is to go out, appended to `out`. */
+void tls_wire(struct tls *t, struct buf *out);
+
+#endif
