@@ -163,6 +163,10 @@ static int check_length(struct http_reader *r)
     if (codings == 1 && !is_word(http_header(&x->request, "transfer-encoding"), "chunked")) {
         return refuse(r, 501, "the transfer coding is not known here");
     }
+    if ((codings == 1 && (r->parser.flags & F_CHUNKED) == 0) ||
+        (lengths == 1 && (r->parser.flags & F_CONTENT_LENGTH) == 0)) {
+        return refuse(r, 400, "the length of the body cannot be read");
+    }
     if (lengths == 1 && r->parser.content_length > LIMIT_HTTP_BODY_BYTES) {
         return refuse(r, 413, "the body is too large");
     }
@@ -219,10 +223,35 @@ static int on_headers_complete(llhttp_t *p)
 
 /* ---- the body ---- */
 
+/* CR and LF stand together or not at all. */
+static bool tears_line_end(char before, char c)
+{
+    return (c == '\n') != (before == '\r');
+}
+
+/* So it is in chunks' sizes and extensions, and in trailers: what is between the bytes of a body,
+ * up to `end`. */
+static int check_framing(struct http_reader *r, const char *end)
+{
+    for (; r->framing < end; r->framing++) {
+        if (tears_line_end(r->before, *r->framing)) {
+            return refuse(r, 400, "a line of the body's framing does not end with CR LF");
+        }
+        r->before = *r->framing;
+    }
+    return 0;
+}
+
 static int on_body(llhttp_t *p, const char *at, size_t len)
 {
     struct http_reader *r = reader_of(p);
+    int rc = check_framing(r, at);
 
+    if (rc != 0) {
+        return rc;
+    }
+    r->framing = at + len;
+    r->before = '\0';
     if (r->x->body.len + len > LIMIT_HTTP_BODY_BYTES) {
         return refuse(r, 413, "the body is too large");
     }
@@ -268,23 +297,27 @@ void http_reader_next(struct http_reader *r, struct http_exchange *x)
 }
 
 /* What is between the bytes of a body has its own bound: chunks of one byte, endless extensions. */
-static void check_framing(struct http_reader *r, size_t used)
+static int check_framing_size(struct http_reader *r, size_t used)
 {
     r->body_raw += used;
     if (r->body_raw > r->x->body.len && r->body_raw - r->x->body.len > LIMIT_HTTP_FRAMING_BYTES) {
-        (void)refuse(r, 413, "the body's chunks are too many");
-        r->phase = HTTP_PHASE_BAD;
+        return refuse(r, 413, "the body's chunks are too many");
     }
+    return 0;
 }
 
-/* Every line of a head ends with CR LF; llhttp takes LF alone as well. The bytes before the first
- * LF that is alone: what is wrong before it is told first, however the bytes were cut. */
-static size_t well_ended(struct http_reader *r, struct slice bytes)
+/* Every line of a head ends with CR LF, and begins a header: llhttp takes LF alone as well, and
+ * lines that go on. The bytes before the first that must not be: what is wrong before it is told
+ * first, however the bytes were cut. */
+static size_t well_formed(struct http_reader *r, struct slice bytes)
 {
-    for (size_t i = 0; i < bytes.len && !r->head_over; i++) {
-        char c = bytes.ptr[i];
+    size_t i = 0;
 
-        if (c == '\n' && r->before != '\r') {
+    for (; i < bytes.len && !r->head_over; i++) {
+        char c = bytes.ptr[i];
+        bool goes_on = (c == ' ' || c == '\t') && r->before == '\n' && r->head_begun;
+
+        if (goes_on || tears_line_end(r->before, c)) {
             return i;
         }
         if (c == '\n') {
@@ -295,6 +328,7 @@ static size_t well_ended(struct http_reader *r, struct slice bytes)
         }
         r->before = c;
     }
+    r->framing = bytes.ptr + i;
     return bytes.len;
 }
 
@@ -319,16 +353,17 @@ size_t http_reader_feed(struct http_reader *r, struct slice bytes)
     if (r->phase == HTTP_PHASE_IDLE) {
         r->phase = HTTP_PHASE_HEAD;
     }
-    good = well_ended(r, bytes);
+    r->framing = bytes.ptr;
+    good = well_formed(r, bytes);
     rc = llhttp_execute(&r->parser, bytes.ptr, good);
     if (rc == HPE_PAUSED && r->phase == HTTP_PHASE_WHOLE) {
-        return (size_t)(llhttp_get_error_pos(&r->parser) - bytes.ptr);
-    }
-    if (rc != HPE_OK || good < bytes.len) {
+        used = (size_t)(llhttp_get_error_pos(&r->parser) - bytes.ptr);
+    } else if (rc != HPE_OK || good < bytes.len) {
         return bad_bytes(r, used);
     }
-    if (in_body) {
-        check_framing(r, used);
+    if (check_framing(r, bytes.ptr + used) != 0 ||
+        (in_body && r->phase == HTTP_PHASE_BODY && check_framing_size(r, used) != 0)) {
+        return bad_bytes(r, used);
     }
     return used;
 }

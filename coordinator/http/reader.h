@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes in, one whole request out: llhttp in its strict mode, the limits of limits.h, and what must
  * not pass where another server may have read the same bytes otherwise: two lengths, a length
- * beside a transfer coding, a coding that is not "chunked", a request without one host. No I/O, no
- * clock.
+ * beside a transfer coding, a coding that is not "chunked", a request without one host, a line
+ * that ends with less than CR LF or goes on in the next. No I/O, no clock.
  *
  *   HEAD --last header--> BODY --last byte--> WHOLE --http_reader_next()--> HEAD
  *     '------------------------> BAD: an answer, then the end; nothing that follows is read
@@ -55,11 +55,12 @@ struct http_reader {
     llhttp_t parser;
     struct http_exchange *x; /* being filled; the caller gives one before the first byte of each */
     enum http_phase phase;
-    size_t body_raw; /* bytes since the head, framing included */
-    bool head_over;  /* its empty line was seen */
-    bool head_begun; /* a line that is not empty was */
-    char before;     /* the last byte of the head so far; 0: none */
-    bool line_begun; /* the line under way has a byte other than CR */
+    size_t body_raw;     /* bytes since the head, framing included */
+    bool head_over;      /* its empty line was seen */
+    bool head_begun;     /* a line that is not empty was */
+    char before;         /* the last byte of the head or the framing so far; 0: none */
+    bool line_begun;     /* the line under way has a byte other than CR */
+    const char *framing; /* in feed(): the first byte behind the head that was not looked at */
 };
 
 void http_reader_init(struct http_reader *r);

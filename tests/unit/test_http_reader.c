@@ -260,6 +260,45 @@ static void test_http_reader__lines_that_are_none(void **state)
     REFUSED("CONNECT h:1 HTTP/1.1\r\n" HOST "\r\n", 405);
 }
 
+/* Where a chunk or a body ends must not hang on what counts as the end of a line. */
+static void test_http_reader__framing_that_is_none(void **state)
+{
+    (void)state;
+#define CHUNKED "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+    REFUSED(CHUNKED "1\na\r\n0\r\n\r\n", 400);
+    REFUSED(CHUNKED "1\r\na\n0\r\n\r\n", 400);
+    REFUSED(CHUNKED "1;x\ny\r\na\r\n0\r\n\r\n", 400);
+    REFUSED(CHUNKED "1;x\ry\r\na\r\n0\r\n\r\n", 400);
+    REFUSED(CHUNKED "1;x=\"\n\"\r\na\r\n0\r\n\r\n", 400);
+    REFUSED(CHUNKED "1\r\na\r\n0\r\n\n", 400);
+    REFUSED(CHUNKED "1\r\na\r\n0\n\r\n", 400);
+    REFUSED(CHUNKED "0\r\nX: y\n\r\n", 400);
+    REFUSED(CHUNKED "0\r\nX: y\r\n\n", 400);
+    REFUSED(CHUNKED "0\r\nX: y\rZ: z\r\n\r\n", 400);
+    WHOLE(CHUNKED "3\r\na\nb\r\n1\r\n\r\r\n1\r\n\n\r\n0\r\n\r\n", "a\nb\r\n", 0);
+#undef CHUNKED
+}
+
+static void test_http_reader__lines_that_go_on(void **state)
+{
+    (void)state;
+    REFUSED("GET / HTTP/1.1\r\n" HOST "X: a\r\n b\r\n\r\n", 400);
+    REFUSED("GET / HTTP/1.1\r\n" HOST "X: a\r\n\tb\r\n\r\n", 400);
+    REFUSED("GET / HTTP/1.1\r\n X: y\r\n" HOST "\r\n", 400);
+    REFUSED("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400);
+    REFUSED("POST / HTTP/1.1\r\n" HOST "Content-Length:\r\n 1\r\n\r\na", 400);
+}
+
+static void test_http_reader__a_return_alone(void **state)
+{
+    (void)state;
+    REFUSED("GET / HTTP/1.1\r" HOST "\r\n", 400);
+    REFUSED("GET / HTTP/1.1\r\n" HOST "X:\rContent-Length: 1\r\n\r\na", 400);
+    REFUSED("GET / HTTP/1.1\r\n" HOST "X: a\r\r\n\r\n", 400);
+    REFUSED("GET / HTTP/1.1\r\n" HOST "\r\r\n", 400);
+    REFUSED("\r\r\nGET / HTTP/1.1\r\n" HOST "\r\n", 400);
+}
+
 static void test_http_reader__hosts(void **state)
 {
     (void)state;
@@ -409,6 +448,9 @@ int main(void)
         cmocka_unit_test(test_http_reader__lengths_that_are_none),
         cmocka_unit_test(test_http_reader__codings_that_are_none),
         cmocka_unit_test(test_http_reader__lines_that_are_none),
+        cmocka_unit_test(test_http_reader__framing_that_is_none),
+        cmocka_unit_test(test_http_reader__lines_that_go_on),
+        cmocka_unit_test(test_http_reader__a_return_alone),
         cmocka_unit_test(test_http_reader__hosts),
         cmocka_unit_test(test_http_reader__the_longest_target),
         cmocka_unit_test(test_http_reader__the_largest_head),
