@@ -271,23 +271,33 @@ static bool is_signed(struct slice names, struct slice name)
     return false;
 }
 
-/* All values of one name, in their order, as one. */
+/* All values of one name, in their order, as one; ptr NULL: there is none. */
 static struct slice joined_values(const struct http_request *r, struct slice name, struct arena *a)
 {
-    struct slice out = {NULL, 0};
+    size_t bytes = 0;
+    char *out = NULL;
+    char *at;
 
     for (size_t i = 0; i < r->header_count; i++) {
-        if (!slice_eq(r->headers[i].name, name)) {
-            continue;
-        }
-        out = out.ptr == NULL
-                  ? r->headers[i].value
-                  : arena_printf(a, "%.*s,%.*s", SLICE_FMT(out), SLICE_FMT(r->headers[i].value));
+        bytes += slice_eq(r->headers[i].name, name) ? r->headers[i].value.len + 1 : 0;
     }
-    return out;
+    if (bytes == 0) {
+        return (struct slice){NULL, 0};
+    }
+    out = at = arena_alloc(a, bytes);
+    for (size_t i = 0; i < r->header_count; i++) {
+        struct slice value = r->headers[i].value;
+
+        if (slice_eq(r->headers[i].name, name)) {
+            memcpy(at, value.ptr, value.len);
+            at += value.len;
+            *at++ = ',';
+        }
+    }
+    return slice_make(out, bytes - 1);
 }
 
-/* The headers that are signed: each must be there. */
+/* The headers that are signed: each must be there, once, and in order. */
 static enum err_code signed_pairs(const struct http_request *r,
                                   struct slice names,
                                   struct arena *a,
@@ -295,14 +305,20 @@ static enum err_code signed_pairs(const struct http_request *r,
                                   struct err *err)
 {
     struct sign_pair *pairs = ARENA_ARRAY(a, LIMIT_HTTP_HEADERS, struct sign_pair);
+    struct slice before = {NULL, 0};
 
     out->headers = pairs;
     while (names.len != 0) {
         size_t end = slice_find(names, ';');
         struct slice name = slice_head(names, end);
-        struct slice value = joined_values(r, name, a);
+        struct slice value;
 
-        if (value.ptr == NULL || out->header_count == LIMIT_HTTP_HEADERS) {
+        if (slice_cmp(name, before) <= 0) {
+            return incomplete(err, "SignedHeaders must be sorted, each of them once");
+        }
+        before = name;
+        value = joined_values(r, name, a);
+        if (value.ptr == NULL) {
             return err_set(err, ERR_SIGNATURE_INVALID, "The signed header '%.*s' is missing",
                            SLICE_FMT(slice_head(name, 100)));
         }

@@ -36,7 +36,8 @@ static inline struct sign_scope sigv4_scope(const struct sigv4_claim *c)
 {
     return (struct sign_scope){c->date, c->region, c->service};
 }
-/* ERR_SIGNATURE_INVALID: of another time, for another service, or not by that key. */
+/* ERR_SIGNATURE_INVALID: of another time, for another service, or not by that key;
+ * ERR_SIGNATURE_INCOMPLETE: what is signed is listed out of order, or twice. */
 enum err_code sigv4_check(const struct http_request *r,
                           const struct sigv4_claim *claim,
                           const struct sign_mac *key,

@@ -195,6 +195,21 @@ static void test_sigv4__what_decides_must_be_signed(void **state)
     assert_non_null(strstr(w.err.msg, "'zebra' is missing"));
 }
 
+static void test_sigv4__what_is_signed_is_sorted(void **state)
+{
+    static const char *const lists[] = {"x-amz-date;host", "host;host;x-amz-date",
+                                        "host;;x-amz-date", ";host;x-amz-date"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct world w;
+
+        begin(&w, "GET", "/", lists[i],
+              "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
+        assert_int_equal(check(&w, "service", then_ms), ERR_SIGNATURE_INCOMPLETE);
+    }
+}
+
 static void test_sigv4__five_minutes(void **state)
 {
     static const struct {
@@ -347,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_sigv4__published_iam_example),
         cmocka_unit_test(test_sigv4__any_change_is_seen),
         cmocka_unit_test(test_sigv4__what_decides_must_be_signed),
+        cmocka_unit_test(test_sigv4__what_is_signed_is_sorted),
         cmocka_unit_test(test_sigv4__five_minutes),
         cmocka_unit_test(test_sigv4__the_hash_of_the_payload),
         cmocka_unit_test(test_sigv4__an_unsigned_payload),
