@@ -56,6 +56,8 @@ static bool takes_bytes(const struct http_connection *c)
 static void release_exchange(struct http_connection *c)
 {
     if (c->x != NULL) {
+        c->server->held -= c->held;
+        c->held = 0;
         server_exchange_back(c->server, c->x);
         c->x = NULL;
     }
@@ -335,6 +337,7 @@ static const char *refusal_name(unsigned status)
     switch (status) {
     case 408: return "RequestTimeoutException";
     case 413: return "RequestEntityTooLargeException";
+    case 503: return "ServiceUnavailable";
     default: return "BadRequestException";
     }
 }
@@ -389,6 +392,16 @@ static void reader_moved(struct http_connection *c)
     }
 }
 
+/* All bodies together have their bound: whoever comes last is asked to come again. */
+static bool has_room(struct http_connection *c)
+{
+    size_t bytes = c->x->body.cap;
+
+    c->server->held += bytes - c->held;
+    c->held = bytes;
+    return c->server->held <= LIMIT_HTTP_HELD_BYTES || c->reader.phase != HTTP_PHASE_BODY;
+}
+
 /* Read requests until one is in hand, or the bytes are at their end. @return the rest. */
 static struct slice pump(struct http_connection *c, struct slice bytes)
 {
@@ -400,7 +413,11 @@ static struct slice pump(struct http_connection *c, struct slice bytes)
             http_reader_next(&c->reader, c->x);
         }
         bytes = slice_from(bytes, http_reader_feed(&c->reader, bytes));
-        reader_moved(c);
+        if (has_room(c)) {
+            reader_moved(c);
+        } else {
+            refuse(c, 503, "too many requests are in hand");
+        }
     }
     c->pumping = false;
     return bytes;

@@ -48,6 +48,7 @@ struct http_connection {
     enum connection_state state;
     struct list link; /* server.states[state] */
     int64_t since_ms; /* in this state */
+    size_t held;      /* of server.held */
     bool open;        /* the request is the callback's */
     bool eof;         /* the client sends no more */
     bool writing;
@@ -65,6 +66,7 @@ struct http_server {
     struct tls_context *tls;
     size_t max; /* connections */
     size_t count;
+    size_t held; /* bytes of bodies that are read, open or being answered */
     size_t open; /* requests that are owed an answer, or whose answer is on its way */
     unsigned port;
     struct list states[CONNECTION_STATES];

@@ -78,6 +78,7 @@ enum limits {
     LIMIT_HTTP_HEAD_BYTES = 32 * 1024,   /* names and values: SDKs send some 800 */
     LIMIT_HTTP_HEADERS = 64,             /* SDKs send a dozen */
     LIMIT_HTTP_BODY_BYTES = 4194304,     /* a definition of 1 MiB, escaped in a JSON string */
+    LIMIT_HTTP_HELD_BYTES = 268435456,   /* of all bodies in hand: unsigned ones are among them */
     LIMIT_HTTP_FRAMING_BYTES = 1048576,  /* of one body, beside its bytes: one-byte chunks */
     LIMIT_HTTP_AHEAD_BYTES = 128 * 1024, /* kept of what is sent before an answer has left */
     LIMIT_HTTP_HEAD_MS = 10000,          /* from a request's first byte to its last header */

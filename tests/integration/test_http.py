@@ -106,6 +106,10 @@ SMUGGLED = b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AWSStepFunctions.Create
     b"Transfer-Encoding : chunked\r\n",
     b"X: y\n",
     b"Content-Length: 0\r\n\x00: x\r\n",
+    b"X: y\rZ: z\r\n",
+    b"Transfer-Encoding:\r\n chunked\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n0;\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\n\r\n",
 ])
 def test_smuggling(open_fleet, headers):
     """What follows a request that two readers could cut in two ways is never read as the next one."""
@@ -117,6 +121,14 @@ def test_smuggling(open_fleet, headers):
         assert status in (400, 501) and got["connection"] == "close"
         assert answers.ended()
     assert ask(open_fleet.endpoint, "ListActivities")[1]["activities"] == []
+
+
+def test_a_machine_of_any_name(open_fleet):
+    """What is refused by its kind is not taken for another by its name."""
+    run = start(open_fleet, create(open_fleet, "express"), name="express")
+    assert ask(open_fleet.endpoint, "DescribeExecution", {"executionArn": run})[0] == 200
+    quick = start(open_fleet, create(open_fleet, "quick", kind="EXPRESS"))
+    assert ask(open_fleet.endpoint, "DescribeExecution", {"executionArn": quick})[1]["__type"] == "InvalidArn"
 
 
 def test_bytes_left_over(open_fleet):
@@ -187,6 +199,29 @@ def test_bodies_of_any_size(open_fleet):
             pass
         status, _, body = answers.next()
         assert status == 413 and json.loads(body)["__type"] == "RequestEntityTooLargeException"
+
+
+def test_bodies_in_hand(open_fleet):
+    """All of them together are bounded, whoever sends them; who comes in one piece still gets in."""
+    body = b" " * 4194304
+    head = request("ListActivities", b"").replace(b"Content-Length: 0", b"Content-Length: %d" % len(body))
+    held = [connect(open_fleet.endpoint, timeout=60) for _ in range(70)]
+    for s in held:
+        try:
+            s.sendall(head + body[1:])
+        except OSError:
+            pass  # refused, and it has lingered
+    assert ask(open_fleet.endpoint, "ListActivities")[0] == 200
+    statuses = []
+    for s in held:
+        try:
+            s.sendall(b" ")
+            statuses.append(Answers(s).next()[0])
+        except OSError:
+            statuses.append(503)
+        s.close()
+    assert set(statuses) == {400, 503} and statuses[0] == 400 and statuses[-1] == 503
+    assert ask(open_fleet.endpoint, "ListActivities")[0] == 200
 
 
 def test_slow_clients(open_fleet):
