@@ -130,7 +130,9 @@ arn_parse(const struct ledger_config *c, struct slice text, struct arn *out, str
 /* The machine an ARN or a bare name means. */
 enum err_code
 find_machine(struct api *a, const char *text, struct ledger_machine **out, struct err *err);
-/* The same, or one of its versions or aliases. */
+/* Says so: ERR_MACHINE_DELETING. */
+enum err_code machine_deleting(const struct ledger_machine *m, struct err *err);
+/* As find_machine(), or one of its versions or aliases. */
 struct qualified {
     struct ledger_machine *machine;
     const struct version *version; /* NULL: none is named */
@@ -168,6 +170,10 @@ void describe_frame(const struct asl_machine *m,
 void describe_stored(struct call *c, uint64_t execution);
 /* The same where it has ended or has more than `seen` events; else wait for news of it. */
 void describe_stored_or_wait(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout_ms);
+/* May it have one more version? ERR_QUOTA. */
+enum err_code version_room(const struct ledger_machine *m, struct err *err);
+/* Of a version or an alias; `member` is AWS's name of it. ERR_VALIDATION. */
+enum err_code check_description(struct slice text, const char *member, struct err *err);
 /* The current revision under a number; what it has already is answered again. */
 enum err_code version_publish(struct api *api,
                               struct ledger_machine *m,

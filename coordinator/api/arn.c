@@ -98,17 +98,20 @@ static enum err_code no_machine(struct slice text, struct err *err)
                    SLICE_FMT(text));
 }
 
-/* The names in an ARN of that kind, or the bare name. As arn_parse(). */
+/* The names in an ARN of that kind, or the bare name ("NAME:VERSION", "NAME:ALIAS"). As
+ * arn_parse(). */
 static enum err_code name_of(const struct ledger_config *c,
                              enum arn_kind kind,
                              struct slice text,
                              struct arn *out,
                              struct err *err)
 {
-    struct arn arn = {kind, text, {NULL, 0}};
+    size_t colon = kind == ARN_MACHINE ? slice_find(text, ':') : text.len;
+    struct arn arn = {kind, slice_head(text, colon), slice_from(text, colon + 1)};
     enum err_code rc = OK;
 
-    if (slice_starts_with(text, SLICE("arn:")) || !text_is_name(text)) {
+    if (slice_starts_with(text, SLICE("arn:")) || !text_is_name(arn.machine) ||
+        colon + 1 == text.len) {
         rc = arn_parse(c, text, &arn, err);
     }
     if (rc == OK && arn.kind != kind) {
@@ -129,6 +132,12 @@ find_machine(struct api *a, const char *text, struct ledger_machine **out, struc
     }
     *out = rc == OK ? at.machine : NULL;
     return rc;
+}
+
+enum err_code machine_deleting(const struct ledger_machine *m, struct err *err)
+{
+    return err_set(err, ERR_MACHINE_DELETING, "State Machine is being deleted: '%.*s'",
+                   SLICE_FMT(m->arn));
 }
 
 enum err_code

@@ -5,7 +5,6 @@
 
 #include "coordinator/api/api.h"
 #include "proto/base/limits.h"
-#include "proto/base/text.h"
 
 static const char name_pattern[] = "^(?=.*[a-zA-Z_\\-\\.])[a-zA-Z0-9_\\-\\.]+$";
 
@@ -91,6 +90,9 @@ static enum err_code routes_find(struct api *api,
                                   "Routing configuration must contain state machine version ARNs.",
                                   false, a, err);
         }
+        if (at.machine->deleting) {
+            return machine_deleting(at.machine, err);
+        }
         if ((*machine != NULL && *machine != at.machine) ||
             (i != 0 && out->routes[0].version == at.version->number)) {
             return routes_invalid(routes, count,
@@ -144,17 +146,6 @@ static bool is_same_route(const struct alias *x, const struct alias *y)
     return true;
 }
 
-static enum err_code check_description(const char *text, struct err *err)
-{
-    if (strlen(text) <= LIMIT_DESCRIPTION_BYTES) {
-        return OK;
-    }
-    return err_set(err, ERR_VALIDATION,
-                   "1 validation error detected: Value at 'description' failed to satisfy "
-                   "constraint: Member must have length less than or equal to %d",
-                   LIMIT_DESCRIPTION_BYTES);
-}
-
 /* ---- answers ---- */
 
 static char *alias_arn(struct arena *a, const struct ledger_machine *m, struct slice name)
@@ -204,7 +195,7 @@ static enum err_code alias_create(struct call *c,
     enum err_code rc = check_name(q->name, err);
 
     if (rc == OK) {
-        rc = check_description(q->description, err);
+        rc = check_description(slice_str(q->description), "description", err);
     }
     if (rc == OK) {
         rc = routes_read(c->api, q->routes, q->n_routes, m, &alias, err);
@@ -274,7 +265,7 @@ static enum err_code alias_update(struct call *c,
     alias.updated_ms = ledger_now(c->api->ledger).wall_ms;
     if (q->has_description) {
         alias.description = slice_str(q->description);
-        rc = check_description(q->description, err);
+        rc = check_description(slice_str(q->description), "description", err);
     }
     if (rc == OK && q->n_routes != 0) {
         rc = routes_read(c->api, q->routes, q->n_routes, &m, &alias, err);
@@ -337,7 +328,18 @@ void operation_ALIAS_DELETE(struct call *c)
     c->reply(c, &r.base);
 }
 
-/* Those of a machine, or of one of its versions; `after` is a name. */
+static bool leads_to(const struct alias *alias, uint32_t version)
+{
+    bool leads = false;
+
+    for (size_t i = 0; i < alias->route_count; i++) {
+        leads = leads || alias->routes[i].version == version;
+    }
+    return leads;
+}
+
+/* Those of a machine, or of one of its versions, by name; a page goes on behind the last name of
+ * the one before. */
 void operation_ALIAS_LIST(struct call *c)
 {
     const Stepfleet__MachinePageRequest *q = (const void *)c->request;
@@ -346,7 +348,6 @@ void operation_ALIAS_LIST(struct call *c)
     struct qualified at;
     struct err err;
     uint32_t max;
-    uint64_t from = 0;
     enum err_code rc = find_qualified(c->api, q->machine, &at, &err);
 
     if (rc != OK) {
@@ -356,25 +357,19 @@ void operation_ALIAS_LIST(struct call *c)
     if (!page_size(c, q->max_results, &max)) {
         return;
     }
-    if (q->next_token[0] != '\0' && !text_parse_u64(slice_str(q->next_token), &from)) {
-        call_fail(c, ERR_INVALID_TOKEN, "Invalid Token: 'Invalid token'");
-        return;
-    }
     r.aliases = ARENA_ARRAY(a, max, Stepfleet__Alias *);
-    for (size_t i = (size_t)from; i < at.machine->versions.alias_count; i++) {
+    for (size_t i = 0; i < at.machine->versions.alias_count; i++) {
         const struct alias *alias = &at.machine->versions.aliases[i];
-        bool wanted = at.version == NULL;
 
-        for (size_t n = 0; n < alias->route_count && at.version != NULL; n++) {
-            wanted = wanted || alias->routes[n].version == at.version->number;
+        if (slice_cmp(alias->name, slice_str(q->next_token)) <= 0 ||
+            (at.version != NULL && !leads_to(alias, at.version->number))) {
+            continue;
         }
-        if (wanted && r.n_aliases == max) {
-            r.next_token = arena_str(a, arena_printf(a, "%zu", i));
+        if (r.n_aliases == max) {
+            r.next_token = r.aliases[max - 1]->name;
             break;
         }
-        if (wanted) {
-            r.aliases[r.n_aliases++] = alias_message(c->api, at.machine, alias);
-        }
+        r.aliases[r.n_aliases++] = alias_message(c->api, at.machine, alias);
     }
     c->reply(c, &r.base);
 }

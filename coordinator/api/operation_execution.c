@@ -91,8 +91,7 @@ static enum err_code start_prepare(struct call *c,
     }
     start_at(c, &at, s);
     if (s->machine->deleting) {
-        return err_set(err, ERR_MACHINE_DELETING, "State Machine is being deleted: '%.*s'",
-                       SLICE_FMT(s->machine->arn));
+        return machine_deleting(s->machine, err);
     }
     if (c->task != NULL && c->task->waits) {
         s->parent = c->task->task;

@@ -119,12 +119,8 @@ static void create_again(struct call *c,
     struct err err;
     enum err_code rc;
 
-    if (m->deleting) {
-        call_fail(c, ERR_MACHINE_DELETING, "State Machine is being deleted: '%.*s'",
-                  SLICE_FMT(m->arn));
-        return;
-    }
-    rc = ledger_machine_parsed(c->api->ledger, m, 0, &parsed, &err);
+    rc = m->deleting ? machine_deleting(m, &err)
+                     : ledger_machine_parsed(c->api->ledger, m, 0, &parsed, &err);
     if (rc != OK) {
         c->fail(c, rc, &err);
     } else if (m->express == express &&
@@ -136,6 +132,17 @@ static void create_again(struct call *c,
     }
 }
 
+static bool is_level(struct slice level)
+{
+    static const char *const levels[] = {"ALL", "ERROR", "FATAL", "OFF"};
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        found = found || slice_eq_str(level, levels[i]);
+    }
+    return found;
+}
+
 /* False: refused. */
 static bool is_logging(struct call *c, ProtobufCBinaryData given)
 {
@@ -144,6 +151,15 @@ static bool is_logging(struct call *c, ProtobufCBinaryData given)
 
     if (v == NULL) {
         call_fail(c, ERR_LOGGING, "Invalid Logging Configuration: it must be an object");
+        return false;
+    }
+    if (!is_level(level)) {
+        call_fail(
+            c, ERR_VALIDATION,
+            "1 validation error detected: Value '%.*s' at 'loggingConfiguration.level' failed "
+            "to satisfy constraint: Member must satisfy enum value set: [ALL, ERROR, FATAL, "
+            "OFF]",
+            SLICE_FMT(slice_head(level, 100)));
         return false;
     }
     if (!slice_eq_str(level, "OFF") && json_count(json_member(v, SLICE("destinations"))) != 1) {
@@ -170,14 +186,21 @@ static bool is_role(struct call *c, const char *role_arn, ProtobufCBinaryData lo
     return true;
 }
 
-/* A description of a version that nobody asked for; false: refused. */
+/* A version is asked for, or not, with a description that fits. False: refused. */
 static bool is_publish(struct call *c, bool publish, const char *description)
 {
+    struct err err;
+    enum err_code rc;
+
     if (!publish && description[0] != '\0') {
         call_fail(c, ERR_VALIDATION, "Version description can only be set when publish is true");
         return false;
     }
-    return true;
+    rc = check_description(slice_str(description), "versionDescription", &err);
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+    }
+    return rc == OK;
 }
 
 static void create_new(struct call *c,
@@ -263,6 +286,9 @@ static void update_definition(struct call *c,
         finish(c, m, m->updated_ms, q->publish, q->version_description, &found);
         return;
     }
+    if (rc == OK && q->publish) {
+        rc = version_room(m, &err); /* of the revision that is to be */
+    }
     if (rc == OK) {
         rc = asl_machine_parse(text, &options, a, &found, &parsed, &err);
     }
@@ -281,11 +307,11 @@ void operation_MACHINE_UPDATE(struct call *c)
     struct err err;
     enum err_code rc = find_machine(c->api, q->machine, &m, &err);
 
+    if (rc == OK && m->deleting) {
+        rc = machine_deleting(m, &err);
+    }
     if (rc != OK) {
         c->fail(c, rc, &err);
-    } else if (m->deleting) {
-        call_fail(c, ERR_MACHINE_DELETING, "State Machine is being deleted: '%.*s'",
-                  SLICE_FMT(m->arn));
     } else if (q->definition.len == 0 && q->role_arn[0] == '\0' && q->logging.len == 0) {
         call_fail(c, ERR_MISSING_PARAMETER,
                   "Either the definition, the role ARN, the LoggingConfiguration, or the "
@@ -464,14 +490,10 @@ void operation_MACHINE_LIST(struct call *c)
     Stepfleet__MachineListReply r = STEPFLEET__MACHINE_LIST_REPLY__INIT;
     size_t count;
     struct ledger_machine **all = ledger_machines(c->api->ledger, &count);
-    size_t max = q->max_results != 0 ? q->max_results : LIMIT_PAGE_DEFAULT;
     struct slice after = slice_str(q->next_token);
+    uint32_t max;
 
-    if (max > LIMIT_PAGE_MAX) {
-        call_fail(c, ERR_VALIDATION,
-                  "1 validation error detected: Value '%u' at 'maxResults' failed to satisfy "
-                  "constraint: Member must have value less than or equal to 1000",
-                  q->max_results);
+    if (!page_size(c, q->max_results, &max)) {
         return;
     }
     r.machines = ARENA_ARRAY(a, max, Stepfleet__MachineDetail *);

@@ -53,11 +53,11 @@ enum err_code tags_put(struct api *api,
         struct tag tag = {slice_str(tags[i]->key), slice_str(tags[i]->value)};
         size_t at = 0;
 
-        if (tag.key.len == 0 || text_code_points(tag.key) > KEY_CHARS ||
-            text_code_points(tag.value) > VALUE_CHARS) {
+        if (!text_is_utf8(tag.key) || !text_is_utf8(tag.value) || tag.key.len == 0 ||
+            text_code_points(tag.key) > KEY_CHARS || text_code_points(tag.value) > VALUE_CHARS) {
             return err_set(err, ERR_VALIDATION,
-                           "a tag's key has 1 to %d characters, its value at most %d", KEY_CHARS,
-                           VALUE_CHARS);
+                           "a tag's key has 1 to %d characters of UTF-8, its value at most %d",
+                           KEY_CHARS, VALUE_CHARS);
         }
         while (at < row.count && !slice_eq(items[at].key, tag.key)) {
             at++;

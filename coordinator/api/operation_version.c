@@ -1,10 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Versions of state machines: publish, list, delete. Source: AWS Step Functions API Reference. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "coordinator/api/api.h"
+#include "coordinator/api/code.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+
+enum err_code check_description(struct slice text, const char *member, struct err *err)
+{
+    if (!text_is_utf8(text)) {
+        return err_set(err, ERR_VALIDATION, "the %s is not UTF-8", member);
+    }
+    if (text_code_points(text) > LIMIT_DESCRIPTION_CHARS) {
+        return err_set(err, ERR_VALIDATION,
+                       "1 validation error detected: Value at '%s' failed to satisfy constraint: "
+                       "Member must have length less than or equal to %d",
+                       member, LIMIT_DESCRIPTION_CHARS);
+    }
+    return OK;
+}
+
+static bool is_published(const struct ledger_machine *m)
+{
+    const struct versions_row *v = &m->versions;
+
+    return v->count != 0 && v->items[v->count - 1].revision == m->revision;
+}
+
+enum err_code version_room(const struct ledger_machine *m, struct err *err)
+{
+    return m->versions.count < LIMIT_VERSIONS
+               ? OK
+               : err_set(err, ERR_QUOTA, "a state machine has at most %d versions", LIMIT_VERSIONS);
+}
 
 enum err_code version_publish(struct api *api,
                               struct ledger_machine *m,
@@ -12,24 +42,20 @@ enum err_code version_publish(struct api *api,
                               const struct version **out,
                               struct err *err)
 {
-    const struct versions_row *v = &m->versions;
-    const struct version *last = v->count != 0 ? &v->items[v->count - 1] : NULL;
+    enum err_code rc;
 
-    if (last != NULL && last->revision == m->revision) {
-        *out = last; /* a revision has one version */
+    if (is_published(m)) {
+        *out = &m->versions.items[m->versions.count - 1]; /* a revision has one version */
         return OK;
     }
-    if (v->count >= LIMIT_VERSIONS) {
-        return err_set(err, ERR_QUOTA, "a state machine has at most %d versions", LIMIT_VERSIONS);
+    rc = version_room(m, err);
+    if (rc == OK) {
+        rc = check_description(description, "description", err);
     }
-    if (description.len > LIMIT_DESCRIPTION_BYTES) {
-        return err_set(err, ERR_VALIDATION,
-                       "1 validation error detected: Value at 'description' failed to satisfy "
-                       "constraint: Member must have length less than or equal to %d",
-                       LIMIT_DESCRIPTION_BYTES);
+    if (rc == OK) {
+        *out = ledger_version_publish(api->ledger, m, description);
     }
-    *out = ledger_version_publish(api->ledger, m, description);
-    return OK;
+    return rc;
 }
 
 char *version_arn(struct arena *a, const struct ledger_machine *m, uint32_t version)
@@ -41,15 +67,16 @@ char *version_arn(struct arena *a, const struct ledger_machine *m, uint32_t vers
 char *revision_id(struct api *api, const struct ledger_machine *m, uint32_t revision)
 {
     struct arena *a = ledger_turn_arena(api->ledger);
-    uint64_t seed = hash_bytes(ledger_rules(api->ledger)->token_key, m->number);
-    uint64_t bytes[2] = {hash_u64(seed ^ revision), hash_u64(seed + revision)};
+    struct code code;
     char *text;
 
     if (revision <= 1) {
         return (char *)(uintptr_t) ""; /* it was never updated */
     }
+    code = code_of(ledger_rules(api->ledger)->token_key,
+                   arena_printf(a, "revision %" PRIu64 " %" PRIu32, m->number, revision));
     text = arena_zalloc(a, TEXT_UUID_BYTES + 1, 1);
-    text_format_uuid((const uint8_t *)bytes, text);
+    text_format_uuid(code.bytes, text);
     return text;
 }
 
@@ -81,8 +108,7 @@ void operation_VERSION_PUBLISH(struct call *c)
     enum err_code rc = find_machine(c->api, q->machine, &m, &err);
 
     if (rc == OK && m->deleting) {
-        rc = err_set(&err, ERR_MACHINE_DELETING, "State Machine is being deleted: '%.*s'",
-                     SLICE_FMT(m->arn));
+        rc = machine_deleting(m, &err);
     }
     if (rc == OK && !is_current(c->api, m, q->revision_id)) {
         rc = err_set(&err, ERR_CONFLICT,

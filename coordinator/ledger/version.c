@@ -161,19 +161,13 @@ static struct alias *aliases_but(struct ledger *l, struct versions_row *row, str
 const struct alias *
 ledger_alias_put(struct ledger *l, struct ledger_machine *m, const struct alias *alias)
 {
-    const struct alias *old = ledger_alias_find(m, alias->name);
     struct versions_row row = m->versions;
-    struct alias *items;
-    size_t at;
+    struct alias *items = aliases_but(l, &row, alias->name);
+    size_t at = row.alias_count++;
 
-    if (old != NULL) {
-        at = (size_t)(old - m->versions.aliases);
-        items = ARENA_ARRAY(&l->arena, row.alias_count, struct alias);
-        memcpy(items, row.aliases, row.alias_count * sizeof(*items));
-        row.aliases = items;
-    } else {
-        items = aliases_but(l, &row, alias->name);
-        at = row.alias_count++;
+    while (at != 0 && slice_cmp(items[at - 1].name, alias->name) > 0) {
+        items[at] = items[at - 1];
+        at--;
     }
     items[at] = *alias;
     versions_set(l, m, &row);

@@ -37,7 +37,7 @@ struct versions_row {
     const struct version *items;
     size_t count; /* in the order of their numbers */
     const struct alias *aliases;
-    size_t alias_count; /* in the order they were made */
+    size_t alias_count; /* by name */
 };
 void versions_row_encode(const struct versions_row *r, struct buf *out);
 enum err_code

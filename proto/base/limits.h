@@ -22,7 +22,7 @@ enum limits {
     LIMIT_ACTIVITY_POLL_MS = 60000,           /* GetActivityTask answers by then */
     LIMIT_VERSIONS = 1000,                    /* of one state machine */
     LIMIT_ALIASES = 100,                      /* likewise */
-    LIMIT_DESCRIPTION_BYTES = 256,            /* of a version or an alias */
+    LIMIT_DESCRIPTION_CHARS = 256,            /* of a version or an alias */
     LIMIT_TAGS = 50,                          /* of one resource */
     LIMIT_LIST_MACHINES = 200,                /* lanes that one list merges, each an iterator */
     LIMIT_LIST_ROWS = 100000,                 /* lines one page looks at for a prefix */

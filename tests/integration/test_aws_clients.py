@@ -132,6 +132,7 @@ def test_logging_configurations(sfn):
         "level": "ALL", "includeExecutionData": False, "destinations": [group]}
     says = refused("InvalidLoggingConfiguration", machine, sfn=sfn, loggingConfiguration={"level": "ALL"})
     assert says == "Invalid Logging Configuration: Must specify exactly one Log Destination."
+    refused("ValidationException", machine, sfn=sfn, loggingConfiguration={"level": "SOME", "destinations": [group]})
     arn = machine(sfn)
     own = arn.rsplit(":", 1)[1]
     again = sfn.create_state_machine(name=own, definition=json.dumps(PASS), roleArn=ROLE, loggingConfiguration={

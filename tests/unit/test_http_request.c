@@ -203,6 +203,43 @@ static void test_http_request__what_a_role_may(void **state)
     }
 }
 
+static bool begins_with_one_of(const char *name, const char *const *words, size_t count)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < count; i++) {
+        found = found || strncmp(name, words[i], strlen(words[i])) == 0;
+    }
+    return found;
+}
+
+/* Each operation by what its name says: nothing that changes anything is for readers. */
+static void test_http_request__a_role_for_each(void **state)
+{
+    static const char *const reads[] = {"Describe", "List", "GetExecutionHistory", "Validate"};
+    static const char *const runs[] = {"Start",           "Stop",     "Redrive", "Send",
+                                       "GetActivityTask", "TestState"};
+    static const char *const changes[] = {"Create", "Update", "Delete", "Publish", "Tag", "Untag"};
+    size_t count;
+    const struct aws_row *rows = aws_rows(&count);
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].kind != AWS_ROW_OPERATION) {
+            continue;
+        }
+        if (begins_with_one_of(rows[i].name, reads, 4)) {
+            assert_int_equal(rows[i].role, ROLE_READ);
+        } else if (begins_with_one_of(rows[i].name, runs, 6)) {
+            assert_int_equal(rows[i].role, ROLE_RUN);
+        } else if (begins_with_one_of(rows[i].name, changes, 6)) {
+            assert_int_equal(rows[i].role, ROLE_ADMIN);
+        } else {
+            fail_msg("whose is %s?", rows[i].name);
+        }
+    }
+}
+
 static void test_http_request__who_it_is(void **state)
 {
     struct world w;
@@ -314,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_http_request__no_operation),
         cmocka_unit_test(test_http_request__bodies_that_are_none),
         cmocka_unit_test(test_http_request__what_a_role_may),
+        cmocka_unit_test(test_http_request__a_role_for_each),
         cmocka_unit_test(test_http_request__who_it_is),
         cmocka_unit_test(test_http_request__not_a_web_page),
         cmocka_unit_test(test_http_request__tokens_go_round),

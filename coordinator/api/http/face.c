@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "coordinator/api/http/request.h"
+#include "coordinator/api/http/signers.h"
 #include "proto/base/limits.h"
 #include "proto/base/sm.h"
 #include "proto/base/text.h"
@@ -35,8 +36,6 @@ enum {
     TURN_BYTES_MAX = 64 * 1024 * 1024, /* of requests: a turn stays short */
     CALLS_KEPT = 1024,                 /* with their memory, for the next requests */
     BODY_KEPT_BYTES = 64 * 1024,
-    SIGNING_KEYS = 64,
-    SCOPE_BYTES = 128, /* "AKIA.../20261123/us-east-1/states/aws4_request" */
     FILES_KEPT = 2048, /* of the process's, for all but connections */
 };
 
@@ -58,20 +57,6 @@ struct http_call {
     unsigned status;
 };
 
-/* An access key, as the face's thread sees it. */
-struct face_key {
-    struct slice id;
-    struct slice secret;
-    enum access_role role;
-};
-
-/* What signs a scope, made once: an access key's secret never changes. */
-struct signing_key {
-    size_t len;             /* 0: none yet */
-    char what[SCOPE_BYTES]; /* access key and scope */
-    struct sign_mac key;
-};
-
 struct http_face {
     struct api *api;
     void (*turn)(void *arg);
@@ -83,7 +68,6 @@ struct http_face {
     struct list backlog;    /* arrived, not yet dispatched */
     struct list dispatched; /* in the last turn, and open yet */
     size_t busy;            /* OPEN, ANSWERED */
-    uint64_t keys_seen;     /* ledger_keys_version() */
     bool stopping;
     void (*on_closed)(void *arg);
     void *closed_arg;
@@ -99,19 +83,16 @@ struct http_face {
     struct list spare; /* calls, with their memory */
     size_t spare_count;
     uint64_t chance[2]; /* request ids */
-    struct signing_key made[SIGNING_KEYS];
     bool look_on;
 
-    atomic_bool quiet; /* set by the face's thread while it is being stopped */
+    struct signers signers; /* has a lock of its own */
+    atomic_bool quiet;      /* set by the face's thread while it is being stopped */
 
     pthread_mutex_t lock;
     /* locked: */
     struct list arrived;
     struct list left;
     struct list leaving;
-    struct arena keys_arena;
-    struct face_key *keys;
-    size_t key_count;
     bool stop;
     bool quit;
 };
@@ -209,56 +190,6 @@ static void form_error(struct http_call *h, enum err_code code, const struct err
 
 /* ---- the face's thread: requests ---- */
 
-/* An access key of the table; under the lock. */
-static const struct face_key *key_of(const struct http_face *f, struct slice id)
-{
-    for (size_t i = 0; i < f->key_count; i++) {
-        if (slice_eq(f->keys[i].id, id)) {
-            return &f->keys[i];
-        }
-    }
-    return NULL;
-}
-
-/* Signing keys are those of a day: what was made for a request serves those that follow. */
-static bool find_key(void *arg,
-                     const struct sigv4_claim *claim,
-                     struct arena *a,
-                     struct sign_mac *key,
-                     enum access_role *role)
-{
-    struct http_face *f = arg;
-    const struct sign_scope scope = sigv4_scope(claim);
-    struct slice what = arena_printf(a, "%.*s/%.*s", SLICE_FMT(claim->access_key),
-                                     SLICE_FMT(sign_scope_text(&scope, a)));
-    struct signing_key *made = &f->made[hash_bytes(what, f->chance[1]) % SIGNING_KEYS];
-    struct slice secret = {NULL, 0};
-    const struct face_key *found;
-
-    (void)pthread_mutex_lock(&f->lock);
-    found = key_of(f, claim->access_key);
-    if (found != NULL) {
-        *role = found->role;
-        if (!slice_eq(slice_make(made->what, made->len), what)) {
-            secret = arena_copy(a, found->secret);
-        }
-    }
-    (void)pthread_mutex_unlock(&f->lock);
-    if (found == NULL) {
-        return false;
-    }
-    if (secret.ptr == NULL) {
-        *key = made->key;
-        return true;
-    }
-    *key = sign_key(secret, &scope, a);
-    if (what.len <= sizeof(made->what)) {
-        *made = (struct signing_key){.len = what.len, .key = *key};
-        memcpy(made->what, what.ptr, what.len);
-    }
-    return true;
-}
-
 static void hand_over(struct http_call *h)
 {
     struct http_face *f = h->face;
@@ -282,8 +213,8 @@ static void on_request(void *arg, struct http_request *r)
         .open = f->access_open,
         .page_key = ledger_rules(f->api->ledger)->token_key,
         .now_ms = clock_wall_ms(),
-        .find = find_key,
-        .arg = f,
+        .find = signers_find,
+        .arg = &f->signers,
     };
     struct err err;
     enum err_code rc;
@@ -483,33 +414,6 @@ static void take_arrived(struct http_face *f, struct list *parked)
     (void)pthread_mutex_unlock(&f->lock);
 }
 
-/* The face's thread looks signers up in a table of its own. */
-static void tell_keys(struct http_face *f)
-{
-    struct ledger *l = f->api->ledger;
-    uint64_t version = ledger_keys_version(l);
-
-    if (f->access_open || version == f->keys_seen) {
-        return;
-    }
-    f->keys_seen = version;
-    (void)pthread_mutex_lock(&f->lock);
-    arena_reset(&f->keys_arena);
-    f->keys = ARENA_ARRAY(&f->keys_arena, ledger_key_count(l) + 1, struct face_key);
-    f->key_count = 0;
-    LIST_EACH(n, ledger_keys(l))
-    {
-        const struct ledger_key *k = container_of(n, struct ledger_key, link);
-
-        f->keys[f->key_count++] = (struct face_key){
-            .id = arena_copy(&f->keys_arena, k->id),
-            .secret = arena_copy(&f->keys_arena, k->secret),
-            .role = k->role,
-        };
-    }
-    (void)pthread_mutex_unlock(&f->lock);
-}
-
 /* A request lives for the turn it came in: one that is parked needs its memory no more. */
 static void forget_requests(struct http_face *f)
 {
@@ -546,7 +450,7 @@ void http_face_serve(struct http_face *f)
             h->call.gone(&h->call);
         }
     }
-    tell_keys(f);
+    signers_renew(&f->signers, f->api->ledger);
 }
 
 static void http_wake(uv_async_t *wake)
@@ -606,6 +510,8 @@ static size_t connections_most(void)
 
 static void init_thread_side(struct http_face *f)
 {
+    uint64_t seed;
+
     (void)uv_loop_init(&f->loop);
     (void)uv_async_init(&f->loop, &f->asked, on_asked);
     (void)uv_check_init(&f->loop, &f->look);
@@ -614,6 +520,8 @@ static void init_thread_side(struct http_face *f)
     list_init(&f->spare);
     clock_random(f->chance, sizeof(f->chance));
     f->chance[1] |= 1;
+    clock_random(&seed, sizeof(seed));
+    signers_init(&f->signers, seed);
 }
 
 enum err_code http_face_open(uv_loop_t *loop,
@@ -637,7 +545,6 @@ enum err_code http_face_open(uv_loop_t *loop,
     f->turn = turn;
     f->arg = arg;
     f->access_open = config->open;
-    f->keys_seen = UINT64_MAX;
     list_init(&f->backlog);
     list_init(&f->dispatched);
     list_init(&f->arrived);
@@ -648,7 +555,7 @@ enum err_code http_face_open(uv_loop_t *loop,
     f->wake.data = f;
     init_thread_side(f);
     (void)signal(SIGPIPE, SIG_IGN); /* a client that is gone is an error of its write */
-    tell_keys(f);
+    signers_renew(&f->signers, api->ledger);
     *out = f;
     hooks.arg = f;
     http.connections = connections_most();
@@ -692,7 +599,7 @@ static void face_free(uv_handle_t *handle)
     while (!list_empty(&f->all)) {
         http_call_free(container_of(f->all.next, struct http_call, all_link));
     }
-    arena_fini(&f->keys_arena);
+    signers_fini(&f->signers);
     (void)pthread_mutex_destroy(&f->lock);
     f->on_closed(f->closed_arg);
     mem_free(f);

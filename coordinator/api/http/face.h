@@ -4,10 +4,8 @@
  * message of is carried out on the loop's thread like any other call, and answered when that is
  * durable.
  *
- *   READ ---understood---> ARRIVED ---dispatched---> OPEN ---reply formed---> ANSWERED
- * ---durable--->
- *     '---refused: answered at once                   ^ LEAVING its client left: a parked one is
- * forgotten
+ *   READ --understood--> ARRIVED --dispatched--> OPEN --replied--> ANSWERED --durable--> LEAVING
+ *     '--refused: answered at once                '-- its client left: a parked one is forgotten
  *
  * Sources: Smithy, "AWS JSON 1.0 protocol"; AWS Step Functions API Reference; AWS common errors. */
 #ifndef STEPFLEET_API_HTTP_FACE_H

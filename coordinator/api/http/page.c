@@ -1,37 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/api/http/page.h"
 
-#include <assert.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
 
 #include "proto/base/text.h"
 
 enum {
-    CODE_BYTES = 16,
+    SEAL_BYTES = 16, /* of the code */
     TIME_BYTES = 8,
     TOKEN_BYTES_MAX = 1024,
     EXECUTIONS_TOKEN_BYTES = 3096,
     GOOD_MS = 24 * 3600 * 1000
 };
-
-struct code {
-    uint8_t bytes[EVP_MAX_MD_SIZE];
-};
-
-static struct code code_of(struct slice key, struct slice text)
-{
-    struct code code;
-    unsigned len = sizeof(code.bytes);
-    const unsigned char *done = HMAC(EVP_sha256(), key.ptr, (int)key.len,
-                                     (const unsigned char *)text.ptr, text.len, code.bytes, &len);
-
-    assert(done != NULL && len >= PAGE_CONTEXT_BYTES);
-    (void)done;
-    return code;
-}
 
 /* ---- text ---- */
 
@@ -100,14 +81,12 @@ static void context_of(struct slice key,
 {
     size_t packed = protobuf_c_message_get_packed_size(request);
     uint8_t *bytes = arena_alloc(a, packed + 4);
-    struct code code;
 
     for (int i = 0; i < 4; i++) {
         bytes[i] = (uint8_t)(method >> (8 * i));
     }
     (void)protobuf_c_message_pack(request, bytes + 4);
-    code = code_of(key, slice_make(bytes, packed + 4));
-    memcpy(out->digest, code.bytes, sizeof(out->digest));
+    out->code = code_of(key, slice_make(bytes, packed + 4));
 }
 
 /* ---- tokens ---- */
@@ -115,11 +94,11 @@ static void context_of(struct slice key,
 static struct code
 page_code(struct slice key, const struct page_context *c, struct slice said, struct arena *a)
 {
-    char *bytes = arena_alloc(a, sizeof(c->digest) + said.len);
+    char *bytes = arena_alloc(a, sizeof(c->code) + said.len);
 
-    memcpy(bytes, c->digest, sizeof(c->digest));
-    memcpy(bytes + sizeof(c->digest), said.ptr, said.len);
-    return code_of(key, slice_make(bytes, sizeof(c->digest) + said.len));
+    memcpy(bytes, c->code.bytes, sizeof(c->code));
+    memcpy(bytes + sizeof(c->code), said.ptr, said.len);
+    return code_of(key, slice_make(bytes, sizeof(c->code) + said.len));
 }
 
 struct slice page_token(struct slice key,
@@ -129,7 +108,7 @@ struct slice page_token(struct slice key,
                         struct arena *a)
 {
     size_t said = TIME_BYTES + inner.len;
-    uint8_t *bytes = arena_alloc(a, said + CODE_BYTES);
+    uint8_t *bytes = arena_alloc(a, said + SEAL_BYTES);
     struct code code;
 
     if (inner.len == 0) {
@@ -140,8 +119,8 @@ struct slice page_token(struct slice key,
     }
     memcpy(bytes + TIME_BYTES, inner.ptr, inner.len);
     code = page_code(key, c, slice_make(bytes, said), a);
-    memcpy(bytes + said, code.bytes, CODE_BYTES);
-    return to_word(slice_make(bytes, said + CODE_BYTES), a);
+    memcpy(bytes + said, code.bytes, SEAL_BYTES);
+    return to_word(slice_make(bytes, said + SEAL_BYTES), a);
 }
 
 /* The inner token; false: it is not one of ours for this request. */
@@ -157,12 +136,12 @@ static bool token_read(struct slice key,
     struct code code;
     uint64_t time = 0;
 
-    if (!from_word(word, a, &bytes) || bytes.len <= TIME_BYTES + CODE_BYTES) {
+    if (!from_word(word, a, &bytes) || bytes.len <= TIME_BYTES + SEAL_BYTES) {
         return false;
     }
-    said = slice_head(bytes, bytes.len - CODE_BYTES);
+    said = slice_head(bytes, bytes.len - SEAL_BYTES);
     code = page_code(key, c, said, a);
-    if (CRYPTO_memcmp(code.bytes, bytes.ptr + said.len, CODE_BYTES) != 0) {
+    if (CRYPTO_memcmp(code.bytes, bytes.ptr + said.len, SEAL_BYTES) != 0) {
         return false;
     }
     for (int i = TIME_BYTES - 1; i >= 0; i--) {

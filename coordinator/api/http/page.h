@@ -8,15 +8,14 @@
 #ifndef STEPFLEET_API_HTTP_PAGE_H
 #define STEPFLEET_API_HTTP_PAGE_H
 
+#include "coordinator/api/code.h"
 #include "proto/base/arena.h"
 #include "proto/wire.h"
-
-enum { PAGE_CONTEXT_BYTES = 32 };
 
 /* Which request it is, whatever page of it: all of it but next_token and max_results. */
 struct page_context {
     bool pages; /* it has any */
-    uint8_t digest[PAGE_CONTEXT_BYTES];
+    struct code code;
 };
 
 /* Of a request message; its next_token, where there is one, becomes the inner one.

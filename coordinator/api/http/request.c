@@ -88,6 +88,15 @@ static enum err_code authorize(const struct http_request *r,
     return rc;
 }
 
+/* "arn:aws:states:REGION:ACCOUNT:KIND:..." */
+static bool is_of_kind(struct slice arn, const char *kind)
+{
+    for (int i = 0; i < 5; i++) {
+        arn = slice_from(arn, slice_find(arn, ':') + 1);
+    }
+    return slice_eq_str(slice_head(arn, slice_find(arn, ':')), kind);
+}
+
 /* Names alone do elsewhere. And AWS shows nothing of an Express execution; we do, elsewhere. */
 static enum err_code check_arns(const ProtobufCMessage *m, struct err *err)
 {
@@ -103,7 +112,7 @@ static enum err_code check_arns(const ProtobufCMessage *m, struct err *err)
         if (arn[0] != '\0' && strncmp(arn, "arn:", 4) != 0) {
             return err_set(err, ERR_INVALID_ARN, "Invalid Arn: 'Invalid ARN prefix: %.300s'", arn);
         }
-        if (strcmp(fields[i], "execution") == 0 && strstr(arn, ":express:") != NULL) {
+        if (strcmp(fields[i], "execution") == 0 && is_of_kind(slice_str(arn), "express")) {
             return err_set(err, ERR_INVALID_ARN,
                            "Invalid Arn: 'Resource type not valid in this context: express'");
         }
