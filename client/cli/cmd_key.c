@@ -84,7 +84,6 @@ static const struct command command_key_create = {
 static int run_list(struct cli *cli, int argc, char **argv)
 {
     struct args a = {0};
-    struct json_builder document = json_build_object(&cli->arena);
     struct json_builder list = json_build_array(&cli->arena);
     struct stepfleet_error error;
     struct stepfleet_keys *keys;
@@ -108,12 +107,7 @@ static int run_list(struct cli *cli, int argc, char **argv)
         table_str(&t, k->note);
         json_push(&list, key_json(k, &cli->arena));
     }
-    if (cli->json) {
-        json_put(&document, SLICE("keys"), json_built(&list));
-        cli_put_json(cli, json_built(&document));
-    } else {
-        cli_put_table(cli, &t);
-    }
+    cli_put_list(cli, "keys", &list, &t);
     return CLI_DONE;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stepfleet machine: list, show, delete; create and update are in cmd_machine_write.c. */
+/* stepfleet machine: list, show, delete; create and update are in cmd_machine_write.c, versions in
+ * cmd_machine_version.c. */
 #include "client/cli/commands.h"
 #include "client/cli/reply_json.h"
 #include "proto/base/limits.h"
@@ -165,8 +166,8 @@ static const struct command command_machine_show = {
     .summary = "one of them, and whether workers offer its functions",
     .help = "Usage: stepfleet machine show MACHINE [--revision N] [--definition]\n"
             "\n"
-            "Shows a state machine (by name or ARN) and which of the functions its tasks need\n"
-            "are offered by a worker now.\n"
+            "Shows a state machine (by name or ARN), or a version of it (pipeline:2), and which\n"
+            "of the functions its tasks need are offered by a worker now.\n"
             "\n"
             "  --revision N   an older one (executions keep the revision they began with)\n"
             "  --definition   its Amazon States Language text alone, as it was given\n"
@@ -214,8 +215,9 @@ static const struct command command_machine_delete = {
 /* ---- The group ---- */
 
 static const struct command *const machine_commands[] = {
-    &command_machine_create, &command_machine_update, &command_machine_lint,
-    &command_machine_list,   &command_machine_show,   &command_machine_delete,
+    &command_machine_create,  &command_machine_update,   &command_machine_lint,
+    &command_machine_list,    &command_machine_show,     &command_machine_delete,
+    &command_machine_publish, &command_machine_versions, &command_machine_unpublish,
 };
 
 static int run_machine(struct cli *cli, int argc, char **argv)
@@ -223,12 +225,13 @@ static int run_machine(struct cli *cli, int argc, char **argv)
     enum { COUNT = sizeof(machine_commands) / sizeof(machine_commands[0]) };
 
     return cli_group(cli, machine_commands, COUNT, argc, argv,
-                     "machine what? create, update, lint, list, show or delete");
+                     "machine what? create, update, lint, list, show, delete, publish, versions or "
+                     "unpublish");
 }
 
 const struct command command_machine = {
     .name = "machine",
-    .summary = "state machines: create, update, lint, list, show, delete",
+    .summary = "state machines and their versions: create, update, lint, list, show, ...",
     .help = "Usage: stepfleet machine COMMAND ...\n"
             "\n"
             "  create NAME FILE   from Amazon States Language or a CloudFormation template\n"
@@ -237,6 +240,9 @@ const struct command command_machine = {
             "  list               all of them\n"
             "  show NAME          one of them, and whether workers offer its functions\n"
             "  delete NAME        stop its executions and remove it\n"
+            "  publish NAME       the current revision under a number of its own\n"
+            "  versions NAME      the versions there are, newest first\n"
+            "  unpublish NAME:N   delete a version; its number is not given again\n"
             "\n"
             "Each has its own --help.\n"
             "\n"

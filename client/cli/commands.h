@@ -21,8 +21,13 @@ extern const struct command command_workers;
 extern const struct command command_health;
 extern const struct command command_job;
 extern const struct command command_key;
+extern const struct command command_alias;
+extern const struct command command_tag;
 
 /* Of `machine`. */
+extern const struct command command_machine_publish;
+extern const struct command command_machine_versions;
+extern const struct command command_machine_unpublish;
 extern const struct command command_machine_create;
 extern const struct command command_machine_update;
 extern const struct command command_machine_lint;

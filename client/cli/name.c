@@ -12,9 +12,14 @@ static struct slice after_colons(struct slice s, unsigned n)
     return s;
 }
 
+struct slice name_of_version(struct slice version)
+{
+    return name_is_arn(version) ? after_colons(version, 6) : version;
+}
+
 struct slice name_of_machine(struct slice machine)
 {
-    struct slice s = name_is_arn(machine) ? after_colons(machine, 6) : machine;
+    struct slice s = name_of_version(machine);
 
     return slice_head(s, slice_find(s, ':'));
 }

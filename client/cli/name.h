@@ -22,6 +22,8 @@ static inline bool name_is_arn(struct slice s)
 
 /* "NAME" of ".../stateMachine:NAME", or the name itself. */
 struct slice name_of_machine(struct slice machine);
+/* "NAME:QUALIFIER" of the ARN of a version or an alias, or that itself. */
+struct slice name_of_version(struct slice version);
 /* The last part of an execution's ARN that is its name (without an Express one's UUID). */
 struct slice name_of_execution(struct slice arn);
 

@@ -307,10 +307,222 @@ stepfleet_machine_validate(struct stepfleet *c,
                            struct stepfleet_validation **out,
                            struct stepfleet_error *error);
 
+/* ---- Versions and aliases of machines, tags ---- */
+
+/** A revision under a number of its own, for ever. Its ARN is the machine's and ":NUMBER". */
+struct stepfleet_version {
+    const char *arn;
+    int64_t created_ms;
+};
+
+struct stepfleet_version_page {
+    const struct stepfleet_version *versions; /**< newest first */
+    size_t count;
+    const char *next_token; /**< "" on the last page */
+};
+
+/** Where an alias sends a start. */
+struct stepfleet_route {
+    const char *version; /**< ARN, or "MACHINE:NUMBER" */
+    uint32_t weight;     /**< of 100 */
+};
+
+/** A name for one or two versions of a machine. Its ARN is the machine's and ":NAME". */
+struct stepfleet_alias {
+    const char *arn;
+    const char *name;
+    const char *description;
+    const struct stepfleet_route *routes;
+    size_t route_count;
+    int64_t created_ms;
+    int64_t updated_ms;
+};
+
+struct stepfleet_alias_page {
+    const struct stepfleet_alias *aliases; /**< by name */
+    size_t count;
+    const char *next_token; /**< "" on the last page */
+};
+
+struct stepfleet_tag {
+    const char *key;   /**< 1 to 128 characters */
+    const char *value; /**< at most 256 characters */
+};
+
+struct stepfleet_tags {
+    const struct stepfleet_tag *tags; /**< in the order they were set first */
+    size_t count;
+};
+
+/**
+ * Give the current revision of a machine a version. One that has a version keeps it.
+ *
+ * @param machine      ARN or name
+ * @param description  at most 256 characters; NULL: none
+ * @return STEPFLEET_OK; STEPFLEET_MACHINE_DOES_NOT_EXIST; STEPFLEET_MACHINE_DELETING;
+ *         STEPFLEET_VALIDATION; STEPFLEET_QUOTA (1,000 versions)
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, VERSION_PUBLISH.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_version_publish(struct stepfleet *c,
+                                                            const char *machine,
+                                                            const char *description,
+                                                            struct stepfleet_version **out,
+                                                            struct stepfleet_error *error);
+
+/**
+ * The versions of a machine, a page at a time.
+ *
+ * @param max_results  1 .. 1,000; 0: 100
+ * @param next_token   of the page before; NULL or "": the first
+ * @return STEPFLEET_OK; STEPFLEET_MACHINE_DOES_NOT_EXIST; STEPFLEET_INVALID_TOKEN
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, VERSION_LIST.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_version_list(struct stepfleet *c,
+                                                         const char *machine,
+                                                         uint32_t max_results,
+                                                         const char *next_token,
+                                                         struct stepfleet_version_page **out,
+                                                         struct stepfleet_error *error);
+
+/**
+ * Delete a version; its number is not given again. One that is gone is fine.
+ *
+ * @param version  ARN, or "MACHINE:NUMBER"
+ * @return STEPFLEET_OK; STEPFLEET_CONFLICT (an alias leads to it); STEPFLEET_VALIDATION
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, VERSION_DELETE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_version_delete(struct stepfleet *c, const char *version, struct stepfleet_error *error);
+
+/**
+ * Make an alias. The very same one again is fine.
+ *
+ * @param name         of letters, digits, '_', '-' and '.', not of digits alone; at most 80
+ * @param description  at most 256 characters; NULL: none
+ * @param routes       one or two versions of one machine; their weights add up to 100
+ * @return STEPFLEET_OK; STEPFLEET_CONFLICT (another one of that name); STEPFLEET_NOT_FOUND (a
+ *         version); STEPFLEET_VALIDATION; STEPFLEET_QUOTA (100 aliases)
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, ALIAS_CREATE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_alias_create(struct stepfleet *c,
+                                                         const char *name,
+                                                         const char *description,
+                                                         const struct stepfleet_route *routes,
+                                                         size_t route_count,
+                                                         struct stepfleet_alias **out,
+                                                         struct stepfleet_error *error);
+
+/**
+ * Send an alias elsewhere, describe it otherwise, or both.
+ *
+ * @param alias        ARN, or "MACHINE:NAME"
+ * @param description  NULL: unchanged
+ * @param routes       none: unchanged
+ * @return STEPFLEET_OK; STEPFLEET_NOT_FOUND; STEPFLEET_VALIDATION
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, ALIAS_UPDATE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_alias_update(struct stepfleet *c,
+                                                         const char *alias,
+                                                         const char *description,
+                                                         const struct stepfleet_route *routes,
+                                                         size_t route_count,
+                                                         struct stepfleet_alias **out,
+                                                         struct stepfleet_error *error);
+
+/**
+ * One alias, by ARN or "MACHINE:NAME".
+ *
+ * @return STEPFLEET_OK; STEPFLEET_NOT_FOUND
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, ALIAS_DESCRIBE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_alias_describe(struct stepfleet *c,
+                                                           const char *alias,
+                                                           struct stepfleet_alias **out,
+                                                           struct stepfleet_error *error);
+
+/**
+ * The aliases of a machine, or those that lead to one of its versions, a page at a time.
+ *
+ * @param machine      ARN or name, of a version as well
+ * @param max_results  1 .. 1,000; 0: 100
+ * @param next_token   of the page before; NULL or "": the first
+ * @return STEPFLEET_OK; STEPFLEET_MACHINE_DOES_NOT_EXIST
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, ALIAS_LIST.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_alias_list(struct stepfleet *c,
+                                                       const char *machine,
+                                                       uint32_t max_results,
+                                                       const char *next_token,
+                                                       struct stepfleet_alias_page **out,
+                                                       struct stepfleet_error *error);
+
+/**
+ * Delete an alias; executions it started go on. One that is gone is fine.
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, ALIAS_DELETE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_alias_delete(struct stepfleet *c, const char *alias, struct stepfleet_error *error);
+
+/**
+ * Set tags of a machine or an activity, beside those it has.
+ *
+ * @param resource  ARN
+ * @return STEPFLEET_OK; STEPFLEET_NOT_FOUND; STEPFLEET_TAGS (over 50); STEPFLEET_VALIDATION
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, TAG.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_tag_put(struct stepfleet *c,
+                                                    const char *resource,
+                                                    const struct stepfleet_tag *tags,
+                                                    size_t count,
+                                                    struct stepfleet_error *error);
+
+/**
+ * Take tags off by their keys. Those that are gone are fine.
+ *
+ * @param resource  ARN
+ * @return STEPFLEET_OK; STEPFLEET_NOT_FOUND
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, UNTAG.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_tag_remove(struct stepfleet *c,
+                                                       const char *resource,
+                                                       const char *const *keys,
+                                                       size_t count,
+                                                       struct stepfleet_error *error);
+
+/**
+ * The tags of a machine or an activity.
+ *
+ * @param resource  ARN
+ * @return STEPFLEET_OK; STEPFLEET_NOT_FOUND
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, TAG_LIST.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_tag_list(struct stepfleet *c,
+                                                     const char *resource,
+                                                     struct stepfleet_tags **out,
+                                                     struct stepfleet_error *error);
+
 /* ---- Executions ---- */
 
 struct stepfleet_start {
-    const char *machine;          /**< ARN or name */
+    const char *machine;          /**< ARN or name; "NAME:2", "NAME:live": a version, an alias */
     const char *name;             /**< NULL: a UUID is made here, so that a repeat is harmless */
     struct stepfleet_bytes input; /**< JSON, at most 256 KiB; absent: {} */
 };
@@ -374,11 +586,13 @@ struct stepfleet_execution_page {
 
 /** Zeroed: all executions of all machines, the first page. */
 struct stepfleet_execution_query {
-    const char *machine;     /**< ARN or name; NULL: all */
+    const char *machine;     /**< ARN or name, a version's or alias's too; NULL: all */
     const char *status;      /**< NULL: any */
     const char *name_prefix; /**< NULL: any */
     uint32_t max_results;    /**< 1 .. 1,000; 0: 100 */
     const char *next_token;
+    int64_t since_ms; /**< started then or later; 0: whenever */
+    int64_t until_ms; /**< started before; 0: whenever */
 };
 
 struct stepfleet_history_query {

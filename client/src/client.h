@@ -70,6 +70,27 @@ enum err_code client_call(struct stepfleet *c,
                           void **out,
                           struct err *err);
 
+/* The same for a call that may be repeated, and takes no time. */
+enum err_code client_ask(struct stepfleet *c,
+                         enum rpc method,
+                         const ProtobufCMessage *request,
+                         struct arena *a,
+                         void **out,
+                         struct err *err);
+/* The same into a new reply of `bytes`, which is the caller's where it is OK. */
+enum stepfleet_code client_fetch(struct stepfleet *c,
+                                 enum rpc method,
+                                 const ProtobufCMessage *request,
+                                 size_t bytes,
+                                 void **reply,
+                                 void **message,
+                                 struct stepfleet_error *error);
+/* The same where the answer says nothing but that it was done. */
+enum stepfleet_code client_tell(struct stepfleet *c,
+                                enum rpc method,
+                                const ProtobufCMessage *request,
+                                struct stepfleet_error *error);
+
 /* The code of an internal error with `error` filled; STEPFLEET_OK leaves it alone. */
 enum stepfleet_code
 error_give(struct stepfleet_error *error, enum err_code rc, const struct err *err);

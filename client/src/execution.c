@@ -302,6 +302,8 @@ enum stepfleet_code stepfleet_execution_list(struct stepfleet *c,
     q.machine = text_to(query->machine);
     q.status = text_to(query->status);
     q.name_prefix = text_to(query->name_prefix);
+    q.since_ms = query->since_ms;
+    q.until_ms = query->until_ms;
     q.max_results = query->max_results;
     q.next_token = text_to(query->next_token);
     rc = client_call(c, &call, reply_arena(reply), &m, &err);

@@ -42,26 +42,26 @@ enum stepfleet_code
 stepfleet_key_list(struct stepfleet *c, struct stepfleet_keys **out, struct stepfleet_error *error)
 {
     Stepfleet__Empty q = STEPFLEET__EMPTY__INIT;
-    struct stepfleet_keys *reply = reply_new(sizeof(*reply));
-    struct call call = {.method = RPC_KEY_LIST, .request = &q.base, .repeat = REPEAT_SAFE};
     const Stepfleet__KeyListReply *m;
-    struct stepfleet_key *keys;
-    struct err err;
+    struct stepfleet_keys *keys;
+    struct stepfleet_key *each;
+    void *reply;
     void *message;
-    enum err_code rc = client_call(c, &call, reply_arena(reply), &message, &err);
+    enum stepfleet_code rc =
+        client_fetch(c, RPC_KEY_LIST, &q.base, sizeof(*keys), &reply, &message, error);
 
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     m = message;
-    keys = ARENA_ARRAY(reply_arena(reply), m->n_keys, struct stepfleet_key);
+    keys = reply;
+    each = ARENA_ARRAY(reply_arena(keys), m->n_keys, struct stepfleet_key);
     for (size_t i = 0; i < m->n_keys; i++) {
-        key_fill(&keys[i], m->keys[i]);
+        key_fill(&each[i], m->keys[i]);
     }
-    reply->keys = keys;
-    reply->count = m->n_keys;
-    *out = reply;
+    keys->keys = each;
+    keys->count = m->n_keys;
+    *out = keys;
     return STEPFLEET_OK;
 }
 
@@ -69,14 +69,7 @@ enum stepfleet_code
 stepfleet_key_delete(struct stepfleet *c, const char *id, struct stepfleet_error *error)
 {
     Stepfleet__KeyRequest q = STEPFLEET__KEY_REQUEST__INIT;
-    struct call call = {.method = RPC_KEY_DELETE, .request = &q.base, .repeat = REPEAT_SAFE};
-    struct arena a = {0};
-    struct err err;
-    enum err_code rc;
-    void *m;
 
     q.key = text_to(id);
-    rc = client_call(c, &call, &a, &m, &err);
-    arena_fini(&a);
-    return error_give(error, rc, &err);
+    return client_tell(c, RPC_KEY_DELETE, &q.base, error);
 }

@@ -2,18 +2,6 @@
 /* State machines: plain structs to messages and back. */
 #include "client/src/client.h"
 
-static enum err_code run(struct stepfleet *c,
-                         enum rpc method,
-                         const ProtobufCMessage *request,
-                         struct arena *a,
-                         void **message,
-                         struct err *err)
-{
-    struct call call = {.method = method, .request = request, .repeat = REPEAT_SAFE};
-
-    return client_call(c, &call, a, message, err);
-}
-
 static void change_fill(struct stepfleet_machine_change *out, const Stepfleet__MachineReply *m)
 {
     out->arn = m->arn;
@@ -33,7 +21,7 @@ static enum stepfleet_code machine_change(struct stepfleet *c,
     struct stepfleet_machine_change *reply = reply_new(sizeof(*reply));
     struct err err;
     void *m;
-    enum err_code rc = run(c, method, request, reply_arena(reply), &m, &err);
+    enum err_code rc = client_ask(c, method, request, reply_arena(reply), &m, &err);
 
     if (rc != OK) {
         stepfleet_release(reply);
@@ -107,7 +95,7 @@ enum stepfleet_code stepfleet_machine_describe(struct stepfleet *c,
 
     q.machine = text_to(machine);
     q.revision = revision;
-    rc = run(c, RPC_MACHINE_DESCRIBE, &q.base, reply_arena(reply), &m, &err);
+    rc = client_ask(c, RPC_MACHINE_DESCRIBE, &q.base, reply_arena(reply), &m, &err);
     if (rc != OK) {
         stepfleet_release(reply);
         return error_give(error, rc, &err);
@@ -144,7 +132,7 @@ enum stepfleet_code stepfleet_machine_list(struct stepfleet *c,
 
     q.max_results = max_results;
     q.next_token = text_to(next_token);
-    rc = run(c, RPC_MACHINE_LIST, &q.base, reply_arena(reply), &m, &err);
+    rc = client_ask(c, RPC_MACHINE_LIST, &q.base, reply_arena(reply), &m, &err);
     if (rc != OK) {
         stepfleet_release(reply);
         return error_give(error, rc, &err);
@@ -158,15 +146,9 @@ enum stepfleet_code
 stepfleet_machine_delete(struct stepfleet *c, const char *machine, struct stepfleet_error *error)
 {
     Stepfleet__MachineRequest q = STEPFLEET__MACHINE_REQUEST__INIT;
-    struct arena a = {0};
-    struct err err;
-    enum err_code rc;
-    void *m;
 
     q.machine = text_to(machine);
-    rc = run(c, RPC_MACHINE_DELETE, &q.base, &a, &m, &err);
-    arena_fini(&a);
-    return error_give(error, rc, &err);
+    return client_tell(c, RPC_MACHINE_DELETE, &q.base, error);
 }
 
 static void validation_fill(struct stepfleet_validation *out, const Stepfleet__ValidateReply *m)
@@ -205,7 +187,7 @@ enum stepfleet_code stepfleet_machine_validate(struct stepfleet *c,
     q.type = text_to(query->type);
     q.severity = text_to(query->severity);
     q.max_results = query->max_results;
-    rc = run(c, RPC_MACHINE_VALIDATE, &q.base, reply_arena(reply), &m, &err);
+    rc = client_ask(c, RPC_MACHINE_VALIDATE, &q.base, reply_arena(reply), &m, &err);
     if (rc != OK) {
         stepfleet_release(reply);
         return error_give(error, rc, &err);

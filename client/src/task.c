@@ -3,33 +3,6 @@
 #include "client/src/client.h"
 #include "proto/base/limits.h"
 
-static enum err_code run(struct stepfleet *c,
-                         enum rpc method,
-                         const ProtobufCMessage *request,
-                         struct arena *a,
-                         void **message,
-                         struct err *err)
-{
-    struct call call = {.method = method, .request = request, .repeat = REPEAT_SAFE};
-
-    return client_call(c, &call, a, message, err);
-}
-
-/* For calls whose answer says nothing but that they were done. */
-static enum stepfleet_code run_empty(struct stepfleet *c,
-                                     enum rpc method,
-                                     const ProtobufCMessage *request,
-                                     struct stepfleet_error *error)
-{
-    struct arena a = {0};
-    struct err err;
-    void *m;
-    enum err_code rc = run(c, method, request, &a, &m, &err);
-
-    arena_fini(&a);
-    return error_give(error, rc, &err);
-}
-
 /* ---- activities ---- */
 
 static void activity_fill(struct stepfleet_activity *out, const Stepfleet__Activity *m)
@@ -52,7 +25,7 @@ static enum stepfleet_code activity_call(struct stepfleet *c,
     struct stepfleet_activity *reply = reply_new(sizeof(*reply));
     struct err err;
     void *m;
-    enum err_code rc = run(c, method, request, reply_arena(reply), &m, &err);
+    enum err_code rc = client_ask(c, method, request, reply_arena(reply), &m, &err);
 
     if (rc != OK) {
         stepfleet_release(reply);
@@ -112,7 +85,7 @@ enum stepfleet_code stepfleet_activity_list(struct stepfleet *c,
 
     q.max_results = max_results;
     q.next_token = text_to(next_token);
-    rc = run(c, RPC_ACTIVITY_LIST, &q.base, reply_arena(reply), &m, &err);
+    rc = client_ask(c, RPC_ACTIVITY_LIST, &q.base, reply_arena(reply), &m, &err);
     if (rc != OK) {
         stepfleet_release(reply);
         return error_give(error, rc, &err);
@@ -128,7 +101,7 @@ stepfleet_activity_delete(struct stepfleet *c, const char *activity, struct step
     Stepfleet__ActivityRequest q = STEPFLEET__ACTIVITY_REQUEST__INIT;
 
     q.activity = text_to(activity);
-    return run_empty(c, RPC_ACTIVITY_DELETE, &q.base, error);
+    return client_tell(c, RPC_ACTIVITY_DELETE, &q.base, error);
 }
 
 enum stepfleet_code stepfleet_activity_task(struct stepfleet *c,
@@ -178,7 +151,7 @@ enum stepfleet_code stepfleet_task_success(struct stepfleet *c,
 
     q.token = bytes_to(token);
     q.output = bytes_to(output);
-    return run_empty(c, RPC_TASK_SUCCESS, &q.base, error);
+    return client_tell(c, RPC_TASK_SUCCESS, &q.base, error);
 }
 
 enum stepfleet_code stepfleet_task_failure(struct stepfleet *c,
@@ -194,7 +167,7 @@ enum stepfleet_code stepfleet_task_failure(struct stepfleet *c,
     q.has_error = failure != NULL;
     q.cause = bytes_to(cause);
     q.has_cause = cause.ptr != NULL;
-    return run_empty(c, RPC_TASK_FAILURE, &q.base, error);
+    return client_tell(c, RPC_TASK_FAILURE, &q.base, error);
 }
 
 enum stepfleet_code stepfleet_task_heartbeat(struct stepfleet *c,
@@ -204,5 +177,5 @@ enum stepfleet_code stepfleet_task_heartbeat(struct stepfleet *c,
     Stepfleet__TaskHeartbeatRequest q = STEPFLEET__TASK_HEARTBEAT_REQUEST__INIT;
 
     q.token = bytes_to(token);
-    return run_empty(c, RPC_TASK_HEARTBEAT, &q.base, error);
+    return client_tell(c, RPC_TASK_HEARTBEAT, &q.base, error);
 }

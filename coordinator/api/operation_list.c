@@ -16,6 +16,8 @@ struct list_asked {
     enum execution_status status;
     bool any_status;
     struct slice prefix; /* of the name */
+    int64_t since_ms;    /* started then or later */
+    int64_t until_ms;    /* started before; 0: whenever */
     uint32_t version;    /* started by it; 0: by any or none */
     struct slice alias;  /* likewise */
 };
@@ -44,7 +46,7 @@ static bool place_parse(struct slice token, struct list_place *out)
     }
     token = slice_from(token, 3);
     dot = slice_find(token, '.');
-    if (!text_parse_u64(slice_head(token, dot), &start) ||
+    if (!text_parse_u64(slice_head(token, dot), &start) || start > INT64_MAX ||
         !text_parse_u64(slice_from(token, dot + 1), &out->execution)) {
         return false;
     }
@@ -53,7 +55,8 @@ static bool place_parse(struct slice token, struct list_place *out)
     return true;
 }
 
-/* One status of one machine: its next line. */
+/* One status of one machine: its next line. Lines are in the order of their starts, newest first.
+ */
 struct list_lane {
     struct store_iterator *rows;
     uint64_t machine;
@@ -96,6 +99,7 @@ static void lane_next(struct list_page *p, struct list_lane *lane)
              !is_newer(&(struct list_lane){.start_ms = p->place.start_ms,
                                            .execution = p->place.execution},
                        lane->start_ms, lane->execution));
+    lane->has = lane->has && lane->start_ms >= p->asked->since_ms;
 }
 
 static void lane_open(struct list_page *p, uint64_t machine, enum execution_status status)
@@ -107,6 +111,8 @@ static void lane_open(struct list_page *p, uint64_t machine, enum execution_stat
 
     if (p->place.set) {
         from = key_index(account, status, machine, p->place.start_ms, p->place.execution);
+    } else if (p->asked->until_ms != 0) {
+        from = key_index(account, status, machine, p->asked->until_ms - 1, UINT64_MAX);
     }
     lane->machine = machine;
     lane->rows =
@@ -329,6 +335,11 @@ static enum err_code list_asked(struct reading *r,
                        "TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]",
                        q->status);
     }
+    if (q->since_ms < 0 || q->until_ms < 0) {
+        return err_set(err, ERR_VALIDATION, "times are milliseconds since 1970");
+    }
+    asked->since_ms = q->since_ms;
+    asked->until_ms = q->until_ms;
     return list_machines(r, q->machine, asked, err);
 }
 

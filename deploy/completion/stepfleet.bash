@@ -49,9 +49,11 @@ _stepfleet_options() {
     "machine update") echo "--role-arn --resource" ;;
     "machine lint") echo "--type --severity --resource" ;;
     "machine show") echo "--revision --definition" ;;
+    "machine publish" | "alias create" | "alias update") echo "--description" ;;
+    tag) echo "--remove" ;;
     start) echo "--name --input --input-file --wait --sync" ;;
     show | watch) echo "--machine" ;;
-    list) echo "--machine --status --prefix --limit" ;;
+    list) echo "--machine --status --prefix --since --until --limit" ;;
     history) echo "--machine --reverse --no-data --limit" ;;
     output) echo "--machine --bucket --output" ;;
     stop) echo "--machine --error --cause" ;;
@@ -70,7 +72,8 @@ _stepfleet_options() {
 
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="dev machine start show list watch history output stop redrive job activity task key workers health"
+    local commands="dev machine alias tag start show list watch history output stop redrive job activity task key workers"
+    commands+=" health"
     local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word words
 
     COMPREPLY=()
@@ -91,7 +94,7 @@ _stepfleet() {
         *)
             if [[ -z $command ]]; then
                 command=$word
-            elif [[ $command =~ ^(machine|job|activity|task|key)$ && -z $sub ]]; then
+            elif [[ $command =~ ^(machine|alias|job|activity|task|key)$ && -z $sub ]]; then
                 sub=$word
             else
                 operands=$((operands + 1))
@@ -112,8 +115,8 @@ _stepfleet() {
     --role) mapfile -t COMPREPLY < <(compgen -W "read run admin" -- "$cur") && return ;;
     --type) mapfile -t COMPREPLY < <(compgen -W "STANDARD EXPRESS" -- "$cur") && return ;;
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
-    --coordinator | --listen | --workers | --function | --name | --input | --prefix | --limit | -n | --error | --cause | \
-        --bucket | --role-arn | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | -f) return ;;
+    --coordinator | --listen | --workers | --function | --name | --input | --prefix | --since | --until | --limit | -n | --error | --cause | \
+        --bucket | --role-arn | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --remove | -f) return ;;
     --wait) [[ $command == activity ]] && return ;;
     esac
     [[ -n $command ]] || globals+=" --version"
@@ -122,7 +125,9 @@ _stepfleet() {
     elif [[ -z $command ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur")
     elif [[ $command == machine && -z $sub ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "create update lint list show delete" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "create update lint list show delete publish versions unpublish" -- "$cur")
+    elif [[ $command == alias && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "create update show list delete" -- "$cur")
     elif [[ $command == job && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "create update list show delete run runs status watch stop" -- "$cur")
     elif [[ $command == job && $sub =~ ^(update|show|delete|run|runs)$ && $operands -eq 0 ]]; then
@@ -143,7 +148,7 @@ _stepfleet() {
     elif [[ $command == machine && ($sub =~ ^(create|lint)$ || $sub == update && $operands -ge 1) ]]; then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-    elif [[ $command == start || $command == machine ]] && [[ $operands -eq 0 && $sub != list ]]; then
+    elif [[ $command =~ ^(start|machine|tag)$ && $operands -eq 0 && $sub != list || "$command $sub" == "alias list" ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur")
     elif [[ $operands -eq 0 && $command =~ ^(show|watch|history|output|stop|redrive)$ ]]; then
         compopt -o nospace 2>/dev/null

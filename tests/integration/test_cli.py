@@ -183,11 +183,11 @@ def test_unreachable_is_exit_code_4(dev, tmp_path):
 def test_every_command_teaches(dev):
     top = dev.run("--help").stdout.decode()
     for command in ["dev", "machine", "start", "show", "list", "watch", "history", "output", "stop", "redrive",
-                    "workers", "health"]:
+                    "workers", "health", "alias", "tag", "key"]:
         assert f"  {command} " in top
         text = dev.run(command, "--help").stdout.decode()
         assert text.startswith(f"Usage: stepfleet {command}") and "Example" in text
-    for command in ["create", "update", "list", "show", "delete"]:
+    for command in ["create", "update", "list", "show", "delete", "publish", "versions", "unpublish"]:
         assert "Example" in dev.run("machine", command, "--help").stdout.decode()
     assert dev.run("--version").stdout.startswith(b"stepfleet ")
 
@@ -222,6 +222,49 @@ def test_a_cdk_template_runs(dev, tmp_path):
     assert b"Machine" in dev.run("machine", "create", "x", tmp_path / "t.json", "--resource", "No", code=2).stderr
 
 
+def test_versions_aliases_and_tags(dev):
+    dev.machine("ver", chain(("A", {"Type": "Pass", "Result": 1})))
+    first = dev.run("machine", "publish", "ver", "--description", "the first").stdout.decode().strip()
+    assert first.endswith(":stateMachine:ver:1")
+    dev.run("machine", "update", "ver", "-", stdin=json.dumps(chain(("A", {"Type": "Pass", "Result": 2}))).encode())
+    second = dev.json("machine", "publish", "ver")["stateMachineVersionArn"]
+    assert second.endswith(":ver:2") and dev.json("machine", "publish", "ver")["stateMachineVersionArn"] == second
+    versions = dev.json("machine", "versions", "ver")["stateMachineVersions"]
+    assert [v["stateMachineVersionArn"] for v in versions] == [second, first]
+    assert b"ver:1" in dev.run("machine", "versions", "ver").stdout
+    assert dev.run("start", "ver:1", "--wait").stdout == b"1\n"
+    assert dev.run("start", "ver", "--wait").stdout == b"2\n"
+    assert b'"Result": 1' in dev.run("machine", "show", "ver:1", "--definition").stdout
+
+    alias = dev.run("alias", "create", "live", "ver:1", "--description", "d").stdout.decode().strip()
+    assert alias.endswith(":ver:live")
+    assert dev.run("start", "ver:live", "--name", "by-alias", "--wait").stdout == b"1\n"
+    assert [e["name"] for e in dev.json("list", "-m", "ver:live")["executions"]] == ["by-alias"]
+    dev.run("alias", "update", "ver:live", "ver:2=100", "ver:1")
+    got = dev.json("alias", "show", "ver:live")
+    assert [(r["stateMachineVersionArn"], r["weight"]) for r in got["routingConfiguration"]] == [(second, 100), (first, 0)]
+    assert got["description"] == "d" and b"ver:2 100 %, ver:1 0 %" in dev.run("alias", "show", "ver:live").stdout
+    dev.run("alias", "create", "canary", "ver:1=90", "ver:2=10")
+    assert [a["name"] for a in dev.json("alias", "list", "ver")["stateMachineAliases"]] == ["canary", "live"]
+    assert b"canary" in dev.run("machine", "unpublish", "ver:1", code=3).stderr
+    assert b"must equal 100" in dev.run("alias", "create", "x", "ver:1=90", "ver:2=9", code=3).stderr
+    assert b"a weight is" in dev.run("alias", "create", "x", "ver:1=101", code=2).stderr
+    for name in ("canary", "live", "live"):
+        dev.run("alias", "delete", f"ver:{name}")
+    assert dev.json("alias", "list", "ver")["stateMachineAliases"] == []
+    assert dev.json("machine", "unpublish", "ver:1") == {}
+    assert b"does not exist" in dev.run("alias", "show", "ver:live", code=3).stderr
+    assert b"Does Not Exist" in dev.run("start", "ver:1", code=3).stderr
+
+    assert dev.json("tag", "ver", "team=data", "eq=a=b")["tags"] == [
+        {"key": "team", "value": "data"}, {"key": "eq", "value": "a=b"}]
+    assert dev.json("tag", "ver", "--remove", "team", "--remove", "none", "z=")["tags"] == [
+        {"key": "eq", "value": "a=b"}, {"key": "z", "value": ""}]
+    assert b"eq" in dev.run("tag", got["stateMachineAliasArn"].rsplit(":", 1)[0]).stdout
+    assert b"KEY=VALUE" in dev.run("tag", "ver", "oops", code=2).stderr
+    assert b"Resource not found" in dev.run("tag", "nobody", "a=b", code=3).stderr
+
+
 def test_list_history_and_show(dev):
     dev.machine("listed", chain(("A", ECHO)))
     for i in range(3):
@@ -230,6 +273,16 @@ def test_list_history_and_show(dev):
     assert [e["name"] for e in listed] == ["run-2", "run-1"]
     assert all(e["status"] == "SUCCEEDED" and e["startDate"].endswith("Z") for e in listed)
     assert dev.json("list", "-m", "listed", "--status", "FAILED")["executions"] == []
+    begun = dev.json("show", "listed/run-1")["startDate"]
+
+    def names(*options):
+        return [e["name"] for e in dev.json("list", "-m", "listed", *options)["executions"]]
+    assert names("--since", begun) == ["run-2", "run-1"]
+    assert names("--until", begun) == ["run-0"]
+    assert names("--since", begun, "--until", begun) == []
+    assert names("--since", "1h") == names("--since", "2026-01-01") == ["run-2", "run-1", "run-0"]
+    assert names("--until", "1h") == names("--until", "2026-01-01") == []
+    assert b"is no time" in dev.run("list", "--since", "yesterday", code=2).stderr
     events = dev.json("history", "listed/run-0")["events"]
     assert [int(e["id"]) for e in events] == list(range(1, len(events) + 1))
     assert events[0]["type"] == "ExecutionStarted" and events[-1]["type"] == "ExecutionSucceeded"

@@ -187,6 +187,9 @@ static void test_name__parts_of_arns(void **state)
     (void)state;
     assert_true(slice_eq_str(name_of_machine(SLICE("arn:aws:states:r:a:stateMachine:m")), "m"));
     assert_true(slice_eq_str(name_of_machine(SLICE("m")), "m"));
+    assert_true(slice_eq_str(name_of_machine(SLICE("arn:aws:states:r:a:stateMachine:m:2")), "m"));
+    assert_true(slice_eq_str(name_of_version(SLICE("arn:aws:states:r:a:stateMachine:m:2")), "m:2"));
+    assert_true(slice_eq_str(name_of_version(SLICE("m:live")), "m:live"));
     assert_true(slice_eq_str(name_of_execution(SLICE("arn:aws:states:r:a:execution:m:e")), "e"));
     assert_true(slice_eq_str(name_of_execution(SLICE("arn:aws:states:r:a:express:m:e:u")), "e"));
     assert_int_equal(name_of_execution(SLICE("arn:")).len, 0);
