@@ -20,7 +20,7 @@
 
 static const char usage[] =
     "Usage: stepfleet-coordinator [-c FILE] [--data DIR] [--listen URL] [--http URL [--open]]\n"
-    "                             [--objects DIR]\n"
+    "                             [--objects DIR] [--execution-logs DIR]\n"
     "\n"
     "Owns state machines and their executions, and hands their tasks to workers.\n"
     "\n"
@@ -34,6 +34,9 @@ static const char usage[] =
     "      --open          they need no access key; on loopback only\n"
     "      --objects DIR   keep the outputs of stages in this directory (else [objects] in the\n"
     "                      configuration, or S3_ENDPOINT and AWS_* in the environment)\n"
+    "      --execution-logs DIR\n"
+    "                      history events of machines that have a logging configuration go\n"
+    "                      there as JSON lines, a file a log group; without it nowhere\n"
     "      --check-config  read the configuration, say what is wrong with it, and end\n"
     "      --log LEVEL     debug, info, warn or error (default info)\n"
     "      --accept-loss   open a database that has lost part of what was acknowledged, with what\n"
@@ -53,6 +56,7 @@ struct options {
     const char *listen;
     const char *http;
     const char *objects;
+    const char *execution_logs;
     const char *log;
     int ready_fd;
     bool open;
@@ -68,6 +72,7 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         OPT_HTTP,
         OPT_OPEN,
         OPT_OBJECTS,
+        OPT_EXECUTION_LOGS,
         OPT_CHECK,
         OPT_LOG,
         OPT_READY,
@@ -80,6 +85,7 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         {"listen", required_argument, NULL, OPT_LISTEN},
         {"http", required_argument, NULL, OPT_HTTP},
         {"open", no_argument, NULL, OPT_OPEN},
+        {"execution-logs", required_argument, NULL, OPT_EXECUTION_LOGS},
         {"objects", required_argument, NULL, OPT_OBJECTS},
         {"check-config", no_argument, NULL, OPT_CHECK},
         {"log", required_argument, NULL, OPT_LOG},
@@ -100,6 +106,7 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         case OPT_HTTP: o->http = optarg; break;
         case OPT_OPEN: o->open = true; break;
         case OPT_OBJECTS: o->objects = optarg; break;
+        case OPT_EXECUTION_LOGS: o->execution_logs = optarg; break;
         case OPT_CHECK: o->check = true; break;
         case OPT_LOG: o->log = optarg; break;
         case OPT_LOSS: o->accept_loss = true; break;
@@ -236,6 +243,7 @@ static enum err_code read_config(const struct options *o,
 
     out->data = choose(o->data, file, "data", "/var/lib/stepfleet");
     out->listen = choose(o->listen, file, "listen", "tcp://127.0.0.1:7233");
+    out->execution_logs = choose(o->execution_logs, file, "execution_logs", NULL);
     out->ready_fd = o->ready_fd;
     out->accept_loss = o->accept_loss;
     l->region = choose(NULL, file, "region", "us-east-1");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads: the loop (the writer of everything in memory), one that commits batches, a few that talk
- * to the object store, libuv's pool for reads, nng's own. They meet in locked lists and uv_async.
- */
+ * to the object store, libuv's pool for reads, nng's own, that of HTTP and that of log records.
+ * They meet in locked lists and uv_async. */
 #include "coordinator/shell.h"
 
 #include <inttypes.h>
@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "coordinator/api/api.h"
+#include "coordinator/api/execution_log.h"
 #include "coordinator/api/rpc/server.h"
 #include "proto/base/limits.h"
 #include "proto/host/clock.h"
@@ -49,8 +50,9 @@ struct shell {
     struct ledger *ledger;
     struct api api;
     struct rpc_server *server;
-    struct http_face *http; /* NULL: none */
-    size_t sweeping;        /* buckets being swept */
+    struct http_face *http;    /* NULL: none */
+    struct execution_log *log; /* NULL: nobody writes one */
+    size_t sweeping;           /* buckets being swept */
     bool stopping;
     bool ended;
     int64_t stop_by_ms;
@@ -511,6 +513,11 @@ static void hook_call_gone(void *arg, struct ledger_call *c)
     api_call_gone(&((struct shell *)arg)->api, c);
 }
 
+static void hook_logged(void *arg, struct ledger_logged *x)
+{
+    execution_log_put(((struct shell *)arg)->log, x);
+}
+
 static void hook_activity_ready(void *arg, struct ledger_activity *a)
 {
     api_activity_ready(&((struct shell *)arg)->api, a);
@@ -639,6 +646,7 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .call = hook_call,
         .call_gone = hook_call_gone,
         .activity_ready = hook_activity_ready,
+        .logged = c->execution_logs != NULL ? hook_logged : NULL,
         .failed = hook_failed,
     };
     struct api_hooks api = {
@@ -655,6 +663,11 @@ static enum err_code open_all(struct shell *s, struct err *err)
     }
     if (rc == OK) {
         api_init(&s->api, s->ledger, &api);
+    }
+    if (rc == OK && c->execution_logs != NULL) {
+        rc = execution_log_open(&s->api, c->execution_logs, &s->log, err);
+    }
+    if (rc == OK) {
         rc = rpc_server_open(&s->loop, &s->api, c->listen, shell_turn, s, &s->server, err);
     }
     if (rc == OK && c->http.http.listen != NULL) {
@@ -715,6 +728,9 @@ enum err_code shell_run(const struct shell_config *config, struct err *err)
     join_threads(s);
     drop_tasks(&s->objects);
     drop_tasks(&s->objects_done);
+    if (s->log != NULL) {
+        execution_log_close(s->log);
+    }
     if (s->ledger != NULL) {
         api_fini(&s->api);
         ledger_abandon_flight(s->ledger);

@@ -12,7 +12,8 @@ struct shell_config {
     const char *data;   /* directory of the database */
     const char *listen; /* nng URL */
     struct http_face_config http;
-    struct s3_config objects; /* neither root nor endpoint: no object store */
+    const char *execution_logs; /* directory; NULL: no log records are written */
+    struct s3_config objects;   /* neither root nor endpoint: no object store */
     struct ledger_config ledger;
     bool verify;      /* read the whole database at start */
     bool accept_loss; /* open a database that lost what was synced: an operator said so */

@@ -118,6 +118,8 @@ static enum err_code start_coordinator(struct dev *d, struct err *err)
         d->listen,
         "--objects",
         under(d, "objects"),
+        "--execution-logs",
+        under(d, "logs"),
         d->http != NULL ? "--open" : NULL,
         "--http",
         d->http,

@@ -32,13 +32,15 @@ static int run_create(struct cli *cli, int argc, char **argv)
     const char *operands[2] = {NULL, NULL};
     const char *type = NULL;
     const char *role_arn = NULL;
+    const char *logging = NULL;
     struct machine_source source = {0};
     const struct arg options[] = {
         {"--type", 0, ARG_TEXT, &type, 0},
         {"--role-arn", 0, ARG_TEXT, &role_arn, 0},
+        {"--logging", 0, ARG_TEXT, &logging, 0},
         {"--resource", 0, ARG_TEXT, &source.resource, 0},
     };
-    struct args a = {options, 3, operands, 2, 2, 0};
+    struct args a = {options, 4, operands, 2, 2, 0};
     struct stepfleet_machine_spec spec;
     struct stepfleet_machine_change *change;
     struct stepfleet_error error;
@@ -57,6 +59,7 @@ static int run_create(struct cli *cli, int argc, char **argv)
         .definition = cli_bytes(source.machine.definition),
         .type = machine_source_chosen(cli, type, source.machine.type),
         .role_arn = machine_source_chosen(cli, role_arn, source.machine.role_arn),
+        .logging = cli_bytes(slice_str(logging != NULL ? logging : "")),
     };
     if (stepfleet_machine_create(cli->client, &spec, &change, &error) != STEPFLEET_OK) {
         return cli_refused(&error);
@@ -70,7 +73,8 @@ const struct command command_machine_create = {
     .name = "create",
     .summary = "from Amazon States Language or a CloudFormation template",
     .help = "Usage: stepfleet machine create NAME FILE [--type STANDARD|EXPRESS]\n"
-            "                                [--role-arn ARN] [--resource LOGICAL_ID]\n"
+            "                                [--role-arn ARN] [--logging JSON]\n"
+            "                                [--resource LOGICAL_ID]\n"
             "\n"
             "Makes a state machine and prints its ARN. FILE (- for standard input) is its\n"
             "definition in Amazon States Language, or a CloudFormation template as the AWS CDK\n"
@@ -80,6 +84,8 @@ const struct command command_machine_create = {
             "\n"
             "  --type          STANDARD (default) or EXPRESS (at most 5 minutes, kept in memory)\n"
             "  --role-arn      kept and shown; nothing here checks it\n"
+            "  --logging       AWS's loggingConfiguration: which history events go to which log\n"
+            "                  group, a file of the coordinator's\n"
             "  --resource      which machine of a template that has several\n"
             "\n"
             "Examples:\n"

@@ -190,7 +190,7 @@ static void work_describe(struct reading *r)
 
     r->rc = image_read(&r->source, &r->arena, &im, &r->err);
     if (r->rc == OK) {
-        r->rc = reading_machine(r, &im.header, &m, &r->err);
+        r->rc = reading_machine(r->api, &im.header, &r->arena, &m, &r->err);
     }
     if (r->rc != OK) {
         return;

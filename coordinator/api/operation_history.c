@@ -122,7 +122,7 @@ static void work_history(struct reading *r)
     reply->events = ARENA_ARRAY(&r->arena, r->max + 1, ProtobufCBinaryData);
     r->rc = image_read(&r->source, &r->arena, &im, &r->err);
     if (r->rc == OK) {
-        r->rc = reading_machine(r, &im.header, &p.machine, &r->err);
+        r->rc = reading_machine(r->api, &im.header, &r->arena, &p.machine, &r->err);
     }
     if (r->rc != OK) {
         return;

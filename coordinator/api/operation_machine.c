@@ -132,42 +132,18 @@ static void create_again(struct call *c,
     }
 }
 
-static bool is_level(struct slice level)
-{
-    static const char *const levels[] = {"ALL", "ERROR", "FATAL", "OFF"};
-    bool found = false;
-
-    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-        found = found || slice_eq_str(level, levels[i]);
-    }
-    return found;
-}
-
 /* False: refused. */
 static bool is_logging(struct call *c, ProtobufCBinaryData given)
 {
-    const struct json_node *v = given_logging(c->api, message_slice(given));
-    struct slice level = json_text(json_member(v, SLICE("level")));
+    struct log_rule rule;
+    struct err err;
+    enum err_code rc =
+        log_rule_read(message_slice(given), ledger_turn_arena(c->api->ledger), &rule, &err);
 
-    if (v == NULL) {
-        call_fail(c, ERR_LOGGING, "Invalid Logging Configuration: it must be an object");
-        return false;
+    if (rc != OK) {
+        c->fail(c, rc, &err);
     }
-    if (!is_level(level)) {
-        call_fail(
-            c, ERR_VALIDATION,
-            "1 validation error detected: Value '%.*s' at 'loggingConfiguration.level' failed "
-            "to satisfy constraint: Member must satisfy enum value set: [ALL, ERROR, FATAL, "
-            "OFF]",
-            SLICE_FMT(slice_head(level, 100)));
-        return false;
-    }
-    if (!slice_eq_str(level, "OFF") && json_count(json_member(v, SLICE("destinations"))) != 1) {
-        call_fail(c, ERR_LOGGING,
-                  "Invalid Logging Configuration: Must specify exactly one Log Destination.");
-        return false;
-    }
-    return true;
+    return rc == OK;
 }
 
 /* Kept with every machine: bounded. False: refused. */

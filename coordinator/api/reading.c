@@ -71,18 +71,19 @@ bool page_size(struct call *c, uint32_t asked, uint32_t *max)
     return true;
 }
 
-enum err_code reading_machine(struct reading *r,
+enum err_code reading_machine(struct api *api,
                               const struct execution_header *h,
+                              struct arena *a,
                               struct asl_machine **out,
                               struct err *err)
 {
     struct key key = key_revision(h->account, h->machine, h->revision);
-    struct asl_options options = definition_options(r->api, h->express);
+    struct asl_options options = definition_options(api, h->express);
     struct asl_diagnostics found = {0};
     struct revision_row row;
     struct buf b = {0};
     enum err_code rc =
-        store_get(ledger_store(r->api->ledger), CF_MACHINE, key_slice(&key), &b, err);
+        store_get(ledger_store(api->ledger), CF_MACHINE, key_slice(&key), &b, err);
 
     if (rc == ERR_NOT_FOUND) {
         rc = err_set(err, ERR_CORRUPT, "revision %u of the machine is missing", h->revision);
@@ -92,7 +93,7 @@ enum err_code reading_machine(struct reading *r,
     }
     if (rc == OK) {
         options.stored = true;
-        rc = asl_machine_parse(row.definition, &options, &r->arena, &found, out, err);
+        rc = asl_machine_parse(row.definition, &options, a, &found, out, err);
     }
     buf_fini(&b);
     return rc;

@@ -32,10 +32,11 @@ void reading_begin(struct reading *r);
 /* Replies, or fails; frees. */
 void reading_done(void *reading);
 void reading_free(struct reading *r);
-/* The machine's revision, parsed for this read alone: machines of the ledger belong to the writer.
- */
-enum err_code reading_machine(struct reading *r,
+/* The revision an execution runs, parsed for the caller alone, with memory of `a` meanwhile:
+ * machines of the ledger belong to the writer. */
+enum err_code reading_machine(struct api *api,
                               const struct execution_header *h,
+                              struct arena *a,
                               struct asl_machine **out,
                               struct err *err);
 

@@ -151,6 +151,7 @@ struct ledger {
     size_t activities_deleted;    /* among `activities`: their tasks wait yet */
     struct hash tagged;           /* version.c's */
     struct list keys;             /* ledger_key.link */
+    struct list logged;           /* ledger_logged.link: not durable yet */
     size_t key_count;
     uint64_t keys_version;
     struct list calls;      /* hot_frame.calling: to be carried out */
@@ -386,6 +387,12 @@ void waiters_load(struct ledger *l, struct slice row);
 
 enum err_code keys_load(struct ledger *l, struct err *err);
 void keys_free(struct ledger *l);
+
+/* ---- logged.c ---- */
+
+/* Of a step that has just been recorded under `sequence`. */
+void logged_step(struct ledger *l, const struct hot *h, const struct step *s, uint64_t sequence);
+void logged_free(struct ledger *l);
 
 /* ---- version.c ---- */
 

@@ -93,6 +93,7 @@ static void ledger_init(struct ledger *l)
         &l->closed,        &l->kept,         &l->moved,       &l->mail,      &l->objects,
         &l->deleting,      &l->idle_docs,    &l->calls,       &l->calls_out, &l->activities_ready,
         &l->calls_gone,    &l->runs_over,    &l->runs_moved,  &l->keys,      &l->sweeps,
+        &l->logged,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -215,6 +216,7 @@ void ledger_close(struct ledger *l)
     activities_free(l);
     keys_free(l);
     tags_free(l);
+    logged_free(l);
     machines_free(l);
     dropped_free(l);
     fleet_free(l->fleet);

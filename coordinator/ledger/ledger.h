@@ -19,6 +19,7 @@
 #include "coordinator/engine/engine.h"
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/job/run.h"
+#include "coordinator/ledger/log_rule.h"
 #include "coordinator/store/codec.h"
 #include "coordinator/store/row_version.h"
 #include "coordinator/store/store.h"
@@ -89,6 +90,20 @@ struct ledger_activity {
     struct list link;
 };
 
+/* History events to be written as log records: those of one record of an execution; of an Express
+ * one all there are. */
+struct ledger_logged {
+    struct ledger *ledger;
+    struct ledger_wait wait;
+    struct list link; /* free for whoever has it */
+    size_t bytes;     /* of memory */
+    struct log_rule rule;
+    uint64_t execution;
+    uint64_t sequence;   /* of the record */
+    size_t record_count; /* Express: `records`, else 0 */
+    struct slice records[];
+};
+
 struct ledger_hooks {
     void *arg;
     /* Write the batch on some thread, then call ledger_commit_done() on the writer's. */
@@ -111,6 +126,9 @@ struct ledger_hooks {
     /* A task of this activity waits to be taken: ledger_activity_take() for those who ask for one.
      * Called inside ledger_turn_end(). */
     void (*activity_ready)(void *arg, struct ledger_activity *a);
+    /* Write log records of what is durable now, then mem_free() it; on any thread. NULL: nobody
+     * does. */
+    void (*logged)(void *arg, struct ledger_logged *x);
     /* A durable write failed: say so and end the program. */
     void (*failed)(void *arg, const struct err *err);
 };
@@ -188,6 +206,7 @@ struct ledger_machine {
     struct slice arn;
     struct slice role_arn;
     struct slice logging;
+    struct log_rule log; /* which is what it says */
     struct hash_node by_name;
     struct hash_node by_number;
     struct list revisions; /* parsed, cached */

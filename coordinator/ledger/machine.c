@@ -43,6 +43,20 @@ static struct ledger_machine *machine_new(struct ledger *l, const struct machine
     return m;
 }
 
+/* A configuration that older programs kept unread asks for nothing. */
+static void machine_set_log(struct ledger_machine *m)
+{
+    struct arena a = {0};
+    struct log_rule rule;
+    struct err err;
+
+    (void)log_rule_read(m->logging, &a, &rule, &err);
+    drop(&m->log.group);
+    m->log = rule;
+    m->log.group = copy(rule.group);
+    arena_fini(&a);
+}
+
 /* What a new revision may change. */
 static void machine_set(struct ledger *l, struct ledger_machine *m, const struct machine_row *row)
 {
@@ -53,6 +67,7 @@ static void machine_set(struct ledger *l, struct ledger_machine *m, const struct
     drop(&m->logging);
     m->role_arn = role;
     m->logging = logging;
+    machine_set_log(m);
     m->revision = row->revision;
     m->updated_ms = row->updated_ms;
     m->deleting = row->deleting;
@@ -80,6 +95,7 @@ static void machine_free(struct ledger *l, struct ledger_machine *m)
     drop(&m->arn);
     drop(&m->role_arn);
     drop(&m->logging);
+    drop(&m->log.group);
     versions_free(m);
     mem_free(m);
 }

@@ -197,6 +197,7 @@ static void put_step(struct txn *t)
         put_record(l, &t->s.header, sequence, buf_slice(&record));
     }
     buf_fini(&record);
+    logged_step(l, t->h, &t->s, sequence);
     if (t->h->recorded) {
         put_rows(t, first);
     }

@@ -45,7 +45,7 @@ _stepfleet_words() {
 _stepfleet_options() {
     case $1 in
     dev) echo "--data --workers --worker-config --function --listen --http" ;;
-    "machine create") echo "--type --role-arn --resource" ;;
+    "machine create") echo "--type --role-arn --logging --resource" ;;
     "machine update") echo "--role-arn --resource" ;;
     "machine lint") echo "--type --severity --resource" ;;
     "machine show") echo "--revision --definition" ;;
@@ -116,7 +116,7 @@ _stepfleet() {
     --type) mapfile -t COMPREPLY < <(compgen -W "STANDARD EXPRESS" -- "$cur") && return ;;
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
     --coordinator | --listen | --workers | --function | --name | --input | --prefix | --since | --until | --limit | -n | --error | --cause | \
-        --bucket | --role-arn | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --remove | -f) return ;;
+        --bucket | --role-arn | --logging | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --remove | -f) return ;;
     --wait) [[ $command == activity ]] && return ;;
     esac
     [[ -n $command ]] || globals+=" --version"

@@ -31,6 +31,7 @@ enum limits {
     LIMIT_MACHINES = 100000,            /* StateMachineLimitExceeded past it */
     LIMIT_ROLE_BYTES = 256,             /* a role's ARN */
     LIMIT_LOGGING_BYTES = 16384,        /* loggingConfiguration: kept in memory with each machine */
+    LIMIT_LOG_QUEUE_BYTES = 64 * 1024 * 1024, /* to be logged: what is more is left out */
     LIMIT_REDRIVE_DAYS = 14,            /* a closed execution may be redriven that long */
     LIMIT_TIMEOUT_SECONDS = 99999999,   /* TimeoutSeconds and Wait Seconds */
     LIMIT_MAX_DELAY_SECONDS = 31622400, /* MaxDelaySeconds */

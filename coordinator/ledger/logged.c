@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is to be written as log records: of a Standard execution each record as it is made, of an
+ * Express one all of them at its end. Handed to the shell when durable, so that nothing is logged
+ * that did not happen; what is handed over is lost with the program. */
+#include "coordinator/ledger/internal.h"
+
+/* Space for it, and for `bytes` more. */
+static struct ledger_logged *logged_new(const struct hot *h, size_t count, size_t bytes)
+{
+    const struct log_rule *rule = &h->machine->log;
+    size_t all =
+        sizeof(struct ledger_logged) + count * sizeof(struct slice) + rule->group.len + bytes;
+    struct ledger_logged *x = mem_zalloc(1, all);
+    char *at = (char *)(x->records + count);
+
+    x->bytes = all;
+    x->execution = h->h.id;
+    x->rule = *rule;
+    x->rule.group = slice_make(at, rule->group.len);
+    memcpy(at, rule->group.ptr, rule->group.len);
+    return x;
+}
+
+static void logged_durable(struct ledger_wait *w)
+{
+    struct ledger_logged *x = container_of(w, struct ledger_logged, wait);
+
+    list_remove(&x->link);
+    x->ledger->hooks.logged(x->ledger->hooks.arg, x);
+}
+
+static void logged_give(struct ledger *l, struct ledger_logged *x)
+{
+    x->ledger = l;
+    x->wait.durable = logged_durable;
+    list_push_back(&l->logged, &x->link);
+    ledger_wait_durable(l, &x->wait);
+}
+
+/* All records of an Express execution, with their own texts. */
+static struct ledger_logged *logged_express(const struct hot *h)
+{
+    struct ledger_logged *x = logged_new(h, h->record_count, h->record_bytes);
+    char *at = (char *)(uintptr_t)slice_end(x->rule.group);
+
+    for (size_t i = 0; i < h->record_count; i++) {
+        memcpy(at, h->records[i].ptr, h->records[i].len);
+        x->records[i] = slice_make(at, h->records[i].len);
+        at += h->records[i].len;
+    }
+    x->record_count = h->record_count;
+    return x;
+}
+
+void logged_step(struct ledger *l, const struct hot *h, const struct step *s, uint64_t sequence)
+{
+    struct ledger_logged *x;
+
+    if (l->hooks.logged == NULL || h->machine->log.level == LOG_RULE_OFF || s->event_count == 0) {
+        return;
+    }
+    if (!s->header.express) {
+        x = logged_new(h, 0, 0);
+        x->sequence = sequence;
+        logged_give(l, x);
+    } else if (s->header.status != EXECUTION_RUNNING && h->h.status == EXECUTION_RUNNING) {
+        logged_give(l, logged_express(h));
+    }
+}
+
+void logged_free(struct ledger *l)
+{
+    struct list *n;
+
+    while ((n = list_pop_front(&l->logged)) != NULL) {
+        mem_free(container_of(n, struct ledger_logged, link));
+    }
+}
