@@ -78,24 +78,16 @@ static int read_routes(struct cli *cli, const char *const *given, size_t count, 
     return CLI_DONE;
 }
 
-static void put_changed(struct cli *cli, struct stepfleet_alias *alias)
-{
-    cli_keep(cli, alias);
-    if (cli->json) {
-        cli_put_json(cli, alias_json(alias, &cli->arena));
-    } else {
-        buf_printf(&cli->out, "%s\n", alias->arn);
-    }
-}
-
-static int run_create(struct cli *cli, int argc, char **argv)
+/* Both take a name, then versions. */
+static int run_change(struct cli *cli, int argc, char **argv, bool create)
 {
     const char *operands[1 + ROUTES_MOST] = {NULL};
     const char *description = NULL;
     const struct arg options[] = {{"--description", 0, ARG_TEXT, &description, 0}};
-    struct args a = {options, 1, operands, 2, 1 + ROUTES_MOST, 0};
+    struct args a = {options, 1, operands, create ? 2 : 1, 1 + ROUTES_MOST, 0};
     struct stepfleet_alias *alias;
     struct stepfleet_error error;
+    enum stepfleet_code code;
     struct routes routes;
     int rc;
 
@@ -104,12 +96,25 @@ static int run_create(struct cli *cli, int argc, char **argv)
         (rc = cli_connect(cli)) != CLI_DONE) {
         return rc;
     }
-    if (stepfleet_alias_create(cli->client, operands[0], description, routes.items, routes.count,
-                               &alias, &error) != STEPFLEET_OK) {
+    code = create ? stepfleet_alias_create(cli->client, operands[0], description, routes.items,
+                                           routes.count, &alias, &error)
+                  : stepfleet_alias_update(cli->client, operands[0], description, routes.items,
+                                           routes.count, &alias, &error);
+    if (code != STEPFLEET_OK) {
         return cli_refused(&error);
     }
-    put_changed(cli, alias);
+    cli_keep(cli, alias);
+    if (cli->json) {
+        cli_put_json(cli, alias_json(alias, &cli->arena));
+    } else {
+        buf_printf(&cli->out, "%s\n", alias->arn);
+    }
     return CLI_DONE;
+}
+
+static int run_create(struct cli *cli, int argc, char **argv)
+{
+    return run_change(cli, argc, argv, true);
 }
 
 static const struct command command_alias_create = {
@@ -131,26 +136,7 @@ static const struct command command_alias_create = {
 
 static int run_update(struct cli *cli, int argc, char **argv)
 {
-    const char *operands[1 + ROUTES_MOST] = {NULL};
-    const char *description = NULL;
-    const struct arg options[] = {{"--description", 0, ARG_TEXT, &description, 0}};
-    struct args a = {options, 1, operands, 1, 1 + ROUTES_MOST, 0};
-    struct stepfleet_alias *alias;
-    struct stepfleet_error error;
-    struct routes routes;
-    int rc;
-
-    if (!cli_args(cli, &a, argc, argv, &rc) ||
-        (rc = read_routes(cli, operands + 1, a.operand_count - 1, &routes)) != CLI_DONE ||
-        (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    if (stepfleet_alias_update(cli->client, operands[0], description, routes.items, routes.count,
-                               &alias, &error) != STEPFLEET_OK) {
-        return cli_refused(&error);
-    }
-    put_changed(cli, alias);
-    return CLI_DONE;
+    return run_change(cli, argc, argv, false);
 }
 
 static const struct command command_alias_update = {

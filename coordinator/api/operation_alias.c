@@ -177,12 +177,21 @@ alias_message(struct api *api, const struct ledger_machine *m, const struct alia
     return out;
 }
 
+static void
+reply_alias(struct call *c, enum err_code rc, const struct qualified *at, const struct err *err)
+{
+    if (rc == OK) {
+        c->reply(c, &alias_message(c->api, at->machine, at->alias)->base);
+    } else {
+        c->fail(c, rc, err);
+    }
+}
+
 /* ---- the operations ---- */
 
 static enum err_code alias_create(struct call *c,
                                   const Stepfleet__AliasCreateRequest *q,
-                                  struct ledger_machine **m,
-                                  const struct alias **out,
+                                  struct qualified *out,
                                   struct err *err)
 {
     int64_t now_ms = ledger_now(c->api->ledger).wall_ms;
@@ -198,39 +207,33 @@ static enum err_code alias_create(struct call *c,
         rc = check_description(slice_str(q->description), "description", err);
     }
     if (rc == OK) {
-        rc = routes_read(c->api, q->routes, q->n_routes, m, &alias, err);
+        rc = routes_read(c->api, q->routes, q->n_routes, &out->machine, &alias, err);
     }
     if (rc != OK) {
         return rc;
     }
-    *out = ledger_alias_find(*m, alias.name);
-    if (*out != NULL) {
-        return is_same_route(*out, &alias)
+    out->alias = ledger_alias_find(out->machine, alias.name);
+    if (out->alias != NULL) {
+        return is_same_route(out->alias, &alias)
                    ? OK
                    : err_set(err, ERR_CONFLICT,
                              "Failed to create alias because an alias with the same name and a "
                              "different routing configuration already exists.");
     }
-    if ((*m)->versions.alias_count >= LIMIT_ALIASES) {
+    if (out->machine->versions.alias_count >= LIMIT_ALIASES) {
         return err_set(err, ERR_QUOTA, "a state machine has at most %d aliases", LIMIT_ALIASES);
     }
-    *out = ledger_alias_put(c->api->ledger, *m, &alias);
+    out->alias = ledger_alias_put(c->api->ledger, out->machine, &alias);
     return OK;
 }
 
 void operation_ALIAS_CREATE(struct call *c)
 {
     const Stepfleet__AliasCreateRequest *q = (const void *)c->request;
-    const struct alias *alias;
-    struct ledger_machine *m;
+    struct qualified at;
     struct err err;
-    enum err_code rc = alias_create(c, q, &m, &alias, &err);
 
-    if (rc == OK) {
-        c->reply(c, &alias_message(c->api, m, alias)->base);
-    } else {
-        c->fail(c, rc, &err);
-    }
+    reply_alias(c, alias_create(c, q, &at, &err), &at, &err);
 }
 
 /* One that must be there. */
@@ -286,13 +289,8 @@ void operation_ALIAS_UPDATE(struct call *c)
     const Stepfleet__AliasUpdateRequest *q = (const void *)c->request;
     struct qualified at;
     struct err err;
-    enum err_code rc = alias_update(c, q, &at, &err);
 
-    if (rc == OK) {
-        c->reply(c, &alias_message(c->api, at.machine, at.alias)->base);
-    } else {
-        c->fail(c, rc, &err);
-    }
+    reply_alias(c, alias_update(c, q, &at, &err), &at, &err);
 }
 
 void operation_ALIAS_DESCRIBE(struct call *c)
@@ -300,13 +298,8 @@ void operation_ALIAS_DESCRIBE(struct call *c)
     const Stepfleet__AliasRequest *q = (const void *)c->request;
     struct qualified at;
     struct err err;
-    enum err_code rc = find_alias(c->api, q->alias, &at, &err);
 
-    if (rc == OK) {
-        c->reply(c, &alias_message(c->api, at.machine, at.alias)->base);
-    } else {
-        c->fail(c, rc, &err);
-    }
+    reply_alias(c, find_alias(c->api, q->alias, &at, &err), &at, &err);
 }
 
 void operation_ALIAS_DELETE(struct call *c)

@@ -82,8 +82,7 @@ enum err_code reading_machine(struct api *api,
     struct asl_diagnostics found = {0};
     struct revision_row row;
     struct buf b = {0};
-    enum err_code rc =
-        store_get(ledger_store(api->ledger), CF_MACHINE, key_slice(&key), &b, err);
+    enum err_code rc = store_get(ledger_store(api->ledger), CF_MACHINE, key_slice(&key), &b, err);
 
     if (rc == ERR_NOT_FOUND) {
         rc = err_set(err, ERR_CORRUPT, "revision %u of the machine is missing", h->revision);

@@ -93,7 +93,7 @@ struct execution_header {
     struct slice machine_name;
     struct slice role_arn;
     struct slice alias; /* it was started by; empty: by none */
-    uint64_t seed; /* of its chance, fixed at the start: each use draws its own from it */
+    uint64_t seed;      /* of its chance, fixed at the start: each use draws its own from it */
     enum execution_status status;
     int64_t start_ms;
     int64_t stop_ms;     /* 0: open */

@@ -80,29 +80,23 @@ void activities_free(struct ledger *l)
     hash_fini(&l->activities);
 }
 
+static enum err_code
+activity_load(struct ledger *l, struct slice name, struct slice value, struct err *err)
+{
+    struct activity_row row;
+    enum err_code rc = activity_row_decode(value, &row, err);
+
+    if (rc == OK) {
+        activity_restore(l, activity_new(l, name), row.created_ms);
+    }
+    return rc;
+}
+
 enum err_code activities_load(struct ledger *l, struct err *err)
 {
-    struct key from = key_activities(l->config.account);
-    struct key to = key_after(&from);
-    struct store_iterator *i =
-        store_iterate(l->store, CF_MACHINE, key_slice(&from), key_slice(&to), false);
-    struct slice key;
-    struct slice value;
-    enum err_code rc = OK;
+    struct key all = key_activities(l->config.account);
 
-    while (rc == OK && store_next(i, &key, &value)) {
-        struct activity_row row;
-
-        rc = activity_row_decode(value, &row, err);
-        if (rc == OK) {
-            activity_restore(l, activity_new(l, slice_from(key, from.len)), row.created_ms);
-        }
-    }
-    if (rc != OK) {
-        (void)store_iterator_end(i, NULL);
-        return rc;
-    }
-    return store_iterator_end(i, err);
+    return rows_load(l, CF_MACHINE, &all, activity_load, err);
 }
 
 /* ---- what there is ---- */

@@ -217,6 +217,16 @@ struct ledger {
 
 /* ---- ledger.c ---- */
 
+struct key; /* keys.h */
+
+/* Each row under the prefix, by `load`; `rest` is what its key has behind the prefix. */
+enum err_code rows_load(
+    struct ledger *l,
+    enum store_cf cf,
+    const struct key *prefix,
+    enum err_code (*load)(struct ledger *l, struct slice rest, struct slice value, struct err *err),
+    struct err *err);
+
 /* A recorded time: the clock does not fall behind it. */
 void ledger_clock_seen(struct ledger *l, int64_t wall_ms);
 

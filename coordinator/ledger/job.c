@@ -173,32 +173,26 @@ void ledger_job_delete(struct ledger *l, struct ledger_job *job)
     job_free(l, job);
 }
 
-enum err_code jobs_load(struct ledger *l, struct err *err)
+static enum err_code
+job_load(struct ledger *l, struct slice name, struct slice value, struct err *err)
 {
-    struct key from = key_jobs(l->config.account);
-    struct key to = key_after(&from);
-    struct store_iterator *i =
-        store_iterate(l->store, CF_JOB, key_slice(&from), key_slice(&to), false);
-    enum err_code rc = OK;
-    struct slice key;
-    struct slice value;
+    struct job_row row;
+    enum err_code rc = job_row_decode(value, &row, err);
+    struct ledger_job *job;
 
-    while (rc == OK && store_next(i, &key, &value)) {
-        struct job_row row;
-
-        rc = job_row_decode(value, &row, err);
-        if (rc == OK) {
-            struct ledger_job *job = job_new(l, slice_from(key, from.len), row.created_ms);
-
-            job->updated_ms = row.updated_ms;
-            rc = job_define(job, row.definition, err);
-        }
-    }
     if (rc != OK) {
-        (void)store_iterator_end(i, NULL);
         return rc;
     }
-    return store_iterator_end(i, err);
+    job = job_new(l, name, row.created_ms);
+    job->updated_ms = row.updated_ms;
+    return job_define(job, row.definition, err);
+}
+
+enum err_code jobs_load(struct ledger *l, struct err *err)
+{
+    struct key all = key_jobs(l->config.account);
+
+    return rows_load(l, CF_JOB, &all, job_load, err);
 }
 
 /* ---- runs, looked at ---- */

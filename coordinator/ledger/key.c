@@ -52,29 +52,23 @@ void keys_free(struct ledger *l)
     }
 }
 
+static enum err_code
+key_load(struct ledger *l, struct slice id, struct slice value, struct err *err)
+{
+    struct access_row row;
+    enum err_code rc = access_row_decode(value, &row, err);
+
+    if (rc == OK) {
+        (void)key_new(l, id, &row);
+    }
+    return rc;
+}
+
 enum err_code keys_load(struct ledger *l, struct err *err)
 {
-    struct key from = key_accesses(l->config.account);
-    struct key to = key_after(&from);
-    struct store_iterator *i =
-        store_iterate(l->store, CF_MACHINE, key_slice(&from), key_slice(&to), false);
-    struct slice key;
-    struct slice value;
-    enum err_code rc = OK;
+    struct key all = key_accesses(l->config.account);
 
-    while (rc == OK && store_next(i, &key, &value)) {
-        struct access_row row;
-
-        rc = access_row_decode(value, &row, err);
-        if (rc == OK) {
-            (void)key_new(l, slice_from(key, from.len), &row);
-        }
-    }
-    if (rc != OK) {
-        (void)store_iterator_end(i, NULL);
-        return rc;
-    }
-    return store_iterator_end(i, err);
+    return rows_load(l, CF_MACHINE, &all, key_load, err);
 }
 
 const struct list *ledger_keys(const struct ledger *l)

@@ -70,6 +70,30 @@ static enum err_code load_row(struct ledger *l,
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
+enum err_code rows_load(
+    struct ledger *l,
+    enum store_cf cf,
+    const struct key *prefix,
+    enum err_code (*load)(struct ledger *l, struct slice rest, struct slice value, struct err *err),
+    struct err *err)
+{
+    struct key to = key_after(prefix);
+    struct store_iterator *i =
+        store_iterate(l->store, cf, key_slice(prefix), key_slice(&to), false);
+    struct slice key;
+    struct slice value;
+    enum err_code rc = OK;
+
+    while (rc == OK && store_next(i, &key, &value)) {
+        rc = load(l, slice_from(key, prefix->len), value, err);
+    }
+    if (rc != OK) {
+        (void)store_iterator_end(i, NULL);
+        return rc;
+    }
+    return store_iterator_end(i, err);
+}
+
 static enum err_code load_meta(struct ledger *l, struct err *err)
 {
     enum err_code rc = load_row(l, "buckets", buckets_load, err);

@@ -52,9 +52,10 @@ void versions_delete(struct ledger *l, struct ledger_machine *m)
 }
 
 static enum err_code
-versions_load_one(struct ledger *l, uint64_t number, struct slice value, struct err *err)
+versions_load_one(struct ledger *l, struct slice rest, struct slice value, struct err *err)
 {
-    struct ledger_machine *m = ledger_machine_number(l, number);
+    struct cursor c = cursor_make(rest);
+    struct ledger_machine *m = ledger_machine_number(l, cursor_u64be(&c));
 
     if (m == NULL) {
         return OK; /* of a machine that went while its row was written */
@@ -65,25 +66,9 @@ versions_load_one(struct ledger *l, uint64_t number, struct slice value, struct 
 
 enum err_code versions_load(struct ledger *l, struct err *err)
 {
-    struct key from = key_versions_all(l->config.account);
-    struct key to = key_after(&from);
-    struct store_iterator *i =
-        store_iterate(l->store, CF_MACHINE, key_slice(&from), key_slice(&to), false);
-    struct slice key;
-    struct slice value;
-    enum err_code rc = OK;
+    struct key all = key_versions_all(l->config.account);
 
-    while (rc == OK && store_next(i, &key, &value)) {
-        struct cursor c = cursor_make(slice_from(key, from.len));
-        uint64_t number = cursor_u64be(&c);
-
-        rc = versions_load_one(l, number, value, err);
-    }
-    if (rc != OK) {
-        (void)store_iterator_end(i, NULL);
-        return rc;
-    }
-    return store_iterator_end(i, err);
+    return rows_load(l, CF_MACHINE, &all, versions_load_one, err);
 }
 
 const struct version *ledger_version_find(const struct ledger_machine *m, uint32_t number)
@@ -233,26 +218,19 @@ void tags_free(struct ledger *l)
     hash_fini(&l->tagged);
 }
 
+static enum err_code
+tagged_load(struct ledger *l, struct slice place, struct slice value, struct err *err)
+{
+    struct tagged *t = tagged_new(l, place);
+
+    return tags_row_decode(arena_copy(&t->arena, value), &t->arena, &t->tags, err);
+}
+
 enum err_code tags_load(struct ledger *l, struct err *err)
 {
-    struct key from = key_tags_all(l->config.account);
-    struct key to = key_after(&from);
-    struct store_iterator *i =
-        store_iterate(l->store, CF_MACHINE, key_slice(&from), key_slice(&to), false);
-    struct slice key;
-    struct slice value;
-    enum err_code rc = OK;
+    struct key all = key_tags_all(l->config.account);
 
-    while (rc == OK && store_next(i, &key, &value)) {
-        struct tagged *t = tagged_new(l, slice_from(key, from.len));
-
-        rc = tags_row_decode(arena_copy(&t->arena, value), &t->arena, &t->tags, err);
-    }
-    if (rc != OK) {
-        (void)store_iterator_end(i, NULL);
-        return rc;
-    }
-    return store_iterator_end(i, err);
+    return rows_load(l, CF_MACHINE, &all, tagged_load, err);
 }
 
 static struct slice tags_key(struct ledger *l, enum tag_kind kind, struct slice name)

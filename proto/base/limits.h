@@ -32,11 +32,11 @@ enum limits {
     LIMIT_ROLE_BYTES = 256,             /* a role's ARN */
     LIMIT_LOGGING_BYTES = 16384,        /* loggingConfiguration: kept in memory with each machine */
     LIMIT_LOG_QUEUE_BYTES = 64 * 1024 * 1024, /* to be logged: what is more is left out */
-    LIMIT_REDRIVE_DAYS = 14,            /* a closed execution may be redriven that long */
-    LIMIT_TIMEOUT_SECONDS = 99999999,   /* TimeoutSeconds and Wait Seconds */
-    LIMIT_MAX_DELAY_SECONDS = 31622400, /* MaxDelaySeconds */
-    LIMIT_WAIT_DAYS = 24856,            /* "Wait state delay is too long." from there */
-    LIMIT_INTRINSIC_TEXT_BYTES = 10000, /* Base64 and Hash arguments */
+    LIMIT_REDRIVE_DAYS = 14,                  /* a closed execution may be redriven that long */
+    LIMIT_TIMEOUT_SECONDS = 99999999,         /* TimeoutSeconds and Wait Seconds */
+    LIMIT_MAX_DELAY_SECONDS = 31622400,       /* MaxDelaySeconds */
+    LIMIT_WAIT_DAYS = 24856,                  /* "Wait state delay is too long." from there */
+    LIMIT_INTRINSIC_TEXT_BYTES = 10000,       /* Base64 and Hash arguments */
 
     /* The language. */
     LIMIT_JSON_DEPTH = 512,               /* containers in containers: the parser's own stack */

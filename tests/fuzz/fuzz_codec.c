@@ -4,8 +4,8 @@
 #include <assert.h>
 
 #include "coordinator/store/codec.h"
-#include "coordinator/store/row_version.h"
 #include "coordinator/store/keys.h"
+#include "coordinator/store/row_version.h"
 
 static void encode_again(const struct record *r, struct buf *out)
 {
