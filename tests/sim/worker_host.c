@@ -45,6 +45,16 @@ uint64_t clock_random_u64(void)
     return sim_below(running->sim, CHANCE_WORKER, UINT64_MAX);
 }
 
+/* An operation of the coordinator may ask, too. */
+void clock_random(void *out, size_t bytes)
+{
+    uint8_t *at = out;
+
+    for (size_t i = 0; i < bytes; i++) {
+        at[i] = (uint8_t)sim_below(world, CHANCE_WORKER, 256);
+    }
+}
+
 /* ---- the log: the coordinator's, where no worker runs ---- */
 
 void log_init(const char *program, enum log_level least)
