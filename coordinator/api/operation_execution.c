@@ -44,7 +44,8 @@ start_input(struct call *c, const Stepfleet__StartRequest *q, struct slice *out,
         return input_invalid(SLICE("Invalid execution input."), err);
     }
     if (json_parse(text, a, &v, err) != OK) {
-        struct slice said = jackson_reason(text, a);
+        /* AWS's own words do not say where it is. */
+        struct slice said = c->aws ? jackson_reason(text, a) : (struct slice){NULL, 0};
 
         return input_invalid(said.len != 0 ? said : arena_copy(a, slice_str(err->msg)), err);
     }
