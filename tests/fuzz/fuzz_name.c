@@ -30,7 +30,9 @@ static void fuzz_arn(struct slice text)
     }
     assert(arn.machine.len > 0 && slice_find(arn.machine, ':') == arn.machine.len);
     assert(is_within(arn.machine, text) && is_within(arn.name, text));
-    assert((arn.kind == ARN_EXECUTION || arn.kind == ARN_EXPRESS) || arn.name.ptr == NULL);
+    assert(arn.kind != ARN_ACTIVITY || arn.name.ptr == NULL);
+    assert(arn.kind != ARN_MACHINE || arn.name.ptr == NULL ||
+           (arn.name.len > 0 && slice_find(arn.name, ':') == arn.name.len));
     assert(arn.kind != ARN_EXPRESS || slice_find(arn.name, ':') < arn.name.len);
 }
 
