@@ -168,6 +168,7 @@ static bool scratch_hold(struct scratch *s)
 static bool scratch_make(struct scratch *s, const char *parent)
 {
     char path[SCRATCH_PATH_BYTES];
+    int error;
 
     for (int i = 0; i < SCRATCH_TRIES; i++) {
         if (!scratch_join(path, parent, "stepfleet-worker-XXXXXX")) {
@@ -181,10 +182,12 @@ static bool scratch_make(struct scratch *s, const char *parent)
         if (scratch_hold(s)) {
             return true;
         }
+        error = errno; /* rmdir() has its own: who took the lock has removed the directory, too */
         (void)rmdir(path);
         mem_free(s->path);
         s->path = NULL;
-        if (errno != ESTALE) {
+        if (error != ESTALE) {
+            errno = error;
             return false;
         }
     }
