@@ -523,6 +523,11 @@ static void hook_activity_ready(void *arg, struct ledger_activity *a)
     api_activity_ready(&((struct shell *)arg)->api, a);
 }
 
+static void hook_queue_ready(void *arg, struct ledger_queue *q)
+{
+    api_queue_ready(&((struct shell *)arg)->api, q);
+}
+
 /* ---- starting and stopping ---- */
 
 static void closed(void *arg)
@@ -646,6 +651,7 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .call = hook_call,
         .call_gone = hook_call_gone,
         .activity_ready = hook_activity_ready,
+        .queue_ready = hook_queue_ready,
         .logged = c->execution_logs != NULL ? hook_logged : NULL,
         .failed = hook_failed,
     };

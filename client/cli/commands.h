@@ -23,6 +23,7 @@ extern const struct command command_job;
 extern const struct command command_key;
 extern const struct command command_alias;
 extern const struct command command_tag;
+extern const struct command command_queue;
 
 /* Of `machine`. */
 extern const struct command command_machine_publish;

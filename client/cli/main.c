@@ -9,10 +9,10 @@
 #include "client/cli/commands.h"
 
 static const struct command *const commands[] = {
-    &command_dev,  &command_machine, &command_alias,  &command_tag,      &command_start,
-    &command_show, &command_list,    &command_watch,  &command_history,  &command_output,
-    &command_stop, &command_redrive, &command_job,    &command_activity, &command_task,
-    &command_key,  &command_workers, &command_health,
+    &command_dev,   &command_machine, &command_alias,   &command_tag,      &command_start,
+    &command_show,  &command_list,    &command_watch,   &command_history,  &command_output,
+    &command_stop,  &command_redrive, &command_job,     &command_activity, &command_task,
+    &command_queue, &command_key,     &command_workers, &command_health,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

@@ -97,7 +97,25 @@ enum stepfleet_code {
     STEPFLEET_KEY_UNKNOWN = 68,
     STEPFLEET_QUOTA = 69,
     STEPFLEET_TAGS = 70,
-    STEPFLEET_LOGGING = 71
+    STEPFLEET_LOGGING = 71,
+    STEPFLEET_QUEUE_DOES_NOT_EXIST = 100,
+    STEPFLEET_QUEUE_EXISTS = 101,
+    STEPFLEET_QUEUE_FULL = 102,
+    STEPFLEET_QUEUE_PURGING = 103,
+    STEPFLEET_QUEUE_ATTRIBUTE = 104,
+    STEPFLEET_QUEUE_VALUE = 105,
+    STEPFLEET_QUEUE_PARAMETER = 106,
+    STEPFLEET_QUEUE_MISSING = 107,
+    STEPFLEET_RECEIPT = 108,
+    STEPFLEET_NOT_IN_FLIGHT = 109,
+    STEPFLEET_CONTENTS = 110,
+    STEPFLEET_BATCH_EMPTY = 111,
+    STEPFLEET_BATCH_ENTRIES = 112,
+    STEPFLEET_BATCH_IDS = 113,
+    STEPFLEET_BATCH_ID = 114,
+    STEPFLEET_BATCH_LONG = 115,
+    STEPFLEET_QUEUE_RESOURCE = 116,
+    STEPFLEET_QUEUE_OPERATION = 117
 };
 
 enum { STEPFLEET_ERROR_NAME_BYTES = 64, STEPFLEET_ERROR_MESSAGE_BYTES = 1024 };
@@ -1155,6 +1173,162 @@ STEPFLEET_API enum stepfleet_code stepfleet_task_failure(struct stepfleet *c,
  */
 STEPFLEET_API enum stepfleet_code stepfleet_task_heartbeat(struct stepfleet *c,
                                                            struct stepfleet_bytes token,
+                                                           struct stepfleet_error *error);
+
+/* ---- Queues ---- */
+
+/** Attributes are those of SQS, by its names and as its texts (struct stepfleet_tag). */
+struct stepfleet_queue {
+    const char *arn;
+};
+
+struct stepfleet_queue_page {
+    const char *const *names; /**< by name */
+    size_t count;
+    const char *next_token; /**< empty: that was the last page */
+};
+
+/**
+ * Make a queue, or find the one that is there with the same attributes.
+ *
+ * @param name  1 to 80 letters, digits, '-', '_'; of a FIFO queue it ends in ".fifo"
+ * @return STEPFLEET_OK; STEPFLEET_QUEUE_EXISTS (with others); STEPFLEET_QUEUE_ATTRIBUTE,
+ *         STEPFLEET_QUEUE_VALUE, STEPFLEET_QUEUE_PARAMETER: one of them, or the name, is not valid
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, QUEUE_CREATE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_queue_create(struct stepfleet *c,
+                                                         const char *name,
+                                                         const struct stepfleet_tag *attributes,
+                                                         size_t count,
+                                                         struct stepfleet_queue **out,
+                                                         struct stepfleet_error *error);
+
+/**
+ * A page of the names of queues that begin with `prefix`.
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, QUEUE_LIST.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_queue_list(struct stepfleet *c,
+                                                       const char *prefix,
+                                                       uint32_t max_results,
+                                                       const char *next_token,
+                                                       struct stepfleet_queue_page **out,
+                                                       struct stepfleet_error *error);
+
+/**
+ * All attributes of a queue.
+ *
+ * @param queue  ARN or name, as with all that follow
+ * @return STEPFLEET_OK; STEPFLEET_QUEUE_DOES_NOT_EXIST
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, QUEUE_ATTRIBUTES.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_queue_attributes(struct stepfleet *c,
+                                                             const char *queue,
+                                                             struct stepfleet_tags **out,
+                                                             struct stepfleet_error *error);
+
+/**
+ * Delete all messages of a queue.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_QUEUE_DOES_NOT_EXIST; STEPFLEET_QUEUE_PURGING (within a minute of
+ *         the last time: a repeat of this call may say so, too)
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, QUEUE_PURGE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_queue_purge(struct stepfleet *c, const char *queue, struct stepfleet_error *error);
+
+/**
+ * Delete a queue and its messages.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_QUEUE_DOES_NOT_EXIST
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, QUEUE_DELETE.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_queue_delete(struct stepfleet *c, const char *queue, struct stepfleet_error *error);
+
+struct stepfleet_message_new {
+    struct stepfleet_bytes body; /**< UTF-8, 1 byte to the queue's MaximumMessageSize */
+    const uint32_t *delay_s;     /**< NULL: the queue's */
+    const char *group;           /**< FIFO: must be given; NULL: none */
+    const char *dedup;           /**< FIFO: another one of it within five minutes is a repeat */
+};
+
+struct stepfleet_message_sent {
+    const char *message_id;
+    const char *sequence; /**< of a FIFO queue: 20 digits that grow */
+};
+
+/**
+ * Send a message. It is on disk when this returns. Without a deduplication id it is not repeated:
+ * where the answer is lost, it may have been sent or not.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_QUEUE_DOES_NOT_EXIST; STEPFLEET_QUEUE_PARAMETER,
+ *         STEPFLEET_QUEUE_MISSING, STEPFLEET_CONTENTS: it cannot be sent so
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated with `dedup`.
+ * Source: PROTOCOL.md, MESSAGE_SEND.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_message_send(struct stepfleet *c,
+                                                         const char *queue,
+                                                         const struct stepfleet_message_new *m,
+                                                         struct stepfleet_message_sent **out,
+                                                         struct stepfleet_error *error);
+
+struct stepfleet_receive {
+    uint32_t max;                 /**< messages: up to 10; 0: 1 */
+    uint32_t wait_s;              /**< for the first one: up to 20 */
+    const uint32_t *visibility_s; /**< NULL: the queue's */
+};
+
+struct stepfleet_message {
+    const char *message_id;
+    const char *receipt; /**< deletes it */
+    struct stepfleet_bytes body;
+    const char *group;
+    int64_t sent_ms;
+    uint32_t receives; /**< this one included */
+};
+
+struct stepfleet_messages {
+    const struct stepfleet_message *messages;
+    size_t count; /**< 0: none came in time */
+};
+
+/**
+ * Receive messages and hide them from others for their visibility timeout. Not repeated: messages
+ * whose answer is lost are hidden for that time.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_QUEUE_DOES_NOT_EXIST; STEPFLEET_QUEUE_FULL (120,000 are in
+ *         flight); STEPFLEET_QUEUE_PARAMETER
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: `wait_s`, then to the timeout.
+ * Source: PROTOCOL.md, MESSAGE_RECEIVE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_message_receive(struct stepfleet *c,
+                                                            const char *queue,
+                                                            const struct stepfleet_receive *how,
+                                                            struct stepfleet_messages **out,
+                                                            struct stepfleet_error *error);
+
+/**
+ * Delete a message by the receipt of its last receive. One that is gone, or was received again, is
+ * fine.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_QUEUE_DOES_NOT_EXIST; STEPFLEET_RECEIPT (it is none);
+ *         STEPFLEET_QUEUE_PARAMETER (FIFO: its time is over)
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, MESSAGE_DELETE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_message_delete(struct stepfleet *c,
+                                                           const char *queue,
+                                                           const char *receipt,
                                                            struct stepfleet_error *error);
 
 /* ---- Access keys ---- */

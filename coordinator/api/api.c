@@ -95,6 +95,17 @@ void call_fail(struct call *c, enum err_code code, const char *fmt, ...)
     c->fail(c, code, &err);
 }
 
+void reply_empty(struct call *c, enum err_code rc, const struct err *err)
+{
+    Stepfleet__Empty r = STEPFLEET__EMPTY__INIT;
+
+    if (rc == OK) {
+        c->reply(c, &r.base);
+    } else {
+        c->fail(c, rc, err);
+    }
+}
+
 /* ---- parked calls ---- */
 
 void call_park(struct call *c,

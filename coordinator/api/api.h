@@ -37,9 +37,10 @@ struct call {
     struct list link;
     uint64_t execution; /* waits for its news */
     uint64_t seen;
-    struct fleet_worker *worker; /* whose poll it is */
-    struct held_report *held;    /* a report whose outputs are being committed */
-    struct activity_poll *poll;  /* for an activity's task */
+    struct fleet_worker *worker;   /* whose poll it is */
+    struct held_report *held;      /* a report whose outputs are being committed */
+    struct activity_poll *poll;    /* for an activity's task */
+    struct message_poll *messages; /* for messages of a queue */
     /* A task asks, not a client; else NULL. */
     const struct ledger_call *task;
     /* One of AWS's own clients, over HTTP: it holds no context while it waits, and AWS's rules are
@@ -89,6 +90,7 @@ void api_worker_mail(struct api *a, struct fleet_worker *w);
 void api_worker_gone(struct api *a, struct fleet_worker *w);
 void api_moved(struct api *a, uint64_t execution);
 void api_activity_ready(struct api *a, struct ledger_activity *activity);
+void api_queue_ready(struct api *a, struct ledger_queue *q);
 /* The ledger's hook that asks for an operation: done in a later turn. */
 void api_call(struct api *a, struct ledger_call *c);
 /* And the one that says nobody waits for it any more. */
@@ -109,6 +111,8 @@ void call_park(struct call *c,
 void call_unpark(struct call *c);
 void call_fail(struct call *c, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Replies with nothing, or fails. */
+void reply_empty(struct call *c, enum err_code rc, const struct err *err);
 
 /* One row of rpc.def each; api.c has the table. */
 #define RPC(method, number, request, reply, repeat) void operation_##method(struct call *c);
@@ -190,6 +194,15 @@ enum err_code tags_put(struct api *api,
                        Stepfleet__Tag *const *tags,
                        size_t count,
                        struct err *err);
+void tags_remove(struct api *api,
+                 enum tag_kind kind,
+                 struct slice name,
+                 char *const *keys,
+                 size_t count);
+void tags_print(struct api *api,
+                enum tag_kind kind,
+                struct slice name,
+                Stepfleet__TagListReply *out);
 /* maxResults with its default; false: the call has failed. */
 bool page_size(struct call *c, uint32_t asked, uint32_t *max);
 /* How definitions are read here. */

@@ -143,6 +143,7 @@ static bool place_flag(const struct place *p)
 
 struct reader {
     enum aws_style style;
+    enum aws_service service;
     const struct json_node *from;
     ProtobufCMessage *message;
     struct arena *a;
@@ -208,6 +209,23 @@ read_number(struct reader *r, const struct aws_row *row, struct place *p, const 
     }
     assert(p->field->type == PROTOBUF_C_TYPE_UINT32);
     narrow = (uint32_t)n;
+    memcpy(p->at, &narrow, sizeof(narrow));
+    return OK;
+}
+
+static enum err_code read_integer(struct reader *r,
+                                  const struct aws_row *row,
+                                  struct place *p,
+                                  const struct json_node *v)
+{
+    int32_t narrow;
+    int64_t n;
+
+    if (!json_i64(v, &n) || n > INT32_MAX || n < INT32_MIN) {
+        return wrong_type(r, row, "NUMBER");
+    }
+    assert(p->field->type == PROTOBUF_C_TYPE_INT32);
+    narrow = (int32_t)n;
     memcpy(p->at, &narrow, sizeof(narrow));
     return OK;
 }
@@ -299,6 +317,33 @@ read_texts(struct reader *r, const struct aws_row *row, struct place *p, const s
     return OK;
 }
 
+/* A tag of each member. */
+static enum err_code
+read_map(struct reader *r, const struct aws_row *row, struct place *p, const struct json_node *v)
+{
+    Stepfleet__Tag **items = ARENA_ARRAY(r->a, json_count(v) + 1, Stepfleet__Tag *);
+    size_t n = 0;
+
+    if (!json_is(v, JSON_OBJECT)) {
+        return wrong_type(r, row, "MAP");
+    }
+    for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e)) {
+        struct slice key = json_key(v, e);
+
+        if (!json_is(e, JSON_STRING) || slice_find(key, '\0') != key.len ||
+            slice_find(json_text(e), '\0') != json_text(e).len) {
+            return wrong_type(r, row, "MAP of strings");
+        }
+        items[n] = arena_alloc(r->a, sizeof(Stepfleet__Tag));
+        stepfleet__tag__init(items[n]);
+        items[n]->key = arena_str(r->a, key);
+        items[n++]->value = arena_str(r->a, json_text(e));
+    }
+    *(Stepfleet__Tag ***)(void *)p->at = items;
+    set_count(r, p, n);
+    return OK;
+}
+
 static enum err_code
 read_value(struct reader *r, const struct aws_row *row, struct place *p, const struct json_node *v)
 {
@@ -309,10 +354,12 @@ read_value(struct reader *r, const struct aws_row *row, struct place *p, const s
         return put_text(r, row, p,
                         json_print(r->style == AWS_HTTP ? v : renamed(v, lower, r->a), r->a));
     case AWS_NUMBER: return read_number(r, row, p, v);
+    case AWS_INTEGER: return read_integer(r, row, p, v);
     case AWS_FLAG:
     case AWS_NOT_FLAG: return read_flag(r, row, p, v);
     case AWS_LIST: return read_list(r, row, p, v);
     case AWS_TEXTS: return read_texts(r, row, p, v);
+    case AWS_MAP: return read_map(r, row, p, v);
     case AWS_TIME:
     case AWS_EVENTS:
     case AWS_INCLUDED:
@@ -326,11 +373,13 @@ read_value(struct reader *r, const struct aws_row *row, struct place *p, const s
 
 static void note_missing(struct reader *r, const struct aws_row *row)
 {
-    if (r->style == AWS_HTTP) {
+    if (r->service == AWS_SQS && r->missing_count == 0) {
+        buf_printf(&r->missing, "The request must contain the parameter %s.", row->name);
+    } else if (r->style == AWS_HTTP && r->service != AWS_SQS) {
         buf_printf(&r->missing,
                    "%sValue null at '%s' failed to satisfy constraint: Member must not be null",
                    r->missing_count != 0 ? "; " : "", row->name);
-    } else {
+    } else if (r->service != AWS_SQS) {
         buf_printf(&r->missing, "%sThe field '%.*s' is required but was missing",
                    r->missing_count != 0 ? ", " : "",
                    SLICE_FMT(aws_name(r->style, row->name, r->a)));
@@ -342,6 +391,9 @@ static enum err_code say_missing(struct reader *r)
 {
     struct slice text = buf_slice(&r->missing);
 
+    if (r->service == AWS_SQS) {
+        return err_set(r->err, ERR_QUEUE_MISSING, "%.*s", SLICE_FMT(text));
+    }
     if (r->style != AWS_HTTP) {
         return err_set(r->err, ERR_MESSAGE, "%.*s", SLICE_FMT(text));
     }
@@ -377,7 +429,8 @@ enum err_code aws_request(const struct aws_row *operation,
                           struct err *err)
 {
     const ProtobufCMessageDescriptor *d = rpc_request(operation->method);
-    struct reader r = {.style = style, .from = v, .a = a, .err = err};
+    struct reader r = {
+        .style = style, .service = operation->service, .from = v, .a = a, .err = err};
     enum err_code rc = OK;
 
     r.message = arena_alloc(a, d->sizeof_message);
@@ -541,6 +594,37 @@ static const struct json_node *billed_value(const struct writer *w, const struct
     return json_built(&b);
 }
 
+static size_t count_of(const struct place *p)
+{
+    const ProtobufCMessage *m = (const void *)(p->at - p->field->offset);
+    size_t count;
+
+    memcpy(&count, (const char *)m + p->field->quantifier_offset, sizeof(count));
+    return count;
+}
+
+static const struct json_node *texts_value(const struct writer *w, const struct place *p)
+{
+    char *const *items = *(char ***)(void *)p->at;
+    struct json_builder list = json_build_array(w->a);
+
+    for (size_t i = 0; i < count_of(p); i++) {
+        json_push(&list, json_string(w->a, slice_str(items[i])));
+    }
+    return json_built(&list);
+}
+
+static const struct json_node *map_value(const struct writer *w, const struct place *p)
+{
+    Stepfleet__Tag *const *items = *(Stepfleet__Tag ***)(void *)p->at;
+    struct json_builder b = json_build_object(w->a);
+
+    for (size_t i = 0; i < count_of(p); i++) {
+        json_put(&b, slice_str(items[i]->key), json_string(w->a, slice_str(items[i]->value)));
+    }
+    return json_built(&b);
+}
+
 /* Does the field say something? */
 static bool is_given(const ProtobufCMessage *m, const struct aws_row *row, const struct place *p)
 {
@@ -561,6 +645,8 @@ static bool is_given(const ProtobufCMessage *m, const struct aws_row *row, const
     case AWS_NOT_FLAG: return place_flag(p);
     case AWS_LIST:
     case AWS_TEXTS:
+    case AWS_MAP: return count_of(p) != 0;
+    case AWS_INTEGER:
     case AWS_EVENTS:
     case AWS_NO_LIST:
     case AWS_DISABLED:
@@ -580,6 +666,8 @@ value_of(const struct writer *w, const struct aws_row *row, const struct place *
     case AWS_FLAG: return json_bool(place_flag(p));
     case AWS_NOT_FLAG: return json_bool(!place_flag(p));
     case AWS_TIME: return time_value(w, place_number(p));
+    case AWS_TEXTS: return texts_value(w, p);
+    case AWS_MAP: return map_value(w, p);
     case AWS_EVENTS: return events_value(w, p);
     case AWS_INCLUDED: return included_value(w);
     case AWS_BILLED: return billed_value(w, p);
@@ -590,7 +678,7 @@ value_of(const struct writer *w, const struct aws_row *row, const struct place *
 
         return json_built(&none);
     }
-    case AWS_TEXTS:
+    case AWS_INTEGER:
     case AWS_LIST: break; /* list_value(): it needs the lines behind */
     }
     return NULL;
@@ -648,6 +736,11 @@ const struct json_node *aws_reply(const struct aws_row *operation,
             continue;
         }
         if (r->form == AWS_LIST) {
+            struct place p = place_of(m, r->field);
+
+            if (!r->must && count_of(&p) == 0) {
+                continue;
+            }
             json_put(&b, aws_name(style, r->name, a), list_value(&w, r, m));
         } else {
             put_member(&w, &b, r, m);

@@ -24,11 +24,13 @@ enum aws_form {
     AWS_DOCUMENT, /* a string of JSON text */
     AWS_OBJECT,   /* any value; JSON text in the message */
     AWS_NUMBER,
+    AWS_INTEGER, /* of requests: one that may be negative, to be refused in the service's words */
     AWS_FLAG,
     AWS_NOT_FLAG, /* the message has its opposite */
     AWS_TIME,     /* ms since 1970 in the message */
     AWS_LIST,     /* repeated messages */
-    AWS_TEXTS,    /* repeated strings; of requests only */
+    AWS_TEXTS,    /* repeated strings */
+    AWS_MAP,      /* repeated tags: an object of strings */
     AWS_EVENTS,   /* history events, each JSON text in the message */
     AWS_INCLUDED, /* {"included": true} beside a document */
     AWS_BILLED,   /* what the time from start_ms to the field would cost */
@@ -38,7 +40,7 @@ enum aws_form {
 };
 
 /* Whose operation it is. */
-enum aws_service { AWS_STATES, AWS_GLUE };
+enum aws_service { AWS_STATES, AWS_GLUE, AWS_SQS };
 
 enum aws_row_kind { AWS_ROW_OPERATION, AWS_ROW_IN, AWS_ROW_OUT, AWS_ROW_ITEM };
 
@@ -67,7 +69,8 @@ struct slice aws_name(enum aws_style style, const char *name, struct arena *a);
  * its text is taken.
  *
  * @param v  lives as long as *out
- * @return OK; ERR_VALIDATION: a value or, over HTTP, none at all where there must be one;
+ * @return OK; ERR_VALIDATION: a value or, over HTTP, none at all where there must be one
+ *         (ERR_QUEUE_MISSING where the service is SQS);
  *         ERR_MESSAGE: a member is of the wrong type or, of an integration, missing;
  *         ERR_INVALID_NAME: a null character in a name. In AWS's words
  */

@@ -72,17 +72,6 @@ enum err_code tags_put(struct api *api,
     return OK;
 }
 
-static void reply_empty(struct call *c, enum err_code rc, const struct err *err)
-{
-    Stepfleet__Empty r = STEPFLEET__EMPTY__INIT;
-
-    if (rc == OK) {
-        c->reply(c, &r.base);
-    } else {
-        c->fail(c, rc, err);
-    }
-}
-
 void operation_TAG(struct call *c)
 {
     const Stepfleet__TagRequest *q = (const void *)c->request;
@@ -96,41 +85,65 @@ void operation_TAG(struct call *c)
     reply_empty(c, rc, &err);
 }
 
+void tags_remove(struct api *api,
+                 enum tag_kind kind,
+                 struct slice name,
+                 char *const *keys,
+                 size_t count)
+{
+    const struct tags_row *old = ledger_tags(api->ledger, kind, name);
+    struct tag *items = ARENA_ARRAY(ledger_turn_arena(api->ledger), old->count + 1, struct tag);
+    struct tags_row row = {items, 0};
+
+    for (size_t i = 0; i < old->count; i++) {
+        bool goes = false;
+
+        for (size_t n = 0; n < count; n++) {
+            goes = goes || slice_eq_str(old->items[i].key, keys[n]);
+        }
+        if (!goes) {
+            items[row.count++] = old->items[i];
+        }
+    }
+    ledger_tags_set(api->ledger, kind, name, &row);
+}
+
 void operation_UNTAG(struct call *c)
 {
     const Stepfleet__UntagRequest *q = (const void *)c->request;
-    const struct tags_row *old;
-    struct tags_row row = {0};
     struct place place;
-    struct tag *items;
     struct err err;
     enum err_code rc = place_find(c->api, q->resource, &place, &err);
 
     if (rc == OK) {
-        old = ledger_tags(c->api->ledger, place.kind, place.name);
-        row.items = items =
-            ARENA_ARRAY(ledger_turn_arena(c->api->ledger), old->count + 1, struct tag);
-        for (size_t i = 0; i < old->count; i++) {
-            bool goes = false;
-
-            for (size_t n = 0; n < q->n_keys; n++) {
-                goes = goes || slice_eq_str(old->items[i].key, q->keys[n]);
-            }
-            if (!goes) {
-                items[row.count++] = old->items[i];
-            }
-        }
-        ledger_tags_set(c->api->ledger, place.kind, place.name, &row);
+        tags_remove(c->api, place.kind, place.name, q->keys, q->n_keys);
     }
     reply_empty(c, rc, &err);
+}
+
+void tags_print(struct api *api,
+                enum tag_kind kind,
+                struct slice name,
+                Stepfleet__TagListReply *out)
+{
+    struct arena *a = ledger_turn_arena(api->ledger);
+    const struct tags_row *tags = ledger_tags(api->ledger, kind, name);
+
+    out->tags = ARENA_ARRAY(a, tags->count + 1, Stepfleet__Tag *);
+    for (size_t i = 0; i < tags->count; i++) {
+        Stepfleet__Tag *tag = arena_alloc(a, sizeof(*tag));
+
+        stepfleet__tag__init(tag);
+        tag->key = arena_str(a, tags->items[i].key);
+        tag->value = arena_str(a, tags->items[i].value);
+        out->tags[out->n_tags++] = tag;
+    }
 }
 
 void operation_TAG_LIST(struct call *c)
 {
     const Stepfleet__TagListRequest *q = (const void *)c->request;
-    struct arena *a = ledger_turn_arena(c->api->ledger);
     Stepfleet__TagListReply r = STEPFLEET__TAG_LIST_REPLY__INIT;
-    const struct tags_row *tags;
     struct place place;
     struct err err;
     enum err_code rc = place_find(c->api, q->resource, &place, &err);
@@ -139,15 +152,6 @@ void operation_TAG_LIST(struct call *c)
         c->fail(c, rc, &err);
         return;
     }
-    tags = ledger_tags(c->api->ledger, place.kind, place.name);
-    r.tags = ARENA_ARRAY(a, tags->count + 1, Stepfleet__Tag *);
-    for (size_t i = 0; i < tags->count; i++) {
-        Stepfleet__Tag *tag = arena_alloc(a, sizeof(*tag));
-
-        stepfleet__tag__init(tag);
-        tag->key = arena_str(a, tags->items[i].key);
-        tag->value = arena_str(a, tags->items[i].value);
-        r.tags[r.n_tags++] = tag;
-    }
+    tags_print(c->api, place.kind, place.name, &r);
     c->reply(c, &r.base);
 }

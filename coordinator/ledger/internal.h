@@ -199,6 +199,17 @@ struct ledger {
     struct list sweeps;      /* of rows of runs, the first one first (run_delete.c) */
     uint64_t next_run;
 
+    struct hash queues;        /* ledger_queue.by_name */
+    struct heap queues_due;    /* ledger_queue.due: wall */
+    struct list queues_ready;  /* ledger_queue.ready */
+    struct list queues_dirty;  /* ledger_queue.dirty */
+    struct list queue_sweeps;  /* of rows of queues, the first one first (queue_row.c) */
+    struct hash bodies;        /* of messages; queue_row.c's, like those that follow */
+    struct list bodies_pinned; /* by batch: they are not durable */
+    struct list bodies_idle;   /* the oldest first */
+    size_t bodies_bytes;       /* of the idle ones */
+    uint64_t last_queue;       /* number given last */
+
     struct heap object_retries; /* mono */
     struct list objects;        /* object_request.link: all there are */
     size_t object_count;

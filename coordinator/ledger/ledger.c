@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#include "coordinator/ledger/queue.h"
 #include "coordinator/ledger/run.h"
 #include "coordinator/store/keys.h"
 #include "proto/host/log.h"
@@ -113,11 +114,15 @@ static enum err_code load_meta(struct ledger *l, struct err *err)
 static void ledger_init(struct ledger *l)
 {
     struct list *lists[] = {
-        &l->filling_waits, &l->flying_waits, &l->ready_waits, &l->lru,       &l->continuing,
-        &l->closed,        &l->kept,         &l->moved,       &l->mail,      &l->objects,
-        &l->deleting,      &l->idle_docs,    &l->calls,       &l->calls_out, &l->activities_ready,
-        &l->calls_gone,    &l->runs_over,    &l->runs_moved,  &l->keys,      &l->sweeps,
-        &l->logged,
+        &l->filling_waits, &l->flying_waits, &l->ready_waits,
+        &l->lru,           &l->continuing,   &l->closed,
+        &l->kept,          &l->moved,        &l->mail,
+        &l->objects,       &l->deleting,     &l->idle_docs,
+        &l->calls,         &l->calls_out,    &l->activities_ready,
+        &l->calls_gone,    &l->runs_over,    &l->runs_moved,
+        &l->keys,          &l->sweeps,       &l->queues_ready,
+        &l->queues_dirty,  &l->queue_sweeps, &l->bodies_pinned,
+        &l->bodies_idle,   &l->logged,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -188,6 +193,9 @@ enum err_code ledger_open(const struct ledger_config *config,
         rc = ledger_recover(l, err);
     }
     if (rc == OK) {
+        rc = queues_load(l, err);
+    }
+    if (rc == OK) {
         rc = jobs_load(l, err);
     }
     if (rc == OK) {
@@ -234,6 +242,7 @@ void ledger_close(struct ledger *l)
         bucket = 0;
     }
     objects_free(l);
+    queues_free(l);
     sweeps_free(l);
     jobs_free(l);
     calls_free(l);
@@ -438,6 +447,7 @@ static void send_batch(struct ledger *l)
         return;
     }
     notices_run(l);
+    queues_keep(l);
     notices_keep(l); /* what an execution tells another is in the batch that holds why */
     if (store_batch_count(l->filling) == 0) {
         assert(list_empty(&l->filling_waits));
@@ -473,6 +483,7 @@ static void turn_over(struct ledger *l)
     int64_t wait = ledger_wait_ms(l, l->now);
 
     dropped_free(l);
+    bodies_trim(l);
     arena_reset(&l->arena);
     l->turn++;
     l->notices_left = LIMIT_NOTICES_A_TURN;
@@ -507,12 +518,14 @@ void ledger_turn_end(struct ledger *l)
         l->tick_ms = l->now.mono_ms + TICK_MS;
         ledger_park_idle(l);
     }
-    if (ledger_load_due(l, &err) != OK || runs_wake(l, &err) != OK || !is_readable(l, &err)) {
+    if (ledger_load_due(l, &err) != OK || runs_wake(l, &err) != OK || queues_due(l, &err) != OK ||
+        !is_readable(l, &err)) {
         l->hooks.failed(l->hooks.arg, &err);
         return;
     }
     notices_run(l);
     activities_tell(l);
+    queues_tell(l);
     feed_parked(l);
     notices_run(l);
     tell_moved(l);
@@ -549,6 +562,7 @@ void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *er
     }
     take_back(l);
     l->durable_number++;
+    bodies_durable(l);
     list_init(&waits);
     list_splice(&waits, &l->flying_waits);
     send_batch(l);
@@ -572,7 +586,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     const struct heap_node *tick = heap_min(&l->run_ticks);
     const struct heap_node *parked = heap_min(&l->runs_due);
     int64_t wait;
-    int64_t others[5];
+    int64_t others[6];
 
     if (!ledger_accepts(l)) {
         return -1; /* the commit that is under way */
@@ -590,6 +604,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     others[2] = retry != NULL && l->flying == NULL ? retry->key - now.mono_ms : INT64_MAX;
     others[3] = tick != NULL ? tick->key - now.mono_ms : INT64_MAX;
     others[4] = parked != NULL ? parked->key - now.wall_ms : INT64_MAX;
+    others[5] = queues_wait_ms(l, now);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (wait < 0 || others[i] < wait) {
             wait = others[i] > 0 ? others[i] : 0;

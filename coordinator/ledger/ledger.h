@@ -29,6 +29,7 @@ struct hot_frame;
 struct ledger;
 struct ledger_call;
 struct ledger_activity;
+struct ledger_queue;
 struct job_run_row;
 
 /* Something that waits until all it may have seen is on disk. Caller's storage, alive until
@@ -126,6 +127,9 @@ struct ledger_hooks {
     /* A task of this activity waits to be taken: ledger_activity_take() for those who ask for one.
      * Called inside ledger_turn_end(). */
     void (*activity_ready)(void *arg, struct ledger_activity *a);
+    /* There may be messages for those who wait for them: ledger_queue_receive(). Called inside
+     * ledger_turn_end(). */
+    void (*queue_ready)(void *arg, struct ledger_queue *q);
     /* Write log records of what is durable now, then mem_free() it; on any thread. NULL: nobody
      * does. */
     void (*logged)(void *arg, struct ledger_logged *x);
@@ -252,7 +256,7 @@ const struct alias *
 ledger_alias_put(struct ledger *l, struct ledger_machine *m, const struct alias *alias);
 void ledger_alias_delete(struct ledger *l, struct ledger_machine *m, struct slice name);
 
-enum tag_kind { TAGS_MACHINE = 'm', TAGS_ACTIVITY = 'a' };
+enum tag_kind { TAGS_MACHINE = 'm', TAGS_ACTIVITY = 'a', TAGS_QUEUE = 'q' };
 const struct tags_row *ledger_tags(struct ledger *l, enum tag_kind kind, struct slice name);
 /* All of them; none: they are gone. */
 void ledger_tags_set(struct ledger *l,

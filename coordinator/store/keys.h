@@ -25,6 +25,14 @@
  *              account u64, 'c'                            -> run u64: at least so many were given
  *              account u64, 's', run u64, chunk u32        -> bytes of 8,192 shards, varints
  *              account u64, 'p', run u64, phase u8, piece u32 -> piece row
+ *   QUEUE      account u64, 'n', name                      -> queue row
+ *              account u64, 'g'                            -> last number or generation given
+ *              account u64, 'm', generation u64, due_ms u64, number u64 -> message row
+ *              account u64, 's', generation u64, due_ms u64, number u64 -> state of a received one
+ *              account u64, 'c', generation u64            -> counters of those messages
+ *              account u64, 'x', queue u64, number u64     -> deduplication row, of a batch
+ *              account u64, 't', queue u64                 -> its move tasks
+ *              account u64, 'z', generation u64            -> empty: its messages are to go
  *   TIMER      account u64, due_ms u64, execution u64      -> empty
  *
  * "token_key" holds 32 random bytes: the secret that task tokens are made with, and that must stay
@@ -33,6 +41,7 @@
 #define STEPFLEET_STORE_KEYS_H
 
 #include "coordinator/engine/engine.h"
+#include "coordinator/trigger/queue.h"
 #include "proto/base/buf.h"
 
 enum { KEY_BYTES_MAX = 512 }; /* a name is at most 80 characters of at most 4 bytes */
@@ -97,6 +106,21 @@ struct key key_job_sizes_all(uint64_t account, uint64_t run); /* prefix */
 struct key key_job_piece(uint64_t account, uint64_t run, unsigned phase, uint32_t piece);
 struct key key_job_phase(uint64_t account, uint64_t run, unsigned phase); /* prefix */
 struct key key_job_pieces(uint64_t account, uint64_t run);                /* prefix */
+struct key key_queue(uint64_t account, struct slice name);
+struct key key_queues(uint64_t account); /* prefix of all queue rows */
+struct key key_queue_last(uint64_t account);
+struct key key_message(uint64_t account, uint64_t generation, struct queue_place place);
+struct key key_messages(uint64_t account, uint64_t generation); /* prefix */
+struct key key_queue_state(uint64_t account, uint64_t generation, struct queue_place place);
+struct key key_queue_states(uint64_t account, uint64_t generation); /* prefix */
+/* Of a message's or a state's key. */
+bool key_place_parse(struct slice key, struct queue_place *out);
+struct key key_queue_counter(uint64_t account, uint64_t generation);
+struct key key_dedup(uint64_t account, uint64_t queue, uint64_t first);
+struct key key_dedups(uint64_t account, uint64_t queue); /* prefix */
+struct key key_moves(uint64_t account, uint64_t queue);
+struct key key_queue_sweep(uint64_t account, uint64_t generation);
+struct key key_queue_sweeps(uint64_t account); /* prefix */
 struct key key_timer(uint64_t account, int64_t due_ms, uint64_t execution);
 bool key_timer_parse(struct slice key, uint64_t *account, int64_t *due_ms, uint64_t *execution);
 /* The least key above all that begin with `prefix`; empty where there is none. */

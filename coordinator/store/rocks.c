@@ -399,23 +399,56 @@ static bool has_family(char *const *names, size_t count, enum store_cf cf)
     return false;
 }
 
-/* Is it the database of a version that had no jobs yet: all families but that one? Where any other
- * is missing, or nothing can be read, opening says what is wrong. */
-static bool rocks_lacks_jobs(const struct rocks *r)
+/* Families that versions added, in that order: an older database lacks the last few of them. */
+static const enum store_cf added[] = {CF_JOB, CF_QUEUE};
+
+enum { ADDED = sizeof(added) / sizeof(added[0]) };
+
+static bool was_added(enum store_cf cf)
+{
+    for (size_t i = 0; i < ADDED; i++) {
+        if (added[i] == cf) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where any other family is missing, or one that came before one that is there, opening says what
+ * is wrong; and where nothing can be read. */
+static bool lacks_added_alone(char *const *names, size_t count)
+{
+    bool lacks = false;
+
+    for (int cf = 0; cf < CF_COUNT; cf++) {
+        if (!was_added((enum store_cf)cf) && !has_family(names, count, (enum store_cf)cf)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < ADDED; i++) {
+        bool has = has_family(names, count, added[i]);
+
+        if (has && lacks) {
+            return false;
+        }
+        lacks = !has;
+    }
+    return lacks;
+}
+
+/* Is it the database of an older version? */
+static bool rocks_is_older(const struct rocks *r)
 {
     char *text = NULL;
     size_t count = 0;
     char **names = rocksdb_list_column_families(r->options.plain, r->dir, &count, &text);
-    bool lacks = text == NULL && !has_family(names, count, CF_JOB);
+    bool older = text == NULL && lacks_added_alone(names, count);
 
-    for (int cf = 0; cf < CF_COUNT; cf++) {
-        lacks = lacks && (cf == CF_JOB || has_family(names, count, (enum store_cf)cf));
-    }
     rocksdb_list_column_families_destroy(names, count); /* there is one where it failed, too */
     if (text != NULL) {
         rocksdb_free(text);
     }
-    return lacks;
+    return older;
 }
 
 static enum err_code rocks_open_database(struct rocks *r, bool create, struct err *err)
@@ -424,7 +457,7 @@ static enum err_code rocks_open_database(struct rocks *r, bool create, struct er
 
     rocksdb_options_set_create_if_missing(r->options.plain, create);
     rocksdb_options_set_create_missing_column_families(r->options.plain,
-                                                       create || rocks_lacks_jobs(r));
+                                                       create || rocks_is_older(r));
     rocks_open_families(r, &text);
     if (text != NULL && strstr(text, "not linked") != NULL) {
         rocksdb_free(text);

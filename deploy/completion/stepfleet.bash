@@ -11,6 +11,11 @@ _stepfleet_activities() {
         grep -o '"name":"[^"]*"' | cut -d'"' -f4
 }
 
+_stepfleet_queues() {
+    stepfleet ${coordinator:+--coordinator "$coordinator"} queue list --json 2>/dev/null |
+        grep -o '"name":"[^"]*"' | cut -d'"' -f4
+}
+
 _stepfleet_jobs() {
     stepfleet ${coordinator:+--coordinator "$coordinator"} job list --json 2>/dev/null |
         grep -o '"name":"[^"]*"' | cut -d'"' -f4
@@ -62,6 +67,9 @@ _stepfleet_options() {
     "job run") echo "--arg --workers --timeout --id --wait" ;;
     "job runs") echo "--limit" ;;
     "job status") echo "--pieces --from" ;;
+    "queue create") echo "--fifo --attribute" ;;
+    "queue send") echo "--delay --group --dedup" ;;
+    "queue receive") echo "--max --wait --visibility --delete" ;;
     "activity poll") echo "--worker --wait --token-file" ;;
     "task success") echo "--token-file --output --output-file" ;;
     "task failure") echo "--token-file --error --cause" ;;
@@ -72,7 +80,7 @@ _stepfleet_options() {
 
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="dev machine alias tag start show list watch history output stop redrive job activity task key workers"
+    local commands="dev machine alias tag start show list watch history output stop redrive job activity task queue key workers"
     commands+=" health"
     local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word words
 
@@ -88,13 +96,13 @@ _stepfleet() {
         case $word in
         --coordinator) coordinator=${words[++i]} ;;
         --coordinator=*) coordinator=${word#*=} ;;
-        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --*=*) ;;
-        --wait) [[ $command == activity ]] && i=$((i + 1)) ;;
+        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --fifo | --delete | --*=*) ;;
+        --wait) [[ $command =~ ^(activity|queue)$ ]] && i=$((i + 1)) ;;
         -*) i=$((i + 1)) ;; # its value
         *)
             if [[ -z $command ]]; then
                 command=$word
-            elif [[ $command =~ ^(machine|alias|job|activity|task|key)$ && -z $sub ]]; then
+            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|key)$ && -z $sub ]]; then
                 sub=$word
             else
                 operands=$((operands + 1))
@@ -116,8 +124,8 @@ _stepfleet() {
     --type) mapfile -t COMPREPLY < <(compgen -W "STANDARD EXPRESS" -- "$cur") && return ;;
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
     --coordinator | --listen | --workers | --function | --name | --input | --prefix | --since | --until | --limit | -n | --error | --cause | \
-        --bucket | --role-arn | --logging | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --remove | -f) return ;;
-    --wait) [[ $command == activity ]] && return ;;
+        --bucket | --role-arn | --logging | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --remove | --attribute | --delay | --group | --dedup | --max | --visibility | -f) return ;;
+    --wait) [[ $command =~ ^(activity|queue)$ ]] && return ;;
     esac
     [[ -n $command ]] || globals+=" --version"
     if [[ $cur == -* ]]; then
@@ -141,6 +149,10 @@ _stepfleet() {
         mapfile -t COMPREPLY < <(compgen -W "create list describe delete poll" -- "$cur")
     elif [[ $command == task && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "success failure heartbeat" -- "$cur")
+    elif [[ $command == queue && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "create list show send receive purge delete" -- "$cur")
+    elif [[ $command == queue && $sub =~ ^(show|send|receive|purge|delete)$ && $operands -eq 0 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_queues)" -- "$cur")
     elif [[ $command == key && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "create list delete" -- "$cur")
     elif [[ $command == activity && $sub =~ ^(describe|delete|poll)$ && $operands -eq 0 ]]; then

@@ -131,6 +131,36 @@ enum limits {
     LIMIT_SORT_KEY_BYTES = 64 * 1024,      /* of a record's: it is kept beside the record */
     LIMIT_RUN_FRAME_BYTES = 64 * 1024, /* of a run under one checksum: a reader holds one whole */
 
+    /* Queues. */
+    LIMIT_QUEUES = 10000,             /* all of them are in memory, some 1 KiB each */
+    LIMIT_QUEUE_IN_FLIGHT = 120000,   /* AWS: of one queue; OverLimit past it */
+    LIMIT_QUEUE_FIFO_WINDOW = 120000, /* AWS: messages looked at for a group that is not blocked */
+    LIMIT_QUEUE_FIFO_OPEN = 64,       /* groups that are not blocked: as many are enough */
+    LIMIT_QUEUE_READY = 8192,         /* of a standard queue in memory, some 150 bytes each */
+    LIMIT_QUEUE_LOAD = 1024,          /* rows of one load: a turn stays short */
+    LIMIT_QUEUE_LOAD_BYTES = 4 * 1024 * 1024,    /* and their bytes: likewise */
+    LIMIT_QUEUE_BODIES_BYTES = 32 * 1024 * 1024, /* read, or written, of late, of all queues */
+    LIMIT_QUEUE_RECEIVE_BYTES = 4 * 1024 * 1024, /* bodies of one receive, and one more: a frame */
+    LIMIT_QUEUE_DELETES_A_TURN = 1024, /* rows of queues that are deleted or purged: likewise */
+    LIMIT_QUEUE_MOVES_A_TURN = 256,    /* messages of move tasks: likewise */
+    LIMIT_QUEUE_POLLS = 4096,          /* calls that wait for messages of one queue */
+    LIMIT_QUERY_FIELDS = 1024, /* of a form: ten messages with ten attributes have some 450 */
+    LIMIT_QUEUE_VISIBILITY_S = 43200, /* AWS: twelve hours from the first receive */
+    LIMIT_QUEUE_RETENTION_S_MIN = 60, /* AWS, like all that follow */
+    LIMIT_QUEUE_RETENTION_S_MAX = 1209600,
+    LIMIT_QUEUE_DELAY_S = 900,
+    LIMIT_QUEUE_WAIT_S = 20,
+    LIMIT_QUEUE_MESSAGE_BYTES_MIN = 1024,
+    LIMIT_QUEUE_MESSAGE_BYTES = 1048576, /* and of one batch */
+    LIMIT_QUEUE_BATCH = 10,
+    LIMIT_QUEUE_ATTRIBUTES = 10, /* of one message */
+    LIMIT_QUEUE_DEDUP_MS = 5 * 60 * 1000,
+    LIMIT_QUEUE_PURGE_MS = 60000, /* between two purges */
+    LIMIT_QUEUE_RECEIVES = 1000,  /* maxReceiveCount */
+    LIMIT_QUEUE_POLICY_BYTES = 65536,
+    LIMIT_QUEUE_MOVES_PER_S = 500, /* and where a move task does not say */
+    LIMIT_QUEUE_MOVE_TASKS = 10,   /* kept and shown of one queue */
+
     /* The coordinator's memory. */
     LIMIT_HOT_BYTES = 64 * 1024 * 1024, /* idle executions are parked sooner past it */
     LIMIT_PARK_AFTER_MS = 200,          /* idle for so long: looked at for parking */

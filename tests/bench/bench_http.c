@@ -3,72 +3,30 @@
  * same over RPC with as many requests in flight. Prints a line of JSON for each.
  *
  *   bench_http BIN DIR [SECONDS]   BIN: the directory of the programs; DIR: one to work in */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/s3/sign.h"
-#include "proto/base/buf.h"
-#include "tests/bench/process.h"
-#include "tests/bench/real.h"
+#include "tests/bench/http_load.h"
 
-enum { CONNECTIONS = 64, WARM_MS = 1000, READY_MS = 20000, SAMPLES_MOST = 4000000 };
+enum { CONNECTIONS = HTTP_LOAD_CONNECTIONS, WARM_MS = 1000, SAMPLES_MOST = 4000000 };
 
 static const char definition[] =
     "{\"StartAt\":\"P\",\"States\":{\"P\":{\"Type\":\"Pass\",\"End\":true}}}";
 
-struct bench {
-    struct real real;
-    char bin[512];
-    char http[64]; /* URL */
-    uint16_t port;
-    int64_t run_ms;
-    struct arena a;
-};
-
-/* One connection: a request is out, or its answer is read. */
-struct connection {
-    int fd;
-    int64_t sent_ns;
-    size_t got; /* bytes of the answer */
-    char answer[2048];
-};
-
-/* ---- the coordinator ---- */
-
-static void start_coordinator(struct bench *b, bool open)
-{
-    const char *argv[] = {b->bin,   "--data", b->real.data, "--listen", b->real.url,
-                          "--http", b->http,  "--log",      "warn",     open ? "--open" : NULL,
-                          NULL};
-
-    b->real.coordinator = process_start(argv, b->real.log);
-    for (int64_t by = bench_now_ns() + READY_MS * INT64_C(1000000);
-         !real_answers(&b->real, 1000);) {
-        process_check(b->real.coordinator, b->real.log);
-        if (bench_now_ns() > by) {
-            bench_die("the coordinator does not answer: see %s", b->real.log);
-        }
-    }
-}
-
 /* ---- requests ---- */
 
-static struct slice body_of(struct bench *b)
+static struct slice body_of(struct http_bench *b)
 {
     return arena_printf(&b->a, "{\"stateMachineArn\":\"%s\",\"input\":\"{}\"}", b->real.machine);
 }
 
-static struct slice request_of(struct bench *b, const char *more)
+static struct slice request_of(struct http_bench *b, const char *more)
 {
     struct slice body = body_of(b);
 
@@ -80,7 +38,7 @@ static struct slice request_of(struct bench *b, const char *more)
                         b->port, more, body.len, SLICE_FMT(body));
 }
 
-static const Stepfleet__AccessKey *make_key(struct bench *b)
+static const Stepfleet__AccessKey *make_key(struct http_bench *b)
 {
     Stepfleet__KeyCreateRequest q = STEPFLEET__KEY_CREATE_REQUEST__INIT;
     char role[] = "run";
@@ -91,7 +49,7 @@ static const Stepfleet__AccessKey *make_key(struct bench *b)
 }
 
 /* A signature is good for five minutes, and for every repeat: what is measured is the check. */
-static struct slice signed_request(struct bench *b)
+static struct slice signed_request(struct http_bench *b)
 {
     const Stepfleet__AccessKey *key = make_key(b);
     struct timespec now;
@@ -129,54 +87,6 @@ static struct slice signed_request(struct bench *b)
                                          signature)));
 }
 
-/* ---- connections ---- */
-
-static void send_request(struct connection *c, struct slice request)
-{
-    c->sent_ns = bench_now_ns();
-    c->got = 0;
-    if (send(c->fd, request.ptr, request.len, MSG_NOSIGNAL) != (ssize_t)request.len) {
-        bench_die("send: %s", strerror(errno));
-    }
-}
-
-static void connect_to(struct connection *c, uint16_t port)
-{
-    const struct sockaddr_in at = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    const int on = 1;
-
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)&at, sizeof(at)) != 0) {
-        bench_die("connect: %s", strerror(errno));
-    }
-    (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-}
-
-/* True: the answer is whole, and it is the right one. */
-static bool read_answer(struct connection *c)
-{
-    ssize_t n = recv(c->fd, c->answer + c->got, sizeof(c->answer) - 1 - c->got, 0);
-    const char *body;
-    const char *length;
-
-    if (n <= 0) {
-        bench_die("the connection broke");
-    }
-    c->got += (size_t)n;
-    c->answer[c->got] = '\0';
-    body = strstr(c->answer, "\r\n\r\n");
-    length = strstr(c->answer, "Content-Length: ");
-    if (body == NULL || length == NULL ||
-        c->got < (size_t)(body + 4 - c->answer) + strtoul(length + 16, NULL, 10)) {
-        return false;
-    }
-    if (strncmp(c->answer, "HTTP/1.1 200 ", 13) != 0) {
-        bench_die("refused: %s", c->answer);
-    }
-    return true;
-}
-
 /* ---- the window ---- */
 
 struct window {
@@ -186,16 +96,16 @@ struct window {
     size_t count;
 };
 
-static void note(struct window *w, const struct connection *c, int64_t now_ns)
+static void note(struct window *w, const struct http_connection *c, int64_t now_ns)
 {
     if (now_ns >= w->from_ns && now_ns < w->to_ns && w->count < SAMPLES_MOST) {
         w->samples_us[w->count++] = (uint32_t)((now_ns - c->sent_ns) / 1000);
     }
 }
 
-static void drive(struct bench *b, struct slice request, struct load_result *out)
+static void drive(struct http_bench *b, struct slice request, struct load_result *out)
 {
-    struct connection *all = mem_zalloc(CONNECTIONS, sizeof(*all));
+    struct http_connection *all = mem_zalloc(CONNECTIONS, sizeof(*all));
     struct epoll_event events[CONNECTIONS];
     int poll = epoll_create1(EPOLL_CLOEXEC);
     struct window w = {.samples_us = mem_alloc(SAMPLES_MOST * sizeof(uint32_t))};
@@ -205,19 +115,19 @@ static void drive(struct bench *b, struct slice request, struct load_result *out
     for (int i = 0; i < CONNECTIONS; i++) {
         struct epoll_event ev = {.events = EPOLLIN, .data = {.ptr = &all[i]}};
 
-        connect_to(&all[i], b->port);
+        http_connect(&all[i], b->port);
         (void)epoll_ctl(poll, EPOLL_CTL_ADD, all[i].fd, &ev);
-        send_request(&all[i], request);
+        http_send(&all[i], request);
     }
     while (bench_now_ns() < w.to_ns) {
         int n = epoll_wait(poll, events, CONNECTIONS, 100);
 
         for (int i = 0; i < n; i++) {
-            struct connection *c = events[i].data.ptr;
+            struct http_connection *c = events[i].data.ptr;
 
-            if (read_answer(c)) {
+            if (http_read(c)) {
                 note(&w, c, bench_now_ns());
-                send_request(c, request);
+                http_send(c, request);
             }
         }
     }
@@ -237,17 +147,17 @@ static void print(const char *what, const struct load_result *r)
     (void)fflush(stdout);
 }
 
-static void over_http(struct bench *b, bool open)
+static void over_http(struct http_bench *b, bool open)
 {
     struct load_result out = {0};
 
-    start_coordinator(b, open);
+    http_bench_coordinator(b, open);
     drive(b, open ? request_of(b, "") : signed_request(b), &out);
     print(open ? "http" : "http, signed", &out);
     real_end(&b->real, true);
 }
 
-static void over_rpc(struct bench *b)
+static void over_rpc(struct http_bench *b)
 {
     const struct load_plan plan = {.url = b->real.url,
                                    .in_flight = CONNECTIONS,
@@ -258,7 +168,7 @@ static void over_rpc(struct bench *b)
                                    .arg = &b->real};
     struct load_result out = {0};
 
-    start_coordinator(b, true);
+    http_bench_coordinator(b, true);
     real_machine(&b->real, slice_str(definition));
     load_run_plan(&plan, &out);
     print("rpc", &out);
@@ -267,27 +177,12 @@ static void over_rpc(struct bench *b)
 
 int main(int argc, char **argv)
 {
-    static struct bench b;
-    char url[64];
+    static struct http_bench b;
 
-    if (argc < 3) {
-        (void)fputs("usage: bench_http BIN DIR [SECONDS]\n", stderr);
-        return 2;
-    }
-    b.run_ms = argc > 3 ? strtol(argv[3], NULL, 10) * 1000 : 5000;
-    (void)snprintf(b.bin, sizeof(b.bin), "%s/stepfleet-coordinator", argv[1]);
-    bench_fresh_dir(argv[2], "http", b.real.data, sizeof(b.real.data));
-    (void)snprintf(b.real.log, sizeof(b.real.log), "%s/http.log", argv[2]);
-    bench_free_url(url, sizeof(url));
-    b.real.url = url;
-    bench_free_url(b.http, sizeof(b.http));
-    b.port = (uint16_t)strtoul(strrchr(b.http, ':') + 1, NULL, 10);
-    memmove(b.http + 1, b.http, strlen(b.http) + 1);
-    memcpy(b.http, "http", 4);
+    http_bench_begin(&b, argc, argv, "http");
     over_rpc(&b);
     over_http(&b, true);
     over_http(&b, false);
-    arena_fini(&b.a);
-    bench_remove_dir(b.real.data);
+    http_bench_end(&b);
     return 0;
 }

@@ -27,7 +27,8 @@ request(const struct aws_row *op, enum aws_style style, const struct json_node *
     enum err_code rc = aws_request(op, style, v, a, &m, &err);
 
     if (rc != OK) {
-        assert((rc == ERR_VALIDATION || rc == ERR_MESSAGE || rc == ERR_INVALID_NAME) &&
+        assert((rc == ERR_VALIDATION || rc == ERR_MESSAGE || rc == ERR_INVALID_NAME ||
+                rc == ERR_QUEUE_MISSING) &&
                err.code == rc);
         assert(err.msg[0] != '\0');
         return;

@@ -474,6 +474,37 @@ def test_dev_keeps_everything_and_drains(start_dev):
     assert d.stop() == 0, d.log.decode()
 
 
+def test_queues(dev):
+    arn = dev.run("queue", "create", "work", "--attribute", "VisibilityTimeout=600").stdout.decode().strip()
+    assert arn.startswith("arn:aws:sqs:") and arn.endswith(":work")
+    assert dev.json("queue", "create", "work")["queueArn"] == arn
+    refused = dev.run("queue", "create", "work", "--attribute", "VisibilityTimeout=1", code=3).stderr.decode()
+    assert "QueueNameExists" in refused and "VisibilityTimeout" in refused
+    assert "expected NAME=VALUE" in dev.run("queue", "create", "x", "--attribute", "y", code=2).stderr.decode()
+    dev.run("queue", "create", "ordered.fifo", "--fifo")
+    assert [q["name"] for q in dev.json("queue", "list")["queues"]] == ["ordered.fifo", "work"]
+    assert dev.run("queue", "list", "or").stdout.decode().splitlines()[1:] == ["ordered.fifo"]
+    assert dev.json("queue", "show", arn)["VisibilityTimeout"] == "600"
+    sent = dev.json("queue", "send", "work", "-", stdin="a \u00fc\n".encode())
+    assert len(sent["messageId"]) == 36
+    assert dev.json("queue", "show", "work")["ApproximateNumberOfMessages"] == "1"
+    m, = dev.json("queue", "receive", "work")["messages"]
+    assert m["body"] == "a \u00fc\n" and m["messageId"] == sent["messageId"] and m["receiveCount"] == 1
+    assert b"no message within 1 s" in dev.run("queue", "receive", "work", "--wait", "1", code=1).stderr
+    assert "MissingParameter" in dev.run("queue", "send", "ordered.fifo", "x", code=3).stderr.decode()
+    for i in range(3):
+        dev.run("queue", "send", "ordered.fifo", f"{i}", "--group", "g", "--dedup", f"{i}")
+    dev.run("queue", "send", "ordered.fifo", "again", "--group", "g", "--dedup", "2")
+    assert dev.run("queue", "receive", "ordered.fifo", "--max", "10", "--delete").stdout == b"0\n1\n2\n"
+    assert dev.json("queue", "show", "ordered.fifo")["ApproximateNumberOfMessagesNotVisible"] == "0"
+    dev.run("queue", "send", "work", "late", "--delay", "900")
+    dev.run("queue", "purge", "work")
+    assert dev.json("queue", "show", "work")["ApproximateNumberOfMessagesDelayed"] == "0"
+    assert "PurgeQueueInProgress" in dev.run("queue", "purge", "work", code=3).stderr.decode()
+    dev.run("queue", "delete", "work")
+    assert "QueueDoesNotExist" in dev.run("queue", "show", "work", code=3).stderr.decode()
+
+
 def test_dev_ends_with_its_coordinator(start_dev):
     d = start_dev("Echo=echo")
     children = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(d.process.pid)], capture_output=True, text=True)

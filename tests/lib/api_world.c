@@ -62,6 +62,11 @@ static void hook_activity(void *arg, struct ledger_activity *a)
     api_activity_ready(&((struct api_world *)arg)->api, a);
 }
 
+static void hook_queue_ready(void *arg, struct ledger_queue *q)
+{
+    api_queue_ready(&((struct api_world *)arg)->api, q);
+}
+
 static void hook_failed(void *arg, const struct err *err)
 {
     (void)arg;
@@ -112,6 +117,7 @@ static enum err_code world_begin(struct api_world *w, struct err *err)
         .call = hook_call,
         .call_gone = hook_call_gone,
         .activity_ready = hook_activity,
+        .queue_ready = hook_queue_ready,
         .failed = hook_failed,
     };
     struct api_hooks api = {.arg = w, .background = hook_background, .region = w->config.region};

@@ -334,6 +334,7 @@ enum err_code world_reopen(struct ledger_world *w, struct err *err)
         .call = world_hook_call,
         .call_gone = world_hook_call_gone,
         .activity_ready = world_hook_activity,
+        .queue_ready = world_hook_queue,
         .failed = hook_failed,
     };
 

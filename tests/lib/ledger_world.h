@@ -137,6 +137,7 @@ struct ledger_world {
     uint64_t calls_made;   /* hooks.call calls */
     uint64_t calls_gone;   /* hooks.call_gone calls */
     uint64_t tasks_waited; /* hooks.activity_ready calls */
+    uint64_t queues_ready; /* hooks.queue_ready calls */
 };
 
 void world_open(struct ledger_world *w);
@@ -242,6 +243,7 @@ struct slice world_result(struct ledger_world *w, uint64_t id, struct arena *a);
 void world_hook_call(void *arg, struct ledger_call *c);
 void world_hook_call_gone(void *arg, struct ledger_call *c);
 void world_hook_activity(void *arg, struct ledger_activity *a);
+void world_hook_queue(void *arg, struct ledger_queue *q);
 struct world_lease *world_lease_find(struct world_worker *worker, struct token token);
 void world_send_mail(struct world_worker *worker);
 void world_answer_poll(struct world_worker *worker);

@@ -137,6 +137,15 @@ void world_hook_activity(void *arg, struct ledger_activity *a)
     w->tasks_waited++;
 }
 
+/* Tests of queues look for themselves. */
+void world_hook_queue(void *arg, struct ledger_queue *q)
+{
+    struct ledger_world *w = arg;
+
+    assert_ptr_not_equal(q, NULL);
+    w->queues_ready++;
+}
+
 void world_activity(struct ledger_world *w, const char *name)
 {
     world_begin(w);

@@ -451,6 +451,11 @@ static void hook_activity(void *arg, struct ledger_activity *a)
     api_activity_ready(&((struct sim *)arg)->coordinator->api, a);
 }
 
+static void hook_queue_ready(void *arg, struct ledger_queue *q)
+{
+    api_queue_ready(&((struct sim *)arg)->coordinator->api, q);
+}
+
 /* ---- the sweeper ---- */
 
 /* Where the ledger says, and no younger than it says; and below executions/ from the start: it
@@ -535,6 +540,7 @@ static void coordinator_starts(struct sim *s, void *arg)
         .call = hook_call,
         .call_gone = hook_call_gone,
         .activity_ready = hook_activity,
+        .queue_ready = hook_queue_ready,
         .failed = hook_failed,
     };
     struct api_hooks api = {.arg = s, .background = hook_background, .region = config.region};

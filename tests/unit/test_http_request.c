@@ -216,10 +216,13 @@ static bool begins_with_one_of(const char *name, const char *const *words, size_
 /* Each operation by what its name says: nothing that changes anything is for readers. */
 static void test_http_request__a_role_for_each(void **state)
 {
-    static const char *const reads[] = {"Describe", "List", "GetExecutionHistory", "Validate"};
-    static const char *const runs[] = {"Start",           "Stop",     "Redrive", "Send",
-                                       "GetActivityTask", "TestState"};
-    static const char *const changes[] = {"Create", "Update", "Delete", "Publish", "Tag", "Untag"};
+    static const char *const reads[] = {"Describe", "List", "GetExecutionHistory", "GetQueue",
+                                        "Validate"};
+    static const char *const runs[] = {"Start",           "Stop",         "Redrive", "Send",
+                                       "GetActivityTask", "TestState",    "Receive", "Cancel",
+                                       "DeleteMessage",   "ChangeMessage"};
+    static const char *const changes[] = {"Create", "Update", "Delete", "Publish", "Tag",
+                                          "Untag",  "Add",    "Remove", "Purge",   "Set"};
     size_t count;
     const struct aws_row *rows = aws_rows(&count);
 
@@ -228,11 +231,11 @@ static void test_http_request__a_role_for_each(void **state)
         if (rows[i].kind != AWS_ROW_OPERATION) {
             continue;
         }
-        if (begins_with_one_of(rows[i].name, reads, 4)) {
+        if (begins_with_one_of(rows[i].name, reads, 5)) {
             assert_int_equal(rows[i].role, ROLE_READ);
-        } else if (begins_with_one_of(rows[i].name, runs, 6)) {
+        } else if (begins_with_one_of(rows[i].name, runs, 10)) {
             assert_int_equal(rows[i].role, ROLE_RUN);
-        } else if (begins_with_one_of(rows[i].name, changes, 6)) {
+        } else if (begins_with_one_of(rows[i].name, changes, 10)) {
             assert_int_equal(rows[i].role, ROLE_ADMIN);
         } else {
             fail_msg("whose is %s?", rows[i].name);

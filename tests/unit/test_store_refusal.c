@@ -417,18 +417,36 @@ static void drop_family(const struct fixture *f, const char *name)
     rocksdb_options_destroy(plain);
 }
 
-static void test_store_refusal__a_database_without_jobs_gets_their_family(void **state)
+/* One without queues, then one without jobs, too. */
+static void test_store_refusal__an_older_database_gets_the_families_it_lacks(void **state)
 {
     struct fixture *f = *state;
     struct store *s;
 
-    drop_family(f, "job");
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
+        if (i < 2) {
+            drop_family(f, "queue");
+        }
+        if (i == 1) {
+            drop_family(f, "job");
+        }
         s = open_ok(f);
         has_batches(s, BATCHES + i);
         write_batches(s, BATCHES + i + 1, BATCHES + i + 1);
         store_close(s);
     }
+}
+
+/* No version had queues and no jobs. */
+static void test_store_refusal__a_family_before_one_that_is_there_must_be(void **state)
+{
+    struct fixture *f = *state;
+    struct store *s = NULL;
+    struct err err = {OK, ""};
+
+    drop_family(f, "job");
+    assert_int_not_equal(open_store(f, &s, &err), OK);
+    assert_non_null(strstr(err.msg, "job"));
 }
 
 static void test_store_refusal__any_other_family_must_be_there(void **state)
@@ -440,6 +458,7 @@ static void test_store_refusal__any_other_family_must_be_there(void **state)
     drop_family(f, "timer");
     assert_int_not_equal(open_store(f, &s, &err), OK);
     assert_non_null(strstr(err.msg, "timer"));
+    drop_family(f, "queue");
     drop_family(f, "job");
     assert_int_not_equal(open_store(f, &s, &err), OK);
     assert_int_not_equal(open_store(f, &s, &err), OK);
@@ -466,7 +485,8 @@ int main(void)
         TEST(two_at_once),
         TEST(a_later_format),
         TEST(no_place_for_it),
-        TEST(a_database_without_jobs_gets_their_family),
+        TEST(an_older_database_gets_the_families_it_lacks),
+        TEST(a_family_before_one_that_is_there_must_be),
         TEST(any_other_family_must_be_there),
         TEST(a_failed_write_is_the_last),
         TEST(full_disk),

@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "coordinator/api/http/query.h"
 #include "coordinator/api/http/request.h"
 #include "coordinator/api/http/signers.h"
 #include "proto/base/limits.h"
@@ -36,7 +38,8 @@ enum {
     TURN_BYTES_MAX = 64 * 1024 * 1024, /* of requests: a turn stays short */
     CALLS_KEPT = 1024,                 /* with their memory, for the next requests */
     BODY_KEPT_BYTES = 64 * 1024,
-    FILES_KEPT = 2048, /* of the process's, for all but connections */
+    FILES_KEPT = 2048,  /* of the process's, for all but connections */
+    HEADER_BYTES = 192, /* request id, and an error's name */
 };
 
 struct http_call {
@@ -55,6 +58,8 @@ struct http_call {
     size_t bytes;
     struct buf body; /* the answer's */
     unsigned status;
+    const char *query_error; /* aws_query_error(); NULL: it is none */
+    char id[TEXT_UUID_BYTES];
 };
 
 struct http_face {
@@ -62,6 +67,7 @@ struct http_face {
     void (*turn)(void *arg);
     void *arg;
     bool access_open;
+    bool secure;
 
     /* The loop's: */
     uv_async_t wake;
@@ -148,6 +154,7 @@ static void http_call_back(struct http_face *f, struct http_call *h)
     }
     buf_reset(&h->body);
     h->left = false;
+    h->query_error = NULL;
     list_push_front(&f->spare, &h->link);
     f->spare_count++;
 }
@@ -160,21 +167,32 @@ static uint64_t next_chance(struct http_face *f)
 
 static void answer(struct http_call *h)
 {
-    static const char name[] = "x-amzn-RequestId: ";
-    char line[sizeof(name) - 1 + TEXT_UUID_BYTES + 2];
-    uint64_t bytes[2] = {next_chance(h->face), next_chance(h->face)};
+    char lines[HEADER_BYTES];
     struct http_answer a = {
         .status = h->status,
-        .content_type = aws_content_type(h->asked.operation),
-        .headers = slice_make(line, sizeof(line)),
-        .body = buf_slice(&h->body),
+        .content_type = h->asked.query ? "text/xml" : aws_content_type(h->asked.operation),
     };
+    int len;
 
-    memcpy(line, name, sizeof(name) - 1);
-    text_format_uuid((const uint8_t *)bytes, line + sizeof(name) - 1);
-    memcpy(line + sizeof(line) - 2, "\r\n", 2);
+    len = snprintf(lines, sizeof(lines), "x-amzn-RequestId: %.*s\r\n", TEXT_UUID_BYTES, h->id);
+    if (h->query_error != NULL && !h->asked.query) {
+        len += snprintf(lines + len, sizeof(lines) - (size_t)len, "x-amzn-query-error: %s;%s\r\n",
+                        h->query_error, h->status < 500 ? "Sender" : "Receiver");
+    }
+    a.headers = slice_make(lines, (size_t)len);
+    a.body = buf_slice(&h->body);
     http_answer(h->http, &a);
     http_call_back(h->face, h);
+}
+
+static void form_query_error(struct http_call *h, enum err_code code, const struct err *err)
+{
+    const char *name = h->query_error != NULL       ? h->query_error
+                       : code == ERR_UNKNOWN_METHOD ? "InvalidAction"
+                                                    : aws_error_name(code);
+
+    query_fail(name, h->status < 500, slice_str(err->msg), slice_make(h->id, sizeof(h->id)),
+               &h->body);
 }
 
 static void form_error(struct http_call *h, enum err_code code, const struct err *err)
@@ -182,8 +200,14 @@ static void form_error(struct http_call *h, enum err_code code, const struct err
     struct buf *b = &h->body;
 
     h->status = aws_error_status(code);
+    h->query_error = aws_query_error(h->asked.operation, code);
     buf_reset(b);
-    buf_printf(b, "{\"__type\":\"%s\",\"message\":", aws_error_name(code));
+    if (h->asked.query) {
+        form_query_error(h, code, err);
+        return;
+    }
+    buf_printf(b, "{\"__type\":\"%s%s\",\"message\":",
+               h->query_error != NULL ? "com.amazonaws.sqs#" : "", aws_error_name(code));
     json_write_string(slice_str(err->msg), b);
     buf_put_str(b, "}");
 }
@@ -208,9 +232,11 @@ static void hand_over(struct http_call *h)
 static void on_request(void *arg, struct http_request *r)
 {
     struct http_face *f = arg;
+    const uint64_t chance[2] = {next_chance(f), next_chance(f)};
     struct http_call *h = http_call_new(f);
     const struct aws_access access = {
         .open = f->access_open,
+        .secure = f->secure,
         .page_key = ledger_rules(f->api->ledger)->token_key,
         .now_ms = clock_wall_ms(),
         .find = signers_find,
@@ -219,6 +245,7 @@ static void on_request(void *arg, struct http_request *r)
     struct err err;
     enum err_code rc;
 
+    text_format_uuid((const uint8_t *)chance, h->id);
     r->user = h;
     h->http = r;
     h->bytes = r->body.len;
@@ -353,9 +380,15 @@ static void http_reply(struct call *c, const ProtobufCMessage *message)
 {
     struct http_call *h = http_call_of(c);
     struct arena *a = ledger_turn_arena(c->api->ledger);
+    const struct json_node *reply;
 
     wrap_token(h, message, a);
-    json_write(aws_reply(h->asked.operation, AWS_HTTP, message, a), &h->body);
+    reply = aws_reply(h->asked.operation, AWS_HTTP, message, a);
+    if (h->asked.query) {
+        query_reply(h->asked.operation, reply, slice_make(h->id, sizeof(h->id)), &h->body);
+    } else {
+        json_write(reply, &h->body);
+    }
     h->status = 200;
     answered(h);
 }
@@ -545,6 +578,7 @@ enum err_code http_face_open(uv_loop_t *loop,
     f->turn = turn;
     f->arg = arg;
     f->access_open = config->open;
+    f->secure = config->http.certificate != NULL;
     list_init(&f->backlog);
     list_init(&f->dispatched);
     list_init(&f->arrived);

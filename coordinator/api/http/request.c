@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "coordinator/api/http/query.h"
 #include "proto/base/text.h"
 
 struct service {
@@ -14,6 +15,7 @@ struct service {
 static const struct service services[] = {
     [AWS_STATES] = {"AWSStepFunctions.", "states", "application/x-amz-json-1.0"},
     [AWS_GLUE] = {"AWSGlue.", "glue", "application/x-amz-json-1.1"},
+    [AWS_SQS] = {"AmazonSQS.", "sqs", "application/x-amz-json-1.0"},
 };
 
 enum { SERVICES = sizeof(services) / sizeof(services[0]) };
@@ -47,6 +49,21 @@ find_operation(const struct http_request *r, const struct aws_row **out, struct 
         }
     }
     return unknown(err, target);
+}
+
+/* Of SQS alone: the others never spoke it. */
+static enum err_code
+find_action(const struct query_form *f, const struct aws_row **out, struct err *err)
+{
+    struct slice action = query_field(f, "Action");
+    const struct aws_row *op = aws_operation(action);
+
+    if (op == NULL || op->service != AWS_SQS || !slice_eq_str(action, op->name)) {
+        return err_set(err, ERR_UNKNOWN_METHOD, "The action %.*s is not valid for this endpoint.",
+                       SLICE_FMT(slice_head(action, 200)));
+    }
+    *out = op;
+    return OK;
 }
 
 /* ---- who asks ---- */
@@ -120,7 +137,56 @@ static enum err_code check_arns(const ProtobufCMessage *m, struct err *err)
     return OK;
 }
 
+/* Answers that hold URLs say the host that the client came to. */
+static void
+set_endpoint(const struct http_request *r, bool secure, ProtobufCMessage *m, struct arena *a)
+{
+    const ProtobufCFieldDescriptor *f =
+        protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "endpoint");
+    struct slice host = http_header(r, "host");
+
+    if (f != NULL) {
+        *(char **)(void *)((char *)m + f->offset) =
+            arena_str(a, arena_printf(a, "%s://%.*s", secure ? "https" : "http", SLICE_FMT(host)));
+    }
+}
+
 /* ---- all of it ---- */
+
+/* What is asked for, and how to read the rest of it: `form` or, without one, JSON. */
+static enum err_code find_asked(const struct http_request *r,
+                                struct arena *a,
+                                struct query_form *form,
+                                struct aws_asked *out,
+                                struct err *err)
+{
+    enum err_code rc;
+
+    out->query = query_is(r);
+    if (!out->query) {
+        return find_operation(r, &out->operation, err);
+    }
+    rc = query_parse(r->body, a, form, err);
+    return rc == OK ? find_action(form, &out->operation, err) : rc;
+}
+
+static enum err_code read_body(const struct http_request *r,
+                               const struct query_form *form,
+                               struct arena *a,
+                               const struct aws_asked *asked,
+                               const struct json_node **out,
+                               struct err *err)
+{
+    struct slice text = r->body.len != 0 ? r->body : SLICE("{}");
+
+    if (asked->query) {
+        *out = query_request(asked->operation, form, r->target, a);
+    } else if (json_parse(text, a, out, err) != OK) {
+        err_wrap(err, "the body is not JSON");
+        return err->code = ERR_MESSAGE;
+    }
+    return OK;
+}
 
 enum err_code aws_understand(const struct http_request *r,
                              const struct aws_access *access,
@@ -128,23 +194,23 @@ enum err_code aws_understand(const struct http_request *r,
                              struct aws_asked *out,
                              struct err *err)
 {
-    struct slice text = r->body.len != 0 ? r->body : SLICE("{}");
     const struct json_node *body;
+    struct query_form form;
     enum err_code rc;
 
     *out = (struct aws_asked){0};
-    rc = find_operation(r, &out->operation, err);
+    rc = find_asked(r, a, &form, out, err);
     if (rc == OK) {
         rc = authorize(r, access, out->operation, a, err);
     }
-    if (rc == OK && json_parse(text, a, &body, err) != OK) {
-        err_wrap(err, "the body is not JSON");
-        rc = err->code = ERR_MESSAGE;
+    if (rc == OK) {
+        rc = read_body(r, &form, a, out, &body, err);
     }
     if (rc == OK) {
         rc = aws_request(out->operation, AWS_HTTP, body, a, &out->request, err);
     }
     if (rc == OK) {
+        set_endpoint(r, access->secure, out->request, a);
         rc = check_arns(out->request, err);
     }
     if (rc == OK) {
@@ -175,8 +241,34 @@ unsigned aws_error_status(enum err_code code)
     case ERR_SIGNATURE_INVALID:
     case ERR_KEY_UNKNOWN: return 403;
     case ERR_TOO_LARGE: return 413;
+    case ERR_QUEUE_RESOURCE: return 404;
+    case ERR_QUEUE_PURGING:
+    case ERR_QUEUE_FULL: return 403;
     default: return 400;
     }
+}
+
+/* Of SQS; else the same name in both. */
+static const char *query_code(enum err_code code)
+{
+    switch ((int)code) {
+    case ERR_QUEUE_DOES_NOT_EXIST: return "AWS.SimpleQueueService.NonExistentQueue";
+    case ERR_QUEUE_EXISTS: return "QueueAlreadyExists";
+    case ERR_QUEUE_PURGING: return "AWS.SimpleQueueService.PurgeQueueInProgress";
+    case ERR_NOT_IN_FLIGHT: return "AWS.SimpleQueueService.MessageNotInflight";
+    case ERR_BATCH_EMPTY: return "AWS.SimpleQueueService.EmptyBatchRequest";
+    case ERR_BATCH_ENTRIES: return "AWS.SimpleQueueService.TooManyEntriesInBatchRequest";
+    case ERR_BATCH_IDS: return "AWS.SimpleQueueService.BatchEntryIdsNotDistinct";
+    case ERR_BATCH_ID: return "AWS.SimpleQueueService.InvalidBatchEntryId";
+    case ERR_BATCH_LONG: return "AWS.SimpleQueueService.BatchRequestTooLong";
+    case ERR_QUEUE_OPERATION: return "AWS.SimpleQueueService.UnsupportedOperation";
+    default: return aws_error_name(code);
+    }
+}
+
+const char *aws_query_error(const struct aws_row *operation, enum err_code code)
+{
+    return operation != NULL && operation->service == AWS_SQS ? query_code(code) : NULL;
 }
 
 const char *aws_content_type(const struct aws_row *operation)

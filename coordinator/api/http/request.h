@@ -13,6 +13,7 @@
 /* Who may do what. */
 struct aws_access {
     bool open;             /* everyone everything */
+    bool secure;           /* it came over TLS */
     struct slice page_key; /* of the tokens of pages */
     int64_t now_ms;
     /* What an access key signs the claim's scope with, and its role; false: there is none. */
@@ -25,6 +26,7 @@ struct aws_access {
 };
 
 struct aws_asked {
+    bool query; /* in the older protocol, and so is the answer */
     const struct aws_row *operation;
     ProtobufCMessage *request;
     struct page_context page;
@@ -40,6 +42,9 @@ enum err_code aws_understand(const struct http_request *r,
 /* What AWS calls an error, and its HTTP status. */
 const char *aws_error_name(enum err_code code);
 unsigned aws_error_status(enum err_code code);
+/* What the service's older protocol calls it, and clients of the newer one still go by:
+ * "CODE;Sender"; NULL: the service has none. */
+const char *aws_query_error(const struct aws_row *operation, enum err_code code);
 /* "application/x-amz-json-1.0", as the service speaks. */
 const char *aws_content_type(const struct aws_row *operation);
 

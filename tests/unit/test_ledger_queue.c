@@ -1,0 +1,827 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queues in the ledger: what a restart finds, what one batch holds, backlogs that are rows alone,
+ * dead letters, deduplication, purges, move tasks; and by chance, with crashes, against a model. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "coordinator/ledger/queue.h"
+#include "tests/lib/ledger_world.h"
+
+enum { MOST = 10, HOUR_MS = 3600 * 1000, MODEL = 4000, GROUPS = 3 };
+
+static int setup(void **state)
+{
+    struct ledger_world *w = mem_alloc(sizeof(*w));
+
+    world_open(w);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_close(*state);
+    mem_free(*state);
+    return 0;
+}
+
+static struct queue_attributes plain(bool fifo)
+{
+    return (struct queue_attributes){
+        .fifo = fifo,
+        .visibility_s = 30,
+        .retention_s = 345600,
+        .message_bytes = LIMIT_QUEUE_MESSAGE_BYTES,
+    };
+}
+
+static void make(struct ledger_world *w, const char *name, const struct queue_attributes *a)
+{
+    world_begin(w);
+    (void)ledger_queue_put(w->l, slice_str(name), a);
+    world_end(w);
+    world_settle(w);
+}
+
+static struct ledger_queue *find(struct ledger_world *w, const char *name)
+{
+    struct ledger_queue *q = ledger_queue_find(w->l, slice_str(name));
+
+    assert_non_null(q);
+    return q;
+}
+
+/* Within a turn. */
+static struct ledger_sent send(struct ledger_world *w,
+                               const char *queue,
+                               const char *body,
+                               const char *group,
+                               int64_t delay_ms)
+{
+    const struct message_row m = {
+        .body = slice_str(body), .group = slice_str(group), .sender = SLICE("me")};
+    struct ledger_sent sent;
+
+    ledger_queue_send(w->l, find(w, queue), &m, delay_ms, NULL, &sent);
+    return sent;
+}
+
+/* A message as who received it has it. */
+struct got {
+    char body[32];
+    uint8_t id[16];
+    uint32_t count;
+    struct receipt receipt;
+    char source[32];
+};
+
+static size_t receive(struct ledger_world *w,
+                      const char *queue,
+                      size_t most,
+                      int64_t visibility_ms,
+                      struct got *out)
+{
+    struct ledger_received r[MOST];
+    struct err err;
+    size_t count;
+
+    assert_int_equal(
+        ledger_queue_receive(w->l, find(w, queue), most, visibility_ms, r, &count, &err), OK);
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(out[i].body, sizeof(out[i].body), "%.*s", SLICE_FMT(r[i].message.body));
+        (void)snprintf(out[i].source, sizeof(out[i].source), "%.*s",
+                       SLICE_FMT(r[i].message.source));
+        memcpy(out[i].id, r[i].message.id, sizeof(out[i].id));
+        out[i].count = r[i].state.count;
+        assert_true(receipt_parse(r[i].handle, &out[i].receipt));
+    }
+    return count;
+}
+
+static void check_counts(struct ledger_world *w,
+                         const char *queue,
+                         uint64_t visible,
+                         uint64_t in_flight,
+                         uint64_t delayed)
+{
+    struct queue_counts c;
+
+    world_begin(w);
+    ledger_queue_counts(w->l, find(w, queue), &c);
+    assert_int_equal(c.visible, visible);
+    assert_int_equal(c.in_flight, in_flight);
+    assert_int_equal(c.delayed, delayed);
+    assert_null(queue_check(find(w, queue)->core));
+    world_end(w);
+}
+
+/* ---- one message ---- */
+
+static void test_ledger_queue__sent_and_received_leave_with_one_batch(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    struct world_wait *wait;
+    struct got got[MOST];
+    uint64_t commits;
+
+    make(w, "q", &a);
+    commits = w->commits;
+    world_begin(w);
+    (void)send(w, "q", "x", "", 0);
+    assert_int_equal(receive(w, "q", 1, 30000, got), 1);
+    assert_string_equal(got[0].body, "x");
+    wait = world_wait(w);
+    world_end(w);
+    assert_false(wait->gone);
+    assert_true(world_commit(w));
+    assert_true(wait->gone);
+    assert_int_equal(w->commits, commits + 1);
+    check_counts(w, "q", 0, 1, 0);
+}
+
+static void test_ledger_queue__a_restart_finds_what_was_durable(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    struct got got[MOST];
+
+    make(w, "q", &a);
+    world_begin(w);
+    for (unsigned i = 0; i < 3; i++) {
+        (void)send(w, "q", i == 0 ? "a" : i == 1 ? "b" : "c", "", 0);
+    }
+    (void)send(w, "q", "late", "", 60000);
+    assert_int_equal(receive(w, "q", 1, 30000, got), 1);
+    world_end(w);
+    world_settle(w);
+    world_begin(w);
+    (void)send(w, "q", "lost", "", 0);
+    world_end(w);
+    world_crash(w); /* and its batch was never written */
+    check_counts(w, "q", 2, 1, 1);
+    world_advance(w, 29000);
+    check_counts(w, "q", 2, 1, 1);
+    world_advance(w, 1000);
+    check_counts(w, "q", 3, 0, 1);
+    world_begin(w);
+    assert_int_equal(receive(w, "q", MOST, 1000, got), 3);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(got[i].count, got[i].body[0] == 'a' ? 2 : 1);
+        assert_int_equal(ledger_queue_remove(w->l, find(w, "q"), &got[i].receipt), QUEUE_DONE);
+    }
+    world_end(w);
+    world_settle(w);
+    world_crash(w);
+    check_counts(w, "q", 0, 0, 1);
+    world_advance(w, 60000);
+    world_begin(w);
+    assert_int_equal(receive(w, "q", MOST, 1000, got), 1);
+    assert_string_equal(got[0].body, "late");
+    world_end(w);
+}
+
+static void test_ledger_queue__a_backlog_comes_whole_and_in_order_after_a_crash(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    const unsigned total = 2 * LIMIT_QUEUE_READY + 5;
+    struct got got[MOST];
+    char body[16];
+    unsigned next = 0;
+
+    make(w, "q", &a);
+    for (unsigned i = 0; i < total;) {
+        world_begin(w);
+        for (unsigned n = 0; n < 1000 && i < total; n++, i++) {
+            (void)snprintf(body, sizeof(body), "%u", i);
+            (void)send(w, "q", body, "", 0);
+        }
+        world_end(w);
+        world_settle(w);
+    }
+    assert_int_equal(queue_held(find(w, "q")->core), LIMIT_QUEUE_READY);
+    world_crash(w);
+    check_counts(w, "q", total, 0, 0);
+    assert_int_equal(queue_held(find(w, "q")->core), 0);
+    while (next < total) {
+        size_t count;
+
+        world_begin(w);
+        count = receive(w, "q", MOST, HOUR_MS, got);
+        assert_int_not_equal(count, 0);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(atoi(got[i].body), next++);
+            assert_int_equal(ledger_queue_remove(w->l, find(w, "q"), &got[i].receipt), QUEUE_DONE);
+        }
+        assert_true(queue_held(find(w, "q")->core) <= LIMIT_QUEUE_READY);
+        world_end(w);
+        world_settle(w);
+    }
+    check_counts(w, "q", 0, 0, 0);
+    assert_int_equal(world_rows(w, CF_QUEUE), 3); /* the queue, its counters, the last number */
+}
+
+/* While its batch is on its way, a message that is a row alone can be read from nowhere. */
+static void test_ledger_queue__rows_that_are_not_written_yet_are_not_passed_over(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    struct got got[MOST];
+
+    make(w, "q", &a);
+    world_begin(w);
+    (void)send(w, "q", "0", "", 0);
+    (void)send(w, "q", "delayed", "", 50);
+    world_end(w);
+    world_settle(w);
+    world_crash(w); /* now all of it is rows alone */
+    world_begin(w);
+    (void)send(w, "q", "1", "", 0);
+    (void)send(w, "q", "2", "", 0);
+    assert_int_equal(receive(w, "q", MOST, HOUR_MS, got), 4);
+    assert_string_equal(got[0].body, "0");
+    assert_string_equal(got[1].body, "delayed"); /* a crash takes 100 ms */
+    assert_string_equal(got[2].body, "1");
+    assert_string_equal(got[3].body, "2");
+    world_end(w);
+    world_settle(w);
+    check_counts(w, "q", 0, 4, 0);
+}
+
+/* Nor is a delayed one, that is due before its batch is written. */
+static void test_ledger_queue__a_delayed_row_that_is_not_written_is_waited_for(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    struct got got[MOST];
+
+    make(w, "q", &a);
+    world_begin(w);
+    (void)send(w, "q", "0", "", 0);
+    world_end(w);
+    world_settle(w);
+    world_crash(w);
+    world_begin(w);
+    (void)send(w, "q", "delayed", "", 50);
+    world_end(w);
+    w->now.wall_ms += 100;
+    w->now.mono_ms += 100;
+    world_begin(w);
+    (void)send(w, "q", "1", "", 0);
+    assert_int_equal(receive(w, "q", MOST, HOUR_MS, got), 1);
+    assert_string_equal(got[0].body, "0");
+    world_end(w);
+    world_settle(w);
+    world_begin(w);
+    assert_int_equal(receive(w, "q", MOST, HOUR_MS, got), 2);
+    assert_string_equal(got[0].body, "delayed");
+    assert_string_equal(got[1].body, "1");
+    world_end(w);
+    world_settle(w);
+    world_crash(w);
+    world_begin(w);
+    (void)send(w, "q", "alone", "", 50);
+    assert_int_equal(receive(w, "q", MOST, HOUR_MS, got), 0);
+    world_end(w);
+    world_settle(w);
+    world_advance(w, 2000); /* each start takes the clock on by a second */
+    world_begin(w);
+    assert_int_equal(receive(w, "q", MOST, HOUR_MS, got), 1);
+    world_end(w);
+}
+
+static void test_ledger_queue__a_receipt_is_of_one_queue(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    struct got got[MOST];
+
+    make(w, "a", &a);
+    make(w, "b", &a);
+    world_begin(w);
+    (void)send(w, "a", "x", "", 0);
+    (void)send(w, "b", "x", "", 0);
+    assert_int_equal(receive(w, "b", 1, HOUR_MS, got), 1);
+    assert_int_equal(receive(w, "a", 1, HOUR_MS, got), 1);
+    assert_int_equal(ledger_queue_remove(w->l, find(w, "b"), &got[0].receipt), QUEUE_STALE);
+    assert_int_equal(ledger_queue_hide(w->l, find(w, "b"), &got[0].receipt, 0), QUEUE_STALE);
+    assert_int_equal(ledger_queue_remove(w->l, find(w, "a"), &got[0].receipt), QUEUE_DONE);
+    world_end(w);
+    check_counts(w, "b", 0, 1, 0);
+}
+
+static void test_ledger_queue__large_messages_come_fewer_at_a_time(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    char *body = mem_alloc(LIMIT_QUEUE_MESSAGE_BYTES + 1);
+    struct got got[MOST];
+
+    memset(body, 'x', LIMIT_QUEUE_MESSAGE_BYTES);
+    body[LIMIT_QUEUE_MESSAGE_BYTES] = '\0';
+    make(w, "q", &a);
+    world_begin(w);
+    for (unsigned i = 0; i < 6; i++) {
+        (void)send(w, "q", body, "", 0);
+    }
+    assert_int_equal(receive(w, "q", MOST, HOUR_MS, got),
+                     LIMIT_QUEUE_RECEIVE_BYTES / LIMIT_QUEUE_MESSAGE_BYTES);
+    assert_int_equal(receive(w, "q", MOST, HOUR_MS, got), 2);
+    world_end(w);
+    mem_free(body);
+}
+
+/* ---- dead letters ---- */
+
+static struct queue_attributes buried(const char *to, uint32_t receives)
+{
+    struct queue_attributes a = plain(false);
+
+    a.dead_letters = slice_str(to);
+    a.max_receives = receives;
+    return a;
+}
+
+static void test_ledger_queue__dead_letters_move_with_the_receive(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes dead = plain(false);
+    const struct queue_attributes a = buried("dead", 2);
+    struct got got[MOST];
+    struct ledger_sent sent;
+
+    make(w, "q", &a); /* without its dead-letter queue a message stays */
+    world_begin(w);
+    sent = send(w, "q", "poison", "", 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(receive(w, "q", 1, 0, got), 1);
+        assert_int_equal(got[0].count, i);
+    }
+    world_end(w);
+    make(w, "dead", &dead);
+    world_begin(w);
+    assert_int_equal(receive(w, "q", 1, 0, got), 0);
+    world_end(w);
+    world_crash(w); /* before that was written */
+    check_counts(w, "q", 1, 0, 0);
+    check_counts(w, "dead", 0, 0, 0);
+    world_begin(w);
+    assert_int_equal(receive(w, "q", 1, 0, got), 0);
+    world_end(w);
+    world_settle(w);
+    world_crash(w);
+    check_counts(w, "q", 0, 0, 0);
+    check_counts(w, "dead", 1, 0, 0);
+    world_begin(w);
+    assert_int_equal(receive(w, "dead", 1, 0, got), 1);
+    assert_string_equal(got[0].body, "poison");
+    assert_string_equal(got[0].source, "q");
+    assert_memory_equal(got[0].id, sent.id, sizeof(sent.id));
+    assert_int_equal(got[0].count, 1);
+    world_end(w);
+}
+
+static void test_ledger_queue__move_tasks_go_on_after_a_crash(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes dead = plain(false);
+    const struct queue_attributes a = buried("dead", 1);
+    struct got got[MOST];
+    const struct move_task *t;
+
+    make(w, "dead", &dead);
+    make(w, "q", &a);
+    world_begin(w);
+    for (unsigned i = 0; i < 5; i++) {
+        (void)send(w, "q", "x", "", 0);
+        assert_int_equal(receive(w, "q", 1, 0, got), 1);
+    }
+    assert_int_equal(receive(w, "q", 1, 0, got), 0);
+    (void)ledger_move_start(w->l, find(w, "dead"), SLICE(""), 1);
+    world_end(w);
+    world_settle(w);
+    check_counts(w, "dead", 5, 0, 0);
+    world_advance(w, 2500);
+    check_counts(w, "dead", 3, 0, 0);
+    world_crash(w);
+    t = ledger_move_running(find(w, "dead"));
+    assert_non_null(t);
+    assert_int_equal(t->moved, 2);
+    world_turn(w);
+    check_counts(w, "dead", 3, 0, 0); /* what the crash took is not made up for */
+    assert_int_equal(t->to_move, 5);
+    world_advance(w, 3000);
+    check_counts(w, "dead", 0, 0, 0);
+    check_counts(w, "q", 5, 0, 0);
+    world_advance(w, 2000);
+    assert_null(ledger_move_running(find(w, "dead")));
+    assert_int_equal(ledger_move_find(find(w, "dead"), 1)->status, MOVE_COMPLETED);
+    world_crash(w);
+    assert_int_equal(ledger_move_find(find(w, "dead"), 1)->moved, 5);
+}
+
+/* ---- deduplication ---- */
+
+static void test_ledger_queue__repeats_are_known_over_a_crash_for_five_minutes(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(true);
+    const struct message_row m = {.body = SLICE("x"), .group = SLICE("g"), .sender = SLICE("me")};
+    const struct dedup_key key = {1, 2};
+    const struct dedup_key other = {1, 3};
+    struct ledger_sent first;
+    struct ledger_sent again;
+    size_t rows;
+
+    make(w, "q", &a);
+    rows = world_rows(w, CF_QUEUE);
+    world_begin(w);
+    ledger_queue_send(w->l, find(w, "q"), &m, 0, &key, &first);
+    world_end(w);
+    world_settle(w);
+    assert_false(first.repeat);
+    assert_int_equal(world_rows(w, CF_QUEUE), rows + 2); /* the message, and one for the batch */
+    world_crash(w);
+    world_begin(w);
+    ledger_queue_send(w->l, find(w, "q"), &m, 0, &key, &again);
+    world_end(w);
+    assert_true(again.repeat);
+    assert_int_equal(again.number, first.number);
+    assert_memory_equal(again.id, first.id, sizeof(first.id));
+    check_counts(w, "q", 1, 0, 0);
+    world_begin(w);
+    ledger_queue_send(w->l, find(w, "q"), &m, 0, &other, &again);
+    world_end(w);
+    assert_false(again.repeat);
+    world_advance(w, LIMIT_QUEUE_DEDUP_MS);
+    assert_int_equal(world_rows(w, CF_QUEUE), rows + 2); /* the messages */
+    world_begin(w);
+    ledger_queue_send(w->l, find(w, "q"), &m, 0, &key, &again);
+    world_end(w);
+    assert_false(again.repeat);
+}
+
+/* ---- purged, deleted, too old ---- */
+
+static void send_many(struct ledger_world *w, const char *queue, unsigned count)
+{
+    struct got got[MOST];
+
+    world_begin(w);
+    for (unsigned i = 0; i < count; i++) {
+        (void)send(w, queue, "x", "", 0);
+    }
+    (void)receive(w, queue, MOST, HOUR_MS, got);
+    world_end(w);
+}
+
+static void test_ledger_queue__what_is_purged_is_swept_and_numbers_go_on(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    struct got got[MOST];
+    size_t rows;
+
+    make(w, "q", &a);
+    rows = world_rows(w, CF_QUEUE);
+    send_many(w, "q", 3000);
+    world_begin(w);
+    ledger_queue_purge(w->l, find(w, "q"));
+    (void)send(w, "q", "new", "", 0);
+    world_end(w);
+    world_commit(w); /* the messages; then the purge is under way, and a crash comes */
+    world_crash(w);
+    check_counts(w, "q", 2990, 10, 0);
+    world_begin(w);
+    ledger_queue_purge(w->l, find(w, "q"));
+    (void)send(w, "q", "new", "", 0);
+    world_end(w);
+    world_commit(w);
+    check_counts(w, "q", 1, 0, 0);
+    world_crash(w); /* in the middle of the sweep */
+    world_settle(w);
+    check_counts(w, "q", 1, 0, 0);
+    assert_int_equal(world_rows(w, CF_QUEUE), rows + 1);
+    world_begin(w);
+    assert_int_equal(receive(w, "q", MOST, 0, got), 1);
+    assert_int_equal(got[0].receipt.place.number, 3001);
+    world_end(w);
+}
+
+static void test_ledger_queue__nothing_is_left_of_a_deleted_queue(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    const struct tag tag = {SLICE("k"), SLICE("v")};
+    const struct tags_row tags = {&tag, 1};
+
+    make(w, "q", &a);
+    send_many(w, "q", 2500);
+    world_begin(w);
+    ledger_tags_set(w->l, TAGS_QUEUE, SLICE("q"), &tags);
+    ledger_queue_delete(w->l, find(w, "q"));
+    assert_null(ledger_queue_find(w->l, SLICE("q")));
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(world_rows(w, CF_QUEUE), 1); /* the last number */
+    world_crash(w);
+    assert_null(ledger_queue_find(w->l, SLICE("q")));
+    assert_int_equal(ledger_tags(w->l, TAGS_QUEUE, SLICE("q"))->count, 0);
+    make(w, "q", &a);
+    check_counts(w, "q", 0, 0, 0);
+}
+
+static void test_ledger_queue__what_is_too_old_goes_by_itself(void **state)
+{
+    struct ledger_world *w = *state;
+    struct queue_attributes a = plain(false);
+    size_t rows;
+
+    a.retention_s = 60;
+    make(w, "q", &a);
+    rows = world_rows(w, CF_QUEUE);
+    send_many(w, "q", 20);
+    world_settle(w);
+    assert_int_equal(world_rows(w, CF_QUEUE), rows + 20 + 10);
+    world_advance(w, 60000);
+    check_counts(w, "q", 0, 10, 0); /* what somebody holds goes when that is over */
+    world_settle(w);
+    assert_int_equal(world_rows(w, CF_QUEUE), rows + 10 + 10);
+}
+
+/* ---- who waits ---- */
+
+static void test_ledger_queue__who_waits_is_told(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    struct got got[MOST];
+    int somebody;
+
+    make(w, "q", &a);
+    find(w, "q")->user = &somebody;
+    world_begin(w);
+    (void)send(w, "q", "x", "", 0);
+    world_end(w);
+    assert_int_equal(w->queues_ready, 1);
+    world_begin(w);
+    assert_int_equal(receive(w, "q", 1, 5000, got), 1);
+    ledger_queue_waits(w->l, find(w, "q"));
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(w->queues_ready, 1);
+    world_advance(w, 4999);
+    assert_int_equal(w->queues_ready, 1);
+    world_advance(w, 1); /* its time is over */
+    assert_true(w->queues_ready > 1);
+    find(w, "q")->user = NULL;
+}
+
+/* ---- by chance ---- */
+
+struct model_message {
+    unsigned group;
+    int64_t due_ms;
+    int64_t visible_ms;
+    uint32_t count;
+    bool deleted;
+    struct receipt receipt;
+};
+
+struct model {
+    size_t count;
+    struct model_message m[MODEL];
+};
+
+struct play {
+    struct ledger_world *w;
+    bool fifo;
+    struct model now;
+    struct model durable; /* when all was */
+};
+
+static uint64_t chance(struct play *p, uint64_t below)
+{
+    return world_random(p->w, below);
+}
+
+static void play_send(struct play *p)
+{
+    struct model_message *m = &p->now.m[p->now.count];
+    static const char *const groups[GROUPS] = {"a", "b", "c"};
+    int64_t delay_ms = !p->fifo && chance(p, 3) == 0 ? (int64_t)chance(p, 2000) : 0;
+    char body[16];
+
+    m->group = (unsigned)chance(p, GROUPS);
+    m->due_ms = p->w->l->now.wall_ms + delay_ms;
+    (void)snprintf(body, sizeof(body), "%zu", p->now.count++);
+    assert_true(p->now.count < MODEL);
+    (void)send(p->w, "q", body, p->fifo ? groups[m->group] : "", delay_ms);
+}
+
+/* FIFO: it is the first of its group that is left, but for what this receive had before it. */
+static void check_first(const struct play *p, size_t taken)
+{
+    for (size_t i = 0; i < taken; i++) {
+        const struct model_message *m = &p->now.m[i];
+
+        if (p->fifo && !m->deleted && m->group == p->now.m[taken].group) {
+            assert_true(m->visible_ms > p->w->l->now.wall_ms);
+        }
+    }
+}
+
+static void play_receive(struct play *p)
+{
+    struct got got[MOST];
+    int64_t visibility_ms = (int64_t)(1 + chance(p, 3)) * 700;
+    size_t count = receive(p->w, "q", 1 + chance(p, 5), visibility_ms, got);
+    int64_t now_ms = p->w->l->now.wall_ms;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t n = (size_t)atoi(got[i].body);
+        struct model_message *m = &p->now.m[n];
+
+        assert_true(n < p->now.count);
+        assert_false(m->deleted);
+        assert_true(m->due_ms <= now_ms && m->visible_ms <= now_ms);
+        check_first(p, n);
+        assert_int_equal(got[i].count, ++m->count);
+        m->visible_ms = now_ms + visibility_ms;
+        m->receipt = got[i].receipt;
+    }
+}
+
+static void play_delete(struct play *p)
+{
+    struct model_message *m;
+    enum queue_answer answer;
+    bool flies;
+
+    if (p->now.count == 0) {
+        return;
+    }
+    m = &p->now.m[chance(p, p->now.count)];
+    if (m->count == 0) {
+        return;
+    }
+    flies = m->visible_ms > p->w->l->now.wall_ms;
+    answer = ledger_queue_remove(p->w->l, find(p->w, "q"), &m->receipt);
+    if (m->deleted) {
+        assert_int_equal(answer, QUEUE_STALE);
+    } else if (p->fifo && !flies) {
+        assert_int_equal(answer, QUEUE_NOT_IN_FLIGHT);
+    } else {
+        assert_int_equal(answer, QUEUE_DONE);
+        m->deleted = true;
+    }
+}
+
+static void play_check(struct play *p)
+{
+    uint64_t left = 0;
+    uint64_t flying = 0;
+    struct queue_counts c;
+
+    for (size_t i = 0; i < p->now.count; i++) {
+        const struct model_message *m = &p->now.m[i];
+
+        left += !m->deleted;
+        flying += !m->deleted && m->count != 0 && m->visible_ms > p->w->l->now.wall_ms;
+    }
+    world_begin(p->w);
+    ledger_queue_counts(p->w->l, find(p->w, "q"), &c);
+    assert_int_equal(c.total, left);
+    assert_int_equal(c.in_flight, flying);
+    if (queue_check(find(p->w, "q")->core) != NULL) {
+        fail_msg("%s: total %d held %d delayed %d flying %d fifo %d",
+                 queue_check(find(p->w, "q")->core), (int)c.total,
+                 (int)queue_held(find(p->w, "q")->core), (int)c.delayed, (int)c.in_flight, p->fifo);
+    }
+    world_end(p->w);
+}
+
+static void play_turn(struct play *p)
+{
+    world_begin(p->w);
+    for (uint64_t n = chance(p, 6); n-- > 0;) {
+        switch (chance(p, 4)) {
+        case 0:
+        case 1: play_send(p); break;
+        case 2: play_receive(p); break;
+        default: play_delete(p); break;
+        }
+    }
+    world_end(p->w);
+}
+
+static void play_on(struct play *p)
+{
+    play_turn(p);
+    switch (chance(p, 8)) {
+    case 0:
+        world_crash(p->w);
+        p->now = p->durable;
+        break;
+    case 1:
+    case 2:
+    case 3:
+        world_settle(p->w);
+        p->durable = p->now;
+        break;
+    case 4:
+        world_settle(p->w);
+        world_advance(p->w, (int64_t)chance(p, 1000));
+        p->durable = p->now;
+        break;
+    default: break;
+    }
+    play_check(p);
+}
+
+/* All that is left is received, once. */
+static void play_out(struct play *p)
+{
+    struct got got[MOST];
+    size_t left = 0;
+    size_t count;
+
+    world_settle(p->w);
+    world_advance(p->w, 10000);
+    for (size_t i = 0; i < p->now.count; i++) {
+        left += !p->now.m[i].deleted;
+    }
+    do {
+        world_begin(p->w);
+        count = receive(p->w, "q", MOST, HOUR_MS, got);
+        for (size_t i = 0; i < count; i++) {
+            struct model_message *m = &p->now.m[atoi(got[i].body)];
+
+            assert_false(m->deleted);
+            m->deleted = true;
+            assert_int_equal(got[i].count, m->count + 1);
+            assert_int_equal(ledger_queue_remove(p->w->l, find(p->w, "q"), &got[i].receipt),
+                             QUEUE_DONE);
+            left--;
+        }
+        world_end(p->w);
+        world_settle(p->w);
+    } while (count != 0);
+    assert_int_equal(left, 0);
+    assert_int_equal(world_rows(p->w, CF_QUEUE), 3);
+}
+
+static void play(struct ledger_world *w, uint64_t seed, bool fifo)
+{
+    struct play *p = mem_zalloc(1, sizeof(*p));
+    const struct queue_attributes a = plain(fifo);
+
+    w->random = seed;
+    p->w = w;
+    p->fifo = fifo;
+    make(w, "q", &a);
+    for (unsigned i = 0; i < 300; i++) {
+        play_on(p);
+    }
+    play_out(p);
+    mem_free(p);
+}
+
+static void test_ledger_queue__agrees_with_a_model_over_crashes(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct ledger_world *w = mem_alloc(sizeof(*w));
+
+        world_open(w);
+        play(w, seed * 1000, seed % 2 == 0);
+        world_close(w);
+        mem_free(w);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_ledger_queue__##name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(sent_and_received_leave_with_one_batch),
+        TEST(a_restart_finds_what_was_durable),
+        TEST(a_backlog_comes_whole_and_in_order_after_a_crash),
+        TEST(rows_that_are_not_written_yet_are_not_passed_over),
+        TEST(a_delayed_row_that_is_not_written_is_waited_for),
+        TEST(a_receipt_is_of_one_queue),
+        TEST(large_messages_come_fewer_at_a_time),
+        TEST(dead_letters_move_with_the_receive),
+        TEST(move_tasks_go_on_after_a_crash),
+        TEST(repeats_are_known_over_a_crash_for_five_minutes),
+        TEST(what_is_purged_is_swept_and_numbers_go_on),
+        TEST(nothing_is_left_of_a_deleted_queue),
+        TEST(what_is_too_old_goes_by_itself),
+        TEST(who_waits_is_told),
+        cmocka_unit_test(test_ledger_queue__agrees_with_a_model_over_crashes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations of queues under a clock of the test's own: whom a message wakes, when a poll ends,
+ * what comes of polls whose client, or queue, or coordinator is gone; names; MD5s as SDKs check
+ * them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "coordinator/api/operation_queue.h"
+#include "proto/base/limits.h"
+#include "tests/lib/api_world.h"
+
+static const int64_t start_ms = 1700000000000;
+
+struct world {
+    struct api_world api;
+    struct api_ask last;
+};
+
+static enum err_code try(struct world *w, enum rpc method, const ProtobufCMessage *m)
+{
+    api_ask_fini(&w->last);
+    memset(&w->last, 0, sizeof(w->last));
+    return api_world_call(&w->api, &w->last, method, m);
+}
+
+static const void *call(struct world *w, enum rpc method, const ProtobufCMessage *m)
+{
+    if (try(w, method, m) != OK) {
+        fail_msg("%s", w->last.err.msg);
+    }
+    return w->last.reply;
+}
+
+static void create(struct world *w, const char *name, const char *attribute, const char *value)
+{
+    Stepfleet__QueueCreateRequest m = STEPFLEET__QUEUE_CREATE_REQUEST__INIT;
+    Stepfleet__Tag tag = STEPFLEET__TAG__INIT;
+    Stepfleet__Tag *tags[] = {&tag};
+
+    m.name = (char *)(uintptr_t)name;
+    m.attributes = tags;
+    if (attribute != NULL) {
+        tag.key = (char *)(uintptr_t)attribute;
+        tag.value = (char *)(uintptr_t)value;
+        m.n_attributes = 1;
+    }
+    (void)call(w, RPC_QUEUE_CREATE, &m.base);
+}
+
+static void world_open(struct world *w)
+{
+    memset(w, 0, sizeof(*w));
+    api_world_open(&w->api, start_ms, NULL, NULL);
+    create(w, "q", "VisibilityTimeout", "5");
+    create(w, "q.fifo", "FifoQueue", "true");
+}
+
+static void world_close(struct world *w)
+{
+    api_ask_fini(&w->last);
+    api_world_close(&w->api);
+}
+
+static void send(struct world *w, const char *queue, const char *body, int32_t delay_s)
+{
+    Stepfleet__MessageSendRequest m = STEPFLEET__MESSAGE_SEND_REQUEST__INIT;
+
+    m.queue = (char *)(uintptr_t)queue;
+    m.body = message_bytes(slice_str(body));
+    m.has_delay_s = delay_s != 0;
+    m.delay_s = delay_s;
+    if (slice_ends_with(slice_str(queue), SLICE(".fifo"))) {
+        m.group = (char *)"g";
+        m.dedup = (char *)(uintptr_t)body;
+    }
+    (void)call(w, RPC_MESSAGE_SEND, &m.base);
+}
+
+static void receive(struct world *w, struct api_ask *ask, const char *queue, int32_t wait_s)
+{
+    Stepfleet__MessageReceiveRequest m = STEPFLEET__MESSAGE_RECEIVE_REQUEST__INIT;
+
+    m.queue = (char *)(uintptr_t)queue;
+    m.has_wait_s = true;
+    m.wait_s = wait_s;
+    memset(ask, 0, sizeof(*ask));
+    api_world_ask(&w->api, ask, RPC_MESSAGE_RECEIVE, &m.base);
+    api_world_settle(&w->api);
+}
+
+/* The body of the one message of an answer; "": it has none. */
+static const char *body_of(struct api_ask *ask)
+{
+    const Stepfleet__MessageReceiveReply *r = ask->reply;
+
+    assert_true(ask->done);
+    assert_int_equal(ask->rc, OK);
+    assert_true(r->n_messages <= 1);
+    return r->n_messages == 0 ? "" : arena_str(&ask->arena, message_slice(r->messages[0]->body));
+}
+
+static const char *receipt_of(const struct api_ask *ask)
+{
+    return ((const Stepfleet__MessageReceiveReply *)ask->reply)->messages[0]->receipt;
+}
+
+/* ---- who is woken ---- */
+
+static void test_queue_api__who_waits_longest_gets_the_message(void **state)
+{
+    struct world w;
+    struct api_ask polls[3];
+
+    (void)state;
+    world_open(&w);
+    for (unsigned i = 0; i < 3; i++) {
+        receive(&w, &polls[i], "q", 20);
+        api_world_advance(&w.api, 1000);
+    }
+    send(&w, "q", "a", 0);
+    assert_string_equal(body_of(&polls[0]), "a");
+    assert_false(polls[1].done);
+    send(&w, "q", "b", 0);
+    assert_string_equal(body_of(&polls[1]), "b");
+    assert_false(polls[2].done);
+    api_world_advance(&w.api, 5000); /* both come back: nobody deleted them */
+    assert_string_not_equal(body_of(&polls[2]), "");
+    for (unsigned i = 0; i < 3; i++) {
+        api_ask_fini(&polls[i]);
+    }
+    world_close(&w);
+}
+
+/* A message and one more who asks come in one turn. */
+static void test_queue_api__who_comes_later_does_not_overtake(void **state)
+{
+    Stepfleet__MessageSendRequest m = STEPFLEET__MESSAGE_SEND_REQUEST__INIT;
+    struct world w;
+    struct api_ask sent;
+    struct api_ask poll;
+    struct api_ask late;
+
+    (void)state;
+    world_open(&w);
+    receive(&w, &poll, "q", 20);
+    m.queue = (char *)"q";
+    m.body = message_bytes(SLICE("a"));
+    api_world_arrive(&w.api, &sent, RPC_MESSAGE_SEND, &m.base);
+    receive(&w, &late, "q", 0);
+    assert_string_equal(body_of(&late), "");
+    assert_string_equal(body_of(&poll), "a");
+    api_ask_fini(&sent);
+    api_ask_fini(&poll);
+    api_ask_fini(&late);
+    world_close(&w);
+}
+
+static void test_queue_api__a_poll_ends_empty_in_time(void **state)
+{
+    struct world w;
+    struct api_ask poll;
+
+    (void)state;
+    world_open(&w);
+    receive(&w, &poll, "q", 2);
+    api_world_advance(&w.api, 1999);
+    assert_false(poll.done);
+    api_world_advance(&w.api, 1);
+    assert_string_equal(body_of(&poll), "");
+    api_ask_fini(&poll);
+    world_close(&w);
+}
+
+static void test_queue_api__a_message_that_comes_back_wakes(void **state)
+{
+    struct world w;
+    struct api_ask first;
+    struct api_ask poll;
+
+    (void)state;
+    world_open(&w);
+    send(&w, "q", "a", 0);
+    receive(&w, &first, "q", 0);
+    receive(&w, &poll, "q", 20);
+    api_world_advance(&w.api, 4999);
+    assert_false(poll.done);
+    api_world_advance(&w.api, 1);
+    assert_string_equal(body_of(&poll), "a");
+    api_ask_fini(&first);
+    api_ask_fini(&poll);
+    world_close(&w);
+}
+
+static void test_queue_api__a_message_that_is_given_back_wakes(void **state)
+{
+    struct world w;
+    struct api_ask first;
+    struct api_ask poll;
+    Stepfleet__MessageRequest back = STEPFLEET__MESSAGE_REQUEST__INIT;
+
+    (void)state;
+    world_open(&w);
+    send(&w, "q", "a", 0);
+    receive(&w, &first, "q", 0);
+    receive(&w, &poll, "q", 20);
+    back.queue = (char *)"q";
+    back.receipt = (char *)(uintptr_t)receipt_of(&first);
+    (void)call(&w, RPC_MESSAGE_HIDE, &back.base);
+    assert_string_equal(body_of(&poll), "a");
+    api_ask_fini(&first);
+    api_ask_fini(&poll);
+    world_close(&w);
+}
+
+static void test_queue_api__a_delayed_message_wakes_when_it_is_due(void **state)
+{
+    struct world w;
+    struct api_ask poll;
+
+    (void)state;
+    world_open(&w);
+    receive(&w, &poll, "q", 20);
+    send(&w, "q", "late", 3);
+    api_world_advance(&w.api, 2999);
+    assert_false(poll.done);
+    api_world_advance(&w.api, 1);
+    assert_string_equal(body_of(&poll), "late");
+    api_ask_fini(&poll);
+    world_close(&w);
+}
+
+static void test_queue_api__a_group_that_is_free_again_wakes(void **state)
+{
+    struct world w;
+    struct api_ask first;
+    struct api_ask poll;
+    Stepfleet__MessageRequest done = STEPFLEET__MESSAGE_REQUEST__INIT;
+
+    (void)state;
+    world_open(&w);
+    send(&w, "q.fifo", "1", 0);
+    send(&w, "q.fifo", "2", 0);
+    receive(&w, &first, "q.fifo", 0);
+    assert_string_equal(body_of(&first), "1");
+    receive(&w, &poll, "q.fifo", 20);
+    api_world_advance(&w.api, 1000);
+    assert_false(poll.done);
+    done.queue = (char *)"q.fifo";
+    done.receipt = (char *)(uintptr_t)receipt_of(&first);
+    (void)call(&w, RPC_MESSAGE_DELETE, &done.base);
+    assert_string_equal(body_of(&poll), "2");
+    api_ask_fini(&first);
+    api_ask_fini(&poll);
+    world_close(&w);
+}
+
+/* ---- who is no more ---- */
+
+static void test_queue_api__a_deleted_queue_ends_its_polls(void **state)
+{
+    struct world w;
+    struct api_ask polls[2];
+    Stepfleet__QueueRequest m = STEPFLEET__QUEUE_REQUEST__INIT;
+
+    (void)state;
+    world_open(&w);
+    receive(&w, &polls[0], "q", 20);
+    receive(&w, &polls[1], "q", 20);
+    m.queue = (char *)"q";
+    (void)call(&w, RPC_QUEUE_DELETE, &m.base);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(polls[i].done);
+        assert_int_equal(polls[i].rc, ERR_QUEUE_DOES_NOT_EXIST);
+        api_ask_fini(&polls[i]);
+    }
+    world_close(&w);
+}
+
+static void test_queue_api__whose_client_is_gone_receives_nothing(void **state)
+{
+    struct world w;
+    struct api_ask gone;
+    struct api_ask poll;
+
+    (void)state;
+    world_open(&w);
+    receive(&w, &gone, "q", 20);
+    receive(&w, &poll, "q", 20);
+    ledger_turn_begin(w.api.ledger, w.api.now);
+    gone.call.gone(&gone.call);
+    ledger_turn_end(w.api.ledger);
+    api_world_settle(&w.api);
+    assert_int_equal(gone.rc, ERR_UNAVAILABLE);
+    send(&w, "q", "a", 0);
+    assert_string_equal(body_of(&poll), "a");
+    api_ask_fini(&gone);
+    api_ask_fini(&poll);
+    world_close(&w);
+}
+
+static void test_queue_api__polls_end_with_the_coordinator(void **state)
+{
+    struct world w;
+    struct api_ask poll;
+
+    (void)state;
+    world_open(&w);
+    receive(&w, &poll, "q", 20);
+    ledger_turn_begin(w.api.ledger, w.api.now);
+    api_stop(&w.api.api);
+    ledger_turn_end(w.api.ledger);
+    api_world_settle(&w.api);
+    assert_true(poll.done);
+    assert_int_equal(poll.rc, ERR_UNAVAILABLE);
+    api_ask_fini(&poll);
+    world_close(&w);
+}
+
+/* ---- names, digests ---- */
+
+static void test_queue_api__a_queue_has_many_names(void **state)
+{
+    static const char *const good[] = {
+        "q",
+        "arn:aws:sqs:us-east-1:111111111111:q",
+        "http://localhost:1/111111111111/q",
+        "https://sqs.us-east-1.amazonaws.com/111111111111/q",
+        "/111111111111/q",
+    };
+    static const char *const bad[] = {
+        "",
+        "/",
+        "x",
+        "arn:aws:sqs:us-east-1:111111111112:q",
+        "arn:aws:sqs:eu-west-1:111111111111:q",
+        "arn:aws:sns:us-east-1:111111111111:q",
+        "arn:aws:sqs:us-east-1:111111111111",
+        "http://localhost:1/111111111112/q",
+        "http://localhost:1/q",
+        "http://localhost:1/111111111111/q/",
+    };
+    struct world w;
+    struct ledger_queue *q;
+    struct err err;
+
+    (void)state;
+    world_open(&w);
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        if (find_queue(&w.api.api, good[i], &q, &err) != OK) {
+            fail_msg("%s", good[i]);
+        }
+        assert_true(slice_eq_str(q->name, "q"));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (find_queue(&w.api.api, bad[i], &q, &err) != ERR_QUEUE_DOES_NOT_EXIST) {
+            fail_msg("%s", bad[i]);
+        }
+    }
+    world_close(&w);
+}
+
+/* As AWS gave them (recorded answers). */
+static void test_queue_api__digests_are_those_sdks_check(void **state)
+{
+    static const struct {
+        const char *json;
+        const char *md5;
+    } cases[] = {
+        {"{\"Hello\":{\"DataType\":\"String\",\"StringValue\":\"There\"},"
+         "\"General\":{\"DataType\":\"String\",\"StringValue\":\"Kenobi\"}}",
+         "fca026605781cb4126a1e9044df24232"},
+        {"{\"Hello\":{\"DataType\":\"String\",\"StringValue\":\"There\"}}",
+         "a311262e065454b75da111d535b8dacd"},
+        {"{\"Help.Me\":{\"DataType\":\"String\",\"StringValue\":\"Me\"},"
+         "\"Hello\":{\"DataType\":\"String\",\"StringValue\":\"There\"}}",
+         "83fee93c1bcd8b9a5a923ffacdc636c7"},
+        {"{\"Foo\":{\"DataType\":\"String\",\"StringValue\":\"Bar\"}}",
+         "ae7155c6026991b6d54b11589678bf9c"},
+    };
+    struct arena a = {0};
+
+    (void)state;
+    assert_string_equal(message_md5(SLICE("msg"), &a), "6e2baaf3b97dbeef01c0043275f9a0e7");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct message_attribute *items;
+        struct err err;
+        size_t bytes = 0;
+        size_t n;
+
+        assert_int_equal(
+            message_attributes_read(slice_str(cases[i].json), &a, &items, &n, &bytes, &err), OK);
+        assert_string_equal(message_attributes_md5(items, n, &a), cases[i].md5);
+    }
+    assert_string_equal(message_sequence(7, &a), "10000000000000000007");
+    arena_fini(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_queue_api__who_waits_longest_gets_the_message),
+        cmocka_unit_test(test_queue_api__who_comes_later_does_not_overtake),
+        cmocka_unit_test(test_queue_api__a_poll_ends_empty_in_time),
+        cmocka_unit_test(test_queue_api__a_message_that_comes_back_wakes),
+        cmocka_unit_test(test_queue_api__a_message_that_is_given_back_wakes),
+        cmocka_unit_test(test_queue_api__a_delayed_message_wakes_when_it_is_due),
+        cmocka_unit_test(test_queue_api__a_group_that_is_free_again_wakes),
+        cmocka_unit_test(test_queue_api__a_deleted_queue_ends_its_polls),
+        cmocka_unit_test(test_queue_api__whose_client_is_gone_receives_nothing),
+        cmocka_unit_test(test_queue_api__polls_end_with_the_coordinator),
+        cmocka_unit_test(test_queue_api__a_queue_has_many_names),
+        cmocka_unit_test(test_queue_api__digests_are_those_sdks_check),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
