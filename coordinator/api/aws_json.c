@@ -50,8 +50,18 @@ static char upper(char c)
 const struct aws_row *aws_operation(struct slice name)
 {
     for (const struct aws_row *r = rows; r < rows + ROWS; r++) {
-        if (r->kind == AWS_ROW_OPERATION && name.len != 0 && upper(name.ptr[0]) == r->name[0] &&
-            slice_eq_str(slice_from(name, 1), r->name + 1)) {
+        if (r->kind == AWS_ROW_OPERATION && r->service <= AWS_GLUE && name.len != 0 &&
+            upper(name.ptr[0]) == r->name[0] && slice_eq_str(slice_from(name, 1), r->name + 1)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+const struct aws_row *aws_operation_of(enum aws_service service, struct slice name)
+{
+    for (const struct aws_row *r = rows; r < rows + ROWS; r++) {
+        if (r->kind == AWS_ROW_OPERATION && r->service == service && slice_eq_str(name, r->name)) {
             return r;
         }
     }

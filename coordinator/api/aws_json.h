@@ -40,7 +40,7 @@ enum aws_form {
 };
 
 /* Whose operation it is. */
-enum aws_service { AWS_STATES, AWS_GLUE, AWS_SQS };
+enum aws_service { AWS_STATES, AWS_GLUE, AWS_SQS, AWS_SNS };
 
 enum aws_row_kind { AWS_ROW_OPERATION, AWS_ROW_IN, AWS_ROW_OUT, AWS_ROW_ITEM };
 
@@ -59,8 +59,11 @@ struct aws_row {
 
 /* The whole table; *count rows. */
 const struct aws_row *aws_rows(size_t *count);
-/* "StartExecution" or "startExecution"; NULL: there is none here. */
+/* "StartExecution" or "startExecution" of Step Functions or Glue, whose operations tasks ask for;
+ * NULL: there is none here. */
 const struct aws_row *aws_operation(struct slice name);
+/* "Publish" of that service; NULL: likewise. */
+const struct aws_row *aws_operation_of(enum aws_service service, struct slice name);
 /* AWS's name of a member as that style writes it. */
 struct slice aws_name(enum aws_style style, const char *name, struct arena *a);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tags of state machines and activities. Source: AWS Step Functions API Reference. */
+/* Tags of state machines, activities and topics. Source: AWS Step Functions API Reference. */
 #include <string.h>
 
-#include "coordinator/api/api.h"
+#include "coordinator/api/operation_topic.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
@@ -15,12 +15,27 @@ struct place {
 };
 
 static enum err_code
+topic_find(struct api *api, const char *arn, struct place *out, struct err *err)
+{
+    struct ledger_topic *t;
+
+    if (find_topic(api, "ResourceArn", arn, &t, err) != OK) {
+        return err_set(err, ERR_NOT_FOUND, "Resource does not exist");
+    }
+    *out = (struct place){TAGS_TOPIC, t->name};
+    return OK;
+}
+
+static enum err_code
 place_find(struct api *api, const char *text, struct place *out, struct err *err)
 {
     struct arn arn;
     enum err_code rc = arn_parse(ledger_configuration(api->ledger), slice_str(text), &arn, err);
     bool found = false;
 
+    if (slice_starts_with(slice_str(text), SLICE("arn:aws:sns:"))) {
+        return topic_find(api, text, out, err);
+    }
     if (rc == ERR_INVALID_ARN) {
         return rc;
     }

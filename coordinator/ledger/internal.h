@@ -199,6 +199,9 @@ struct ledger {
     struct list sweeps;      /* of rows of runs, the first one first (run_delete.c) */
     uint64_t next_run;
 
+    struct hash topics;        /* ledger_topic.by_name */
+    struct hash subscriptions; /* ledger_subscription.by_id */
+
     struct hash queues;        /* ledger_queue.by_name */
     struct heap queues_due;    /* ledger_queue.due: wall */
     struct list queues_ready;  /* ledger_queue.ready */

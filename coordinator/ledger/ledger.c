@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "coordinator/ledger/queue.h"
+#include "coordinator/ledger/topic.h"
 #include "coordinator/ledger/run.h"
 #include "coordinator/store/keys.h"
 #include "proto/host/log.h"
@@ -196,6 +197,9 @@ enum err_code ledger_open(const struct ledger_config *config,
         rc = queues_load(l, err);
     }
     if (rc == OK) {
+        rc = topics_load(l, err);
+    }
+    if (rc == OK) {
         rc = jobs_load(l, err);
     }
     if (rc == OK) {
@@ -242,6 +246,7 @@ void ledger_close(struct ledger *l)
         bucket = 0;
     }
     objects_free(l);
+    topics_free(l);
     queues_free(l);
     sweeps_free(l);
     jobs_free(l);

@@ -256,7 +256,7 @@ const struct alias *
 ledger_alias_put(struct ledger *l, struct ledger_machine *m, const struct alias *alias);
 void ledger_alias_delete(struct ledger *l, struct ledger_machine *m, struct slice name);
 
-enum tag_kind { TAGS_MACHINE = 'm', TAGS_ACTIVITY = 'a', TAGS_QUEUE = 'q' };
+enum tag_kind { TAGS_MACHINE = 'm', TAGS_ACTIVITY = 'a', TAGS_QUEUE = 'q', TAGS_TOPIC = 't' };
 const struct tags_row *ledger_tags(struct ledger *l, enum tag_kind kind, struct slice name);
 /* All of them; none: they are gone. */
 void ledger_tags_set(struct ledger *l,

@@ -98,6 +98,40 @@ struct key key_activities(uint64_t account)
     return k;
 }
 
+struct key key_topic(uint64_t account, struct slice name)
+{
+    struct key k = key_topics(account);
+
+    key_put(&k, name);
+    return k;
+}
+
+struct key key_topics(uint64_t account)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, 'o');
+    return k;
+}
+
+struct key key_subscription(uint64_t account, struct slice id)
+{
+    struct key k = key_subscriptions(account);
+
+    key_put(&k, id);
+    return k;
+}
+
+struct key key_subscriptions(uint64_t account)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, 'b');
+    return k;
+}
+
 struct key key_access(uint64_t account, struct slice id)
 {
     struct key k = key_accesses(account);

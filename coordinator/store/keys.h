@@ -33,6 +33,8 @@
  *              account u64, 'x', queue u64, number u64     -> deduplication row, of a batch
  *              account u64, 't', queue u64                 -> its move tasks
  *              account u64, 'z', generation u64            -> empty: its messages are to go
+ *              account u64, 'o', name                      -> topic row
+ *              account u64, 'b', id                        -> subscription row
  *   TIMER      account u64, due_ms u64, execution u64      -> empty
  *
  * "token_key" holds 32 random bytes: the secret that task tokens are made with, and that must stay
@@ -106,6 +108,10 @@ struct key key_job_sizes_all(uint64_t account, uint64_t run); /* prefix */
 struct key key_job_piece(uint64_t account, uint64_t run, unsigned phase, uint32_t piece);
 struct key key_job_phase(uint64_t account, uint64_t run, unsigned phase); /* prefix */
 struct key key_job_pieces(uint64_t account, uint64_t run);                /* prefix */
+struct key key_topic(uint64_t account, struct slice name);
+struct key key_topics(uint64_t account); /* prefix of all topic rows */
+struct key key_subscription(uint64_t account, struct slice id);
+struct key key_subscriptions(uint64_t account); /* prefix of all subscription rows */
 struct key key_queue(uint64_t account, struct slice name);
 struct key key_queues(uint64_t account); /* prefix of all queue rows */
 struct key key_queue_last(uint64_t account);

@@ -38,6 +38,26 @@ enum limits {
     LIMIT_WAIT_DAYS = 24856,                  /* "Wait state delay is too long." from there */
     LIMIT_INTRINSIC_TEXT_BYTES = 10000,       /* Base64 and Hash arguments */
 
+    /* Topics. */
+    LIMIT_TOPIC_NAME_CHARS = 256,    /* AWS, as those that follow; of an attribute, too */
+    LIMIT_TOPIC_SUBJECT_CHARS = 100,
+    LIMIT_TOPIC_FILTERS = 200,       /* of one topic */
+    LIMIT_TOPICS = 10000,            /* all of them are in memory, as are */
+    LIMIT_SUBSCRIPTIONS = 10000,     /* those to all topics, and */
+    LIMIT_TOPIC_SUBSCRIPTIONS = 256, /* to one: 256 KiB into each are 64 MiB of one batch */
+    LIMIT_TOPIC_ATTRIBUTES = 64,     /* names of attributes that a topic can have: AWS has 30 */
+
+    /* Event patterns, filter policies, input templates. */
+    LIMIT_TEMPLATE_BYTES = 8192,        /* AWS: InputTemplate */
+    LIMIT_TEMPLATE_PATHS = 100,         /* AWS: of InputPathsMap */
+    LIMIT_PATTERN_BYTES = 4096,         /* AWS: of EventBridge and of pipes */
+    LIMIT_FILTER_POLICY_BYTES = 262144, /* AWS: of SNS */
+    LIMIT_FILTER_KEYS = 5,              /* AWS: of SNS, the outermost */
+    LIMIT_FILTER_COMBINATIONS = 150,    /* AWS: of SNS, of values of all keys */
+    LIMIT_PATTERN_DEPTH = 100,          /* names in names: matching recurses over them */
+    LIMIT_PATTERN_ABSENCES = 256,       /* fields that may be absent: a byte of stack each */
+    LIMIT_PATTERN_VISITS = 16000000,    /* names and values one match looks at, some 0.1 s */
+
     /* The language. */
     LIMIT_JSON_DEPTH = 512,               /* containers in containers: the parser's own stack */
     LIMIT_JSON_BYTES = 256 * 1024 * 1024, /* one text: its nodes are counted in 32 bits */
@@ -87,6 +107,8 @@ enum limits {
     LIMIT_HTTP_IDLE_MS = 75000,          /* between requests: above what SDKs keep theirs for */
     LIMIT_HTTP_WRITE_MS = 60000,         /* until the client has taken an answer */
     LIMIT_HTTP_LINGER_MS = 2000,         /* a refused client reads why, before its socket is gone */
+    LIMIT_QUERY_PARAMETERS = 2048,       /* of one form: a batch of ten has some 400 */
+    LIMIT_QUERY_DEPTH = 12,              /* parts of a parameter's name: AWS's have 8 */
     LIMIT_HTTP_SKEW_MS = 300000,         /* AWS: a signature's time from ours */
     LIMIT_HTTP_PRESIGNED_SECONDS = 604800, /* AWS: X-Amz-Expires */
     LIMIT_KEYS = 1000,                     /* access keys: all of them are in memory */

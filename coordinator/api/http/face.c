@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "coordinator/api/http/query.h"
 #include "coordinator/api/http/request.h"
 #include "coordinator/api/http/signers.h"
 #include "proto/base/limits.h"
@@ -55,11 +54,11 @@ struct http_call {
     struct list left_link; /* locked: face.left */
     struct arena arena;    /* the request's */
     struct aws_asked asked;
+    char id[TEXT_UUID_BYTES]; /* x-amzn-RequestId */
     size_t bytes;
     struct buf body; /* the answer's */
     unsigned status;
     const char *query_error; /* aws_query_error(); NULL: it is none */
-    char id[TEXT_UUID_BYTES];
 };
 
 struct http_face {
@@ -170,12 +169,12 @@ static void answer(struct http_call *h)
     char lines[HEADER_BYTES];
     struct http_answer a = {
         .status = h->status,
-        .content_type = h->asked.query ? "text/xml" : aws_content_type(h->asked.operation),
+        .content_type = h->asked.query != NULL ? "text/xml" : aws_content_type(h->asked.operation),
     };
     int len;
 
     len = snprintf(lines, sizeof(lines), "x-amzn-RequestId: %.*s\r\n", TEXT_UUID_BYTES, h->id);
-    if (h->query_error != NULL && !h->asked.query) {
+    if (h->query_error != NULL) {
         len += snprintf(lines + len, sizeof(lines) - (size_t)len, "x-amzn-query-error: %s;%s\r\n",
                         h->query_error, h->status < 500 ? "Sender" : "Receiver");
     }
@@ -185,27 +184,30 @@ static void answer(struct http_call *h)
     http_call_back(h->face, h);
 }
 
+static struct slice request_id(const struct http_call *h)
+{
+    return slice_make(h->id, sizeof(h->id));
+}
+
 static void form_query_error(struct http_call *h, enum err_code code, const struct err *err)
 {
-    const char *name = h->query_error != NULL       ? h->query_error
-                       : code == ERR_UNKNOWN_METHOD ? "InvalidAction"
-                                                    : aws_error_name(code);
-
-    query_fail(name, h->status < 500, slice_str(err->msg), slice_make(h->id, sizeof(h->id)),
-               &h->body);
+    h->status = aws_form_status(code);
+    buf_reset(&h->body);
+    query_error(h->asked.query, h->status < 500, aws_form_error(h->asked.operation, code),
+                slice_str(err->msg), request_id(h), &h->arena, &h->body);
 }
 
 static void form_error(struct http_call *h, enum err_code code, const struct err *err)
 {
     struct buf *b = &h->body;
 
-    h->status = aws_error_status(code);
-    h->query_error = aws_query_error(h->asked.operation, code);
-    buf_reset(b);
-    if (h->asked.query) {
+    if (h->asked.query != NULL) {
         form_query_error(h, code, err);
         return;
     }
+    h->status = aws_error_status(code);
+    h->query_error = aws_query_error(h->asked.operation, code);
+    buf_reset(b);
     buf_printf(b, "{\"__type\":\"%s%s\",\"message\":",
                h->query_error != NULL ? "com.amazonaws.sqs#" : "", aws_error_name(code));
     json_write_string(slice_str(err->msg), b);
@@ -232,8 +234,8 @@ static void hand_over(struct http_call *h)
 static void on_request(void *arg, struct http_request *r)
 {
     struct http_face *f = arg;
-    const uint64_t chance[2] = {next_chance(f), next_chance(f)};
     struct http_call *h = http_call_new(f);
+    uint64_t chance[2] = {next_chance(f), next_chance(f)};
     const struct aws_access access = {
         .open = f->access_open,
         .secure = f->secure,
@@ -380,14 +382,15 @@ static void http_reply(struct call *c, const ProtobufCMessage *message)
 {
     struct http_call *h = http_call_of(c);
     struct arena *a = ledger_turn_arena(c->api->ledger);
-    const struct json_node *reply;
+    const struct json_node *v;
 
     wrap_token(h, message, a);
-    reply = aws_reply(h->asked.operation, AWS_HTTP, message, a);
-    if (h->asked.query) {
-        query_reply(h->asked.operation, reply, slice_make(h->id, sizeof(h->id)), &h->body);
+    v = aws_reply(h->asked.operation, AWS_HTTP, message, a);
+    if (h->asked.query != NULL) {
+        query_reply(h->asked.query, slice_str(h->asked.operation->name), v, request_id(h), a,
+                    &h->body);
     } else {
-        json_write(reply, &h->body);
+        json_write(v, &h->body);
     }
     h->status = 200;
     answered(h);

@@ -1,436 +1,478 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reading: the form's names are cut at their dots into a tree, found by (parent, name), and the
+ * tree is told as JSON by the service's table. Elements of lists are kept in order of their
+ * numbers while they come in, which they nearly always do in order. Writing walks the JSON. */
 #include "coordinator/api/http/query.h"
 
-#include <string.h>
-
+#include "client/s3/sign.h"
+#include "client/s3/xml.h"
+#include "proto/base/hash.h"
 #include "proto/base/limits.h"
+#include "proto/base/list.h"
 #include "proto/base/text.h"
+#include "proto/base/utf8.h"
 
-#define SQS_NAMESPACE "http://queue.amazonaws.com/doc/2012-11-05/"
+#define QUERY_LIST(operation, member, element, wrapper)                                            \
+    {QUERY_LIST, operation, member, element, wrapper, NULL, NULL},
+#define QUERY_MAP(operation, member, element, wrapper, key, value)                                 \
+    {QUERY_MAP, operation, member, element, wrapper, key, value},
+#define QUERY_NUMBER(member) {QUERY_NUMBER, NULL, member, member, NULL, NULL, NULL},
+#define QUERY_FLAG(member)   {QUERY_FLAG, NULL, member, member, NULL, NULL, NULL},
 
-enum { PREFIX_BYTES = 128 };
-
-/* How a member that holds several is flattened: "Attribute.1.Name=...", <Attribute><Name>. */
-struct flat {
-    const char *operation; /* NULL: any */
-    const char *member;
-    const char *name;
-    const char *key; /* of a map's entries; NULL: it is a list */
-    const char *value;
+static const struct query_row sns_rows[] = {
+#include "coordinator/api/http/query_sns.def"
 };
 
-static const struct flat flats[] = {
-    {NULL, "Attributes", "Attribute", "Name", "Value"},
-    {NULL, "MessageAttributes", "MessageAttribute", "Name", "Value"},
-    {NULL, "MessageSystemAttributes", "MessageSystemAttribute", "Name", "Value"},
-    {NULL, "tags", "Tag", "Key", "Value"},
-    {NULL, "Tags", "Tag", "Key", "Value"},
-    {NULL, "AttributeNames", "AttributeName", NULL, NULL},
-    {NULL, "MessageAttributeNames", "MessageAttributeName", NULL, NULL},
-    {NULL, "MessageSystemAttributeNames", "MessageSystemAttributeName", NULL, NULL},
-    {NULL, "TagKeys", "TagKey", NULL, NULL},
-    {NULL, "AWSAccountIds", "AWSAccountId", NULL, NULL},
-    {NULL, "Actions", "ActionName", NULL, NULL},
-    {"SendMessageBatch", "Entries", "SendMessageBatchRequestEntry", NULL, NULL},
-    {"DeleteMessageBatch", "Entries", "DeleteMessageBatchRequestEntry", NULL, NULL},
-    {"ChangeMessageVisibilityBatch", "Entries", "ChangeMessageVisibilityBatchRequestEntry", NULL,
-     NULL},
-    {"SendMessageBatch", "Successful", "SendMessageBatchResultEntry", NULL, NULL},
-    {"DeleteMessageBatch", "Successful", "DeleteMessageBatchResultEntry", NULL, NULL},
-    {"ChangeMessageVisibilityBatch", "Successful", "ChangeMessageVisibilityBatchResultEntry", NULL,
-     NULL},
-    {NULL, "Failed", "BatchResultErrorEntry", NULL, NULL},
-    {NULL, "Messages", "Message", NULL, NULL},
-    {NULL, "QueueUrls", "QueueUrl", NULL, NULL},
-    {NULL, "queueUrls", "QueueUrl", NULL, NULL},
-    {NULL, "Results", "ListMessageMoveTasksResultEntry", NULL, NULL},
+static const struct query_row sqs_rows[] = {
+#include "coordinator/api/http/query_sqs.def"
 };
 
-static const struct flat *flat_find(const struct aws_row *operation, struct slice member)
+#undef QUERY_LIST
+#undef QUERY_MAP
+#undef QUERY_NUMBER
+#undef QUERY_FLAG
+
+static const struct query_service services[] = {
+    {"2010-03-31", "http://sns.amazonaws.com/doc/2010-03-31/", "", "", sns_rows,
+     sizeof(sns_rows) / sizeof(sns_rows[0])},
+    {"2012-11-05", "http://queue.amazonaws.com/doc/2012-11-05/", "<?xml version=\"1.0\"?>",
+     "<Detail/>", sqs_rows, sizeof(sqs_rows) / sizeof(sqs_rows[0])},
+};
+
+const struct query_service *query_service(struct slice version)
 {
-    for (size_t i = 0; i < sizeof(flats) / sizeof(flats[0]); i++) {
-        if (slice_eq_str(member, flats[i].member) &&
-            (flats[i].operation == NULL || strcmp(flats[i].operation, operation->name) == 0)) {
-            return &flats[i];
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+        if (slice_eq_str(version, services[i].version)) {
+            return &services[i];
         }
     }
     return NULL;
 }
 
-/* ---- forms ---- */
-
-bool query_is(const struct http_request *r)
+const struct query_service *query_any(void)
 {
-    return slice_eq_str(r->method, "POST") && http_header(r, "x-amz-target").ptr == NULL &&
-           slice_starts_with(http_header(r, "content-type"),
-                             SLICE("application/x-www-form-urlencoded"));
+    return &services[0];
 }
 
-static struct slice decode(struct slice s, struct arena *a)
+static bool row_is(const struct query_row *r, struct slice operation)
 {
-    char *out = arena_alloc(a, s.len + 1);
-    size_t len = 0;
-
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '%' && i + 2 < s.len &&
-            text_parse_hex(slice_make(s.ptr + i + 1, 2), &out[len])) {
-            i += 2;
-        } else {
-            out[len] = s.ptr[i] == '+' ? ' ' : s.ptr[i];
-        }
-        len++;
-    }
-    return slice_make(out, len);
+    return r->operation == NULL || slice_eq_str(operation, r->operation);
 }
 
-enum err_code
-query_parse(struct slice body, struct arena *a, struct query_form *out, struct err *err)
-{
-    *out = (struct query_form){ARENA_ARRAY(a, LIMIT_QUERY_FIELDS, struct query_pair), 0};
-    while (body.len != 0) {
-        size_t end = slice_find(body, '&');
-        struct slice pair = slice_head(body, end);
-        size_t equals = slice_find(pair, '=');
+/* ---- the form as a tree ---- */
 
-        if (out->count == LIMIT_QUERY_FIELDS) {
-            return err_set(err, ERR_MESSAGE, "a form has at most %d fields", LIMIT_QUERY_FIELDS);
+struct node {
+    struct hash_node named; /* in form.index, by parent and name */
+    struct list link;       /* in parent's children */
+    struct list children;
+    const struct node *parent;
+    struct slice name;
+    uint64_t number;    /* its name as one; 0: it is none */
+    struct slice value; /* ptr NULL: none was given */
+};
+
+struct form {
+    struct arena *a;
+    struct hash index;
+    struct node root;
+    size_t count; /* parameters so far */
+    const struct query_service *service;
+    struct slice operation;
+    struct err *err;
+};
+
+static enum err_code unreadable(struct form *f, const char *why, struct slice what)
+{
+    return err_set(f->err, ERR_MESSAGE, "%s '%.*s'", why, SLICE_FMT(slice_head(what, 200)));
+}
+
+static uint64_t node_hash(const struct node *parent, struct slice name)
+{
+    return hash_bytes(name, (uint64_t)(uintptr_t)parent);
+}
+
+static struct node *node_child(const struct form *f, const struct node *parent, struct slice name)
+{
+    HASH_EACH_MATCH(n, &f->index, node_hash(parent, name))
+    {
+        struct node *child = container_of(n, struct node, named);
+
+        if (child->parent == parent && slice_eq(child->name, name)) {
+            return child;
         }
-        out->pairs[out->count++] = (struct query_pair){
-            .name = decode(slice_head(pair, equals), a),
-            .value = decode(slice_from(pair, equals + 1), a),
-        };
-        body = slice_from(body, end + 1);
     }
+    return NULL;
+}
+
+/* Behind all that have no higher number. */
+static void node_place(struct node *parent, struct node *child)
+{
+    struct list *after = parent->children.prev;
+
+    while (after != &parent->children &&
+           container_of(after, struct node, link)->number > child->number) {
+        after = after->prev;
+    }
+    list_push_front(after, &child->link);
+}
+
+static struct node *node_add(struct form *f, struct node *parent, struct slice name)
+{
+    struct node *child = ARENA_NEW(f->a, struct node);
+
+    child->parent = parent;
+    child->name = name;
+    if (!text_parse_u64(name, &child->number)) {
+        child->number = 0;
+    }
+    list_init(&child->children);
+    node_place(parent, child);
+    hash_insert(&f->index, &child->named, node_hash(parent, name));
+    return child;
+}
+
+/* One parameter. Given twice, the last one counts. */
+static enum err_code take_parameter(struct form *f, struct slice name, struct slice value)
+{
+    struct node *at = &f->root;
+    struct slice rest = name;
+    size_t depth = 0;
+
+    while (rest.ptr != NULL) {
+        size_t dot = slice_find(rest, '.');
+        struct slice part = slice_head(rest, dot);
+        struct node *child = node_child(f, at, part);
+
+        if (part.len == 0 || ++depth > LIMIT_QUERY_DEPTH) {
+            return unreadable(f, "The request has a malformed parameter name", name);
+        }
+        at = child != NULL ? child : node_add(f, at, part);
+        rest = dot == rest.len ? (struct slice){NULL, 0} : slice_from(rest, dot + 1);
+    }
+    at->value = value;
     return OK;
 }
 
-struct slice query_field(const struct query_form *f, const char *name)
+static enum err_code take_pair(struct form *f, struct slice pair)
 {
-    for (size_t i = 0; i < f->count; i++) {
-        if (slice_eq_str(f->pairs[i].name, name)) {
-            return f->pairs[i].value;
-        }
+    size_t equals = slice_find(pair, '=');
+    struct slice name;
+    struct slice value;
+
+    if (++f->count > LIMIT_QUERY_PARAMETERS) {
+        return err_set(f->err, ERR_TOO_LARGE, "The request has more than %d parameters",
+                       LIMIT_QUERY_PARAMETERS);
     }
-    return slice_make(NULL, 0);
+    if (!sign_decode(slice_head(pair, equals), f->a, &name) ||
+        !sign_decode(slice_from(pair, equals + 1), f->a, &value) || !text_is_utf8(name) ||
+        !text_is_utf8(value)) {
+        return unreadable(f, "The request has a malformed parameter", pair);
+    }
+    return take_parameter(f, name, value);
 }
 
-/* ---- form to JSON ---- */
+static enum err_code take_text(struct form *f, struct slice text)
+{
+    enum err_code rc = OK;
 
-struct reader {
-    const struct aws_row *operation;
-    const struct query_form *form;
+    while (text.len != 0 && rc == OK) {
+        size_t end = slice_find(text, '&');
+
+        if (end != 0) {
+            rc = take_pair(f, slice_head(text, end));
+        }
+        text = slice_from(text, end + 1);
+    }
+    return rc;
+}
+
+/* ---- the tree as JSON ---- */
+
+static const struct json_node *node_json(struct form *f, const struct node *n);
+
+static const struct json_node *
+scalar_json(const struct form *f, const struct query_row *row, struct slice text)
+{
+    int64_t number;
+
+    if (row != NULL && row->form == QUERY_NUMBER && text_parse_i64(text, &number)) {
+        return json_integer(f->a, number);
+    }
+    if (row != NULL && row->form == QUERY_FLAG &&
+        (slice_eq_str(text, "true") || slice_eq_str(text, "false"))) {
+        return json_bool(slice_eq_str(text, "true"));
+    }
+    return json_string(f->a, text);
+}
+
+static const struct json_node *list_json(struct form *f, const struct node *list)
+{
+    struct json_builder b = json_build_array(f->a);
+
+    LIST_EACH(at, &list->children)
+    {
+        json_push(&b, node_json(f, container_of(at, struct node, link)));
+    }
+    return json_built(&b);
+}
+
+static const struct json_node *
+map_json(struct form *f, const struct query_row *row, const struct node *map)
+{
+    struct json_builder b = json_build_object(f->a);
+
+    LIST_EACH(at, &map->children)
+    {
+        const struct node *entry = container_of(at, struct node, link);
+        const struct node *key = node_child(f, entry, slice_str(row->key));
+        const struct node *value = node_child(f, entry, slice_str(row->value));
+
+        if (key != NULL && key->value.ptr != NULL) {
+            json_put(&b, key->value, value != NULL ? node_json(f, value) : json_null());
+        }
+    }
+    return json_built(&b);
+}
+
+/* An element that no row names: a text, or a structure. */
+static const struct json_node *
+row_json(struct form *f, const struct query_row *row, const struct node *n)
+{
+    bool many = row != NULL && (row->form == QUERY_LIST || row->form == QUERY_MAP);
+    const struct node *inner = n;
+
+    if (!many) {
+        return list_empty(&n->children) ? scalar_json(f, row, n->value) : node_json(f, n);
+    }
+    if (row->wrapper != NULL) {
+        inner = node_child(f, n, slice_str(row->wrapper));
+    }
+    if (inner == NULL) { /* "TagKeys=": an empty one */
+        struct json_builder none =
+            row->form == QUERY_LIST ? json_build_array(f->a) : json_build_object(f->a);
+
+        return json_built(&none);
+    }
+    return row->form == QUERY_LIST ? list_json(f, inner) : map_json(f, row, inner);
+}
+
+/* A list that has no wrapper in replies may have the name of a text in requests: QueueUrl. */
+static bool is_text_of(const struct query_row *r, const struct node *n)
+{
+    return r->form == QUERY_LIST && r->wrapper == NULL && list_empty(&n->children) &&
+           n->value.len != 0;
+}
+
+static const struct query_row *row_of_element(const struct form *f, const struct node *n)
+{
+    for (size_t i = 0; i < f->service->row_count; i++) {
+        const struct query_row *r = &f->service->rows[i];
+
+        if (slice_eq_str(n->name, r->element) && row_is(r, f->operation)) {
+            return is_text_of(r, n) ? NULL : r;
+        }
+    }
+    return NULL;
+}
+
+static const struct json_node *node_json(struct form *f, const struct node *n)
+{
+    struct json_builder b = json_build_object(f->a);
+
+    if (list_empty(&n->children) && n->value.ptr != NULL) {
+        return json_string(f->a, n->value);
+    }
+    LIST_EACH(at, &n->children)
+    {
+        const struct node *child = container_of(at, struct node, link);
+        const struct query_row *row = row_of_element(f, child);
+
+        json_put(&b, row != NULL ? slice_str(row->member) : child->name, row_json(f, row, child));
+    }
+    return json_built(&b);
+}
+
+static struct slice root_text(const struct form *f, const char *name)
+{
+    const struct node *n = node_child(f, &f->root, slice_str(name));
+
+    return n != NULL ? n->value : (struct slice){NULL, 0};
+}
+
+enum err_code query_request(struct slice text,
+                            struct arena *a,
+                            const struct query_service **service,
+                            const struct json_node **out,
+                            struct err *err)
+{
+    struct form f = {.a = a, .err = err};
+    enum err_code rc;
+
+    list_init(&f.root.children);
+    rc = take_text(&f, text);
+    if (rc == OK) {
+        f.service = query_service(root_text(&f, "Version"));
+        f.operation = root_text(&f, "Action");
+        rc = f.service != NULL ? OK
+                               : unreadable(&f, "There is no version", root_text(&f, "Version"));
+    }
+    if (rc == OK) {
+        *service = f.service;
+        *out = node_json(&f, &f.root);
+    }
+    hash_fini(&f.index);
+    return rc;
+}
+
+/* ---- replies ---- */
+
+struct writer {
+    const struct query_service *service;
+    struct slice operation;
     struct arena *a;
+    struct buf *out;
 };
 
-static const char *join(const struct reader *r, const char *prefix, const char *name)
+static void open_element(struct buf *b, struct slice name)
 {
-    return arena_str(r->a, arena_printf(r->a, "%s%s", prefix, name));
+    buf_printf(b, "<%.*s>", SLICE_FMT(name));
 }
 
-/* Is there a field of that name, or below it? */
-static bool is_there(const struct query_form *f, const char *name)
+static void close_element(struct buf *b, struct slice name)
 {
-    struct slice n = slice_str(name);
+    buf_printf(b, "</%.*s>", SLICE_FMT(name));
+}
 
-    for (size_t i = 0; i < f->count; i++) {
-        struct slice at = f->pairs[i].name;
+/* Length of the character at `p`; 0: it is none, or none that XML has a place for, not even
+ * escaped: most controls, and the two last code points of the base plane. */
+static size_t xml_sequence(const char *p, const char *end)
+{
+    size_t len = utf8_sequence(p, end);
+    uint32_t c = len != 0 ? utf8_decode(p, len) : 0;
+    bool held = c >= 0x20 ? c != 0xfffe && c != 0xffff : c == '\t' || c == '\n' || c == '\r';
 
-        if (slice_starts_with(at, n) && (at.len == n.len || at.ptr[n.len] == '.')) {
-            return true;
+    return held ? len : 0;
+}
+
+static void put_text(const struct writer *w, struct slice text)
+{
+    struct slice safe = xml_encode(text, w->a);
+    const char *run = safe.ptr;
+    const char *end = slice_end(safe);
+
+    for (const char *p = run; p != end;) {
+        size_t len = xml_sequence(p, end);
+
+        if (len == 0) {
+            buf_put(w->out, run, (size_t)(p - run));
+            buf_put_str(w->out, "\xef\xbf\xbd");
+            run = p + 1;
         }
+        p += len != 0 ? len : 1;
     }
-    return false;
+    buf_put(w->out, run, (size_t)(end - run));
 }
 
-/* "PREFIXName.N"; NULL: there is none of that number. */
-static const char *
-numbered(const struct reader *r, const char *prefix, const struct flat *flat, unsigned n)
+static void put_value(const struct writer *w, const struct json_node *v);
+
+static void put_element(const struct writer *w, struct slice name, const struct json_node *v)
 {
-    const char *name = arena_str(r->a, arena_printf(r->a, "%s%s.%u", prefix, flat->name, n));
-
-    return is_there(r->form, name) ? name : NULL;
+    open_element(w->out, name);
+    put_value(w, v);
+    close_element(w->out, name);
 }
 
-static const struct json_node *text_at(const struct reader *r, const char *name)
-{
-    struct slice value = query_field(r->form, name);
-
-    return value.ptr != NULL ? json_string(r->a, value) : NULL;
-}
-
-/* An attribute's value: what is below it, by name. */
-static const struct json_node *value_at(const struct reader *r, const char *name)
-{
-    static const char *const members[] = {"DataType", "StringValue", "BinaryValue"};
-    const struct json_node *v = text_at(r, name);
-    struct json_builder b;
-
-    if (v != NULL) {
-        return v;
-    }
-    b = json_build_object(r->a);
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        v = text_at(r, join(r, join(r, name, "."), members[i]));
-        if (v != NULL) {
-            json_put(&b, slice_str(members[i]), v);
-        }
-    }
-    return json_built(&b);
-}
-
-static const struct json_node *
-map_at(const struct reader *r, const char *prefix, const struct flat *flat)
-{
-    struct json_builder b = json_build_object(r->a);
-    const char *name;
-
-    for (unsigned n = 1; (name = numbered(r, prefix, flat, n)) != NULL; n++) {
-        const char *below = join(r, name, ".");
-
-        json_put(&b, query_field(r->form, join(r, below, flat->key)),
-                 value_at(r, join(r, below, flat->value)));
-    }
-    return json_built(&b);
-}
-
-static const struct json_node *
-texts_at(const struct reader *r, const char *prefix, const struct flat *flat)
-{
-    struct json_builder b = json_build_array(r->a);
-    const char *name;
-
-    for (unsigned n = 1; (name = numbered(r, prefix, flat, n)) != NULL; n++) {
-        json_push(&b, json_string(r->a, query_field(r->form, name)));
-    }
-    return json_built(&b);
-}
-
-static void put_member(const struct reader *r,
-                       const struct aws_row *row,
-                       const char *prefix,
-                       struct json_builder *b);
-
-/* An object of each entry, by the lines behind the list's. */
-static const struct json_node *list_at(const struct reader *r,
-                                       const struct aws_row *list,
-                                       const char *prefix,
-                                       const struct flat *flat)
-{
-    struct json_builder b = json_build_array(r->a);
-    const char *name;
-
-    for (unsigned n = 1; (name = numbered(r, prefix, flat, n)) != NULL; n++) {
-        const char *below = join(r, name, ".");
-        struct json_builder one = json_build_object(r->a);
-
-        for (const struct aws_row *row = list + 1; row->kind == AWS_ROW_ITEM;
-             row++) { /* a reply's rows follow */
-            put_member(r, row, below, &one);
-        }
-        json_push(&b, json_built(&one));
-    }
-    return json_built(&b);
-}
-
-/* A number as such, where it is one. */
-static const struct json_node *number_at(const struct reader *r, const char *name)
-{
-    struct slice value = query_field(r->form, name);
-    int64_t n;
-
-    return text_parse_i64(value, &n) ? json_integer(r->a, n) : text_at(r, name);
-}
-
-static const struct json_node *
-member_at(const struct reader *r, const struct aws_row *row, const char *prefix)
-{
-    const struct flat *flat = flat_find(r->operation, slice_str(row->name));
-    const char *name = join(r, prefix, flat != NULL ? flat->name : row->name);
-
-    if (!is_there(r->form, name)) {
-        return NULL;
-    }
-    if (flat == NULL) {
-        return row->form == AWS_NUMBER || row->form == AWS_INTEGER ? number_at(r, name)
-                                                                   : text_at(r, name);
-    }
-    if (flat->key != NULL) {
-        return map_at(r, prefix, flat);
-    }
-    return row->form == AWS_LIST ? list_at(r, row, prefix, flat) : texts_at(r, prefix, flat);
-}
-
-static void put_member(const struct reader *r,
-                       const struct aws_row *row,
-                       const char *prefix,
-                       struct json_builder *b)
-{
-    const struct json_node *v = member_at(r, row, prefix);
-
-    if (v != NULL) {
-        json_put(b, slice_str(row->name), v);
-    }
-}
-
-const struct json_node *query_request(const struct aws_row *operation,
-                                      const struct query_form *f,
-                                      struct slice target,
-                                      struct arena *a)
-{
-    const struct reader r = {operation, f, a};
-    struct json_builder b = json_build_object(a);
-    struct slice path = slice_head(target, slice_find(target, '?'));
-    size_t count;
-    const struct aws_row *end = aws_rows(&count);
-
-    end += count;
-    if (path.len > 1) {
-        json_put(&b, SLICE("QueueUrl"), json_string(a, path));
-    }
-    for (const struct aws_row *row = operation + 1; row < end && row->kind != AWS_ROW_OPERATION;
-         row++) {
-        if (row->kind == AWS_ROW_IN) {
-            put_member(&r, row, "", &b);
-        }
-    }
-    return json_built(&b);
-}
-
-/* ---- JSON to XML ---- */
-
-/* What XML cannot hold becomes '?': of messages there is none, but an error may quote anything. */
-static void put_text(struct slice s, struct buf *out)
-{
-    bool ascii = !text_is_utf8(s);
-
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = (uint8_t)s.ptr[i];
-
-        if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || (ascii && c > '~')) {
-            buf_put_u8(out, '?');
-            continue;
-        }
-        switch (c) {
-        case '&': buf_put_str(out, "&amp;"); break;
-        case '<': buf_put_str(out, "&lt;"); break;
-        case '>': buf_put_str(out, "&gt;"); break;
-        case '"': buf_put_str(out, "&quot;"); break;
-        case '\r': buf_put_str(out, "&#xD;"); break;
-        default: buf_put_u8(out, c); break;
-        }
-    }
-}
-
-static void put_element(const char *name, struct slice text, struct buf *out)
-{
-    buf_printf(out, "<%s>", name);
-    put_text(text, out);
-    buf_printf(out, "</%s>", name);
-}
-
-static struct slice scalar_text(const struct json_node *v)
-{
-    switch (json_type(v)) {
-    case JSON_TRUE: return SLICE("true");
-    case JSON_FALSE: return SLICE("false");
-    case JSON_NUMBER:
-    case JSON_STRING: return json_text(v);
-    case JSON_NULL:
-    case JSON_ARRAY:
-    case JSON_OBJECT: break;
-    }
-    return SLICE("");
-}
-
-static void put_members(const struct aws_row *op, const struct json_node *object, struct buf *out);
-
-static void
-put_entry(const struct aws_row *op, const char *name, const struct json_node *v, struct buf *out)
-{
-    buf_printf(out, "<%s>", name);
-    if (json_is(v, JSON_OBJECT)) {
-        put_members(op, v, out);
-    } else {
-        put_text(scalar_text(v), out);
-    }
-    buf_printf(out, "</%s>", name);
-}
-
-static void put_flat(const struct aws_row *op,
-                     const struct flat *flat,
-                     const struct json_node *v,
-                     struct buf *out)
+/* The elements of a list or map, each in an element of that name. */
+static void put_elements(const struct writer *w,
+                         const struct query_row *row,
+                         struct slice name,
+                         const struct json_node *v)
 {
     for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e)) {
-        if (flat->key == NULL) {
-            put_entry(op, flat->name, e, out);
-            continue;
+        open_element(w->out, name);
+        if (row->form == QUERY_MAP) {
+            open_element(w->out, slice_str(row->key));
+            put_text(w, json_key(v, e));
+            close_element(w->out, slice_str(row->key));
+            put_element(w, slice_str(row->value), e);
+        } else {
+            put_value(w, e);
         }
-        buf_printf(out, "<%s>", flat->name);
-        put_element(flat->key, json_key(v, e), out);
-        put_entry(op, flat->value, e, out);
-        buf_printf(out, "</%s>", flat->name);
+        close_element(w->out, name);
     }
 }
 
-static void put_members(const struct aws_row *op, const struct json_node *object, struct buf *out)
+static const struct query_row *row_of_member(const struct writer *w, struct slice member)
 {
-    for (const struct json_node *e = json_first(object); e != NULL; e = json_next(object, e)) {
-        struct slice name = json_key(object, e);
-        const struct flat *flat = flat_find(op, name);
-        char own[PREFIX_BYTES];
+    for (size_t i = 0; i < w->service->row_count; i++) {
+        const struct query_row *r = &w->service->rows[i];
 
-        if (flat != NULL) {
-            put_flat(op, flat, e, out);
-        } else if (name.len < sizeof(own)) {
-            memcpy(own, name.ptr, name.len);
-            own[name.len] = '\0';
-            put_entry(op, own, e, out);
+        if (slice_eq_str(member, r->member) && row_is(r, w->operation)) {
+            return r;
         }
     }
+    return NULL;
 }
 
-static bool has_result(const struct aws_row *op)
+static void put_member(const struct writer *w, struct slice name, const struct json_node *v)
 {
-    size_t count;
-    const struct aws_row *end = aws_rows(&count);
+    const struct query_row *row = row_of_member(w, name);
+    struct slice element = row != NULL ? slice_str(row->element) : name;
 
-    end += count;
-    for (const struct aws_row *row = op + 1; row < end && row->kind != AWS_ROW_OPERATION; row++) {
-        if (row->kind == AWS_ROW_OUT) {
-            return true;
-        }
+    if (row == NULL || row->form == QUERY_NUMBER || row->form == QUERY_FLAG) {
+        put_element(w, element, v);
+    } else if (row->wrapper == NULL) {
+        put_elements(w, row, element, v);
+    } else {
+        open_element(w->out, element);
+        put_elements(w, row, slice_str(row->wrapper), v);
+        close_element(w->out, element);
     }
-    return false;
 }
 
-void query_reply(const struct aws_row *op,
-                 const struct json_node *reply,
+static void put_value(const struct writer *w, const struct json_node *v)
+{
+    if (json_is(v, JSON_OBJECT)) {
+        for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e)) {
+            put_member(w, json_key(v, e), e);
+        }
+    } else if (json_is(v, JSON_STRING)) {
+        put_text(w, json_text(v));
+    } else if (!json_is(v, JSON_NULL)) {
+        put_text(w, json_print(v, w->a));
+    }
+}
+
+void query_reply(const struct query_service *service,
+                 struct slice operation,
+                 const struct json_node *result,
                  struct slice request_id,
+                 struct arena *a,
                  struct buf *out)
 {
-    buf_printf(out, "<?xml version=\"1.0\"?><%sResponse xmlns=\"%s\">", op->name, SQS_NAMESPACE);
-    if (has_result(op)) {
-        buf_printf(out, "<%sResult>", op->name);
-        put_members(op, reply, out);
-        buf_printf(out, "</%sResult>", op->name);
-    }
-    buf_put_str(out, "<ResponseMetadata>");
-    put_element("RequestId", request_id, out);
-    buf_printf(out, "</ResponseMetadata></%sResponse>", op->name);
+    const struct writer w = {service, operation, a, out};
+
+    buf_printf(out, "%s<%.*sResponse xmlns=\"%s\">", service->head, SLICE_FMT(operation),
+               service->xmlns);
+    put_element(&w, arena_printf(a, "%.*sResult", SLICE_FMT(operation)), result);
+    buf_printf(out,
+               "<ResponseMetadata><RequestId>%.*s</RequestId></ResponseMetadata></%.*sResponse>",
+               SLICE_FMT(request_id), SLICE_FMT(operation));
 }
 
-void query_fail(const char *code,
-                bool sender,
-                struct slice message,
-                struct slice request_id,
-                struct buf *out)
+void query_error(const struct query_service *service,
+                 bool sender,
+                 const char *code,
+                 struct slice message,
+                 struct slice request_id,
+                 struct arena *a,
+                 struct buf *out)
 {
-    buf_printf(out, "<?xml version=\"1.0\"?><ErrorResponse xmlns=\"%s\"><Error>", SQS_NAMESPACE);
-    put_element("Type", sender ? SLICE("Sender") : SLICE("Receiver"), out);
-    put_element("Code", slice_str(code), out);
-    put_element("Message", message, out);
-    buf_put_str(out, "<Detail/></Error>");
-    put_element("RequestId", request_id, out);
-    buf_put_str(out, "</ErrorResponse>");
+    const struct writer w = {.service = service, .a = a, .out = out};
+
+    buf_printf(out, "%s<ErrorResponse xmlns=\"%s\"><Error><Type>%s</Type><Code>%s</Code><Message>",
+               service->head, service->xmlns, sender ? "Sender" : "Receiver", code);
+    put_text(&w, message);
+    buf_printf(out, "</Message>%s</Error><RequestId>%.*s</RequestId></ErrorResponse>",
+               service->detail, SLICE_FMT(request_id));
 }

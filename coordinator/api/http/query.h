@@ -1,49 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AWS's older protocol, "query": a form in, XML out. A form is made the JSON that newer clients
- * send and a reply's JSON is made XML, so that nothing behind it knows the difference; what is
- * flattened to which name is one table. Pure.
+/* AWS's query protocol: a request is a form, a reply is XML, and both are made of, or into, the
+ * JSON that the same operation has in AWS JSON, so that whatever serves one serves the other. What
+ * the form cannot say of itself (which names are lists, maps, numbers) is in a table of the
+ * service, query_sns.def and query_sqs.def.
  *
- *   Action=SendMessage&MessageAttribute.1.Name=a&MessageAttribute.1.Value.DataType=String&...
- *   {"MessageAttributes": {"a": {"DataType": "String", ...}}}
+ *   Action=Publish&MessageAttributes.entry.1.Name=a&MessageAttributes.entry.1.Value.DataType=String
+ *   {"Action":"Publish","MessageAttributes":{"a":{"DataType":"String"}}}
  *
- * Source: Smithy, "AWS query protocol"; Amazon SQS API Reference, 2012-11-05. */
+ * Pure. Source: Smithy, "AWS query protocol"; WHATWG URL, "application/x-www-form-urlencoded". */
 #ifndef STEPFLEET_API_HTTP_QUERY_H
 #define STEPFLEET_API_HTTP_QUERY_H
 
-#include "coordinator/api/aws_json.h"
-#include "coordinator/http/http.h"
+#include "proto/base/json.h"
 
-struct query_pair {
-    struct slice name;
-    struct slice value;
+enum query_form { QUERY_LIST, QUERY_MAP, QUERY_NUMBER, QUERY_FLAG };
+
+/* A line of such a table. Names that have none are texts, or structures of named members. */
+struct query_row {
+    enum query_form form;
+    const char *operation; /* in this one alone; NULL: in all */
+    const char *member;    /* its name in AWS JSON */
+    const char *element;   /* and in forms and XML */
+    const char *wrapper;   /* around a list's or map's elements; NULL: they stand side by side */
+    const char *key;       /* of a map's elements */
+    const char *value;
 };
 
-struct query_form {
-    struct query_pair *pairs;
-    size_t count;
+struct query_service {
+    const char *version; /* a request says it */
+    const char *xmlns;
+    const char *head;   /* of all replies */
+    const char *detail; /* in each error */
+    const struct query_row *rows;
+    size_t row_count;
 };
 
-/* Does the request speak it? */
-bool query_is(const struct http_request *r);
-/* Its form, decoded. ERR_MESSAGE: it is none, or has too many fields. */
-enum err_code
-query_parse(struct slice body, struct arena *a, struct query_form *out, struct err *err);
-/* The value of a field; ptr NULL: there is none. */
-struct slice query_field(const struct query_form *f, const char *name);
-/* The request as JSON; `target` is the request's path, where older clients say the queue. */
-const struct json_node *query_request(const struct aws_row *operation,
-                                      const struct query_form *f,
-                                      struct slice target,
-                                      struct arena *a);
-/* The whole reply. */
-void query_reply(const struct aws_row *operation,
-                 const struct json_node *reply,
+/* The service whose requests say that version; NULL: there is none here. */
+const struct query_service *query_service(struct slice version);
+/* Any: for errors of requests that say none. */
+const struct query_service *query_any(void);
+
+/**
+ * A form as the request's JSON, Action and Version among its members. Texts stay strings; a number
+ * or flag that does not read as one does, too.
+ *
+ * @param text      a request's body
+ * @param[out] out  in `a`, with nothing of `text`; an object
+ * @return OK; ERR_MESSAGE: it cannot be read; ERR_TOO_LARGE: too many parameters, or too deep
+ */
+enum err_code query_request(struct slice text,
+                            struct arena *a,
+                            const struct query_service **service,
+                            const struct json_node **out,
+                            struct err *err);
+
+/* Append the reply of an operation. `result` is an object, perhaps an empty one. */
+void query_reply(const struct query_service *service,
+                 struct slice operation,
+                 const struct json_node *result,
                  struct slice request_id,
+                 struct arena *a,
                  struct buf *out);
-void query_fail(const char *code,
-                bool sender,
-                struct slice message,
-                struct slice request_id,
-                struct buf *out);
+
+/* Append an error's reply. `sender`: it is the caller's, not ours. */
+void query_error(const struct query_service *service,
+                 bool sender,
+                 const char *code,
+                 struct slice message,
+                 struct slice request_id,
+                 struct arena *a,
+                 struct buf *out);
 
 #endif

@@ -3,19 +3,20 @@
 
 #include <string.h>
 
-#include "coordinator/api/http/query.h"
 #include "proto/base/text.h"
 
 struct service {
-    const char *target; /* before the operation in X-Amz-Target */
+    const char *target; /* before the operation in X-Amz-Target; NULL: it speaks no AWS JSON */
     const char *signs;  /* its name in a signature's scope */
     const char *content_type;
+    const char *version; /* of its query protocol; NULL: it has none here */
 };
 
 static const struct service services[] = {
-    [AWS_STATES] = {"AWSStepFunctions.", "states", "application/x-amz-json-1.0"},
-    [AWS_GLUE] = {"AWSGlue.", "glue", "application/x-amz-json-1.1"},
-    [AWS_SQS] = {"AmazonSQS.", "sqs", "application/x-amz-json-1.0"},
+    [AWS_STATES] = {"AWSStepFunctions.", "states", "application/x-amz-json-1.0", NULL},
+    [AWS_GLUE] = {"AWSGlue.", "glue", "application/x-amz-json-1.1", NULL},
+    [AWS_SQS] = {"AmazonSQS.", "sqs", "application/x-amz-json-1.0", "2012-11-05"},
+    [AWS_SNS] = {NULL, "sns", "text/xml", "2010-03-31"},
 };
 
 enum { SERVICES = sizeof(services) / sizeof(services[0]) };
@@ -38,12 +39,12 @@ find_operation(const struct http_request *r, const struct aws_row **out, struct 
     }
     for (unsigned i = 0; i < SERVICES; i++) {
         struct slice before = slice_str(services[i].target);
-        const struct aws_row *op = slice_starts_with(target, before)
-                                       ? aws_operation(slice_from(target, before.len))
-                                       : NULL;
+        const struct aws_row *op =
+            before.len != 0 && slice_starts_with(target, before)
+                ? aws_operation_of((enum aws_service)i, slice_from(target, before.len))
+                : NULL;
 
-        if (op != NULL && op->service == i &&
-            slice_eq_str(slice_from(target, before.len), op->name)) {
+        if (op != NULL) {
             *out = op;
             return OK;
         }
@@ -51,19 +52,73 @@ find_operation(const struct http_request *r, const struct aws_row **out, struct 
     return unknown(err, target);
 }
 
-/* Of SQS alone: the others never spoke it. */
-static enum err_code
-find_action(const struct query_form *f, const struct aws_row **out, struct err *err)
+/* A form is a request in the query protocol. Only POST: a page of the web could make a browser GET
+ * anything, and not be seen to. */
+static bool is_form(const struct http_request *r)
 {
-    struct slice action = query_field(f, "Action");
-    const struct aws_row *op = aws_operation(action);
+    struct slice type = http_header(r, "content-type");
 
-    if (op == NULL || op->service != AWS_SQS || !slice_eq_str(action, op->name)) {
-        return err_set(err, ERR_UNKNOWN_METHOD, "The action %.*s is not valid for this endpoint.",
-                       SLICE_FMT(slice_head(action, 200)));
+    return slice_eq_str(r->method, "POST") && http_header(r, "x-amz-target").ptr == NULL &&
+           slice_starts_with(type, SLICE("application/x-www-form-urlencoded"));
+}
+
+/* SQS's older clients ask the queue itself: POST /ACCOUNT/NAME. */
+static const struct json_node *
+with_queue(const struct http_request *r, const struct json_node *body, struct arena *a)
+{
+    struct slice path = slice_head(r->target, slice_find(r->target, '?'));
+    struct json_builder b;
+
+    if (path.len <= 1 || json_member(body, SLICE("QueueUrl")) != NULL) {
+        return body;
     }
-    *out = op;
+    b = json_build_object(a);
+    for (const struct json_node *e = json_first(body); e != NULL; e = json_next(body, e)) {
+        json_put(&b, json_key(body, e), e);
+    }
+    json_put(&b, SLICE("QueueUrl"), json_string(a, path));
+    return json_built(&b);
+}
+
+static enum err_code read_form(const struct http_request *r,
+                               struct arena *a,
+                               struct aws_asked *out,
+                               const struct json_node **body,
+                               struct err *err)
+{
+    struct slice action;
+    enum err_code rc = query_request(r->body, a, &out->query, body, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    action = json_text(json_member(*body, SLICE("Action")));
+    for (unsigned i = 0; i < SERVICES && out->operation == NULL; i++) {
+        if (services[i].version != NULL && strcmp(services[i].version, out->query->version) == 0) {
+            out->operation = aws_operation_of((enum aws_service)i, action);
+        }
+    }
+    if (out->operation == NULL) {
+        return unknown(err, action);
+    }
+    if (out->operation->service == AWS_SQS) {
+        *body = with_queue(r, *body, a);
+    }
     return OK;
+}
+
+static enum err_code read_json(const struct http_request *r,
+                               struct arena *a,
+                               const struct json_node **body,
+                               struct err *err)
+{
+    enum err_code rc = json_parse(r->body.len != 0 ? r->body : SLICE("{}"), a, body, err);
+
+    if (rc != OK) {
+        err_wrap(err, "the body is not JSON");
+        rc = err->code = ERR_MESSAGE;
+    }
+    return rc;
 }
 
 /* ---- who asks ---- */
@@ -153,58 +208,23 @@ set_endpoint(const struct http_request *r, bool secure, ProtobufCMessage *m, str
 
 /* ---- all of it ---- */
 
-/* What is asked for, and how to read the rest of it: `form` or, without one, JSON. */
-static enum err_code find_asked(const struct http_request *r,
-                                struct arena *a,
-                                struct query_form *form,
-                                struct aws_asked *out,
-                                struct err *err)
-{
-    enum err_code rc;
-
-    out->query = query_is(r);
-    if (!out->query) {
-        return find_operation(r, &out->operation, err);
-    }
-    rc = query_parse(r->body, a, form, err);
-    return rc == OK ? find_action(form, &out->operation, err) : rc;
-}
-
-static enum err_code read_body(const struct http_request *r,
-                               const struct query_form *form,
-                               struct arena *a,
-                               const struct aws_asked *asked,
-                               const struct json_node **out,
-                               struct err *err)
-{
-    struct slice text = r->body.len != 0 ? r->body : SLICE("{}");
-
-    if (asked->query) {
-        *out = query_request(asked->operation, form, r->target, a);
-    } else if (json_parse(text, a, out, err) != OK) {
-        err_wrap(err, "the body is not JSON");
-        return err->code = ERR_MESSAGE;
-    }
-    return OK;
-}
-
 enum err_code aws_understand(const struct http_request *r,
                              const struct aws_access *access,
                              struct arena *a,
                              struct aws_asked *out,
                              struct err *err)
 {
-    const struct json_node *body;
-    struct query_form form;
+    const struct json_node *body = NULL;
     enum err_code rc;
 
-    *out = (struct aws_asked){0};
-    rc = find_asked(r, a, &form, out, err);
+    *out = (struct aws_asked){.query = is_form(r) ? query_any() : NULL};
+    rc = out->query != NULL ? read_form(r, a, out, &body, err)
+                            : find_operation(r, &out->operation, err);
     if (rc == OK) {
         rc = authorize(r, access, out->operation, a, err);
     }
-    if (rc == OK) {
-        rc = read_body(r, &form, a, out, &body, err);
+    if (rc == OK && body == NULL) {
+        rc = read_json(r, a, &body, err);
     }
     if (rc == OK) {
         rc = aws_request(out->operation, AWS_HTTP, body, a, &out->request, err);
@@ -269,6 +289,37 @@ static const char *query_code(enum err_code code)
 const char *aws_query_error(const struct aws_row *operation, enum err_code code)
 {
     return operation != NULL && operation->service == AWS_SQS ? query_code(code) : NULL;
+}
+
+const char *aws_form_error(const struct aws_row *operation, enum err_code code)
+{
+    switch ((int)code) {
+    case ERR_VALIDATION: return "ValidationError";
+    case ERR_MESSAGE: return "MalformedQueryString";
+    case ERR_UNKNOWN_METHOD: return "InvalidAction";
+    case ERR_DENIED:
+        return operation != NULL && operation->service == AWS_SQS ? "AccessDenied"
+                                                                  : "AuthorizationError";
+    case ERR_TAGS: return "TagLimitExceeded";
+    case ERR_INVALID_TOKEN: return "InvalidParameter";
+    case ERR_SIGNATURE_MISSING: return "MissingAuthenticationToken";
+    case ERR_SIGNATURE_INCOMPLETE: return "IncompleteSignature";
+    case ERR_SIGNATURE_INVALID: return "SignatureDoesNotMatch";
+    case ERR_KEY_UNKNOWN: return "InvalidClientTokenId";
+    default: break;
+    }
+    return operation != NULL && operation->service == AWS_SQS ? query_code(code)
+                                                              : aws_error_name(code);
+}
+
+unsigned aws_form_status(enum err_code code)
+{
+    switch ((int)code) {
+    case ERR_DENIED: return 403;
+    case ERR_NOT_FOUND:
+    case ERR_TOPIC_NOT_FOUND: return 404;
+    default: return aws_error_status(code);
+    }
 }
 
 const char *aws_content_type(const struct aws_row *operation)

@@ -6,6 +6,7 @@
 
 #include "coordinator/api/aws_json.h"
 #include "coordinator/api/http/page.h"
+#include "coordinator/api/http/query.h"
 #include "coordinator/http/http.h"
 #include "coordinator/http/sigv4.h"
 #include "coordinator/store/codec.h"
@@ -26,8 +27,8 @@ struct aws_access {
 };
 
 struct aws_asked {
-    bool query; /* in the older protocol, and so is the answer */
     const struct aws_row *operation;
+    const struct query_service *query; /* it is in the query protocol; NULL: in AWS JSON */
     ProtobufCMessage *request;
     struct page_context page;
 };
@@ -45,6 +46,9 @@ unsigned aws_error_status(enum err_code code);
 /* What the service's older protocol calls it, and clients of the newer one still go by:
  * "CODE;Sender"; NULL: the service has none. */
 const char *aws_query_error(const struct aws_row *operation, enum err_code code);
+/* The same in the query protocol, asked for in it. */
+const char *aws_form_error(const struct aws_row *operation, enum err_code code);
+unsigned aws_form_status(enum err_code code);
 /* "application/x-amz-json-1.0", as the service speaks. */
 const char *aws_content_type(const struct aws_row *operation);
 

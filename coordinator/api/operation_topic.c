@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Topics themselves. Source: Amazon SNS API Reference. */
+#include "coordinator/api/operation_topic.h"
+
+#include <string.h>
+
+#include "proto/base/limits.h"
+#include "proto/base/text.h"
+
+/* Those that can be set; most say how AWS delivers to what there is not here, and are kept. */
+static const char *const settable[] = {
+    "DisplayName",
+    "Policy",
+    "DeliveryPolicy",
+    "KmsMasterKeyId",
+    "SignatureVersion",
+    "TracingConfig",
+    "SQSSuccessFeedbackRoleArn",
+    "SQSFailureFeedbackRoleArn",
+    "SQSSuccessFeedbackSampleRate",
+};
+
+enum { SETTABLE = sizeof(settable) / sizeof(settable[0]), SHOWN = SETTABLE + 8 };
+
+/* ---- names ---- */
+
+size_t arn_elements(struct slice arn)
+{
+    size_t n = 1;
+
+    for (size_t i = 0; i < arn.len; i++) {
+        n += arn.ptr[i] == ':' ? 1 : 0;
+    }
+    return n;
+}
+
+enum err_code check_arn(const char *name, struct slice arn, struct err *err)
+{
+    if (arn.len == 0) {
+        return err_set(err, ERR_TOPIC_PARAMETER,
+                       "Invalid parameter: %s Reason: no value for required parameter", name);
+    }
+    if (arn_elements(arn) < TOPIC_ARN_PARTS) {
+        return err_set(err, ERR_TOPIC_PARAMETER,
+                       "Invalid parameter: %s Reason: An ARN must have at least 6 elements, not "
+                       "%zu",
+                       name, arn_elements(arn));
+    }
+    return OK;
+}
+
+/* "arn:aws:sns:REGION:ACCOUNT:" of this coordinator. */
+static struct slice arn_before(struct api *a)
+{
+    const struct ledger_config *config = ledger_configuration(a->ledger);
+
+    return arena_printf(ledger_turn_arena(a->ledger), "arn:aws:sns:%s:%012llu:", config->region,
+                        (unsigned long long)config->account);
+}
+
+enum err_code find_topic(struct api *a,
+                         const char *name,
+                         const char *arn,
+                         struct ledger_topic **out,
+                         struct err *err)
+{
+    struct slice text = slice_str(arn);
+    struct slice before = arn_before(a);
+    enum err_code rc = check_arn(name, text, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    if (!slice_starts_with(text, before)) {
+        return err_set(err, ERR_TOPIC_PARAMETER, "Invalid parameter: %s", name);
+    }
+    *out = ledger_topic_find(a->ledger, slice_from(text, before.len));
+    return *out != NULL ? OK : err_set(err, ERR_TOPIC_NOT_FOUND, "Topic does not exist");
+}
+
+static void reply_topic(struct call *c, const struct ledger_topic *t)
+{
+    Stepfleet__Topic r = STEPFLEET__TOPIC__INIT;
+
+    r.arn = arena_str(ledger_turn_arena(c->api->ledger), t->arn);
+    c->reply(c, &r.base);
+}
+
+/* ---- attributes ---- */
+
+static bool is_settable(const char *name)
+{
+    for (size_t i = 0; i < SETTABLE; i++) {
+        if (strcmp(name, settable[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct tag *find_attribute(const struct topic_row *row, const char *name)
+{
+    for (size_t i = 0; i < row->attribute_count; i++) {
+        if (slice_eq_str(row->attributes[i].key, name)) {
+            return &row->attributes[i];
+        }
+    }
+    return NULL;
+}
+
+/* `row` with one attribute more, or another value of it; there is room for all. */
+static void
+put_attribute(struct topic_row *row, struct tag *items, const char *name, const char *value)
+{
+    const struct tag *there = find_attribute(row, name);
+    size_t at = there != NULL ? (size_t)(there - row->attributes) : row->attribute_count++;
+
+    items[at] = (struct tag){slice_str(name), slice_str(value)};
+}
+
+static enum err_code read_attributes(const Stepfleet__TopicCreateRequest *q,
+                                     struct arena *a,
+                                     struct topic_row *row,
+                                     struct err *err)
+{
+    struct tag *items = ARENA_ARRAY(a, SETTABLE, struct tag);
+
+    *row = (struct topic_row){.attributes = items};
+    for (size_t i = 0; i < q->n_attributes; i++) {
+        const char *name = q->attributes[i]->key;
+        const char *value = q->attributes[i]->value;
+
+        if (strcmp(name, "FifoTopic") == 0 && strcmp(value, "false") == 0) {
+            continue;
+        }
+        if (strcmp(name, "FifoTopic") == 0) {
+            return err_set(err, ERR_TOPIC_PARAMETER,
+                           "Invalid parameter: Attributes Reason: FifoTopic: there are no FIFO "
+                           "topics here");
+        }
+        if (!is_settable(name)) {
+            return err_set(err, ERR_TOPIC_PARAMETER,
+                           "Invalid parameter: Attributes Reason: Unknown attribute %.200s", name);
+        }
+        put_attribute(row, items, name, value);
+    }
+    return OK;
+}
+
+/* ---- create and delete ---- */
+
+static bool is_among(const struct tag *items, size_t count, struct slice key, struct slice value)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_eq(items[i].key, key) && slice_eq(items[i].value, value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err_code differs(const char *what, const char *lower, struct err *err)
+{
+    return err_set(err, ERR_TOPIC_PARAMETER,
+                   "Invalid parameter: %s Reason: Topic already exists with different %s", what,
+                   lower);
+}
+
+/* As AWS: what is asked for again must be as it is. */
+static enum err_code check_same(struct api *api,
+                                const struct ledger_topic *t,
+                                const struct topic_row *row,
+                                const Stepfleet__TopicCreateRequest *q,
+                                struct err *err)
+{
+    const struct tags_row *tags = ledger_tags(api->ledger, TAGS_TOPIC, t->name);
+
+    for (size_t i = 0; i < row->attribute_count; i++) {
+        if (!is_among(t->row.attributes, t->row.attribute_count, row->attributes[i].key,
+                      row->attributes[i].value)) {
+            return differs("Attributes", "attributes", err);
+        }
+    }
+    for (size_t i = 0; i < q->n_tags; i++) {
+        if (!is_among(tags->items, tags->count, slice_str(q->tags[i]->key),
+                      slice_str(q->tags[i]->value))) {
+            return differs("Tags", "tags", err);
+        }
+    }
+    return OK;
+}
+
+static enum err_code make_topic(struct api *api,
+                                const Stepfleet__TopicCreateRequest *q,
+                                struct ledger_topic **out,
+                                struct err *err)
+{
+    struct ledger *l = api->ledger;
+    struct slice name = slice_str(q->name);
+    struct topic_row row;
+    enum err_code rc = read_attributes(q, ledger_turn_arena(l), &row, err);
+
+    *out = ledger_topic_find(l, name);
+    if (rc != OK) {
+        return rc;
+    }
+    if (*out != NULL) {
+        return check_same(api, *out, &row, q, err);
+    }
+    if (ledger_topic_count(l) >= LIMIT_TOPICS) {
+        return err_set(err, ERR_TOPIC_LIMIT, "Topic limit exceeded");
+    }
+    rc = tags_put(api, TAGS_TOPIC, name, q->tags, q->n_tags, err);
+    if (rc == OK) {
+        *out = ledger_topic_put(l, name, &row);
+    }
+    return rc;
+}
+
+void operation_TOPIC_CREATE(struct call *c)
+{
+    const Stepfleet__TopicCreateRequest *q = (const void *)c->request;
+    struct ledger_topic *t;
+    struct err err;
+    enum err_code rc;
+    bool fifo;
+
+    if (!topic_is_name(slice_str(q->name), &fifo) || fifo) {
+        call_fail(c, ERR_TOPIC_PARAMETER, "Invalid parameter: Topic Name");
+        return;
+    }
+    rc = make_topic(c->api, q, &t, &err);
+    if (rc == OK) {
+        reply_topic(c, t);
+    } else {
+        c->fail(c, rc, &err);
+    }
+}
+
+void operation_TOPIC_DELETE(struct call *c)
+{
+    const Stepfleet__TopicRequest *q = (const void *)c->request;
+    struct ledger_topic *t;
+    struct err err;
+    enum err_code rc = find_topic(c->api, "TopicArn", q->topic, &t, &err);
+
+    if (rc == OK) {
+        ledger_topic_delete(c->api->ledger, t);
+    }
+    reply_empty(c, rc == ERR_TOPIC_NOT_FOUND ? OK : rc, &err);
+}
+
+/* ---- list ---- */
+
+void operation_TOPIC_LIST(struct call *c)
+{
+    const Stepfleet__PageRequest *q = (const void *)c->request;
+    struct arena *a = ledger_turn_arena(c->api->ledger);
+    Stepfleet__TopicListReply r = STEPFLEET__TOPIC_LIST_REPLY__INIT;
+    struct slice after = slice_str(q->next_token);
+    struct ledger_topic **all;
+    size_t count;
+
+    all = ledger_topics(c->api->ledger, &count);
+    r.topics = ARENA_ARRAY(a, TOPIC_PAGE, Stepfleet__Topic *);
+    for (size_t i = 0; i < count; i++) {
+        if (after.len != 0 && slice_cmp(all[i]->name, after) <= 0) {
+            continue;
+        }
+        if (r.n_topics == TOPIC_PAGE) {
+            r.next_token = arena_str(a, all[i - 1]->name); /* the list goes on after it */
+            break;
+        }
+        r.topics[r.n_topics] = arena_alloc(a, sizeof(Stepfleet__Topic));
+        stepfleet__topic__init(r.topics[r.n_topics]);
+        r.topics[r.n_topics++]->arn = arena_str(a, all[i]->arn);
+    }
+    c->reply(c, &r.base);
+}
+
+/* ---- attributes of one ---- */
+
+void topic_attribute_put(struct arena *a,
+                         Stepfleet__TopicAttributesReply *r,
+                         const char *name,
+                         struct slice value)
+{
+    Stepfleet__Tag *tag = arena_alloc(a, sizeof(*tag));
+
+    stepfleet__tag__init(tag);
+    tag->key = arena_str(a, slice_str(name));
+    tag->value = arena_str(a, value);
+    r->attributes[r->n_attributes++] = tag;
+}
+
+/* AWS's for a topic that was given none: its owner may do everything. */
+static struct slice
+default_policy(const struct ledger_config *config, struct slice arn, struct arena *a)
+{
+    return arena_printf(
+        a,
+        "{\"Version\":\"2008-10-17\",\"Id\":\"__default_policy_ID\",\"Statement\":[{\"Sid\":"
+        "\"__default_statement_ID\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"*\"},\"Action\":["
+        "\"SNS:GetTopicAttributes\",\"SNS:SetTopicAttributes\",\"SNS:AddPermission\","
+        "\"SNS:RemovePermission\",\"SNS:DeleteTopic\",\"SNS:Subscribe\","
+        "\"SNS:ListSubscriptionsByTopic\",\"SNS:Publish\"],\"Resource\":\"%.*s\",\"Condition\":{"
+        "\"StringEquals\":{\"AWS:SourceOwner\":\"%012llu\"}}}]}",
+        SLICE_FMT(arn), (unsigned long long)config->account);
+}
+
+void operation_TOPIC_ATTRIBUTES(struct call *c)
+{
+    const Stepfleet__TopicRequest *q = (const void *)c->request;
+    const struct ledger_config *config = ledger_configuration(c->api->ledger);
+    struct arena *a = ledger_turn_arena(c->api->ledger);
+    Stepfleet__TopicAttributesReply r = STEPFLEET__TOPIC_ATTRIBUTES_REPLY__INIT;
+    struct ledger_topic *t;
+    struct err err;
+    enum err_code rc = find_topic(c->api, "TopicArn", q->topic, &t, &err);
+
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+        return;
+    }
+    r.attributes = ARENA_ARRAY(a, SHOWN, Stepfleet__Tag *);
+    topic_attribute_put(a, &r, "TopicArn", t->arn);
+    topic_attribute_put(a, &r, "Owner",
+                        arena_printf(a, "%012llu", (unsigned long long)config->account));
+    topic_attribute_put(a, &r, "SubscriptionsConfirmed",
+                        arena_printf(a, "%zu", t->subscription_count));
+    topic_attribute_put(a, &r, "SubscriptionsPending", SLICE("0"));
+    topic_attribute_put(a, &r, "SubscriptionsDeleted", SLICE("0"));
+    if (find_attribute(&t->row, "DisplayName") == NULL) {
+        topic_attribute_put(a, &r, "DisplayName", SLICE(""));
+    }
+    if (find_attribute(&t->row, "Policy") == NULL) {
+        topic_attribute_put(a, &r, "Policy", default_policy(config, t->arn, a));
+    }
+    for (size_t i = 0; i < t->row.attribute_count; i++) {
+        topic_attribute_put(a, &r, arena_str(a, t->row.attributes[i].key),
+                            t->row.attributes[i].value);
+    }
+    c->reply(c, &r.base);
+}
+
+void operation_TOPIC_SET(struct call *c)
+{
+    const Stepfleet__TopicSetRequest *q = (const void *)c->request;
+    struct ledger_topic *t;
+    struct topic_row row;
+    struct tag *items;
+    struct err err;
+    enum err_code rc = find_topic(c->api, "TopicArn", q->topic, &t, &err);
+
+    if (rc == OK && !is_settable(q->name)) {
+        rc = err_set(&err, ERR_TOPIC_PARAMETER, "Invalid parameter: AttributeName");
+    }
+    if (rc == OK) {
+        row = t->row;
+        items = ARENA_ARRAY(ledger_turn_arena(c->api->ledger), SETTABLE, struct tag);
+        if (row.attribute_count != 0) {
+            memcpy(items, row.attributes, row.attribute_count * sizeof(*items));
+        }
+        row.attributes = items;
+        put_attribute(&row, items, q->name, q->value);
+        ledger_topic_set(c->api->ledger, t, &row);
+    }
+    reply_empty(c, rc, &err);
+}
