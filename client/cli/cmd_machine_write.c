@@ -105,6 +105,7 @@ static int run_update(struct cli *cli, int argc, char **argv)
         {"--resource", 0, ARG_TEXT, &source.resource, 0},
     };
     struct args a = {options, 2, operands, 1, 2, 0};
+    struct stepfleet_machine_spec spec;
     struct stepfleet_machine_change *change;
     struct stepfleet_error error;
     int rc;
@@ -119,9 +120,12 @@ static int run_update(struct cli *cli, int argc, char **argv)
     if ((rc = cli_connect(cli)) != CLI_DONE) {
         return rc;
     }
-    if (stepfleet_machine_update(cli->client, operands[0], cli_bytes(source.machine.definition),
-                                 machine_source_chosen(cli, role_arn, source.machine.role_arn),
-                                 &change, &error) != STEPFLEET_OK) {
+    spec = (struct stepfleet_machine_spec){
+        .name = operands[0],
+        .definition = cli_bytes(source.machine.definition),
+        .role_arn = machine_source_chosen(cli, role_arn, source.machine.role_arn),
+    };
+    if (stepfleet_machine_update(cli->client, &spec, &change, &error) != STEPFLEET_OK) {
         return cli_refused(&error);
     }
     cli_keep(cli, change);

@@ -7,6 +7,7 @@
 
 extern const struct command command_dev;
 extern const struct command command_machine;
+extern const struct command command_deploy;
 extern const struct command command_activity;
 extern const struct command command_task;
 extern const struct command command_start;

@@ -9,10 +9,10 @@
 #include "client/cli/commands.h"
 
 static const struct command *const commands[] = {
-    &command_dev,   &command_machine, &command_alias,   &command_tag,      &command_start,
-    &command_show,  &command_list,    &command_watch,   &command_history,  &command_output,
-    &command_stop,  &command_redrive, &command_job,     &command_activity, &command_task,
-    &command_queue, &command_key,     &command_workers, &command_health,
+    &command_dev,    &command_deploy, &command_machine, &command_alias,   &command_tag,
+    &command_start,  &command_show,   &command_list,    &command_watch,   &command_history,
+    &command_output, &command_stop,   &command_redrive, &command_job,     &command_activity,
+    &command_task,   &command_queue,  &command_key,     &command_workers, &command_health,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -31,22 +31,24 @@ static void put_help(struct buf *out)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         buf_printf(out, "  %-9s  %s\n", commands[i]->name, commands[i]->summary);
     }
-    buf_put_str(out, "\n"
-                     "  --coordinator URL  where it listens: tcp://127.0.0.1:7233 (default) or\n"
-                     "                     ipc:///PATH; also from STEPFLEET_COORDINATOR\n"
-                     "  --json             one JSON document instead of text for people\n"
-                     "  -h, --help         of any command: what it does, with examples\n"
-                     "  -V, --version\n"
-                     "\n"
-                     "Exit codes: 0 done; 1 the execution failed, timed out or was aborted, lint\n"
-                     "found an error, poll no task; 2 wrong command line or input; 3 refused (the\n"
-                     "error's AWS name is shown); 4 the coordinator cannot be reached; 5 a local\n"
-                     "file, program or output failed.\n"
-                     "\n"
-                     "Begin with:\n"
-                     "  stepfleet dev --function 'hello=event python3 hello.py' &\n"
-                     "  stepfleet machine create hello hello.asl.json\n"
-                     "  stepfleet start hello --input '{\"who\":\"world\"}' --wait\n");
+    buf_put_str(out,
+                "\n"
+                "  --coordinator URL  where it listens: tcp://127.0.0.1:7233 (default) or\n"
+                "                     ipc:///PATH; also from STEPFLEET_COORDINATOR\n"
+                "  --json             one JSON document instead of text for people\n"
+                "  -h, --help         of any command: what it does, with examples\n"
+                "  -V, --version\n"
+                "\n"
+                "Exit codes: 0 done; 1 the execution failed, timed out or was aborted, lint\n"
+                "found an error, poll no task, deploy\n"
+                "something that is not known here; 2 wrong command line or input; 3 refused (the\n"
+                "error's AWS name is shown); 4 the coordinator cannot be reached; 5 a local\n"
+                "file, program or output failed.\n"
+                "\n"
+                "Begin with:\n"
+                "  stepfleet dev --function 'hello=event python3 hello.py' &\n"
+                "  stepfleet machine create hello hello.asl.json\n"
+                "  stepfleet start hello --input '{\"who\":\"world\"}' --wait\n");
 }
 
 static bool want_colour(bool tty)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/template.h"
 
-#include "client/cli/template_value.h"
-
 bool template_is(const struct json_node *document)
 {
     return json_is(json_member(document, SLICE("Resources")), JSON_OBJECT) &&
@@ -66,7 +64,7 @@ static enum err_code find_machine(const struct json_node *resources,
     return err_set(err, ERR_USAGE, "the template has no AWS::StepFunctions::StateMachine");
 }
 
-/* A property that gives text; absent leaves `*out` empty. */
+/* A property's text; empty: it is not there. */
 static enum err_code property_text(struct template_scope *s,
                                    const struct json_node *properties,
                                    const char *name,
@@ -74,22 +72,22 @@ static enum err_code property_text(struct template_scope *s,
                                    struct err *err)
 {
     const struct json_node *v = json_member(properties, slice_str(name));
+    struct template_at at = {s->at, slice_str(name), 0};
     enum err_code rc = OK;
 
     *out = SLICE("");
     if (v != NULL) {
-        rc = template_value(s, v, out, err);
-        if (rc != OK) {
-            err_wrap(err, "%s", name);
-        }
+        s->at = &at;
+        rc = template_text(s, v, out, err);
+        s->at = at.up;
     }
     return rc;
 }
 
-static enum err_code resolve_definition(struct template_scope *s,
-                                        const struct json_node *properties,
-                                        struct slice *out,
-                                        struct err *err)
+static enum err_code read_definition(struct template_scope *s,
+                                     const struct json_node *properties,
+                                     struct slice *out,
+                                     struct err *err)
 {
     const struct json_node *object = json_member(properties, SLICE("Definition"));
     const struct json_node *given = json_member(properties, SLICE("DefinitionSubstitutions"));
@@ -103,17 +101,34 @@ static enum err_code resolve_definition(struct template_scope *s,
         text = json_print(object, s->a);
     }
     if (text.len == 0) {
-        return err_set(err, ERR_INVALID_DEFINITION,
-                       "the state machine has neither DefinitionString nor Definition; one kept in "
-                       "S3 (DefinitionS3Location) must be given as a file of its own");
+        return template_refuse(
+            s, err,
+            "the state machine has neither DefinitionString nor Definition; one kept in "
+            "S3 (DefinitionS3Location) must be given as a file of its own");
     }
     if (given == NULL) {
         *out = text;
         return OK;
     }
-    rc = template_substitute(s, text, given, true, out, err);
-    if (rc != OK) {
-        err_wrap(err, "DefinitionSubstitutions");
+    return template_substitute(s, text, given, true, out, err);
+}
+
+enum err_code template_machine_read(struct template_scope *s,
+                                    const struct json_node *properties,
+                                    struct template_machine *out,
+                                    struct err *err)
+{
+    struct template_machine m = {.resource = out->resource};
+    enum err_code rc = read_definition(s, properties, &m.definition, err);
+
+    if (rc == OK) {
+        rc = property_text(s, properties, "StateMachineType", &m.type, err);
+    }
+    if (rc == OK) {
+        rc = property_text(s, properties, "RoleArn", &m.role_arn, err);
+    }
+    if (rc == OK) {
+        *out = m;
     }
     return rc;
 }
@@ -125,32 +140,28 @@ enum err_code template_resolve(const struct json_node *document,
                                struct template_machine *out,
                                struct err *err)
 {
-    struct template_scope scope = {
-        .resources = json_member(document, SLICE("Resources")),
-        .parameters = json_member(document, SLICE("Parameters")),
-        .place = place,
-        .a = a,
-    };
+    static const char *const names[] = {TEMPLATE_MACHINE_PROPERTIES, NULL};
+    struct template_scope scope = template_open(document, place, a);
+    const struct json_node *resources = json_member(document, SLICE("Resources"));
     struct template_machine m = {0};
     const struct json_node *found = NULL;
-    const struct json_node *properties;
-    enum err_code rc = find_machine(scope.resources, resource, a, &m.resource, &found, err);
+    const struct json_node *properties = NULL;
+    struct template_at at[3] = {{NULL, SLICE("Resources"), 0}};
+    enum err_code rc = find_machine(resources, resource, a, &m.resource, &found, err);
 
     if (rc != OK) {
         return rc;
     }
-    properties = json_member(found, SLICE("Properties"));
-    rc = resolve_definition(&scope, properties, &m.definition, err);
+    at[1] = (struct template_at){&at[0], m.resource, 0};
+    at[2] = (struct template_at){&at[1], SLICE("Properties"), 0};
+    scope.at = &at[2];
+    rc = template_properties(&scope, json_member(found, SLICE("Properties")), names, &properties,
+                             err);
     if (rc == OK) {
-        rc = property_text(&scope, properties, "StateMachineType", &m.type, err);
+        rc = template_machine_read(&scope, properties, &m, err);
     }
     if (rc == OK) {
-        rc = property_text(&scope, properties, "RoleArn", &m.role_arn, err);
+        *out = m;
     }
-    if (rc != OK) {
-        err_wrap(err, "state machine %.*s", SLICE_FMT(m.resource));
-        return rc;
-    }
-    *out = m;
-    return OK;
+    return rc;
 }

@@ -1,161 +1,183 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/template_value.h"
 
-/* What a resource is called, and what Ref and its Arn attribute give. Formats: R region, A account,
- * N name. */
-struct resource_kind {
-    const char *type;
-    const char *name_property;
-    const char *arn;
-    bool ref_is_arn;
-};
+#include <stdarg.h>
+#include <stdio.h>
 
-static const struct resource_kind resource_kinds[] = {
-    {"AWS::Lambda::Function", "FunctionName", "arn:aws:lambda:R:A:function:N", false},
-    {"AWS::Glue::Job", "Name", "arn:aws:glue:R:A:job/N", false},
-    {"AWS::S3::Bucket", "BucketName", "arn:aws:s3:::N", false},
-    {"AWS::SNS::Topic", "TopicName", "arn:aws:sns:R:A:N", true},
-    {"AWS::SQS::Queue", "QueueName", "arn:aws:sqs:R:A:N", false},
-    {"AWS::IAM::Role", "RoleName", "arn:aws:iam::A:role/N", false},
-    {"AWS::Logs::LogGroup", "LogGroupName", "arn:aws:logs:R:A:log-group:N:*", false},
-    {"AWS::DynamoDB::Table", "TableName", "arn:aws:dynamodb:R:A:table/N", false},
-    {"AWS::StepFunctions::StateMachine", "StateMachineName", "arn:aws:states:R:A:stateMachine:N",
-     true},
-    {"AWS::StepFunctions::Activity", "Name", "arn:aws:states:R:A:activity:N", true},
-};
+#include "proto/base/text.h"
 
-static const struct resource_kind *resource_kind(const struct json_node *resource)
+/* ---- Errors ---- */
+
+enum { PLACE_BYTES = 400, WHAT_BYTES = 400 };
+
+static void put_place(const struct template_at *at, struct buf *b)
 {
-    struct slice type = json_text(json_member(resource, SLICE("Type")));
-
-    for (size_t i = 0; i < sizeof(resource_kinds) / sizeof(resource_kinds[0]); i++) {
-        if (slice_eq_str(type, resource_kinds[i].type)) {
-            return &resource_kinds[i];
-        }
+    if (at == NULL) {
+        return;
     }
-    return NULL;
+    put_place(at->up, b);
+    if (at->name.ptr != NULL) {
+        buf_printf(b, "/%.*s", SLICE_FMT(at->name));
+    } else {
+        buf_printf(b, "/%zu", at->index);
+    }
 }
 
-/* The resource's own name: a property of it, or its logical id. */
-static enum err_code resource_name(struct template_scope *s,
-                                   struct slice id,
-                                   const struct json_node *resource,
-                                   const struct resource_kind *kind,
-                                   struct slice *out,
+enum err_code template_refuse(const struct template_scope *s, struct err *err, const char *fmt, ...)
+{
+    char what[WHAT_BYTES];
+    struct buf place = {0};
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(what, sizeof(what), fmt, args);
+    va_end(args);
+    put_place(s->at, &place);
+    (void)err_set(err, ERR_INVALID_DEFINITION, "%.*s%s%s",
+                  SLICE_FMT(slice_head(buf_slice(&place), PLACE_BYTES)), place.len != 0 ? ": " : "",
+                  what);
+    buf_fini(&place);
+    return ERR_INVALID_DEFINITION;
+}
+
+enum err_code template_unknown(const struct template_scope *s,
+                               const char *what,
+                               struct slice name,
+                               struct err *err)
+{
+    return template_refuse(s, err, "%s \"%.*s\" of the template is not understood", what,
+                           SLICE_FMT(slice_head(name, TEMPLATE_NAME_SHOWN)));
+}
+
+struct template_scope
+template_open(const struct json_node *document, const struct name_place *place, struct arena *a)
+{
+    return (struct template_scope){
+        .document = document,
+        .place = place,
+        .a = a,
+        .held = arena_held_bytes(a),
+    };
+}
+
+const struct json_node *
+template_entry(const struct template_scope *s, const char *part, struct slice name)
+{
+    return json_member(json_member(s->document, slice_str(part)), name);
+}
+
+/* ---- Values ---- */
+
+static enum err_code check_bounds(struct template_scope *s, struct err *err)
+{
+    if (arena_held_bytes(s->a) - s->held > TEMPLATE_BYTES) {
+        return template_refuse(s, err, "the template's names stand for more than is accepted");
+    }
+    return OK;
+}
+
+enum err_code template_evaluate_at(struct template_scope *s,
+                                   struct slice name,
+                                   size_t index,
+                                   const struct json_node *v,
+                                   const struct json_node **out,
                                    struct err *err)
 {
-    const struct json_node *name =
-        json_member(json_member(resource, SLICE("Properties")), slice_str(kind->name_property));
-
-    if (name == NULL) {
-        *out = id;
-        return OK;
-    }
-    return template_value(s, name, out, err);
-}
-
-/* The ARN's format with its letters filled in; they stand alone between colons and slashes. */
-static struct slice fill_arn(struct template_scope *s, const char *format, struct slice name)
-{
-    struct buf b = {0};
-    struct slice out;
-
-    for (const char *p = format; *p != '\0'; p++) {
-        if (*p == 'R') {
-            buf_put_slice(&b, s->place->region);
-        } else if (*p == 'A') {
-            buf_put_slice(&b, s->place->account);
-        } else if (*p == 'N') {
-            buf_put_slice(&b, name);
-        } else {
-            buf_put_u8(&b, (uint8_t)*p);
-        }
-    }
-    out = arena_copy(s->a, buf_slice(&b));
-    buf_fini(&b);
-    return out;
-}
-
-static enum err_code unknown(const char *what, struct slice name, struct err *err)
-{
-    return err_set(err, ERR_INVALID_DEFINITION, "%s \"%.*s\" of the template is not understood",
-                   what, SLICE_FMT(slice_head(name, 200)));
-}
-
-/* Ref, or with `attribute` Fn::GetAtt, of a resource. */
-static enum err_code resource_value(struct template_scope *s,
-                                    struct slice id,
-                                    struct slice attribute,
-                                    struct slice *out,
-                                    struct err *err)
-{
-    const struct json_node *resource = json_member(s->resources, id);
-    const struct resource_kind *kind = resource_kind(resource);
-    struct slice name;
+    struct template_at at = {s->at, name, index};
     enum err_code rc;
 
-    if (resource == NULL) {
-        return unknown("the reference", id, err);
+    s->at = &at;
+    rc = template_evaluate(s, v, out, err);
+    s->at = at.up;
+    return rc;
+}
+
+static struct slice node_text(const struct json_node *v)
+{
+    if (json_is_bool(v)) {
+        return json_is(v, JSON_TRUE) ? SLICE("true") : SLICE("false");
     }
-    if (kind == NULL) {
-        return unknown("the reference to a resource of type",
-                       json_text(json_member(resource, SLICE("Type"))), err);
-    }
-    rc = resource_name(s, id, resource, kind, &name, err);
+    return json_text(v);
+}
+
+enum err_code template_text(struct template_scope *s,
+                            const struct json_node *v,
+                            struct slice *out,
+                            struct err *err)
+{
+    const struct json_node *value = NULL;
+    enum err_code rc = template_evaluate(s, v, &value, err);
+
     if (rc != OK) {
         return rc;
     }
-    if (attribute.len == 0 && slice_eq_str(slice_str(kind->type), "AWS::SQS::Queue")) {
-        *out = arena_printf(s->a, "https://sqs.%.*s.amazonaws.com/%.*s/%.*s",
-                            SLICE_FMT(s->place->region), SLICE_FMT(s->place->account),
-                            SLICE_FMT(name));
-    } else if (attribute.len == 0 ? kind->ref_is_arn : slice_eq_str(attribute, "Arn")) {
-        *out = fill_arn(s, kind->arn, name);
-    } else if (attribute.len == 0 || slice_eq_str(attribute, "Name") ||
-               slice_eq_str(attribute, kind->name_property)) {
-        *out = name;
-    } else {
-        return unknown("the attribute", attribute, err);
+    if (!json_is(value, JSON_STRING) && !json_is(value, JSON_NUMBER) && !json_is_bool(value)) {
+        return template_refuse(s, err, "a string is wanted here, or a function that gives one");
     }
+    *out = node_text(value);
     return OK;
 }
 
-static enum err_code
-value_ref(struct template_scope *s, struct slice name, struct slice *out, struct err *err)
+enum err_code template_text_at(struct template_scope *s,
+                               const struct json_node *array,
+                               size_t index,
+                               struct slice *out,
+                               struct err *err)
 {
-    const struct json_node *parameter = json_member(s->parameters, name);
-    const struct json_node *standard = json_member(parameter, SLICE("Default"));
+    struct template_at at = {s->at, {0}, index};
+    enum err_code rc;
 
-    if (slice_eq_str(name, "AWS::Partition")) {
-        *out = SLICE("aws");
-    } else if (slice_eq_str(name, "AWS::Region")) {
-        *out = s->place->region;
-    } else if (slice_eq_str(name, "AWS::AccountId")) {
-        *out = s->place->account;
-    } else if (slice_eq_str(name, "AWS::URLSuffix")) {
-        *out = SLICE("amazonaws.com");
-    } else if (json_is(standard, JSON_STRING) || json_is(standard, JSON_NUMBER)) {
-        *out = json_text(standard);
-    } else if (parameter != NULL) {
-        return unknown("the parameter without a Default", name, err);
-    } else {
-        return resource_value(s, name, SLICE(""), out, err);
+    s->at = &at;
+    rc = template_text(s, json_element(array, index), out, err);
+    s->at = at.up;
+    return rc;
+}
+
+/* ---- Functions ---- */
+
+/* An array of texts, or a function that gives one. */
+static enum err_code list_at(struct template_scope *s,
+                             const struct json_node *argument,
+                             size_t index,
+                             const struct json_node **out,
+                             struct err *err)
+{
+    const struct json_node *list = NULL;
+    enum err_code rc = template_evaluate_at(s, (struct slice){0}, index,
+                                            json_element(argument, index), &list, err);
+
+    if (rc == OK && !json_is(list, JSON_ARRAY)) {
+        return template_refuse(s, err, "a list is wanted here, or a function that gives one");
     }
-    return OK;
+    *out = list;
+    return rc;
+}
+
+static bool is_pair(const struct json_node *argument)
+{
+    return json_is(argument, JSON_ARRAY) && json_count(argument) == 2;
+}
+
+static enum err_code value_ref(struct template_scope *s,
+                               const struct json_node *argument,
+                               const struct json_node **out,
+                               struct err *err)
+{
+    return template_ref(s, json_text(argument), out, err);
 }
 
 /* ["Id", "Attribute"] or "Id.Attribute". */
 static enum err_code value_attribute(struct template_scope *s,
-                                     const struct json_node *v,
-                                     struct slice *out,
+                                     const struct json_node *argument,
+                                     const struct json_node **out,
                                      struct err *err)
 {
-    struct slice id = json_text(v);
+    struct slice id = json_text(argument);
     struct slice attribute;
 
-    if (json_is(v, JSON_ARRAY)) {
-        id = json_text(json_element(v, 0));
-        attribute = json_text(json_element(v, 1));
+    if (json_is(argument, JSON_ARRAY)) {
+        id = json_text(json_element(argument, 0));
+        attribute = json_text(json_element(argument, 1));
     } else {
         size_t dot = slice_find(id, '.');
 
@@ -163,174 +185,354 @@ static enum err_code value_attribute(struct template_scope *s,
         id = slice_head(id, dot);
     }
     if (id.len == 0 || attribute.len == 0) {
-        return unknown("the argument of", SLICE("Fn::GetAtt"), err);
+        return template_unknown(s, "the argument of", SLICE("Fn::GetAtt"), err);
     }
-    return resource_value(s, id, attribute, out, err);
+    return template_attribute(s, id, attribute, out, err);
 }
 
-static enum err_code
-value_join(struct template_scope *s, const struct json_node *v, struct slice *out, struct err *err)
+static enum err_code join(struct template_scope *s,
+                          struct slice separator,
+                          const struct json_node *parts,
+                          struct buf *b,
+                          struct err *err)
 {
-    const struct json_node *separator = json_element(v, 0);
-    const struct json_node *parts = json_element(v, 1);
-    struct buf b = {0};
-    enum err_code rc = OK;
-
-    if (!json_is(separator, JSON_STRING) || !json_is(parts, JSON_ARRAY)) {
-        return unknown("the argument of", SLICE("Fn::Join"), err);
-    }
     for (const struct json_node *e = json_first(parts); e != NULL; e = json_next(parts, e)) {
         struct slice part;
+        enum err_code rc = template_text(s, e, &part, err);
 
-        rc = template_value(s, e, &part, err);
         if (rc != OK) {
-            goto out;
+            return rc;
         }
         if (e != json_first(parts)) {
-            buf_put_slice(&b, json_text(separator));
+            buf_put_slice(b, separator);
         }
-        buf_put_slice(&b, part);
+        buf_put_slice(b, part);
     }
-    *out = arena_copy(s->a, buf_slice(&b));
-out:
-    buf_fini(&b);
-    return rc;
+    return OK;
 }
 
-static enum err_code substituted(struct template_scope *s,
-                                 struct slice name,
-                                 const struct json_node *given,
-                                 struct slice *out,
-                                 struct err *err)
+static enum err_code value_join(struct template_scope *s,
+                                const struct json_node *argument,
+                                const struct json_node **out,
+                                struct err *err)
 {
-    const struct json_node *v = json_member(given, name);
-    size_t dot = slice_find(name, '.');
-
-    if (v != NULL) {
-        return template_value(s, v, out, err);
-    }
-    if (dot != name.len) {
-        return resource_value(s, slice_head(name, dot), slice_from(name, dot + 1), out, err);
-    }
-    return value_ref(s, name, out, err);
-}
-
-/* Put what "${NAME}" at the head of `*rest` stands for, and step over it. */
-static enum err_code put_variable(struct template_scope *s,
-                                  struct slice *rest,
-                                  const struct json_node *given,
-                                  bool only_given,
-                                  struct buf *b,
-                                  struct err *err)
-{
-    size_t end = slice_find(*rest, '}');
-    struct slice name = slice_from(slice_head(*rest, end), 2);
-    struct slice value = slice_head(*rest, end + 1);
-    enum err_code rc = OK;
-
-    if (end == rest->len) {
-        return unknown("the open ${ in", *rest, err);
-    }
-    if (slice_starts_with(name, SLICE("!")) && !only_given) {
-        buf_put_str(b, "${");
-        value = slice_from(value, 3);
-    } else if (!only_given || json_member(given, name) != NULL) {
-        rc = substituted(s, name, given, &value, err);
-    }
-    if (rc == OK) {
-        buf_put_slice(b, value);
-        *rest = slice_from(*rest, end + 1);
-    }
-    return rc;
-}
-
-enum err_code template_substitute(struct template_scope *s,
-                                  struct slice text,
-                                  const struct json_node *given,
-                                  bool only_given,
-                                  struct slice *out,
-                                  struct err *err)
-{
+    const struct json_node *separator = json_element(argument, 0);
+    const struct json_node *parts = NULL;
     struct buf b = {0};
-    enum err_code rc = OK;
+    enum err_code rc;
 
-    while (text.len != 0 && rc == OK) {
-        size_t dollar = slice_find(text, '$');
-
-        buf_put_slice(&b, slice_head(text, dollar));
-        text = slice_from(text, dollar);
-        if (slice_starts_with(text, SLICE("${"))) {
-            rc = put_variable(s, &text, given, only_given, &b, err);
-        } else if (text.len != 0) {
-            buf_put_u8(&b, '$');
-            text = slice_from(text, 1);
-        }
+    if (!is_pair(argument) || !json_is(separator, JSON_STRING)) {
+        return template_unknown(s, "the argument of", SLICE("Fn::Join"), err);
+    }
+    rc = list_at(s, argument, 1, &parts, err);
+    if (rc == OK) {
+        rc = join(s, json_text(separator), parts, &b, err);
     }
     if (rc == OK) {
-        *out = arena_copy(s->a, buf_slice(&b));
+        *out = json_string(s->a, arena_copy(s->a, buf_slice(&b)));
     }
     buf_fini(&b);
     return rc;
 }
 
 /* "text" or ["text", {variables}]. */
-static enum err_code
-value_sub(struct template_scope *s, const struct json_node *v, struct slice *out, struct err *err)
+static enum err_code value_sub(struct template_scope *s,
+                               const struct json_node *argument,
+                               const struct json_node **out,
+                               struct err *err)
 {
-    const struct json_node *text = json_is(v, JSON_ARRAY) ? json_element(v, 0) : v;
-    const struct json_node *given = json_is(v, JSON_ARRAY) ? json_element(v, 1) : NULL;
-
-    if (!json_is(text, JSON_STRING)) {
-        return unknown("the argument of", SLICE("Fn::Sub"), err);
-    }
-    return template_substitute(s, json_text(text), given, false, out, err);
-}
-
-static enum err_code value_function(struct template_scope *s,
-                                    const struct json_node *v,
-                                    struct slice *out,
-                                    struct err *err)
-{
-    const struct json_node *argument = json_first(v);
-    struct slice name = json_key(v, argument);
-
-    if (slice_eq_str(name, "Fn::Join")) {
-        return value_join(s, argument, out, err);
-    }
-    if (slice_eq_str(name, "Ref")) {
-        return value_ref(s, json_text(argument), out, err);
-    }
-    if (slice_eq_str(name, "Fn::GetAtt")) {
-        return value_attribute(s, argument, out, err);
-    }
-    if (slice_eq_str(name, "Fn::Sub")) {
-        return value_sub(s, argument, out, err);
-    }
-    return unknown("the function", name, err);
-}
-
-enum err_code template_value(struct template_scope *s,
-                             const struct json_node *v,
-                             struct slice *out,
-                             struct err *err)
-{
+    const struct json_node *text =
+        json_is(argument, JSON_ARRAY) ? json_element(argument, 0) : argument;
+    const struct json_node *given =
+        json_is(argument, JSON_ARRAY) ? json_element(argument, 1) : NULL;
+    struct slice value;
     enum err_code rc;
 
-    if (json_is(v, JSON_STRING) || json_is(v, JSON_NUMBER)) {
-        *out = json_text(v);
-        return OK;
+    if (!json_is(text, JSON_STRING)) {
+        return template_unknown(s, "the argument of", SLICE("Fn::Sub"), err);
     }
-    if (!json_is(v, JSON_OBJECT) || json_count(v) != 1) {
-        return err_set(err, ERR_INVALID_DEFINITION,
-                       "the template has a value that is neither a string nor one function");
+    rc = template_substitute(s, json_text(text), given, false, &value, err);
+    if (rc == OK) {
+        *out = json_string(s->a, value);
+    }
+    return rc;
+}
+
+static enum err_code value_select(struct template_scope *s,
+                                  const struct json_node *argument,
+                                  const struct json_node **out,
+                                  struct err *err)
+{
+    const struct json_node *list = NULL;
+    struct slice text;
+    uint64_t index = 0;
+    enum err_code rc;
+
+    if (!is_pair(argument)) {
+        return template_unknown(s, "the argument of", SLICE("Fn::Select"), err);
+    }
+    rc = template_text_at(s, argument, 0, &text, err);
+    if (rc == OK) {
+        rc = list_at(s, argument, 1, &list, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    if (!text_parse_u64(text, &index) || index >= json_count(list)) {
+        return template_refuse(s, err, "the list has %zu elements and none at \"%.*s\"",
+                               json_count(list), SLICE_FMT(slice_head(text, TEMPLATE_NAME_SHOWN)));
+    }
+    *out = json_element(list, (size_t)index);
+    return OK;
+}
+
+/* `text` cut at each `separator`, which is not empty. */
+static const struct json_node *split(struct slice text, struct slice separator, struct arena *a)
+{
+    struct json_builder list = json_build_array(a);
+    size_t from = 0;
+
+    for (size_t at = 0; at + separator.len <= text.len;) {
+        if (slice_starts_with(slice_from(text, at), separator)) {
+            json_push(&list, json_string(a, slice_head(slice_from(text, from), at - from)));
+            at += separator.len;
+            from = at;
+        } else {
+            at++;
+        }
+    }
+    json_push(&list, json_string(a, slice_from(text, from)));
+    return json_built(&list);
+}
+
+static enum err_code value_split(struct template_scope *s,
+                                 const struct json_node *argument,
+                                 const struct json_node **out,
+                                 struct err *err)
+{
+    struct slice separator = json_text(json_element(argument, 0));
+    struct slice text;
+    enum err_code rc;
+
+    if (!is_pair(argument) || separator.len == 0) {
+        return template_unknown(s, "the argument of", SLICE("Fn::Split"), err);
+    }
+    rc = template_text_at(s, argument, 1, &text, err);
+    if (rc == OK) {
+        *out = split(text, separator, s->a);
+    }
+    return rc;
+}
+
+static enum err_code value_find(struct template_scope *s,
+                                const struct json_node *argument,
+                                const struct json_node **out,
+                                struct err *err)
+{
+    const struct json_node *found = json_member(s->document, SLICE("Mappings"));
+
+    if (!json_is(argument, JSON_ARRAY) || json_count(argument) != 3) {
+        return template_unknown(s, "the argument of", SLICE("Fn::FindInMap"), err);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        struct slice key;
+        enum err_code rc = template_text_at(s, argument, i, &key, err);
+
+        if (rc != OK) {
+            return rc;
+        }
+        found = json_member(found, key);
+        if (found == NULL) {
+            return template_refuse(s, err, "Mappings has no \"%.*s\" there",
+                                   SLICE_FMT(slice_head(key, TEMPLATE_NAME_SHOWN)));
+        }
+    }
+    return template_evaluate(s, found, out, err);
+}
+
+static enum err_code value_base64(struct template_scope *s,
+                                  const struct json_node *argument,
+                                  const struct json_node **out,
+                                  struct err *err)
+{
+    struct slice text;
+    enum err_code rc = template_text(s, argument, &text, err);
+
+    if (rc == OK) {
+        *out = json_string(s->a, text_base64(text, s->a));
+    }
+    return rc;
+}
+
+/* ["Condition", then, else]. */
+static enum err_code value_if(struct template_scope *s,
+                              const struct json_node *argument,
+                              const struct json_node **out,
+                              struct err *err)
+{
+    bool holds = false;
+    size_t taken;
+    enum err_code rc;
+
+    if (!json_is(argument, JSON_ARRAY) || json_count(argument) != 3) {
+        return template_unknown(s, "the argument of", SLICE("Fn::If"), err);
+    }
+    rc = template_condition(s, json_text(json_element(argument, 0)), &holds, err);
+    if (rc != OK) {
+        return rc;
+    }
+    taken = holds ? 1 : 2;
+    return template_evaluate_at(s, (struct slice){0}, taken, json_element(argument, taken), out,
+                                err);
+}
+
+static const struct function {
+    const char *name;
+    enum err_code (*run)(struct template_scope *s,
+                         const struct json_node *argument,
+                         const struct json_node **out,
+                         struct err *err);
+} functions[] = {
+    {"Ref", value_ref},
+    {"Fn::GetAtt", value_attribute},
+    {"Fn::Join", value_join},
+    {"Fn::Sub", value_sub},
+    {"Fn::Select", value_select},
+    {"Fn::Split", value_split},
+    {"Fn::FindInMap", value_find},
+    {"Fn::Base64", value_base64},
+    {"Fn::If", value_if},
+};
+
+/* The name of the function that an object is; empty: it is none. */
+static struct slice function_name(const struct json_node *object)
+{
+    struct slice name =
+        json_count(object) == 1 ? json_key(object, json_first(object)) : (struct slice){0};
+
+    return slice_eq_str(name, "Ref") || slice_starts_with(name, SLICE("Fn::")) ? name
+                                                                               : (struct slice){0};
+}
+
+static enum err_code call(struct template_scope *s,
+                          struct slice name,
+                          const struct json_node *argument,
+                          const struct json_node **out,
+                          struct err *err)
+{
+    struct template_at at = {s->at, name, 0};
+    enum err_code rc = OK;
+    size_t i = 0;
+
+    while (i < sizeof(functions) / sizeof(functions[0]) && !slice_eq_str(name, functions[i].name)) {
+        i++;
+    }
+    if (i == sizeof(functions) / sizeof(functions[0])) {
+        return template_unknown(s, "the function", name, err);
     }
     if (s->depth == TEMPLATE_DEPTH) {
-        return err_set(err, ERR_INVALID_DEFINITION,
-                       "the template's functions and names refer to one another more than %d deep",
-                       TEMPLATE_DEPTH);
+        return template_refuse(
+            s, err, "the template's functions and names refer to one another more than %d deep",
+            TEMPLATE_DEPTH);
     }
+    s->at = &at;
     s->depth++;
-    rc = value_function(s, v, out, err);
+    rc = functions[i].run(s, argument, out, err);
     s->depth--;
+    s->at = at.up;
     return rc;
+}
+
+static enum err_code evaluate_array(struct template_scope *s,
+                                    const struct json_node *v,
+                                    const struct json_node **out,
+                                    struct err *err)
+{
+    struct json_builder list = json_build_array(s->a);
+    size_t index = 0;
+
+    for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e), index++) {
+        const struct json_node *value = NULL;
+        enum err_code rc = template_evaluate_at(s, (struct slice){0}, index, e, &value, err);
+
+        if (rc != OK) {
+            return rc;
+        }
+        if (value != NULL) {
+            json_push(&list, value);
+        }
+    }
+    *out = json_built(&list);
+    return OK;
+}
+
+static enum err_code evaluate_object(struct template_scope *s,
+                                     const struct json_node *v,
+                                     const struct json_node **out,
+                                     struct err *err)
+{
+    struct json_builder object = json_build_object(s->a);
+    struct slice name = function_name(v);
+
+    if (name.len != 0) {
+        return call(s, name, json_first(v), out, err);
+    }
+    for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e)) {
+        const struct json_node *value = NULL;
+        enum err_code rc = template_evaluate_at(s, json_key(v, e), 0, e, &value, err);
+
+        if (rc != OK) {
+            return rc;
+        }
+        if (value != NULL) {
+            json_put(&object, json_key(v, e), value);
+        }
+    }
+    *out = json_built(&object);
+    return OK;
+}
+
+enum err_code template_evaluate(struct template_scope *s,
+                                const struct json_node *v,
+                                const struct json_node **out,
+                                struct err *err)
+{
+    enum err_code rc = check_bounds(s, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    if (json_is(v, JSON_OBJECT)) {
+        return evaluate_object(s, v, out, err);
+    }
+    if (json_is(v, JSON_ARRAY)) {
+        return evaluate_array(s, v, out, err);
+    }
+    *out = v;
+    return OK;
+}
+
+enum err_code template_properties(struct template_scope *s,
+                                  const struct json_node *object,
+                                  const char *const *names,
+                                  const struct json_node **out,
+                                  struct err *err)
+{
+    struct json_builder b = json_build_object(s->a);
+
+    for (; *names != NULL; names++) {
+        struct slice name = slice_str(*names);
+        const struct json_node *v = json_member(object, name);
+        const struct json_node *value = NULL;
+        enum err_code rc = v != NULL ? template_evaluate_at(s, name, 0, v, &value, err) : OK;
+
+        if (rc != OK) {
+            return rc;
+        }
+        if (value != NULL) {
+            json_put(&b, name, value);
+        }
+    }
+    *out = json_built(&b);
+    return OK;
 }

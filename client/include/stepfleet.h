@@ -115,7 +115,15 @@ enum stepfleet_code {
     STEPFLEET_BATCH_ID = 114,
     STEPFLEET_BATCH_LONG = 115,
     STEPFLEET_QUEUE_RESOURCE = 116,
-    STEPFLEET_QUEUE_OPERATION = 117
+    STEPFLEET_QUEUE_OPERATION = 117,
+    STEPFLEET_TOPIC_PARAMETER = 120,
+    STEPFLEET_TOPIC_VALUE = 121,
+    STEPFLEET_TOPIC_NOT_FOUND = 122,
+    STEPFLEET_TOPIC_LIMIT = 123,
+    STEPFLEET_TOPIC_SUBSCRIPTIONS = 124,
+    STEPFLEET_TOPIC_FILTERS = 125,
+    STEPFLEET_RULE_DOES_NOT_EXIST = 160,
+    STEPFLEET_RULE_LIMIT = 161
 };
 
 enum { STEPFLEET_ERROR_NAME_BYTES = 64, STEPFLEET_ERROR_MESSAGE_BYTES = 1024 };
@@ -198,6 +206,7 @@ struct stepfleet_machine {
     size_t function_count;
     const char *const *missing; /**< those of them that no worker offers now */
     size_t missing_count;
+    struct stepfleet_bytes logging; /**< JSON object as AWS's loggingConfiguration */
 };
 
 struct stepfleet_machine_page {
@@ -223,25 +232,23 @@ stepfleet_machine_create(struct stepfleet *c,
                          struct stepfleet_error *error);
 
 /**
- * Give a machine a new definition, a new role, or both. Executions that run keep the old
- * definition.
+ * Give a machine a new definition, role or logging configuration, or several. Executions that run
+ * keep the old definition.
  *
- * @param machine     ARN or name
- * @param definition  absent: unchanged
- * @param role_arn    NULL: unchanged
- * @return STEPFLEET_OK (the same definition again makes no new revision);
- *         STEPFLEET_MACHINE_DOES_NOT_EXIST; STEPFLEET_INVALID_DEFINITION;
- *         STEPFLEET_MISSING_PARAMETER (neither given)
+ * @param spec  name: ARN or name; what is absent or NULL stays as it is. The type never changes and
+ *              is not read
+ * @return STEPFLEET_OK (all as it was makes no new revision);
+ *         STEPFLEET_MACHINE_DOES_NOT_EXIST; STEPFLEET_INVALID_DEFINITION; STEPFLEET_LOGGING;
+ *         STEPFLEET_MISSING_PARAMETER (nothing given)
  *
  * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
  * Source: PROTOCOL.md, MACHINE_UPDATE.
  */
-STEPFLEET_API enum stepfleet_code stepfleet_machine_update(struct stepfleet *c,
-                                                           const char *machine,
-                                                           struct stepfleet_bytes definition,
-                                                           const char *role_arn,
-                                                           struct stepfleet_machine_change **out,
-                                                           struct stepfleet_error *error);
+STEPFLEET_API enum stepfleet_code
+stepfleet_machine_update(struct stepfleet *c,
+                         const struct stepfleet_machine_spec *spec,
+                         struct stepfleet_machine_change **out,
+                         struct stepfleet_error *error);
 
 /**
  * Everything about one machine.
@@ -536,6 +543,155 @@ STEPFLEET_API enum stepfleet_code stepfleet_tag_list(struct stepfleet *c,
                                                      const char *resource,
                                                      struct stepfleet_tags **out,
                                                      struct stepfleet_error *error);
+
+/* ---- Attributes of queues, topics, subscriptions, rules: what SQS, SNS and EventBridge have ---- */
+
+/*
+ * What all of these return beside their own: STEPFLEET_OK; STEPFLEET_UNAVAILABLE;
+ * STEPFLEET_TIMED_OUT. Attributes are pairs of their names and values as AWS's API has them.
+ * Owner: caller releases what is given out. Threads: any. Blocks: to the timeout; repeated.
+ */
+
+/**
+ * Set some attributes of a queue, by its name or ARN. Source: PROTOCOL.md, QUEUE_SET.
+ *
+ * @return as stepfleet_queue_create(); STEPFLEET_QUEUE_DOES_NOT_EXIST
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_queue_set(struct stepfleet *c,
+                                                      const char *queue,
+                                                      const struct stepfleet_tag *attributes,
+                                                      size_t count,
+                                                      struct stepfleet_error *error);
+
+/**
+ * Make a topic. The very same one again is fine. Source: PROTOCOL.md, TOPIC_CREATE.
+ *
+ * @return STEPFLEET_TOPIC_PARAMETER; STEPFLEET_TOPIC_LIMIT
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_topic_create(struct stepfleet *c,
+                                                         const char *name,
+                                                         const struct stepfleet_tag *attributes,
+                                                         size_t count,
+                                                         struct stepfleet_error *error);
+/**
+ * All attributes of a topic, by its ARN. Source: PROTOCOL.md, TOPIC_ATTRIBUTES.
+ *
+ * @return STEPFLEET_TOPIC_NOT_FOUND
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_topic_attributes(struct stepfleet *c,
+                                                             const char *topic,
+                                                             struct stepfleet_tags **out,
+                                                             struct stepfleet_error *error);
+/** Set one of them. Source: PROTOCOL.md, TOPIC_SET. @return as the two above */
+STEPFLEET_API enum stepfleet_code stepfleet_topic_set(struct stepfleet *c,
+                                                      const char *topic,
+                                                      const struct stepfleet_tag *attribute,
+                                                      struct stepfleet_error *error);
+
+struct stepfleet_subscription {
+    const char *arn;
+    const char *topic; /**< ARN */
+    const char *protocol;
+    const char *endpoint; /**< ARN of a queue */
+};
+
+struct stepfleet_subscription_page {
+    const struct stepfleet_subscription *subscriptions;
+    size_t count;
+    const char *next_token; /**< "" on the last page */
+};
+
+/**
+ * Send what is published to a topic to a queue. The same again is fine. Source: PROTOCOL.md,
+ * SUBSCRIBE.
+ *
+ * @param protocol  "sqs"
+ * @param endpoint  the queue's ARN
+ * @return STEPFLEET_TOPIC_NOT_FOUND; STEPFLEET_TOPIC_PARAMETER; STEPFLEET_TOPIC_SUBSCRIPTIONS
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_subscribe(struct stepfleet *c,
+                                                      const char *topic,
+                                                      const char *protocol,
+                                                      const char *endpoint,
+                                                      const struct stepfleet_tag *attributes,
+                                                      size_t count,
+                                                      struct stepfleet_error *error);
+/** Of a topic, by its ARN, a page at a time. Source: PROTOCOL.md, SUBSCRIPTION_LIST.
+ * @return STEPFLEET_TOPIC_NOT_FOUND */
+STEPFLEET_API enum stepfleet_code
+stepfleet_subscription_list(struct stepfleet *c,
+                            const char *topic,
+                            const char *next_token,
+                            struct stepfleet_subscription_page **out,
+                            struct stepfleet_error *error);
+/** Source: PROTOCOL.md, SUBSCRIPTION_ATTRIBUTES. @return STEPFLEET_TOPIC_NOT_FOUND */
+STEPFLEET_API enum stepfleet_code stepfleet_subscription_attributes(struct stepfleet *c,
+                                                                    const char *subscription,
+                                                                    struct stepfleet_tags **out,
+                                                                    struct stepfleet_error *error);
+/** Source: PROTOCOL.md, SUBSCRIPTION_SET. @return as stepfleet_subscribe() */
+STEPFLEET_API enum stepfleet_code stepfleet_subscription_set(struct stepfleet *c,
+                                                             const char *subscription,
+                                                             const struct stepfleet_tag *attribute,
+                                                             struct stepfleet_error *error);
+
+/** A rule that runs by a schedule. In a request NULL is absent. */
+struct stepfleet_rule {
+    const char *name;
+    const char *expression; /**< "rate(5 minutes)", "cron(0 10 * * ? *)" */
+    const char *state;      /**< "ENABLED" (also NULL), "DISABLED" */
+    const char *description;
+    const char *role_arn;
+};
+
+struct stepfleet_rule_target {
+    const char *id;
+    const char *arn; /**< of a state machine */
+    const char *role_arn;
+    const char *input; /**< JSON; NULL or "": the event */
+};
+
+struct stepfleet_rule_targets {
+    const struct stepfleet_rule_target *targets; /**< by id */
+    size_t count;
+};
+
+/**
+ * Make a rule, or another of it; its targets stay. Source: PROTOCOL.md, RULE_PUT.
+ *
+ * @return STEPFLEET_VALIDATION; STEPFLEET_RULE_LIMIT (300 rules)
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_rule_put(struct stepfleet *c,
+                                                     const struct stepfleet_rule *rule,
+                                                     struct stepfleet_error *error);
+/** Source: PROTOCOL.md, RULE_DESCRIBE. @return STEPFLEET_RULE_DOES_NOT_EXIST */
+STEPFLEET_API enum stepfleet_code stepfleet_rule_describe(struct stepfleet *c,
+                                                          const char *name,
+                                                          struct stepfleet_rule **out,
+                                                          struct stepfleet_error *error);
+/** Source: PROTOCOL.md, RULE_TARGETS_LIST. @return STEPFLEET_RULE_DOES_NOT_EXIST */
+STEPFLEET_API enum stepfleet_code stepfleet_rule_targets(struct stepfleet *c,
+                                                         const char *rule,
+                                                         struct stepfleet_rule_targets **out,
+                                                         struct stepfleet_error *error);
+/**
+ * Add targets, or change those of the same ids: all or none. Source: PROTOCOL.md, RULE_TARGETS_PUT.
+ *
+ * @return STEPFLEET_RULE_DOES_NOT_EXIST; STEPFLEET_VALIDATION; STEPFLEET_RULE_LIMIT (5 targets)
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_rule_targets_put(struct stepfleet *c,
+                           const char *rule,
+                           const struct stepfleet_rule_target *targets,
+                           size_t count,
+                           struct stepfleet_error *error);
+/** Take targets away by their ids. Source: PROTOCOL.md, RULE_TARGETS_REMOVE.
+ * @return STEPFLEET_RULE_DOES_NOT_EXIST */
+STEPFLEET_API enum stepfleet_code stepfleet_rule_targets_remove(struct stepfleet *c,
+                                                                const char *rule,
+                                                                const char *const *ids,
+                                                                size_t count,
+                                                                struct stepfleet_error *error);
 
 /* ---- Executions ---- */
 

@@ -122,4 +122,8 @@ static inline char *text_to(const char *s)
     return (char *)(uintptr_t)(s != NULL ? s : "");
 }
 
+/* Tags as messages, which point to them; and back. */
+Stepfleet__Tag **tags_to(const struct stepfleet_tag *tags, size_t count, struct arena *a);
+struct stepfleet_tags tags_of(Stepfleet__Tag *const *tags, size_t count, struct arena *a);
+
 #endif

@@ -48,17 +48,16 @@ enum stepfleet_code stepfleet_machine_create(struct stepfleet *c,
 }
 
 enum stepfleet_code stepfleet_machine_update(struct stepfleet *c,
-                                             const char *machine,
-                                             struct stepfleet_bytes definition,
-                                             const char *role_arn,
+                                             const struct stepfleet_machine_spec *spec,
                                              struct stepfleet_machine_change **out,
                                              struct stepfleet_error *error)
 {
     Stepfleet__MachineUpdateRequest q = STEPFLEET__MACHINE_UPDATE_REQUEST__INIT;
 
-    q.machine = text_to(machine);
-    q.definition = bytes_to(definition);
-    q.role_arn = text_to(role_arn);
+    q.machine = text_to(spec->name);
+    q.definition = bytes_to(spec->definition);
+    q.role_arn = text_to(spec->role_arn);
+    q.logging = bytes_to(spec->logging);
     return machine_change(c, RPC_MACHINE_UPDATE, &q.base, out, error);
 }
 
@@ -78,6 +77,7 @@ static void machine_fill(struct stepfleet_machine *out, const Stepfleet__Machine
         .function_count = m->n_functions,
         .missing = (const char *const *)m->missing,
         .missing_count = m->n_missing,
+        .logging = bytes_of(m->logging),
     };
 }
 

@@ -9,19 +9,6 @@ enum { MS_A_SECOND = 1000 };
 
 /* ---- queues ---- */
 
-static Stepfleet__Tag **tags_to(const struct stepfleet_tag *tags, size_t count, struct arena *a)
-{
-    Stepfleet__Tag **all = ARENA_ARRAY(a, count + 1, Stepfleet__Tag *);
-
-    for (size_t i = 0; i < count; i++) {
-        all[i] = arena_alloc(a, sizeof(**all));
-        stepfleet__tag__init(all[i]);
-        all[i]->key = text_to(tags[i].key);
-        all[i]->value = text_to(tags[i].value);
-    }
-    return all;
-}
-
 enum stepfleet_code stepfleet_queue_create(struct stepfleet *c,
                                            const char *name,
                                            const struct stepfleet_tag *attributes,
@@ -97,7 +84,6 @@ enum stepfleet_code stepfleet_queue_attributes(struct stepfleet *c,
     static char all[] = "All";
     static char *names[] = {all};
     const Stepfleet__QueueAttributesReply *m;
-    struct stepfleet_tag *each;
     enum stepfleet_code rc;
     void *reply;
     void *message;
@@ -110,13 +96,27 @@ enum stepfleet_code stepfleet_queue_attributes(struct stepfleet *c,
         return rc;
     }
     m = message;
-    each = ARENA_ARRAY(reply_arena(reply), m->n_attributes + 1, struct stepfleet_tag);
-    for (size_t i = 0; i < m->n_attributes; i++) {
-        each[i] = (struct stepfleet_tag){m->attributes[i]->key, m->attributes[i]->value};
-    }
     *out = reply;
-    **out = (struct stepfleet_tags){each, m->n_attributes};
+    **out = tags_of(m->attributes, m->n_attributes, reply_arena(reply));
     return STEPFLEET_OK;
+}
+
+enum stepfleet_code stepfleet_queue_set(struct stepfleet *c,
+                                        const char *queue,
+                                        const struct stepfleet_tag *attributes,
+                                        size_t count,
+                                        struct stepfleet_error *error)
+{
+    Stepfleet__QueueSetRequest q = STEPFLEET__QUEUE_SET_REQUEST__INIT;
+    struct arena a = {0};
+    enum stepfleet_code rc;
+
+    q.queue = text_to(queue);
+    q.attributes = tags_to(attributes, count, &a);
+    q.n_attributes = count;
+    rc = client_tell(c, RPC_QUEUE_SET, &q.base, error);
+    arena_fini(&a);
+    return rc;
 }
 
 static enum stepfleet_code

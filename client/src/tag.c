@@ -2,6 +2,29 @@
 /* Tags of machines and activities. */
 #include "client/src/client.h"
 
+Stepfleet__Tag **tags_to(const struct stepfleet_tag *tags, size_t count, struct arena *a)
+{
+    Stepfleet__Tag **out = ARENA_ARRAY(a, count, Stepfleet__Tag *);
+
+    for (size_t i = 0; i < count; i++) {
+        out[i] = arena_alloc(a, sizeof(**out));
+        stepfleet__tag__init(out[i]);
+        out[i]->key = text_to(tags[i].key);
+        out[i]->value = text_to(tags[i].value);
+    }
+    return out;
+}
+
+struct stepfleet_tags tags_of(Stepfleet__Tag *const *tags, size_t count, struct arena *a)
+{
+    struct stepfleet_tag *out = ARENA_ARRAY(a, count, struct stepfleet_tag);
+
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (struct stepfleet_tag){tags[i]->key, tags[i]->value};
+    }
+    return (struct stepfleet_tags){out, count};
+}
+
 enum stepfleet_code stepfleet_tag_put(struct stepfleet *c,
                                       const char *resource,
                                       const struct stepfleet_tag *tags,
@@ -13,15 +36,8 @@ enum stepfleet_code stepfleet_tag_put(struct stepfleet *c,
     enum stepfleet_code rc;
 
     q.resource = text_to(resource);
-    q.tags = ARENA_ARRAY(&a, count, Stepfleet__Tag *);
-    for (q.n_tags = 0; q.n_tags < count; q.n_tags++) {
-        Stepfleet__Tag *tag = arena_alloc(&a, sizeof(*tag));
-
-        stepfleet__tag__init(tag);
-        tag->key = text_to(tags[q.n_tags].key);
-        tag->value = text_to(tags[q.n_tags].value);
-        q.tags[q.n_tags] = tag;
-    }
+    q.tags = tags_to(tags, count, &a);
+    q.n_tags = count;
     rc = client_tell(c, RPC_TAG, &q.base, error);
     arena_fini(&a);
     return rc;
@@ -54,7 +70,6 @@ enum stepfleet_code stepfleet_tag_list(struct stepfleet *c,
 {
     Stepfleet__TagListRequest q = STEPFLEET__TAG_LIST_REQUEST__INIT;
     const Stepfleet__TagListReply *m;
-    struct stepfleet_tag *each;
     struct stepfleet_tags *tags;
     enum stepfleet_code rc;
     void *reply;
@@ -67,11 +82,7 @@ enum stepfleet_code stepfleet_tag_list(struct stepfleet *c,
     }
     m = message;
     tags = reply;
-    each = ARENA_ARRAY(reply_arena(tags), m->n_tags, struct stepfleet_tag);
-    for (size_t i = 0; i < m->n_tags; i++) {
-        each[i] = (struct stepfleet_tag){m->tags[i]->key, m->tags[i]->value};
-    }
-    *tags = (struct stepfleet_tags){each, m->n_tags};
+    *tags = tags_of(m->tags, m->n_tags, reply_arena(tags));
     *out = tags;
     return STEPFLEET_OK;
 }

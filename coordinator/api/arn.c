@@ -144,7 +144,6 @@ enum err_code
 find_qualified(struct api *a, const char *text, struct qualified *out, struct err *err)
 {
     struct arn arn;
-    uint64_t number;
     enum err_code rc =
         name_of(ledger_configuration(a->ledger), ARN_MACHINE, slice_str(text), &arn, err);
 
@@ -156,15 +155,9 @@ find_qualified(struct api *a, const char *text, struct qualified *out, struct er
     if (out->machine == NULL) {
         return no_machine(slice_str(text), err);
     }
-    if (arn.name.len == 0) {
-        return OK;
-    }
-    if (!text_parse_u64(arn.name, &number)) {
-        out->alias = ledger_alias_find(out->machine, arn.name);
-    } else if (number <= UINT32_MAX) {
-        out->version = ledger_version_find(out->machine, (uint32_t)number);
-    }
-    return out->alias != NULL || out->version != NULL ? OK : no_machine(slice_str(text), err);
+    return ledger_qualified(out->machine, arn.name, &out->version, &out->alias)
+               ? OK
+               : no_machine(slice_str(text), err);
 }
 
 enum err_code

@@ -68,6 +68,14 @@ const struct aws_row *aws_operation_of(enum aws_service service, struct slice na
     return NULL;
 }
 
+const struct aws_row *aws_member_next(const struct aws_row *r)
+{
+    do {
+        r = row_next(r);
+    } while (r != NULL && r->kind != AWS_ROW_IN);
+    return r;
+}
+
 static struct slice with_first(struct slice name, enum aws_style style, struct arena *a)
 {
     char *copy;

@@ -40,7 +40,7 @@ enum aws_form {
 };
 
 /* Whose operation it is. */
-enum aws_service { AWS_STATES, AWS_GLUE, AWS_SQS, AWS_SNS };
+enum aws_service { AWS_STATES, AWS_GLUE, AWS_SQS, AWS_SNS, AWS_PIPES, AWS_EVENTBRIDGE };
 
 enum aws_row_kind { AWS_ROW_OPERATION, AWS_ROW_IN, AWS_ROW_OUT, AWS_ROW_ITEM };
 
@@ -64,6 +64,8 @@ const struct aws_row *aws_rows(size_t *count);
 const struct aws_row *aws_operation(struct slice name);
 /* "Publish" of that service; NULL: likewise. */
 const struct aws_row *aws_operation_of(enum aws_service service, struct slice name);
+/* The first member of a request, then those behind it; NULL: there is none. */
+const struct aws_row *aws_member_next(const struct aws_row *r);
 /* AWS's name of a member as that style writes it. */
 struct slice aws_name(enum aws_style style, const char *name, struct arena *a);
 

@@ -22,7 +22,7 @@ char *message_md5(struct slice bytes, struct arena *a)
 
 char *message_sequence(uint64_t number, struct arena *a)
 {
-    return arena_str(a, arena_printf(a, "1%019llu", (unsigned long long)number));
+    return arena_str(a, queue_sequence_text(number, a));
 }
 
 char *message_uuid(const uint8_t id[16], struct arena *a)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tags of state machines, activities and topics. Source: AWS Step Functions API Reference. */
+/* Tags of state machines, activities, queues and topics. Source: AWS Step Functions API Reference.
+ */
 #include <string.h>
 
+#include "coordinator/api/operation_queue.h"
 #include "coordinator/api/operation_topic.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
@@ -27,6 +29,18 @@ topic_find(struct api *api, const char *arn, struct place *out, struct err *err)
 }
 
 static enum err_code
+queue_place(struct api *api, const char *arn, struct place *out, struct err *err)
+{
+    struct ledger_queue *q;
+    enum err_code rc = find_queue(api, arn, &q, err);
+
+    if (rc == OK) {
+        *out = (struct place){TAGS_QUEUE, q->name};
+    }
+    return rc;
+}
+
+static enum err_code
 place_find(struct api *api, const char *text, struct place *out, struct err *err)
 {
     struct arn arn;
@@ -35,6 +49,9 @@ place_find(struct api *api, const char *text, struct place *out, struct err *err
 
     if (slice_starts_with(slice_str(text), SLICE("arn:aws:sns:"))) {
         return topic_find(api, text, out, err);
+    }
+    if (slice_starts_with(slice_str(text), SLICE("arn:aws:sqs:"))) {
+        return queue_place(api, text, out, err);
     }
     if (rc == ERR_INVALID_ARN) {
         return rc;

@@ -4,6 +4,25 @@
 
 #include "coordinator/ledger/internal.h"
 #include "coordinator/store/keys.h"
+#include "proto/base/text.h"
+
+void ledger_start_route(struct ledger *l,
+                        const struct version *version,
+                        const struct alias *alias,
+                        struct ledger_start *s)
+{
+    if (alias != NULL) {
+        bool first = ledger_random(l) % 100 < alias->routes[0].weight;
+        size_t route = alias->route_count == 1 || first ? 0 : 1;
+
+        version = ledger_version_find(s->machine, alias->routes[route].version);
+        s->alias = alias->name;
+    }
+    if (version != NULL) {
+        s->version = version->number;
+        s->revision = version->revision;
+    }
+}
 
 static struct execution_header
 start_header(struct ledger *l, const struct ledger_start *s, uint64_t id, uint32_t revision)
@@ -30,6 +49,19 @@ start_header(struct ledger *l, const struct ledger_start *s, uint64_t id, uint32
         .next_event = 1,
         .input = {.text = s->input},
     };
+}
+
+struct slice ledger_start_arn(struct ledger *l, const struct ledger_start *s)
+{
+    if (s->machine->express) {
+        return arena_printf(&l->arena, "arn:aws:states:%s:%012llu:express:%.*s:%.*s:%.*s",
+                            l->config.region, (unsigned long long)l->config.account,
+                            SLICE_FMT(s->machine->name), SLICE_FMT(s->name),
+                            SLICE_FMT(ledger_uuid(l)));
+    }
+    return arena_printf(&l->arena, "arn:aws:states:%s:%012llu:execution:%.*s:%.*s",
+                        l->config.region, (unsigned long long)l->config.account,
+                        SLICE_FMT(s->machine->name), SLICE_FMT(s->name));
 }
 
 /* For one more that is open. */

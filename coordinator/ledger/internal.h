@@ -199,6 +199,10 @@ struct ledger {
     struct list sweeps;      /* of rows of runs, the first one first (run_delete.c) */
     uint64_t next_run;
 
+    struct list schedules; /* ledger_rule.link */
+    struct heap rules_due; /* ledger_rule.due: wall */
+    size_t rule_count;
+
     struct hash topics;        /* ledger_topic.by_name */
     struct hash subscriptions; /* ledger_subscription.by_id */
 
@@ -212,6 +216,11 @@ struct ledger {
     struct list bodies_idle;   /* the oldest first */
     size_t bodies_bytes;       /* of the idle ones */
     uint64_t last_queue;       /* number given last */
+
+    struct hash pipes;        /* ledger_pipe.by_name */
+    struct heap pipes_due;    /* ledger_pipe.due: wall */
+    struct list pipes_ready;  /* ledger_pipe.ready: to be looked at */
+    struct hash pipe_flights; /* batches in flight, by their execution (pipe_run.c) */
 
     struct heap object_retries; /* mono */
     struct list objects;        /* object_request.link: all there are */
@@ -350,6 +359,13 @@ enum err_code task_order(struct ledger *l, struct hot_frame *hf, struct err *err
 void task_set_order(struct ledger *l, struct hot_frame *hf, const struct command *c);
 void ledger_due(struct ledger *l);
 void mail_due(struct ledger *l, struct fleet_worker *w);
+
+/* ---- rule.c ---- */
+
+enum err_code schedules_load(struct ledger *l, struct err *err);
+void schedules_free(struct ledger *l);
+/* Start what rules have to start now. */
+void schedules_due(struct ledger *l);
 
 /* ---- job.c ---- */
 

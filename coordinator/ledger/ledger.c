@@ -4,10 +4,12 @@
 
 #include <assert.h>
 
+#include "coordinator/ledger/pipe.h"
 #include "coordinator/ledger/queue.h"
 #include "coordinator/ledger/topic.h"
 #include "coordinator/ledger/run.h"
 #include "coordinator/store/keys.h"
+#include "proto/base/text.h"
 #include "proto/host/log.h"
 
 enum {
@@ -123,7 +125,8 @@ static void ledger_init(struct ledger *l)
         &l->calls_gone,    &l->runs_over,    &l->runs_moved,
         &l->keys,          &l->sweeps,       &l->queues_ready,
         &l->queues_dirty,  &l->queue_sweeps, &l->bodies_pinned,
-        &l->bodies_idle,   &l->logged,
+        &l->bodies_idle,   &l->logged,       &l->schedules,
+        &l->pipes_ready,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -191,10 +194,16 @@ enum err_code ledger_open(const struct ledger_config *config,
         rc = tags_load(l, err);
     }
     if (rc == OK) {
+        rc = schedules_load(l, err);
+    }
+    if (rc == OK) {
         rc = ledger_recover(l, err);
     }
     if (rc == OK) {
         rc = queues_load(l, err);
+    }
+    if (rc == OK) {
+        rc = pipes_load(l, err);
     }
     if (rc == OK) {
         rc = topics_load(l, err);
@@ -246,6 +255,7 @@ void ledger_close(struct ledger *l)
         bucket = 0;
     }
     objects_free(l);
+    pipes_free(l); /* before their queues */
     topics_free(l);
     queues_free(l);
     sweeps_free(l);
@@ -253,6 +263,7 @@ void ledger_close(struct ledger *l)
     calls_free(l);
     activities_free(l);
     keys_free(l);
+    schedules_free(l);
     tags_free(l);
     logged_free(l);
     machines_free(l);
@@ -512,6 +523,7 @@ void ledger_turn_end(struct ledger *l)
 
     ledger_due(l);
     runs_due(l);
+    schedules_due(l);
     run_continuing(l);
     notices_run(l);
     calls_run(l);
@@ -524,7 +536,7 @@ void ledger_turn_end(struct ledger *l)
         ledger_park_idle(l);
     }
     if (ledger_load_due(l, &err) != OK || runs_wake(l, &err) != OK || queues_due(l, &err) != OK ||
-        !is_readable(l, &err)) {
+        pipes_run(l, &err) != OK || !is_readable(l, &err)) {
         l->hooks.failed(l->hooks.arg, &err);
         return;
     }
@@ -590,8 +602,9 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     const struct heap_node *retry = heap_min(&l->object_retries);
     const struct heap_node *tick = heap_min(&l->run_ticks);
     const struct heap_node *parked = heap_min(&l->runs_due);
+    const struct heap_node *rule = heap_min(&l->rules_due);
     int64_t wait;
-    int64_t others[6];
+    int64_t others[8];
 
     if (!ledger_accepts(l)) {
         return -1; /* the commit that is under way */
@@ -610,6 +623,8 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     others[3] = tick != NULL ? tick->key - now.mono_ms : INT64_MAX;
     others[4] = parked != NULL ? parked->key - now.wall_ms : INT64_MAX;
     others[5] = queues_wait_ms(l, now);
+    others[6] = pipes_wait_ms(l, now);
+    others[7] = rule != NULL ? rule->key - now.wall_ms : INT64_MAX;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (wait < 0 || others[i] < wait) {
             wait = others[i] > 0 ? others[i] : 0;
@@ -669,6 +684,15 @@ uint64_t ledger_random(struct ledger *l)
 {
     l->seed += 0x9e3779b97f4a7c15u;
     return hash_u64(l->seed);
+}
+
+struct slice ledger_uuid(struct ledger *l)
+{
+    uint64_t bytes[2] = {ledger_random(l), ledger_random(l)};
+    char *text = arena_alloc(&l->arena, TEXT_UUID_BYTES);
+
+    text_format_uuid((const uint8_t *)bytes, text);
+    return slice_make(text, TEXT_UUID_BYTES);
 }
 
 size_t ledger_open_count(const struct ledger *l)

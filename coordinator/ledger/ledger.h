@@ -21,8 +21,10 @@
 #include "coordinator/job/run.h"
 #include "coordinator/ledger/log_rule.h"
 #include "coordinator/store/codec.h"
+#include "coordinator/store/row_rule.h"
 #include "coordinator/store/row_version.h"
 #include "coordinator/store/store.h"
+#include "coordinator/trigger/schedule.h"
 #include "proto/job/arguments.h"
 
 struct hot_frame;
@@ -196,6 +198,8 @@ const struct ledger_config *ledger_configuration(const struct ledger *l);
 /* What history is rendered with (record_source.rules); any thread may, while the ledger lives. */
 const struct engine_rules *ledger_rules(const struct ledger *l);
 uint64_t ledger_random(struct ledger *l);
+/* The text of a new UUID, to the end of the turn. */
+struct slice ledger_uuid(struct ledger *l);
 
 /* ---- Machines ---- */
 
@@ -256,13 +260,25 @@ const struct alias *
 ledger_alias_put(struct ledger *l, struct ledger_machine *m, const struct alias *alias);
 void ledger_alias_delete(struct ledger *l, struct ledger_machine *m, struct slice name);
 
-enum tag_kind { TAGS_MACHINE = 'm', TAGS_ACTIVITY = 'a', TAGS_QUEUE = 'q', TAGS_TOPIC = 't' };
+enum tag_kind {
+    TAGS_MACHINE = 'm',
+    TAGS_ACTIVITY = 'a',
+    TAGS_QUEUE = 'q',
+    TAGS_PIPE = 'p',
+    TAGS_TOPIC = 't',
+};
 const struct tags_row *ledger_tags(struct ledger *l, enum tag_kind kind, struct slice name);
 /* All of them; none: they are gone. */
 void ledger_tags_set(struct ledger *l,
                      enum tag_kind kind,
                      struct slice name,
                      const struct tags_row *tags);
+
+/* The version or alias of that name (empty: neither); false: there is none. */
+bool ledger_qualified(const struct ledger_machine *m,
+                      struct slice name,
+                      const struct version **version,
+                      const struct alias **alias);
 
 /* ---- Executions ---- */
 
@@ -278,6 +294,13 @@ struct ledger_start {
     struct slice alias;  /* likewise; empty: none */
     struct parent_task parent; /* the task that waits for it to end */
 };
+/* By the version that is named, or one that chance and the alias's weights choose; NULL: not. */
+void ledger_start_route(struct ledger *l,
+                        const struct version *version,
+                        const struct alias *alias,
+                        struct ledger_start *s);
+/* The ARN it will have. */
+struct slice ledger_start_arn(struct ledger *l, const struct ledger_start *s);
 /* A new execution; the caller has checked the name (ledger_execution_find). @return its id. */
 enum err_code
 ledger_start(struct ledger *l, const struct ledger_start *s, uint64_t *id, struct err *err);
@@ -421,6 +444,27 @@ enum err_code ledger_token_fail(struct ledger *l,
                                 struct err *err);
 enum err_code
 ledger_token_heartbeat(struct ledger *l, const struct task_token *token, struct err *err);
+
+/* ---- Rules that run by a schedule ---- */
+
+struct ledger_rule {
+    struct slice name;
+    struct rule_row row; /* borrowed until its next change */
+    /* The ledger's: */
+    struct schedule schedule;
+    struct list link;     /* by name */
+    struct heap_node due; /* wall */
+    struct arena texts;
+};
+
+/* ledger_rule.link, by name. */
+const struct list *ledger_schedules(const struct ledger *l);
+size_t ledger_rule_count(const struct ledger *l);
+struct ledger_rule *ledger_rule_find(const struct ledger *l, struct slice name);
+struct slice ledger_rule_arn(struct ledger *l, struct slice name);
+/* New, or instead of what it was. The expression compiles. `row` may be of the rule itself. */
+void ledger_rule_put(struct ledger *l, struct slice name, const struct rule_row *row);
+void ledger_rule_delete(struct ledger *l, struct ledger_rule *r);
 
 /* ---- Activities ---- */
 

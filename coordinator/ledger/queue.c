@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/pipe.h"
 #include "coordinator/store/keys.h"
 
 /* After a load that has to wait for a batch. */
@@ -71,6 +72,7 @@ static struct ledger_queue *queue_new_of(struct ledger *l, struct slice name)
     q->name = block_put(&at, name);
     q->arn = block_put(&at, arn);
     list_init(&q->ready);
+    list_init(&q->pipes);
     list_init(&q->dirty);
     list_init(&q->pending);
     list_init(&q->dedup_rows);
@@ -83,6 +85,7 @@ static void queue_free_of(struct ledger *l, struct ledger_queue *q)
 {
     while (list_pop_front(&q->pending) != NULL) {
     }
+    pipes_leave(l, q);
     hash_remove(&l->queues, &q->by_name);
     heap_remove(&l->queues_due, &q->due);
     list_remove(&q->ready);
@@ -158,6 +161,12 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Does anybody wait for messages of it? */
+static bool is_wanted(const struct ledger_queue *q)
+{
+    return q->user != NULL || pipes_want(q);
+}
+
 void queue_time(struct ledger *l, struct ledger_queue *q)
 {
     struct queue_place from;
@@ -167,7 +176,7 @@ void queue_time(struct ledger *l, struct ledger_queue *q)
     due_ms = earlier(due_ms, queue_move_due_ms(q));
     if (wants_ms > l->now.wall_ms) {
         due_ms = earlier(due_ms, wants_ms);
-    } else if (q->user != NULL) {
+    } else if (is_wanted(q)) {
         due_ms = earlier(due_ms, l->now.wall_ms + AGAIN_MS);
     }
     if (due_ms == INT64_MAX) {
@@ -181,9 +190,11 @@ void queue_touched(struct ledger *l, struct ledger_queue *q)
 {
     struct queue_place from;
 
-    if (q->user != NULL && list_empty(&q->ready) &&
-        (queue_is_ready(q->core) || queue_wants_ms(q->core, &from) <= l->now.wall_ms)) {
-        list_push_back(&l->queues_ready, &q->ready);
+    if (queue_is_ready(q->core) || queue_wants_ms(q->core, &from) <= l->now.wall_ms) {
+        if (q->user != NULL && list_empty(&q->ready)) {
+            list_push_back(&l->queues_ready, &q->ready);
+        }
+        pipes_wake(l, q);
     }
     queue_time(l, q);
 }

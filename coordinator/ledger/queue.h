@@ -23,6 +23,7 @@ struct ledger_queue {
     struct slice arn;
     struct queue_row row; /* texts are borrowed until its next change */
     void *user;           /* the caller's: its parked calls */
+    struct list pipes;    /* ledger_pipe.of_queue: those that run */
     /* The ledger's: */
     struct queue *core;
     struct arena texts;
@@ -102,6 +103,8 @@ enum err_code ledger_queue_receive(struct ledger *l,
                                    struct err *err);
 enum queue_answer
 ledger_queue_remove(struct ledger *l, struct ledger_queue *q, const struct receipt *r);
+/* Would that delete it? */
+bool ledger_queue_owns(struct ledger *l, struct ledger_queue *q, const struct receipt *r);
 enum queue_answer ledger_queue_hide(struct ledger *l,
                                     struct ledger_queue *q,
                                     const struct receipt *r,

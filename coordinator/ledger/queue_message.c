@@ -205,6 +205,12 @@ ledger_queue_remove(struct ledger *l, struct ledger_queue *q, const struct recei
     return answer;
 }
 
+bool ledger_queue_owns(struct ledger *l, struct ledger_queue *q, const struct receipt *r)
+{
+    queue_now(l, q);
+    return r->queue == q->row.generation && queue_owns(q->core, r->place, r->token);
+}
+
 enum queue_answer ledger_queue_hide(struct ledger *l,
                                     struct ledger_queue *q,
                                     const struct receipt *r,

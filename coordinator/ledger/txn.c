@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/pipe.h"
 #include "coordinator/store/keys.h"
 #include "proto/host/log.h"
 
@@ -326,6 +327,7 @@ static void closed(struct txn *t)
 
     fleet_timer_clear(t->l->fleet, &t->h->deadline);
     notice_ended(t->l, h);
+    pipe_run_ended(t->l, h);
 }
 
 static void run_commands(struct txn *t)

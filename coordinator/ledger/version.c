@@ -6,6 +6,7 @@
 
 #include "coordinator/ledger/internal.h"
 #include "coordinator/store/keys.h"
+#include "proto/base/text.h"
 
 /* ---- versions and aliases ---- */
 
@@ -125,6 +126,26 @@ const struct alias *ledger_alias_find(const struct ledger_machine *m, struct sli
         }
     }
     return NULL;
+}
+
+bool ledger_qualified(const struct ledger_machine *m,
+                      struct slice name,
+                      const struct version **version,
+                      const struct alias **alias)
+{
+    uint64_t number;
+
+    *version = NULL;
+    *alias = NULL;
+    if (name.len == 0) {
+        return true;
+    }
+    if (!text_parse_u64(name, &number)) {
+        *alias = ledger_alias_find(m, name);
+    } else if (number <= UINT32_MAX) {
+        *version = ledger_version_find(m, (uint32_t)number);
+    }
+    return *alias != NULL || *version != NULL;
 }
 
 /* The aliases but that one, with room for one more. */

@@ -98,6 +98,23 @@ struct key key_activities(uint64_t account)
     return k;
 }
 
+struct key key_rule(uint64_t account, struct slice name)
+{
+    struct key k = key_rules(account);
+
+    key_put(&k, name);
+    return k;
+}
+
+struct key key_rules(uint64_t account)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, 's');
+    return k;
+}
+
 struct key key_topic(uint64_t account, struct slice name)
 {
     struct key k = key_topics(account);
@@ -163,6 +180,23 @@ struct key key_versions_all(uint64_t account)
 
     key_begin(&k, account);
     key_u8(&k, 'v');
+    return k;
+}
+
+struct key key_pipe(uint64_t account, struct slice name)
+{
+    struct key k = key_pipes(account);
+
+    key_put(&k, name);
+    return k;
+}
+
+struct key key_pipes(uint64_t account)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, 'p');
     return k;
 }
 

@@ -10,7 +10,10 @@
  *              account u64, 'a', name                      -> activity row
  *              account u64, 'k', access key                -> access key row
  *              account u64, 'v', machine u64               -> versions row: versions, aliases
- *              account u64, 't', 'm' | 'a', name           -> tags row of machine or activity
+ *              account u64, 't', kind, name                -> tags row: of a machine 'm', activity
+ *                                                             'a', queue 'q', topic 't', pipe 'p'
+ *              account u64, 'p', name                      -> pipe row
+ *              account u64, 's', name                      -> rule row (schedule, targets)
  *   NAME       account u64, machine u64, name              -> execution id, start
  *   INDEX      account u64, status u8, machine u64, ~start_ms u64, ~execution u64 -> index row
  *   EXECUTION  account u64, execution u64, sequence u64    -> transition record
@@ -65,8 +68,12 @@ struct key key_activity(uint64_t account, struct slice name);
 struct key key_activities(uint64_t account); /* prefix of all activity rows */
 struct key key_access(uint64_t account, struct slice id);
 struct key key_accesses(uint64_t account); /* prefix of all access key rows */
+struct key key_rule(uint64_t account, struct slice name);
+struct key key_rules(uint64_t account); /* prefix of all rule rows */
 struct key key_versions(uint64_t account, uint64_t machine);
-struct key key_versions_all(uint64_t account);             /* prefix */
+struct key key_versions_all(uint64_t account); /* prefix */
+struct key key_pipe(uint64_t account, struct slice name);
+struct key key_pipes(uint64_t account);                    /* prefix of all pipe rows */
 struct key key_tags(uint64_t account, struct slice place); /* kind and name */
 struct key key_tags_all(uint64_t account);                 /* prefix */
 struct key key_revision(uint64_t account, uint64_t machine, uint32_t revision);

@@ -426,6 +426,13 @@ enum queue_answer queue_delete(struct queue *q, struct queue_place place, struct
     return QUEUE_DONE;
 }
 
+bool queue_owns(const struct queue *q, struct queue_place place, struct token receipt)
+{
+    const struct queue_message *m = find_receipt(q, place, receipt);
+
+    return m != NULL && (!q->settings.fifo || m->status == QUEUE_FLIES);
+}
+
 enum queue_answer queue_change(struct queue *q,
                                struct queue_place place,
                                struct token receipt,

@@ -105,6 +105,8 @@ enum queue_answer {
 };
 /* FIFO: a receipt whose time is over does not delete any more (QUEUE_NOT_IN_FLIGHT). */
 enum queue_answer queue_delete(struct queue *q, struct queue_place place, struct token receipt);
+/* Would that delete it? */
+bool queue_owns(const struct queue *q, struct queue_place place, struct token receipt);
 /* From now on it is hidden for that long; 0: it is ready. */
 enum queue_answer queue_change(struct queue *q,
                                struct queue_place place,

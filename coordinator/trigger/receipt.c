@@ -28,6 +28,11 @@ struct slice receipt_text(const struct receipt *r, struct arena *a)
     return text_base64(slice_make(bytes, BYTES), a);
 }
 
+struct slice queue_sequence_text(uint64_t number, struct arena *a)
+{
+    return arena_printf(a, "1%019llu", (unsigned long long)number);
+}
+
 bool receipt_parse(struct slice text, struct receipt *out)
 {
     uint8_t bytes[BYTES];

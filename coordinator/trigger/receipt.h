@@ -15,6 +15,8 @@ struct receipt {
 };
 
 struct slice receipt_text(const struct receipt *r, struct arena *a);
+/* "10000000000000000042" and so on: the SequenceNumber of a FIFO message, 20 digits that grow. */
+struct slice queue_sequence_text(uint64_t number, struct arena *a);
 /* False: it is none. */
 bool receipt_parse(struct slice text, struct receipt *out);
 

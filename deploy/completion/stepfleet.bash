@@ -50,6 +50,7 @@ _stepfleet_words() {
 _stepfleet_options() {
     case $1 in
     dev) echo "--data --workers --worker-config --function --listen --http" ;;
+    deploy) echo "--parameter --dry-run --stack --partial" ;;
     "machine create") echo "--type --role-arn --logging --resource" ;;
     "machine update") echo "--role-arn --resource" ;;
     "machine lint") echo "--type --severity --resource" ;;
@@ -80,7 +81,7 @@ _stepfleet_options() {
 
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="dev machine alias tag start show list watch history output stop redrive job activity task queue key workers"
+    local commands="dev deploy machine alias tag start show list watch history output stop redrive job activity task queue key workers"
     commands+=" health"
     local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word words
 
@@ -96,7 +97,7 @@ _stepfleet() {
         case $word in
         --coordinator) coordinator=${words[++i]} ;;
         --coordinator=*) coordinator=${word#*=} ;;
-        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --fifo | --delete | --*=*) ;;
+        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --fifo | --delete | --dry-run | --partial | --*=*) ;;
         --wait) [[ $command =~ ^(activity|queue)$ ]] && i=$((i + 1)) ;;
         -*) i=$((i + 1)) ;; # its value
         *)
@@ -124,7 +125,8 @@ _stepfleet() {
     --type) mapfile -t COMPREPLY < <(compgen -W "STANDARD EXPRESS" -- "$cur") && return ;;
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
     --coordinator | --listen | --workers | --function | --name | --input | --prefix | --since | --until | --limit | -n | --error | --cause | \
-        --bucket | --role-arn | --logging | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --remove | --attribute | --delay | --group | --dedup | --max | --visibility | -f) return ;;
+        --bucket | --role-arn | --logging | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --remove | --attribute | --delay | --group | --dedup | --max | --visibility | -f | \
+        --parameter | -p | --stack) return ;;
     --wait) [[ $command =~ ^(activity|queue)$ ]] && return ;;
     esac
     [[ -n $command ]] || globals+=" --version"
@@ -157,6 +159,9 @@ _stepfleet() {
         mapfile -t COMPREPLY < <(compgen -W "create list delete" -- "$cur")
     elif [[ $command == activity && $sub =~ ^(describe|delete|poll)$ && $operands -eq 0 ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_activities)" -- "$cur")
+    elif [[ $command == deploy && $operands -eq 0 ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     elif [[ $command == machine && ($sub =~ ^(create|lint)$ || $sub == update && $operands -ge 1) ]]; then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -183,6 +183,29 @@ enum limits {
     LIMIT_QUEUE_MOVES_PER_S = 500, /* and where a move task does not say */
     LIMIT_QUEUE_MOVE_TASKS = 10,   /* kept and shown of one queue */
 
+    /* Pipes. */
+    LIMIT_PIPES = 1000,                /* AWS; all of them are in memory, some 1 KiB each */
+    LIMIT_PIPE_PAGE = 100,             /* AWS: of a list */
+    LIMIT_PIPE_BATCHES = 1000,         /* AWS: in flight at once, of one pipe */
+    LIMIT_PIPE_BATCH = 10000,          /* AWS: messages */
+    LIMIT_PIPE_FIFO_BATCH = 10,        /* AWS: of a FIFO queue, and where nothing waits for more */
+    LIMIT_PIPE_WINDOW_S = 300,         /* AWS */
+    LIMIT_PIPE_STARTS_A_TURN = 64,     /* batches of one pipe: a turn stays short */
+    LIMIT_PIPE_MESSAGES_A_TURN = 1024, /* likewise */
+
+    /* Triggers. */
+    LIMIT_SCHEDULE_BYTES = 256,       /* AWS: a ScheduleExpression */
+    LIMIT_SCHEDULE_RATE = 2147483647, /* of rate(): so many days are milliseconds in 64 bits */
+    LIMIT_SCHEDULE_LATE_MS =
+        24 * 3600000,                   /* AWS: an event that could not be delivered is dropped */
+    LIMIT_RULES = 300,                  /* AWS: of one event bus */
+    LIMIT_RULE_TARGETS = 5,             /* AWS: of one rule */
+    LIMIT_RULE_NAME_CHARS = 64,         /* AWS */
+    LIMIT_RULE_INPUT_BYTES = 8192,      /* AWS: a target's constant input */
+    LIMIT_RULE_DESCRIPTION_BYTES = 512, /* AWS */
+    LIMIT_RULE_STARTS_A_TURN = 256,     /* executions that rules start: a turn stays short */
+    LIMIT_RULE_RETRY_MS = 1000,         /* where no more executions may be open */
+
     /* The coordinator's memory. */
     LIMIT_HOT_BYTES = 64 * 1024 * 1024, /* idle executions are parked sooner past it */
     LIMIT_PARK_AFTER_MS = 200,          /* idle for so long: looked at for parking */

@@ -6,14 +6,13 @@
 
 #include <assert.h>
 
+#include "proto/base/date.h"
 #include "proto/base/limits.h"
 #include "proto/base/utf8.h"
 
 enum {
     MS_PER_SECOND = 1000,
     MS_PER_DAY = 24 * 60 * 60 * MS_PER_SECOND,
-    DAYS_0000_TO_1970 = 719468, /* from 0000-03-01 */
-    DAYS_PER_ERA = 146097,      /* 400 years */
 };
 
 static bool is_digit(char c)
@@ -114,43 +113,6 @@ bool text_parse_duration_ms(struct slice s, int64_t *out)
     return false;
 }
 
-struct civil {
-    int64_t year;
-    int64_t month; /* 1..12 */
-    int64_t day;   /* 1..31 */
-};
-
-/* Days since 1970-01-01 of the proleptic Gregorian calendar. Years begin in March, so that the leap
- * day is the last of its year, and 153 days make each five months from there. */
-static int64_t civil_to_days(struct civil c)
-{
-    int64_t year = c.month <= 2 ? c.year - 1 : c.year;
-    int64_t month = c.month <= 2 ? c.month + 9 : c.month - 3;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t in_era = year - era * 400;
-    int64_t in_year = (153 * month + 2) / 5 + c.day - 1;
-
-    return era * DAYS_PER_ERA + in_era * 365 + in_era / 4 - in_era / 100 + in_year -
-           DAYS_0000_TO_1970;
-}
-
-static struct civil civil_from_days(int64_t days)
-{
-    int64_t shifted = days + DAYS_0000_TO_1970;
-    int64_t era = (shifted >= 0 ? shifted : shifted - (DAYS_PER_ERA - 1)) / DAYS_PER_ERA;
-    int64_t in_era = shifted - era * DAYS_PER_ERA;
-    /* Take out the leap days before it, and every year has 365. */
-    int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-    int64_t in_year = in_era - (365 * year + year / 4 - year / 100);
-    int64_t month = (5 * in_year + 2) / 153;
-    struct civil c;
-
-    c.day = in_year - (153 * month + 2) / 5 + 1;
-    c.month = month < 10 ? month + 3 : month - 9;
-    c.year = year + era * 400 + (c.month <= 2);
-    return c;
-}
-
 /* `v` in at least `width` digits. */
 static char *put_number(char *p, uint64_t v, unsigned width)
 {
@@ -171,7 +133,7 @@ size_t text_format_time(int64_t ms, char out[TEXT_TIME_BYTES])
 {
     int64_t day = ms / MS_PER_DAY - (ms % MS_PER_DAY < 0);
     uint64_t in_day = (uint64_t)(ms % MS_PER_DAY + (ms % MS_PER_DAY < 0 ? MS_PER_DAY : 0));
-    struct civil c = civil_from_days(day);
+    struct date c = date_from_days(day);
     char *p = out;
 
     if (c.year < 0) {
@@ -235,19 +197,11 @@ static bool take_char(struct slice *s, char c)
     return true;
 }
 
-static int64_t days_in_month(int64_t year, int64_t month)
-{
-    static const int8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-
-    return days[month - 1] + (month == 2 && leap);
-}
-
-static bool take_date(struct slice *s, struct civil *c)
+static bool take_date(struct slice *s, struct date *c)
 {
     return take_number(s, 4, 9999, &c->year) && c->year != 0 && take_char(s, '-') &&
            take_number(s, 2, 12, &c->month) && c->month != 0 && take_char(s, '-') &&
-           take_number(s, 2, days_in_month(c->year, c->month), &c->day) && c->day != 0;
+           take_number(s, 2, date_days_in_month(c->year, c->month), &c->day) && c->day != 0;
 }
 
 /* The fraction's first three digits as milliseconds; one to nine digits may stand there. */
@@ -290,7 +244,7 @@ static bool take_offset(struct slice *s, int64_t *minutes)
 
 bool text_parse_time(struct slice s, int64_t *ms)
 {
-    struct civil c;
+    struct date c;
     int64_t hour;
     int64_t minute;
     int64_t second;
@@ -303,7 +257,7 @@ bool text_parse_time(struct slice s, int64_t *ms)
         !take_offset(&s, &offset) || s.len != 0) {
         return false;
     }
-    *ms = civil_to_days(c) * MS_PER_DAY +
+    *ms = date_to_days(c) * MS_PER_DAY +
           ((hour * 60 + minute - offset) * 60 + second) * MS_PER_SECOND + fraction;
     return true;
 }

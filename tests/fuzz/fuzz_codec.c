@@ -5,6 +5,7 @@
 
 #include "coordinator/store/codec.h"
 #include "coordinator/store/keys.h"
+#include "coordinator/store/row_rule.h"
 #include "coordinator/store/row_version.h"
 
 static void encode_again(const struct record *r, struct buf *out)
@@ -58,6 +59,7 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     struct access_row access;
     struct versions_row versions;
     struct tags_row tags;
+    struct rule_row rule;
     struct arena a = {0};
     struct slice text;
     struct err err;
@@ -71,6 +73,7 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     case 6: (void)access_row_decode(bytes, &access, &err); break;
     case 7: (void)versions_row_decode(bytes, &a, &versions, &err); break;
     case 8: (void)tags_row_decode(bytes, &a, &tags, &err); break;
+    case 9: (void)rule_row_decode(bytes, &a, &rule, &err); break;
     default: (void)record_doc(bytes, which, &text, &err); break;
     }
     arena_fini(&a);

@@ -139,18 +139,19 @@ static void test_template__several_machines_need_a_choice(void **state)
 static void test_template__names_what_it_does_not_understand(void **state)
 {
     (void)state;
-    check_refused(TEMPLATE("\"DefinitionString\":{\"Fn::Select\":[0,[]]}"), NULL,
-                  "the function \"Fn::Select\"");
+    check_refused(TEMPLATE("\"DefinitionString\":{\"Fn::ImportValue\":\"x\"}"), NULL,
+                  "/Resources/M/Properties/DefinitionString: the function \"Fn::ImportValue\"");
     check_refused(TEMPLATE("\"DefinitionString\":{\"Ref\":\"Nobody\"}"), NULL,
                   "the reference \"Nobody\"");
     check_refused(TEMPLATE("\"DefinitionString\":{\"Ref\":\"X\"}"), NULL, "AWS::Some::Thing");
-    check_refused(TEMPLATE("\"DefinitionString\":{\"Ref\":\"Bare\"}"), NULL, "without a Default");
+    check_refused(TEMPLATE("\"DefinitionString\":{\"Ref\":\"Bare\"}"), NULL,
+                  "without a value or a Default");
     check_refused(TEMPLATE("\"DefinitionString\":{\"Fn::GetAtt\":[\"F\",\"Colour\"]}"), NULL,
                   "the attribute \"Colour\"");
     check_refused(TEMPLATE("\"DefinitionString\":{\"Fn::GetAtt\":[\"F\"]}"), NULL, "Fn::GetAtt");
     check_refused(TEMPLATE("\"DefinitionString\":{\"Fn::Join\":[\"\"]}"), NULL, "Fn::Join");
     check_refused(TEMPLATE("\"DefinitionString\":{\"Fn::Sub\":\"${F\"}"), NULL, "the open ${");
-    check_refused(TEMPLATE("\"DefinitionString\":{}"), NULL, "neither a string nor one function");
+    check_refused(TEMPLATE("\"DefinitionString\":{}"), NULL, "a string is wanted here");
     check_refused(TEMPLATE("\"DefinitionS3Location\":{\"Bucket\":\"b\"}"), NULL,
                   "DefinitionS3Location");
 }

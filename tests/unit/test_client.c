@@ -27,7 +27,7 @@ struct mock_step {
     uint16_t status; /* MOCK_REFUSE */
 };
 
-enum { MOCK_STEPS = 8, MOCK_NAME = 64, MOCK_THREADS = 8, MOCK_CALLS = 100 };
+enum { MOCK_STEPS = 16, MOCK_NAME = 64, MOCK_THREADS = 8, MOCK_CALLS = 100 };
 
 struct mock {
     nng_socket socket;
@@ -238,8 +238,7 @@ static void test_client__each_call_is_its_operation(void **state)
     c = client_open(&m);
     assert_int_equal(stepfleet_machine_create(c, &spec, &change, NULL), STEPFLEET_OK);
     stepfleet_release(change);
-    assert_int_equal(stepfleet_machine_update(c, "m", spec.definition, NULL, &change, NULL),
-                     STEPFLEET_OK);
+    assert_int_equal(stepfleet_machine_update(c, &spec, &change, NULL), STEPFLEET_OK);
     stepfleet_release(change);
     assert_int_equal(stepfleet_machine_describe(c, "m", 0, &machine, NULL), STEPFLEET_OK);
     stepfleet_release(machine);
@@ -259,6 +258,75 @@ static void test_client__each_call_is_its_operation(void **state)
 }
 
 /* The same for activities, tasks and definitions that are only checked. */
+static void test_client__each_call_of_tags_is_its_operation(void **state)
+{
+    struct mock m = {0};
+    const struct stepfleet_tag tag = {"key", "value"};
+    const char *key = "key";
+    struct stepfleet_tags *tags;
+    struct stepfleet *c;
+    static const uint16_t want[] = {RPC_TAG_LIST, RPC_TAG, RPC_UNTAG};
+
+    (void)state;
+    mock_open(&m);
+    c = client_open(&m);
+    assert_int_equal(stepfleet_tag_list(c, "arn", &tags, NULL), STEPFLEET_OK);
+    assert_int_equal(tags->count, 0);
+    stepfleet_release(tags);
+    assert_int_equal(stepfleet_tag_put(c, "arn", &tag, 1, NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_tag_remove(c, "arn", &key, 1, NULL), STEPFLEET_OK);
+    stepfleet_close(c);
+    mock_close(&m);
+    assert_memory_equal(m.methods, want, sizeof(want));
+}
+
+static void test_client__each_call_of_triggers_is_its_operation(void **state)
+{
+    struct mock m = {0};
+    const struct stepfleet_tag attribute = {"key", "value"};
+    const struct stepfleet_rule rule = {.name = "r"};
+    const struct stepfleet_rule_target target = {.id = "t"};
+    const char *id = "t";
+    struct stepfleet_queue *queue;
+    struct stepfleet_subscription_page *page;
+    struct stepfleet_rule_targets *targets;
+    struct stepfleet_rule *found;
+    struct stepfleet_tags *tags;
+    struct stepfleet *c;
+    static const uint16_t want[] = {
+        RPC_QUEUE_CREATE,     RPC_QUEUE_ATTRIBUTES,   RPC_QUEUE_SET,     RPC_TOPIC_CREATE,
+        RPC_TOPIC_SET,        RPC_TOPIC_ATTRIBUTES,   RPC_SUBSCRIBE,     RPC_SUBSCRIPTION_LIST,
+        RPC_RULE_PUT,         RPC_SUBSCRIPTION_SET,   RPC_RULE_DESCRIBE, RPC_RULE_TARGETS_LIST,
+        RPC_RULE_TARGETS_PUT, RPC_RULE_TARGETS_REMOVE};
+
+    (void)state;
+    mock_open(&m);
+    c = client_open(&m);
+    assert_int_equal(stepfleet_queue_create(c, "q", &attribute, 1, &queue, NULL), STEPFLEET_OK);
+    stepfleet_release(queue);
+    assert_int_equal(stepfleet_queue_attributes(c, "q", &tags, NULL), STEPFLEET_OK);
+    stepfleet_release(tags);
+    assert_int_equal(stepfleet_queue_set(c, "q", &attribute, 1, NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_topic_create(c, "t", NULL, 0, NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_topic_set(c, "t", &attribute, NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_topic_attributes(c, "t", &tags, NULL), STEPFLEET_OK);
+    stepfleet_release(tags);
+    assert_int_equal(stepfleet_subscribe(c, "t", "sqs", "q", NULL, 0, NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_subscription_list(c, "t", NULL, &page, NULL), STEPFLEET_OK);
+    stepfleet_release(page);
+    assert_int_equal(stepfleet_rule_put(c, &rule, NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_subscription_set(c, "s", &attribute, NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_rule_describe(c, "r", &found, NULL), STEPFLEET_OK);
+    stepfleet_release(found);
+    assert_int_equal(stepfleet_rule_targets(c, "r", &targets, NULL), STEPFLEET_OK);
+    stepfleet_release(targets);
+    assert_int_equal(stepfleet_rule_targets_put(c, "r", &target, 1, NULL), STEPFLEET_OK);
+    assert_int_equal(stepfleet_rule_targets_remove(c, "r", &id, 1, NULL), STEPFLEET_OK);
+    stepfleet_close(c);
+    mock_close(&m);
+    assert_memory_equal(m.methods, want, sizeof(want));
+}
+
 static void test_client__each_call_of_a_task_is_its_operation(void **state)
 {
     struct mock m = {0};
@@ -680,6 +748,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_client__a_reply_is_plain_structs),
         cmocka_unit_test(test_client__each_call_is_its_operation),
+        cmocka_unit_test(test_client__each_call_of_tags_is_its_operation),
+        cmocka_unit_test(test_client__each_call_of_triggers_is_its_operation),
         cmocka_unit_test(test_client__each_call_of_a_task_is_its_operation),
         cmocka_unit_test(test_client__each_call_of_a_job_is_its_operation),
         cmocka_unit_test(test_client__a_lost_run_is_asked_for_again),

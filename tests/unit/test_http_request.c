@@ -223,7 +223,8 @@ static void test_http_request__a_role_for_each(void **state)
                                        "DeleteMessage",   "ChangeMessage"};
     static const char *const changes[] = {"Create", "Update", "Delete",    "Publish",
                                           "Tag",    "Untag",  "Add",       "Remove",
-                                          "Purge",  "Set",    "Subscribe", "Unsubscribe"};
+                                          "Purge",  "Set",    "Subscribe", "Unsubscribe",
+                                          "Put",    "Enable", "Disable"};
     size_t count;
     const struct aws_row *rows = aws_rows(&count);
 
@@ -237,7 +238,7 @@ static void test_http_request__a_role_for_each(void **state)
         } else if (begins_with_one_of(rows[i].name, runs, 10) ||
                    (rows[i].service == AWS_SNS && strncmp(rows[i].name, "Publish", 7) == 0)) {
             assert_int_equal(rows[i].role, ROLE_RUN);
-        } else if (begins_with_one_of(rows[i].name, changes, 12)) {
+        } else if (begins_with_one_of(rows[i].name, changes, 15)) {
             assert_int_equal(rows[i].role, ROLE_ADMIN);
         } else {
             fail_msg("whose is %s?", rows[i].name);

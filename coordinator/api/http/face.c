@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "coordinator/api/http/request.h"
+#include "coordinator/api/http/rest.h"
 #include "coordinator/api/http/signers.h"
 #include "proto/base/limits.h"
 #include "proto/base/sm.h"
@@ -59,6 +60,7 @@ struct http_call {
     struct buf body; /* the answer's */
     unsigned status;
     const char *query_error; /* aws_query_error(); NULL: it is none */
+    const char *error_type;  /* rest_error_name(); NULL: likewise */
 };
 
 struct http_face {
@@ -154,6 +156,7 @@ static void http_call_back(struct http_face *f, struct http_call *h)
     buf_reset(&h->body);
     h->left = false;
     h->query_error = NULL;
+    h->error_type = NULL;
     list_push_front(&f->spare, &h->link);
     f->spare_count++;
 }
@@ -178,6 +181,10 @@ static void answer(struct http_call *h)
         len += snprintf(lines + len, sizeof(lines) - (size_t)len, "x-amzn-query-error: %s;%s\r\n",
                         h->query_error, h->status < 500 ? "Sender" : "Receiver");
     }
+    if (h->error_type != NULL) {
+        len += snprintf(lines + len, sizeof(lines) - (size_t)len, "x-amzn-ErrorType: %s\r\n",
+                        h->error_type);
+    }
     a.headers = slice_make(lines, (size_t)len);
     a.body = buf_slice(&h->body);
     http_answer(h->http, &a);
@@ -197,10 +204,22 @@ static void form_query_error(struct http_call *h, enum err_code code, const stru
                 slice_str(err->msg), request_id(h), &h->arena, &h->body);
 }
 
+static void form_rest_error(struct http_call *h, enum err_code code, const struct err *err)
+{
+    h->status = rest_error_status(code);
+    h->error_type = rest_error_name(code);
+    buf_reset(&h->body);
+    rest_error(code, err, &h->body);
+}
+
 static void form_error(struct http_call *h, enum err_code code, const struct err *err)
 {
     struct buf *b = &h->body;
 
+    if (h->asked.rest != NULL) {
+        form_rest_error(h, code, err);
+        return;
+    }
     if (h->asked.query != NULL) {
         form_query_error(h, code, err);
         return;

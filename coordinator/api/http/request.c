@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "coordinator/api/http/rest.h"
 #include "proto/base/text.h"
 
 struct service {
@@ -17,6 +18,8 @@ static const struct service services[] = {
     [AWS_GLUE] = {"AWSGlue.", "glue", "application/x-amz-json-1.1", NULL},
     [AWS_SQS] = {"AmazonSQS.", "sqs", "application/x-amz-json-1.0", "2012-11-05"},
     [AWS_SNS] = {NULL, "sns", "text/xml", "2010-03-31"},
+    [AWS_PIPES] = {NULL, "pipes", "application/json", NULL},
+    [AWS_EVENTBRIDGE] = {"AWSEvents.", "events", "application/x-amz-json-1.1", NULL},
 };
 
 enum { SERVICES = sizeof(services) / sizeof(services[0]) };
@@ -108,6 +111,7 @@ static enum err_code read_form(const struct http_request *r,
 }
 
 static enum err_code read_json(const struct http_request *r,
+                               const struct aws_asked *asked,
                                struct arena *a,
                                const struct json_node **body,
                                struct err *err)
@@ -118,7 +122,7 @@ static enum err_code read_json(const struct http_request *r,
         err_wrap(err, "the body is not JSON");
         rc = err->code = ERR_MESSAGE;
     }
-    return rc;
+    return rc == OK && asked->rest != NULL ? rest_request(r, asked->rest, a, body, err) : rc;
 }
 
 /* ---- who asks ---- */
@@ -217,14 +221,19 @@ enum err_code aws_understand(const struct http_request *r,
     const struct json_node *body = NULL;
     enum err_code rc;
 
-    *out = (struct aws_asked){.query = is_form(r) ? query_any() : NULL};
-    rc = out->query != NULL ? read_form(r, a, out, &body, err)
-                            : find_operation(r, &out->operation, err);
+    *out = (struct aws_asked){.query = is_form(r) ? query_any() : NULL, .rest = rest_route(r, a)};
+    if (out->rest != NULL) {
+        out->operation = rest_operation(out->rest);
+        rc = OK;
+    } else {
+        rc = out->query != NULL ? read_form(r, a, out, &body, err)
+                                : find_operation(r, &out->operation, err);
+    }
     if (rc == OK) {
         rc = authorize(r, access, out->operation, a, err);
     }
     if (rc == OK && body == NULL) {
-        rc = read_json(r, a, &body, err);
+        rc = read_json(r, out, a, &body, err);
     }
     if (rc == OK) {
         rc = aws_request(out->operation, AWS_HTTP, body, a, &out->request, err);

@@ -29,6 +29,7 @@ struct aws_access {
 struct aws_asked {
     const struct aws_row *operation;
     const struct query_service *query; /* it is in the query protocol; NULL: in AWS JSON */
+    const struct rest_route *rest;     /* it is in REST JSON; NULL: likewise */
     ProtobufCMessage *request;
     struct page_context page;
 };

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AWS::SQS::Queue: attributes and tags. */
+#include "client/cli/deploy.h"
+
+#define ATTRIBUTES                                                                                 \
+    "DelaySeconds", "MaximumMessageSize", "MessageRetentionPeriod",                                \
+        "ReceiveMessageWaitTimeSeconds", "VisibilityTimeout", "RedrivePolicy",                     \
+        "RedriveAllowPolicy", "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope",      \
+        "FifoThroughputLimit", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds",                   \
+        "SqsManagedSseEnabled", NULL
+
+static const char *const attributes[] = {ATTRIBUTES};
+static const char *const properties[] = {"QueueName", "Tags", ATTRIBUTES};
+
+/* Of a standard queue the API does not say that it is none. */
+static const struct json_node *without_false(const struct json_node *wanted, struct arena *a)
+{
+    struct json_builder b = json_build_object(a);
+
+    for (const struct json_node *e = json_first(wanted); e != NULL; e = json_next(wanted, e)) {
+        struct slice name = json_key(wanted, e);
+
+        if (!slice_eq_str(name, "FifoQueue") || !slice_eq_str(json_text(e), "false")) {
+            json_put(&b, name, e);
+        }
+    }
+    return json_built(&b);
+}
+
+static enum err_code want(struct template_scope *s,
+                          const struct template_resource *resource,
+                          const struct json_node **out,
+                          struct err *err)
+{
+    struct json_builder b = json_build_object(s->a);
+    const struct json_node *tags = NULL;
+    enum err_code rc = deploy_tags_want(s, resource->properties, &tags, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    deploy_attributes_want(resource->properties, attributes, s->a, &b);
+    if (tags != NULL) {
+        json_put(&b, SLICE("tags"), tags);
+    }
+    *out = without_false(json_built(&b), s->a);
+    return OK;
+}
+
+static int
+look_up(struct cli *cli, const struct template_resource *resource, const struct json_node **out)
+{
+    struct json_builder b = json_build_object(&cli->arena);
+    const char *arn = arena_str(&cli->arena, resource->arn);
+    const struct json_node *tags = NULL;
+    struct stepfleet_tags *found;
+    struct stepfleet_error error;
+    enum stepfleet_code code = stepfleet_queue_attributes(cli->client, arn, &found, &error);
+    int rc;
+
+    if (code == STEPFLEET_QUEUE_DOES_NOT_EXIST) {
+        *out = NULL;
+        return CLI_DONE;
+    }
+    if (code != STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    cli_keep(cli, found);
+    deploy_attributes_have(found, &cli->arena, &b);
+    rc = deploy_tags_read(cli, arn, &tags);
+    if (rc == CLI_DONE) {
+        json_put(&b, SLICE("tags"), tags);
+        *out = json_built(&b);
+    }
+    return rc;
+}
+
+static int apply(struct cli *cli, const struct deploy_item *item)
+{
+    const char *arn = arena_str(&cli->arena, item->resource.arn);
+    const char *name = arena_str(&cli->arena, item->resource.name);
+    struct stepfleet_tags changed = deploy_attributes_changed(cli, item, attributes);
+    struct stepfleet_queue *queue = NULL;
+    struct stepfleet_error error;
+    enum stepfleet_code code = STEPFLEET_OK;
+
+    if (item->have == NULL) {
+        code =
+            stepfleet_queue_create(cli->client, name, changed.tags, changed.count, &queue, &error);
+        cli_keep(cli, queue);
+    } else if (changed.count != 0) {
+        code = stepfleet_queue_set(cli->client, arn, changed.tags, changed.count, &error);
+    }
+    return code == STEPFLEET_OK ? deploy_tags_apply(cli, arn, item) : cli_refused(&error);
+}
+
+const struct deploy_kind deploy_queue = {
+    .properties = properties,
+    .fixed = "FifoQueue",
+    .want = want,
+    .read = look_up,
+    .apply = apply,
+};

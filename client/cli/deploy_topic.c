@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AWS::SNS::Topic: attributes and tags. There are no FIFO topics here yet. */
+#include "client/cli/deploy.h"
+
+#define ATTRIBUTES "DisplayName", "ContentBasedDeduplication", "KmsMasterKeyId", NULL
+
+static const char *const attributes[] = {ATTRIBUTES};
+static const char *const properties[] = {"TopicName", "FifoTopic", "Tags", ATTRIBUTES};
+
+static enum err_code want(struct template_scope *s,
+                          const struct template_resource *resource,
+                          const struct json_node **out,
+                          struct err *err)
+{
+    struct json_builder b = json_build_object(s->a);
+    const struct json_node *tags = NULL;
+    const struct json_node *fifo = json_member(resource->properties, SLICE("FifoTopic"));
+    enum err_code rc = deploy_tags_want(s, resource->properties, &tags, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    if (json_is(fifo, JSON_TRUE) || slice_eq_str(json_text(fifo), "true")) {
+        *out = NULL;
+        return OK;
+    }
+    deploy_attributes_want(resource->properties, attributes, s->a, &b);
+    if (tags != NULL) {
+        json_put(&b, SLICE("tags"), tags);
+    }
+    *out = json_built(&b);
+    return OK;
+}
+
+static int
+look_up(struct cli *cli, const struct template_resource *resource, const struct json_node **out)
+{
+    struct json_builder b = json_build_object(&cli->arena);
+    const char *arn = arena_str(&cli->arena, resource->arn);
+    const struct json_node *tags = NULL;
+    struct stepfleet_tags *found;
+    struct stepfleet_error error;
+    enum stepfleet_code code = stepfleet_topic_attributes(cli->client, arn, &found, &error);
+    int rc;
+
+    if (code == STEPFLEET_TOPIC_NOT_FOUND) {
+        *out = NULL;
+        return CLI_DONE;
+    }
+    if (code != STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    cli_keep(cli, found);
+    deploy_attributes_have(found, &cli->arena, &b);
+    rc = deploy_tags_read(cli, arn, &tags);
+    if (rc == CLI_DONE) {
+        json_put(&b, SLICE("tags"), tags);
+        *out = json_built(&b);
+    }
+    return rc;
+}
+
+static int apply(struct cli *cli, const struct deploy_item *item)
+{
+    const char *arn = arena_str(&cli->arena, item->resource.arn);
+    const char *name = arena_str(&cli->arena, item->resource.name);
+    struct stepfleet_tags changed = deploy_attributes_changed(cli, item, attributes);
+    struct stepfleet_error error;
+    enum stepfleet_code code = STEPFLEET_OK;
+
+    if (item->have == NULL) {
+        code = stepfleet_topic_create(cli->client, name, changed.tags, changed.count, &error);
+    } else {
+        for (size_t i = 0; i < changed.count && code == STEPFLEET_OK; i++) {
+            code = stepfleet_topic_set(cli->client, arn, &changed.tags[i], &error);
+        }
+    }
+    return code == STEPFLEET_OK ? deploy_tags_apply(cli, arn, item) : cli_refused(&error);
+}
+
+const struct deploy_kind deploy_topic = {
+    .properties = properties,
+    .want = want,
+    .read = look_up,
+    .apply = apply,
+};

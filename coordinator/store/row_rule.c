@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/store/row_rule.h"
+
+#include "proto/base/limits.h"
+
+enum { ROW_VERSION = 1 };
+
+void rule_row_encode(const struct rule_row *r, struct buf *out)
+{
+    buf_put_u8(out, ROW_VERSION);
+    buf_put_svarint(out, r->created_ms);
+    buf_put_svarint(out, r->began_ms);
+    buf_put_svarint(out, r->seen_ms);
+    buf_put_u8(out, r->enabled);
+    buf_put_bytes(out, r->expression);
+    buf_put_bytes(out, r->description);
+    buf_put_bytes(out, r->role_arn);
+    buf_put_varint(out, r->target_count);
+    for (size_t i = 0; i < r->target_count; i++) {
+        buf_put_bytes(out, r->targets[i].id);
+        buf_put_bytes(out, r->targets[i].arn);
+        buf_put_bytes(out, r->targets[i].role_arn);
+        buf_put_bytes(out, r->targets[i].input);
+    }
+}
+
+static void get_targets(struct cursor *c, struct arena *a, struct rule_row *r)
+{
+    uint64_t count = cursor_varint(c);
+    struct rule_target *targets;
+
+    c->bad = c->bad || count > LIMIT_RULE_TARGETS;
+    r->target_count = c->bad ? 0 : (size_t)count;
+    r->targets = targets = ARENA_ARRAY(a, r->target_count + 1, struct rule_target);
+    for (size_t i = 0; i < r->target_count; i++) {
+        targets[i].id = cursor_bytes(c);
+        targets[i].arn = cursor_bytes(c);
+        targets[i].role_arn = cursor_bytes(c);
+        targets[i].input = cursor_bytes(c);
+    }
+}
+
+enum err_code
+rule_row_decode(struct slice bytes, struct arena *a, struct rule_row *out, struct err *err)
+{
+    struct cursor c = cursor_make(bytes);
+    uint8_t version = cursor_u8(&c);
+    struct rule_row r = {0};
+    uint8_t enabled;
+
+    if (c.bad || version == 0) {
+        return err_set(err, ERR_CORRUPT, "a rule row has no format version");
+    }
+    if (version > ROW_VERSION) {
+        return err_set(err, ERR_VERSION,
+                       "a rule row has format version %u, this program knows up to %u",
+                       (unsigned)version, (unsigned)ROW_VERSION);
+    }
+    r.created_ms = cursor_svarint(&c);
+    r.began_ms = cursor_svarint(&c);
+    r.seen_ms = cursor_svarint(&c);
+    enabled = cursor_u8(&c);
+    c.bad = c.bad || enabled > 1 || r.began_ms < 0;
+    r.enabled = enabled == 1;
+    r.expression = cursor_bytes(&c);
+    r.description = cursor_bytes(&c);
+    r.role_arn = cursor_bytes(&c);
+    get_targets(&c, a, &r);
+    if (c.bad || !cursor_done(&c)) {
+        return err_set(err, ERR_CORRUPT, "a rule row is malformed");
+    }
+    *out = r;
+    return OK;
+}
