@@ -59,6 +59,7 @@ extern const struct deploy_kind deploy_activity;
 extern const struct deploy_kind deploy_queue;
 extern const struct deploy_kind deploy_topic;
 extern const struct deploy_kind deploy_subscription;
+extern const struct deploy_kind deploy_pipe;
 extern const struct deploy_kind deploy_rule;
 
 /* The properties of a type that are read (template_wanted). */

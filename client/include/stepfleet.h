@@ -122,6 +122,7 @@ enum stepfleet_code {
     STEPFLEET_TOPIC_LIMIT = 123,
     STEPFLEET_TOPIC_SUBSCRIPTIONS = 124,
     STEPFLEET_TOPIC_FILTERS = 125,
+    STEPFLEET_PIPE_NOT_FOUND = 135,
     STEPFLEET_RULE_DOES_NOT_EXIST = 160,
     STEPFLEET_RULE_LIMIT = 161
 };
@@ -544,7 +545,7 @@ STEPFLEET_API enum stepfleet_code stepfleet_tag_list(struct stepfleet *c,
                                                      struct stepfleet_tags **out,
                                                      struct stepfleet_error *error);
 
-/* ---- Attributes of queues, topics, subscriptions, rules: what SQS, SNS and EventBridge have ---- */
+/* ---- Attributes of queues, topics, subscriptions, pipes, rules: what SQS, SNS and EventBridge have ---- */
 
 /*
  * What all of these return beside their own: STEPFLEET_OK; STEPFLEET_UNAVAILABLE;
@@ -634,6 +635,42 @@ STEPFLEET_API enum stepfleet_code stepfleet_subscription_set(struct stepfleet *c
                                                              const char *subscription,
                                                              const struct stepfleet_tag *attribute,
                                                              struct stepfleet_error *error);
+
+/** A pipe from a queue to a state machine. In a request NULL is absent. */
+struct stepfleet_pipe {
+    const char *name;
+    const char *source; /**< ARN of a queue; it never changes */
+    const char *target; /**< ARN of a state machine */
+    const char *role_arn;
+    const char *description;
+    const char *desired_state;                /**< "RUNNING" (also NULL of a new one), "STOPPED" */
+    const char *current_state;                /**< not read in a request */
+    struct stepfleet_bytes source_parameters; /**< JSON objects as AWS's API has them */
+    struct stepfleet_bytes target_parameters;
+    struct stepfleet_bytes logging;
+};
+
+/**
+ * Make a pipe. Source: PROTOCOL.md, PIPE_CREATE.
+ *
+ * @return STEPFLEET_CONFLICT (it exists); STEPFLEET_VALIDATION
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_pipe_create(struct stepfleet *c,
+                                                        const struct stepfleet_pipe *pipe,
+                                                        struct stepfleet_error *error);
+/**
+ * Change one; what is absent stays as it is. Source: PROTOCOL.md, PIPE_UPDATE.
+ *
+ * @return STEPFLEET_PIPE_NOT_FOUND; STEPFLEET_VALIDATION; STEPFLEET_CONFLICT (its state)
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_pipe_update(struct stepfleet *c,
+                                                        const struct stepfleet_pipe *pipe,
+                                                        struct stepfleet_error *error);
+/** Source: PROTOCOL.md, PIPE_DESCRIBE. @return STEPFLEET_PIPE_NOT_FOUND */
+STEPFLEET_API enum stepfleet_code stepfleet_pipe_describe(struct stepfleet *c,
+                                                          const char *name,
+                                                          struct stepfleet_pipe **out,
+                                                          struct stepfleet_error *error);
 
 /** A rule that runs by a schedule. In a request NULL is absent. */
 struct stepfleet_rule {

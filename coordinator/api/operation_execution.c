@@ -10,15 +10,6 @@
 
 /* ---- start ---- */
 
-static struct slice random_uuid(struct ledger *l)
-{
-    uint64_t bytes[2] = {ledger_random(l), ledger_random(l)};
-    char *text = arena_alloc(ledger_turn_arena(l), TEXT_UUID_BYTES);
-
-    text_format_uuid((const uint8_t *)bytes, text);
-    return slice_make(text, TEXT_UUID_BYTES);
-}
-
 static enum err_code input_invalid(struct slice why, struct err *err)
 {
     return err_set(err, ERR_INVALID_EXECUTION_INPUT,
@@ -56,27 +47,7 @@ start_input(struct call *c, const Stepfleet__StartRequest *q, struct slice *out,
 /* A task's start that names nothing has one name in every repeat. */
 static struct slice default_name(const struct call *c)
 {
-    return c->task != NULL ? c->task->default_name : random_uuid(c->api->ledger);
-}
-
-/* By the version that is named, or one that chance and the alias's weights choose. */
-static void start_at(struct call *c, const struct qualified *at, struct ledger_start *s)
-{
-    const struct version *version = at->version;
-
-    s->machine = at->machine;
-    if (at->alias != NULL) {
-        uint64_t drawn = ledger_random(c->api->ledger) % 100;
-        bool first = drawn < at->alias->routes[0].weight;
-        size_t route = at->alias->route_count == 1 || first ? 0 : 1;
-
-        version = ledger_version_find(at->machine, at->alias->routes[route].version);
-        s->alias = at->alias->name;
-    }
-    if (version != NULL) {
-        s->version = version->number;
-        s->revision = version->revision;
-    }
+    return c->task != NULL ? c->task->default_name : ledger_uuid(c->api->ledger);
 }
 
 static enum err_code start_prepare(struct call *c,
@@ -90,7 +61,8 @@ static enum err_code start_prepare(struct call *c,
     if (rc != OK) {
         return rc;
     }
-    start_at(c, &at, s);
+    s->machine = at.machine;
+    ledger_start_route(c->api->ledger, at.version, at.alias, s);
     if (s->machine->deleting) {
         return machine_deleting(s->machine, err);
     }
@@ -103,21 +75,6 @@ static enum err_code start_prepare(struct call *c,
                        SLICE_FMT(slice_head(s->name, 300)));
     }
     return start_input(c, q, &s->input, err);
-}
-
-static struct slice execution_arn(struct ledger *l, const struct ledger_start *s)
-{
-    const struct ledger_config *config = ledger_configuration(l);
-    struct arena *a = ledger_turn_arena(l);
-
-    if (s->machine->express) {
-        return arena_printf(a, "arn:aws:states:%s:%012llu:express:%.*s:%.*s:%.*s", config->region,
-                            (unsigned long long)config->account, SLICE_FMT(s->machine->name),
-                            SLICE_FMT(s->name), SLICE_FMT(random_uuid(l)));
-    }
-    return arena_printf(a, "arn:aws:states:%s:%012llu:execution:%.*s:%.*s", config->region,
-                        (unsigned long long)config->account, SLICE_FMT(s->machine->name),
-                        SLICE_FMT(s->name));
 }
 
 static void reply_start(struct call *c, struct slice arn, int64_t start_ms)
@@ -205,7 +162,7 @@ void operation_EXECUTION_START(struct call *c)
     enum err_code rc = start_prepare(c, q, &s, &err);
 
     if (rc == OK) {
-        s.arn = execution_arn(l, &s);
+        s.arn = ledger_start_arn(l, &s);
     }
     if (rc == OK && s.machine->express && s.parent.execution != 0) {
         rc = wrong_type(&err);
@@ -282,7 +239,7 @@ void operation_EXECUTION_RUN(struct call *c)
         rc = wrong_type(&err);
     }
     if (rc == OK) {
-        s.arn = execution_arn(l, &s);
+        s.arn = ledger_start_arn(l, &s);
         rc = find_named(c, &s, &h, &err);
     }
     if (rc == OK && h != NULL) {
@@ -318,7 +275,7 @@ void operation_EXECUTION_START_SYNC(struct call *c)
         rc = err_set(&err, ERR_BUSY, "%s", too_many_waits);
     }
     if (rc == OK) {
-        s.arn = execution_arn(l, &s);
+        s.arn = ledger_start_arn(l, &s);
         rc = ledger_start(l, &s, &id, &err);
     }
     if (rc == OK) {

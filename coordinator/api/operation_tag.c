@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tags of state machines, activities, queues and topics. Source: AWS Step Functions API Reference.
+/* Tags of state machines, activities, queues, pipes and topics. Source: AWS Step Functions API
+ * Reference.
  */
 #include <string.h>
 
 #include "coordinator/api/operation_queue.h"
 #include "coordinator/api/operation_topic.h"
+#include "coordinator/ledger/pipe.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
@@ -41,6 +43,20 @@ queue_place(struct api *api, const char *arn, struct place *out, struct err *err
 }
 
 static enum err_code
+pipe_place(struct api *api, const char *arn, struct place *out, struct err *err)
+{
+    struct slice text = slice_str(arn);
+    struct ledger_pipe *p =
+        ledger_pipe_find(api->ledger, slice_from(text, slice_rfind(text, '/') + 1));
+
+    if (p == NULL || !slice_eq(p->arn, text)) {
+        return err_set(err, ERR_NOT_FOUND, "Resource not found: '%.300s'", arn);
+    }
+    *out = (struct place){TAGS_PIPE, p->name};
+    return OK;
+}
+
+static enum err_code
 place_find(struct api *api, const char *text, struct place *out, struct err *err)
 {
     struct arn arn;
@@ -52,6 +68,9 @@ place_find(struct api *api, const char *text, struct place *out, struct err *err
     }
     if (slice_starts_with(slice_str(text), SLICE("arn:aws:sqs:"))) {
         return queue_place(api, text, out, err);
+    }
+    if (slice_starts_with(slice_str(text), SLICE("arn:aws:pipes:"))) {
+        return pipe_place(api, text, out, err);
     }
     if (rc == ERR_INVALID_ARN) {
         return rc;

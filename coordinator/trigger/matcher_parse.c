@@ -374,7 +374,7 @@ static enum err_code
 parse_anything_but_nested(const struct reader *r, const struct json_node *v, struct matcher *m)
 {
     const struct json_node *inner = json_first(v);
-    const struct but_kind *kind;
+    const struct but_kind *kind = NULL;
     enum err_code rc;
 
     if (inner == NULL) {

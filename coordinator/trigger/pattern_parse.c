@@ -188,7 +188,7 @@ static enum err_code
 parse_member(struct parser *ps, const struct target *t, struct slice key, const struct json_node *v)
 {
     bool object = json_is(v, JSON_OBJECT);
-    struct pattern_node *n;
+    struct pattern_node *n = NULL;
     struct target inner;
     enum err_code rc;
 

@@ -71,7 +71,7 @@ static bool take_step(const struct schedule_field *f, struct slice *item, int64_
     uint64_t v;
 
     *step = 1;
-    if (slash == item->len) {
+    if (slash >= item->len) {
         return true;
     }
     if (text.len > DIGITS_MOST || !text_parse_u64(text, &v) || v < 1 || v > (uint64_t)f->most) {

@@ -280,6 +280,30 @@ def test_a_definition_that_is_refused_stops_all_of_it(fleet, deploy):
         assert fleet.cli("machine", "show", "before-refused", check=False).returncode == 3
 
 
+def test_pipes(fleet, deploy):
+    def wanted(batch=1, target="STANDARD", **more):
+        return template(
+            Queue={"Type": "AWS::SQS::Queue"},
+            Flow=machine(StateMachineName=f"piped-{target}".lower(), StateMachineType=target),
+            Pipe={"Type": "AWS::Pipes::Pipe", "Properties": {
+                "DesiredState": "RUNNING", "Name": "a-pipe", "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+                "Source": {"Fn::GetAtt": ["Queue", "Arn"]}, "Target": {"Ref": "Flow"},
+                "SourceParameters": {"SqsQueueParameters": {"BatchSize": batch}},
+                "TargetParameters": {"StepFunctionStateMachineParameters": {"InvocationType": "FIRE_AND_FORGET"}}, **more}})
+    document, _ = deploy(wanted())
+    assert changes(document)["Pipe"] == "CREATE" and document["resources"][-1]["logicalId"] == "Pipe"
+    assert "nothing to change" in deploy(wanted())[1]
+    changed, _ = deploy(wanted(2, Description="of orders", Tags={"team": "x"}))
+    assert {d["path"]: (d.get("from"), d.get("to")) for d in resource(changed, "Pipe")["differences"]} == {
+        "sourceParameters/SqsQueueParameters/BatchSize": (1, 2), "description": ("", "of orders"), "tags/team": (None, "x")}
+    assert "nothing to change" in deploy(wanted(2, Description="of orders", Tags={"team": "x"}))[1]
+    enriched = wanted(Enrichment=FUNCTION + "One")
+    assert changes(deploy(enriched, code=1)[0])["Pipe"] == "UNKNOWN"
+    elsewhere = wanted(2)
+    elsewhere["Resources"]["Pipe"]["Properties"]["Source"] = "arn:aws:sqs:us-east-1:123456789012:other"
+    assert "a-pipe: its source cannot change" in deploy(elsewhere, code=3)[1]
+
+
 def test_a_type_cannot_change(fleet, deploy):
     deploy(template(Flow=machine(StateMachineName="fixed")))
     _, words = deploy(template(Flow=machine(StateMachineName="fixed", StateMachineType="EXPRESS")), code=3)
@@ -294,9 +318,11 @@ def test_where_no_coordinator_is(tmp_path, fleet):
 
 @pytest.mark.skipif(not TEMPLATES, reason="STEPFLEET_TEMPLATES names no directory with templates")
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.name)
-def test_whole_templates_deploy_once(fleet, path):
-    first = fleet.json("deploy", path, "--partial")
-    made = [r for r in first["resources"] if r["change"] == "CREATE"]
-    assert made and all(r["done"] for r in made) and first["functions"]
-    again = fleet.json("deploy", path, "--partial")
-    assert {r["change"] for r in again["resources"]} <= {"NONE", "LEFT_OUT", "UNKNOWN"}
+def test_whole_templates_deploy_once(tmp_path, path):
+    with Fleet(tmp_path) as alone:
+        alone.start_coordinator()
+        first = alone.json("deploy", path)
+        made = [r for r in first["resources"] if r["change"] == "CREATE"]
+        assert made and all(r["done"] for r in made) and first["functions"] and first["complete"]
+        again = alone.json("deploy", path)
+        assert {r["change"] for r in again["resources"]} == {"NONE", "LEFT_OUT"}
