@@ -46,6 +46,16 @@ static void key_begin(struct key *k, uint64_t account)
     key_u64(k, account);
 }
 
+/* An account's rows of one kind: where a family's rows are told apart by a byte. */
+static struct key key_kind(uint64_t account, uint8_t kind)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, kind);
+    return k;
+}
+
 struct key key_meta(const char *what)
 {
     struct key k;
@@ -65,20 +75,12 @@ struct key key_machine(uint64_t account, struct slice name)
 
 struct key key_machines(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 'n');
-    return k;
+    return key_kind(account, 'n');
 }
 
 struct key key_machine_counter(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 'c');
-    return k;
+    return key_kind(account, 'c');
 }
 
 struct key key_activity(uint64_t account, struct slice name)
@@ -91,11 +93,7 @@ struct key key_activity(uint64_t account, struct slice name)
 
 struct key key_activities(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 'a');
-    return k;
+    return key_kind(account, 'a');
 }
 
 struct key key_rule(uint64_t account, struct slice name)
@@ -159,11 +157,7 @@ struct key key_access(uint64_t account, struct slice id)
 
 struct key key_accesses(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 'k');
-    return k;
+    return key_kind(account, 'k');
 }
 
 struct key key_versions(uint64_t account, uint64_t machine)
@@ -176,11 +170,7 @@ struct key key_versions(uint64_t account, uint64_t machine)
 
 struct key key_versions_all(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 'v');
-    return k;
+    return key_kind(account, 'v');
 }
 
 struct key key_pipe(uint64_t account, struct slice name)
@@ -210,19 +200,13 @@ struct key key_tags(uint64_t account, struct slice place)
 
 struct key key_tags_all(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 't');
-    return k;
+    return key_kind(account, 't');
 }
 
 struct key key_revision(uint64_t account, uint64_t machine, uint32_t revision)
 {
-    struct key k;
+    struct key k = key_kind(account, 'r');
 
-    key_begin(&k, account);
-    key_u8(&k, 'r');
     key_u64(&k, machine);
     key_u32(&k, revision);
     return k;
@@ -254,11 +238,7 @@ struct key key_index(uint64_t account,
 
 struct key key_index_status(uint64_t account, enum execution_status status)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, (uint8_t)status);
-    return k;
+    return key_kind(account, (uint8_t)status);
 }
 
 struct key key_index_machine(uint64_t account, enum execution_status status, uint64_t machine)
@@ -344,15 +324,6 @@ bool key_execution_parse(struct slice key,
 
 /* ---- jobs ---- */
 
-static struct key job_key(uint64_t account, char what)
-{
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, (uint8_t)what);
-    return k;
-}
-
 struct key key_job(uint64_t account, struct slice name)
 {
     struct key k = key_jobs(account);
@@ -363,7 +334,7 @@ struct key key_job(uint64_t account, struct slice name)
 
 struct key key_jobs(uint64_t account)
 {
-    return job_key(account, 'd');
+    return key_kind(account, 'd');
 }
 
 struct key key_job_run(uint64_t account, uint64_t run)
@@ -376,12 +347,12 @@ struct key key_job_run(uint64_t account, uint64_t run)
 
 struct key key_job_runs(uint64_t account)
 {
-    return job_key(account, 'r');
+    return key_kind(account, 'r');
 }
 
 struct key key_job_run_id(uint64_t account, struct slice id)
 {
-    struct key k = job_key(account, 'n');
+    struct key k = key_kind(account, 'n');
 
     key_put(&k, id);
     return k;
@@ -397,7 +368,7 @@ struct key key_job_line(uint64_t account, struct slice name, uint64_t run)
 
 struct key key_job_lines(uint64_t account, struct slice name)
 {
-    struct key k = job_key(account, 'l');
+    struct key k = key_kind(account, 'l');
 
     key_put(&k, name);
     key_u8(&k, 0);
@@ -426,7 +397,7 @@ struct key key_job_open(uint64_t account, uint64_t run)
 
 struct key key_job_opens(uint64_t account)
 {
-    return job_key(account, 'o');
+    return key_kind(account, 'o');
 }
 
 struct key key_job_sweep(uint64_t account, struct slice name)
@@ -439,12 +410,12 @@ struct key key_job_sweep(uint64_t account, struct slice name)
 
 struct key key_job_sweeps(uint64_t account)
 {
-    return job_key(account, 't');
+    return key_kind(account, 't');
 }
 
 struct key key_job_run_last(uint64_t account)
 {
-    return job_key(account, 'c');
+    return key_kind(account, 'c');
 }
 
 struct key key_job_sizes(uint64_t account, uint64_t run, uint32_t chunk)
@@ -457,7 +428,7 @@ struct key key_job_sizes(uint64_t account, uint64_t run, uint32_t chunk)
 
 struct key key_job_sizes_all(uint64_t account, uint64_t run)
 {
-    struct key k = job_key(account, 's');
+    struct key k = key_kind(account, 's');
 
     key_u64(&k, run);
     return k;
@@ -481,7 +452,7 @@ struct key key_job_phase(uint64_t account, uint64_t run, unsigned phase)
 
 struct key key_job_pieces(uint64_t account, uint64_t run)
 {
-    struct key k = job_key(account, 'p');
+    struct key k = key_kind(account, 'p');
 
     key_u64(&k, run);
     return k;

@@ -24,10 +24,11 @@ static void key_bytes_are(struct key k, const char *bytes, size_t len)
     assert_memory_equal(k.bytes, bytes, len);
 }
 
+#define BYTES(s) s, sizeof(s) - 1
+
 static void test_keys__bytes_on_disk(void **state)
 {
     (void)state;
-#define BYTES(s) s, sizeof(s) - 1
     key_bytes_are(key_meta("batch"), BYTES("batch"));
     key_bytes_are(key_machine(1, SLICE("m")), BYTES("\0\0\0\0\0\0\0\1nm"));
     key_bytes_are(key_machines(1), BYTES("\0\0\0\0\0\0\0\1n"));
@@ -48,7 +49,29 @@ static void test_keys__bytes_on_disk(void **state)
     key_bytes_are(key_index(1, EXECUTION_FAILED, 2, 3, 4),
                   BYTES("\0\0\0\0\0\0\0\1\2\0\0\0\0\0\0\0\2\xff\xff\xff\xff\xff\xff\xff\xfc"
                         "\xff\xff\xff\xff\xff\xff\xff\xfb"));
-#undef BYTES
+}
+
+static void test_keys__bytes_of_jobs_on_disk(void **state)
+{
+    (void)state;
+    key_bytes_are(key_job(1, SLICE("m")), BYTES("\0\0\0\0\0\0\0\1dm"));
+    key_bytes_are(key_jobs(1), BYTES("\0\0\0\0\0\0\0\1d"));
+    key_bytes_are(key_job_run(1, 2), BYTES("\0\0\0\0\0\0\0\1r\0\0\0\0\0\0\0\2"));
+    key_bytes_are(key_job_runs(1), BYTES("\0\0\0\0\0\0\0\1r"));
+    key_bytes_are(key_job_run_id(1, SLICE("id")), BYTES("\0\0\0\0\0\0\0\1nid"));
+    key_bytes_are(key_job_line(1, SLICE("m"), 2),
+                  BYTES("\0\0\0\0\0\0\0\1lm\0\xff\xff\xff\xff\xff\xff\xff\xfd"));
+    key_bytes_are(key_job_lines(1, SLICE("m")), BYTES("\0\0\0\0\0\0\0\1lm\0"));
+    key_bytes_are(key_job_open(1, 2), BYTES("\0\0\0\0\0\0\0\1o\0\0\0\0\0\0\0\2"));
+    key_bytes_are(key_job_opens(1), BYTES("\0\0\0\0\0\0\0\1o"));
+    key_bytes_are(key_job_sweep(1, SLICE("m")), BYTES("\0\0\0\0\0\0\0\1tm"));
+    key_bytes_are(key_job_sweeps(1), BYTES("\0\0\0\0\0\0\0\1t"));
+    key_bytes_are(key_job_run_last(1), BYTES("\0\0\0\0\0\0\0\1c"));
+    key_bytes_are(key_job_sizes(1, 2, 3), BYTES("\0\0\0\0\0\0\0\1s\0\0\0\0\0\0\0\2\0\0\0\3"));
+    key_bytes_are(key_job_sizes_all(1, 2), BYTES("\0\0\0\0\0\0\0\1s\0\0\0\0\0\0\0\2"));
+    key_bytes_are(key_job_piece(1, 2, 5, 3), BYTES("\0\0\0\0\0\0\0\1p\0\0\0\0\0\0\0\2\5\0\0\0\3"));
+    key_bytes_are(key_job_phase(1, 2, 5), BYTES("\0\0\0\0\0\0\0\1p\0\0\0\0\0\0\0\2\5"));
+    key_bytes_are(key_job_pieces(1, 2), BYTES("\0\0\0\0\0\0\0\1p\0\0\0\0\0\0\0\2"));
 }
 
 static void test_keys__index_is_parsed_as_made(void **state)
@@ -459,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys__bytes_on_disk),
+        cmocka_unit_test(test_keys__bytes_of_jobs_on_disk),
         cmocka_unit_test(test_keys__index_is_parsed_as_made),
         cmocka_unit_test(test_keys__execution_is_parsed_as_made),
         cmocka_unit_test(test_keys__timer_is_parsed_as_made),
