@@ -220,6 +220,30 @@ int cli_execution(struct cli *cli, const char *given, const char *machine, const
     return CLI_DONE;
 }
 
+int cli_finish(struct cli *cli, enum stepfleet_code code, const struct stepfleet_error *error)
+{
+    if (code != STEPFLEET_OK) {
+        return cli_refused(error);
+    }
+    if (cli->json) {
+        buf_put_str(&cli->out, "{}\n");
+    }
+    return CLI_DONE;
+}
+
+int cli_delete(struct cli *cli, int argc, char **argv, cli_delete_call *call)
+{
+    const char *name = NULL;
+    struct args a = {NULL, 0, &name, 1, 1, 0};
+    struct stepfleet_error error;
+    int rc;
+
+    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
+        return rc;
+    }
+    return cli_finish(cli, call(cli->client, name, &error), &error);
+}
+
 /* ---- Output ---- */
 
 /* As `head` and its like expect of whoever writes to them: the signal is ignored for the sake of

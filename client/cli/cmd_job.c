@@ -197,21 +197,7 @@ static const struct command command_job_show = {
 
 static int run_delete(struct cli *cli, int argc, char **argv)
 {
-    const char *job = NULL;
-    struct args a = {NULL, 0, &job, 1, 1, 0};
-    struct stepfleet_error error;
-    int rc;
-
-    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    if (stepfleet_job_delete(cli->client, job, &error) != STEPFLEET_OK) {
-        return cli_refused(&error);
-    }
-    if (cli->json) {
-        buf_put_str(&cli->out, "{}\n");
-    }
-    return CLI_DONE;
+    return cli_delete(cli, argc, argv, stepfleet_job_delete);
 }
 
 static const struct command command_job_delete = {

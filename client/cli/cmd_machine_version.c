@@ -122,21 +122,7 @@ const struct command command_machine_versions = {
 
 static int run_unpublish(struct cli *cli, int argc, char **argv)
 {
-    const char *version = NULL;
-    struct args a = {NULL, 0, &version, 1, 1, 0};
-    struct stepfleet_error error;
-    int rc;
-
-    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    if (stepfleet_version_delete(cli->client, version, &error) != STEPFLEET_OK) {
-        return cli_refused(&error);
-    }
-    if (cli->json) {
-        buf_put_str(&cli->out, "{}\n");
-    }
-    return CLI_DONE;
+    return cli_delete(cli, argc, argv, stepfleet_version_delete);
 }
 
 const struct command command_machine_unpublish = {

@@ -32,17 +32,6 @@ static int load_token(struct cli *cli, const struct token_source *s, struct step
     return rc;
 }
 
-static int finish(struct cli *cli, enum stepfleet_code code, const struct stepfleet_error *error)
-{
-    if (code != STEPFLEET_OK) {
-        return cli_refused(error);
-    }
-    if (cli->json) {
-        buf_put_str(&cli->out, "{}\n");
-    }
-    return CLI_DONE;
-}
-
 /* ---- success ---- */
 
 static int load_output(struct cli *cli, const char *text, const char *file, struct slice *out)
@@ -99,8 +88,8 @@ static int run_success(struct cli *cli, int argc, char **argv)
         (rc = cli_connect(cli)) != CLI_DONE) {
         return rc;
     }
-    return finish(cli, stepfleet_task_success(cli->client, token, cli_bytes(output), &error),
-                  &error);
+    return cli_finish(cli, stepfleet_task_success(cli->client, token, cli_bytes(output), &error),
+                      &error);
 }
 
 static const struct command command_task_success = {
@@ -143,7 +132,7 @@ static int run_failure(struct cli *cli, int argc, char **argv)
         (rc = cli_connect(cli)) != CLI_DONE) {
         return rc;
     }
-    return finish(
+    return cli_finish(
         cli,
         stepfleet_task_failure(cli->client, token, failure, cli_bytes(slice_str(cause)), &error),
         &error);
@@ -178,7 +167,7 @@ static int run_heartbeat(struct cli *cli, int argc, char **argv)
         (rc = cli_connect(cli)) != CLI_DONE) {
         return rc;
     }
-    return finish(cli, stepfleet_task_heartbeat(cli->client, token, &error), &error);
+    return cli_finish(cli, stepfleet_task_heartbeat(cli->client, token, &error), &error);
 }
 
 static const struct command command_task_heartbeat = {
