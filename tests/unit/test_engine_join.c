@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parallel and Map in the engine: children, their order and links in history, failures that stop
  * the others, retries, redrive, bounds. */
-#include "coordinator/engine/step.h"
-#include "tests/lib/engine_world.h"
+#include "tests/lib/engine_case.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include <cmocka.h>
-
-#define LAMBDA                                                                                     \
-    "\"Type\":\"Task\",\"Resource\":\"arn:aws:lambda:eu-west-1:111111111111:function:Echo\""
 #define PASS_SCOPE "{\"StartAt\":\"P\",\"States\":{\"P\":{\"Type\":\"Pass\",\"End\":true}}}"
 #define TASK_SCOPE "{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA ",\"End\":true}}}"
 #define MAP(fields, processor)                                                                     \
@@ -24,19 +16,6 @@
 #define RETRY_ONCE          "\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"],\"MaxAttempts\":1}],"
 #define BRANCH(name, state) "{\"StartAt\":\"" name "\",\"States\":{\"" name "\":{" state "}}}"
 
-static void assert_output(struct world *w, const char *want)
-{
-    assert_int_equal(w->header.status, EXECUTION_SUCCEEDED);
-    assert_string_equal(arena_str(&w->a, world_doc(w, w->header.output.ref)), want);
-}
-
-static void assert_error(struct world *w, const char *error)
-{
-    assert_int_equal(w->header.status, EXECUTION_FAILED);
-    assert_string_equal(arena_str(&w->a, w->header.error), error);
-}
-
-/* Grants every ready task, and ends the one in item or branch `index` of frame 0. */
 static void assert_history_has(struct world *w, const char *part)
 {
     if (strstr(world_history(w), part) == NULL) {
@@ -50,6 +29,7 @@ static uint32_t child(const struct world *w, uint32_t index)
     return w->frame.first_child + index;
 }
 
+/* Every task that is ready. */
 static void grant_all(struct world *w)
 {
     const struct frame *f;

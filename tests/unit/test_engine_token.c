@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tasks that do not end with a worker's report: tokens, activities, the coordinator's own calls,
  * executions that are waited for, .sync handlers. */
-#include "coordinator/engine/step.h"
-#include "tests/lib/engine_world.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/lib/engine_case.h"
 
 #define TASK(resource, fields)                                                                     \
     "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":\"" resource             \
@@ -22,18 +14,6 @@
 #define START(pattern)                                                                             \
     TASK("arn:aws:states:::states:startExecution" pattern,                                         \
          "\"Parameters\":{\"StateMachineArn\":\"m\"},\"TimeoutSeconds\":60,")
-
-static void assert_output(struct world *w, const char *want)
-{
-    assert_int_equal(w->header.status, EXECUTION_SUCCEEDED);
-    assert_string_equal(arena_str(&w->a, world_doc(w, w->header.output.ref)), want);
-}
-
-static void assert_error(struct world *w, const char *error)
-{
-    assert_int_equal(w->header.status, EXECUTION_FAILED);
-    assert_string_equal(arena_str(&w->a, w->header.error), error);
-}
 
 static struct engine_event of_entry(const struct world *w, enum engine_event_kind kind)
 {

@@ -1,26 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Variables in the engine: set at a state's exit, seen by what follows and by scopes inside. */
-#include "coordinator/engine/step.h"
-#include "tests/lib/engine_world.h"
+#include "tests/lib/engine_case.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#define INVOKE                   "\"Type\":\"Task\",\"Resource\":\"arn:aws:states:::lambda:invoke\""
 #define MACHINE(states)          "{\"StartAt\":\"A\",\"States\":{" states "}}"
 #define PASS(name, fields, next) "\"" name "\":{\"Type\":\"Pass\"," fields next "}"
 #define END                      ",\"End\":true"
 #define NEXT(name)               ",\"Next\":\"" name "\""
-
-static void assert_output(struct world *w, const char *want)
-{
-    assert_int_equal(w->header.status, EXECUTION_SUCCEEDED);
-    assert_string_equal(arena_str(&w->a, world_doc(w, w->header.output.ref)), want);
-}
 
 static void assert_run(const char *definition, const char *input, const char *output)
 {
