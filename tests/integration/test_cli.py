@@ -222,47 +222,136 @@ def test_a_cdk_template_runs(dev, tmp_path):
     assert b"Machine" in dev.run("machine", "create", "x", tmp_path / "t.json", "--resource", "No", code=2).stderr
 
 
-def test_versions_aliases_and_tags(dev):
-    dev.machine("ver", chain(("A", {"Type": "Pass", "Result": 1})))
+def passes(result):
+    """A machine that gives the same output always."""
+    return chain(("A", {"Type": "Pass", "Result": result}))
+
+
+def publish_two(dev, name):
+    """The ARNs of two versions of a new machine, that give 1 and 2."""
+    dev.machine(name, passes(1))
+    first = dev.run("machine", "publish", name).stdout.decode().strip()
+    dev.run("machine", "update", name, "-", stdin=json.dumps(passes(2)).encode())
+    return first, dev.run("machine", "publish", name).stdout.decode().strip()
+
+
+def versions(dev, name):
+    return [v["stateMachineVersionArn"] for v in dev.json("machine", "versions", name)["stateMachineVersions"]]
+
+
+def test_versions(dev):
+    dev.machine("ver", passes(1))
+    assert b"less than or equal to 256" in dev.run("machine", "publish", "ver", "--description", "x" * 257, code=3).stderr
     first = dev.run("machine", "publish", "ver", "--description", "the first").stdout.decode().strip()
     assert first.endswith(":stateMachine:ver:1")
-    dev.run("machine", "update", "ver", "-", stdin=json.dumps(chain(("A", {"Type": "Pass", "Result": 2}))).encode())
+    dev.run("machine", "update", "ver", "-", stdin=json.dumps(passes(2)).encode())
     second = dev.json("machine", "publish", "ver")["stateMachineVersionArn"]
     assert second.endswith(":ver:2") and dev.json("machine", "publish", "ver")["stateMachineVersionArn"] == second
-    versions = dev.json("machine", "versions", "ver")["stateMachineVersions"]
-    assert [v["stateMachineVersionArn"] for v in versions] == [second, first]
-    assert b"ver:1" in dev.run("machine", "versions", "ver").stdout
+    assert versions(dev, "ver") == [second, first]
+    lines = dev.run("machine", "versions", "ver").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [b"VERSION", b"ver:2", b"ver:1"]
     assert dev.run("start", "ver:1", "--wait").stdout == b"1\n"
     assert dev.run("start", "ver", "--wait").stdout == b"2\n"
     assert b'"Result": 1' in dev.run("machine", "show", "ver:1", "--definition").stdout
 
-    alias = dev.run("alias", "create", "live", "ver:1", "--description", "d").stdout.decode().strip()
-    assert alias.endswith(":ver:live")
-    assert dev.run("start", "ver:live", "--name", "by-alias", "--wait").stdout == b"1\n"
-    assert [e["name"] for e in dev.json("list", "-m", "ver:live")["executions"]] == ["by-alias"]
-    dev.run("alias", "update", "ver:live", "ver:2=100", "ver:1")
-    got = dev.json("alias", "show", "ver:live")
-    assert [(r["stateMachineVersionArn"], r["weight"]) for r in got["routingConfiguration"]] == [(second, 100), (first, 0)]
-    assert got["description"] == "d" and b"ver:2 100 %, ver:1 0 %" in dev.run("alias", "show", "ver:live").stdout
+    # One that an alias leads to stays; of one that goes the number is not given again.
     dev.run("alias", "create", "canary", "ver:1=90", "ver:2=10")
-    assert [a["name"] for a in dev.json("alias", "list", "ver")["stateMachineAliases"]] == ["canary", "live"]
     assert b"canary" in dev.run("machine", "unpublish", "ver:1", code=3).stderr
-    assert b"must equal 100" in dev.run("alias", "create", "x", "ver:1=90", "ver:2=9", code=3).stderr
-    assert b"a weight is" in dev.run("alias", "create", "x", "ver:1=101", code=2).stderr
-    for name in ("canary", "live", "live"):
-        dev.run("alias", "delete", f"ver:{name}")
-    assert dev.json("alias", "list", "ver")["stateMachineAliases"] == []
-    assert dev.json("machine", "unpublish", "ver:1") == {}
-    assert b"does not exist" in dev.run("alias", "show", "ver:live", code=3).stderr
+    dev.run("alias", "delete", "ver:canary")
+    assert versions(dev, "ver") == [second, first]
+    for version in ("ver:1", "ver:1", second):
+        assert dev.json("machine", "unpublish", version) == {}
+    assert versions(dev, "ver") == []
     assert b"Does Not Exist" in dev.run("start", "ver:1", code=3).stderr
+    assert dev.json("machine", "publish", "ver")["stateMachineVersionArn"].endswith(":ver:3")
 
-    assert dev.json("tag", "ver", "team=data", "eq=a=b")["tags"] == [
-        {"key": "team", "value": "data"}, {"key": "eq", "value": "a=b"}]
-    assert dev.json("tag", "ver", "--remove", "team", "--remove", "none", "z=")["tags"] == [
-        {"key": "eq", "value": "a=b"}, {"key": "z", "value": ""}]
-    assert b"eq" in dev.run("tag", got["stateMachineAliasArn"].rsplit(":", 1)[0]).stdout
-    assert b"KEY=VALUE" in dev.run("tag", "ver", "oops", code=2).stderr
+
+def aliases(dev, of):
+    return [a["name"] for a in dev.json("alias", "list", of)["stateMachineAliases"]]
+
+
+def leads(dev, alias):
+    got = dev.json("alias", "show", alias)
+    return [(r["stateMachineVersionArn"], r["weight"]) for r in got["routingConfiguration"]], got["description"]
+
+
+def test_aliases(dev):
+    first, second = publish_two(dev, "ali")
+    make = ["alias", "create", "live", "ali:1", "--description", "d"]
+    alias = dev.run(*make).stdout.decode().strip()
+    assert alias.endswith(":ali:live") and dev.run(*make).stdout.decode().strip() == alias
+    assert b"already exists" in dev.run("alias", "create", "live", "ali:2", code=3).stderr
+    assert dev.run("start", "ali:live", "--name", "by-alias", "--wait").stdout == b"1\n"
+    dev.run("start", "ali:1", "--name", "by-version", "--wait")
+    assert [e["name"] for e in dev.json("list", "-m", "ali:live")["executions"]] == ["by-alias"]
+    assert leads(dev, "ali:live") == ([(first, 100)], "d")
+
+    # What is not given stays as it is; a weight that is not given is what the other leaves.
+    assert dev.run("alias", "update", "ali:live", "ali:2=100", "ali:1").stdout.decode().strip() == alias
+    assert leads(dev, alias) == ([(second, 100), (first, 0)], "d")
+    assert b"ali:2 100 %, ali:1 0 %" in dev.run("alias", "show", "ali:live").stdout
+    assert [dev.run("start", "ali:live", "--wait").stdout for _ in range(3)] == [b"2\n"] * 3
+    dev.run("alias", "update", "ali:live", "--description", "e")
+    assert leads(dev, "ali:live") == ([(second, 100), (first, 0)], "e")
+    dev.run("alias", "update", "ali:live", "ali:2=0", "ali:1=100")
+    assert [dev.run("start", "ali:live", "--wait").stdout for _ in range(3)] == [b"1\n"] * 3
+    assert b"must be specified" in dev.run("alias", "update", "ali:live", code=3).stderr
+
+    # A list in order of names, not of making; of a version, those that lead to it.
+    dev.run("alias", "create", "canary", "ali:2")
+    assert aliases(dev, "ali") == ["canary", "live"]
+    assert aliases(dev, "ali:1") == ["live"] and aliases(dev, second) == ["canary", "live"]
+    lines = dev.run("alias", "list", "ali").stdout.decode().splitlines()
+    assert lines[1].startswith("canary") and "ali:2 100 %" in lines[1]
+    assert lines[2].startswith("live") and "ali:2 0 %, ali:1 100 %" in lines[2] and lines[2].endswith("  e")
+
+    assert b"must equal 100" in dev.run("alias", "create", "x", "ali:1=90", "ali:2=9", code=3).stderr
+    assert b"a weight is" in dev.run("alias", "create", "x", "ali:1=101", code=2).stderr
+    for name in ("canary", "live", "live"):
+        dev.run("alias", "delete", f"ali:{name}")
+    assert aliases(dev, "ali") == []
+    assert b"does not exist" in dev.run("alias", "show", "ali:live", code=3).stderr
+    assert b"Does Not Exist" in dev.run("start", "ali:live", code=3).stderr
+
+
+def test_tags(dev):
+    dev.machine("tagged", passes(1))
+
+    def tag(*arguments):
+        return [(t["key"], t["value"]) for t in dev.json("tag", "tagged", *arguments)["tags"]]
+    assert tag("team=data", "eq=a=b") == [("team", "data"), ("eq", "a=b")]
+    assert tag("--remove", "team", "--remove", "none", "z=") == [("eq", "a=b"), ("z", "")]
+    assert tag("z=1") == [("eq", "a=b"), ("z", "1")]
+    assert tag("--remove", "z", "z=2") == [("eq", "a=b"), ("z", "2")]
+    assert tag() == [("eq", "a=b"), ("z", "2")]
+    assert [line.split() for line in dev.run("tag", "tagged").stdout.splitlines()] == [
+        [b"KEY", b"VALUE"], [b"eq", b"a=b"], [b"z", b"2"]]
+    for bad in ("oops", "=v"):
+        assert b"KEY=VALUE" in dev.run("tag", "tagged", bad, code=2).stderr
     assert b"Resource not found" in dev.run("tag", "nobody", "a=b", code=3).stderr
+    # By ARN; an activity has its own.
+    machine = dev.json("machine", "show", "tagged")["stateMachineArn"]
+    assert b"eq" in dev.run("tag", machine).stdout
+    activity = dev.run("activity", "create", "tagged").stdout.decode().strip()
+    assert dev.json("tag", activity, "a=b")["tags"] == [{"key": "a", "value": "b"}]
+    assert tag() == [("eq", "a=b"), ("z", "2")]
+
+
+def test_versions_aliases_and_tags_outlive_the_coordinator(start_dev):
+    dev = start_dev("Echo=echo")
+    first, second = publish_two(dev, "kept")
+    dev.run("alias", "create", "live", "kept:1=1", "kept:2", "--description", "d")
+    dev.run("alias", "create", "gone", "kept:1")
+    dev.run("alias", "delete", "kept:gone")
+    dev.run("tag", "kept", "a=1", "b=2")
+    dev.run("tag", "kept", "--remove", "a")
+    assert dev.stop() == 0, dev.log.decode()
+    dev = start_dev("Echo=echo")
+    assert versions(dev, "kept") == [second, first] and aliases(dev, "kept") == ["live"]
+    assert leads(dev, "kept:live") == ([(first, 1), (second, 99)], "d")
+    assert dev.json("tag", "kept")["tags"] == [{"key": "b", "value": "2"}]
+    assert dev.run("start", "kept:1", "--wait").stdout == b"1\n"
+    assert dev.stop() == 0, dev.log.decode()
 
 
 def test_list_history_and_show(dev):
