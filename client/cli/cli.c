@@ -231,7 +231,7 @@ int cli_finish(struct cli *cli, enum stepfleet_code code, const struct stepfleet
     return CLI_DONE;
 }
 
-int cli_delete(struct cli *cli, int argc, char **argv, cli_delete_call *call)
+int cli_by_name(struct cli *cli, int argc, char **argv, cli_named_call *call)
 {
     const char *name = NULL;
     struct args a = {NULL, 0, &name, 1, 1, 0};

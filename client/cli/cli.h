@@ -65,10 +65,10 @@ int cli_group(struct cli *cli,
 
 /* The end of a command that answers nothing: an error is said, or {} with --json. */
 int cli_finish(struct cli *cli, enum stepfleet_code code, const struct stepfleet_error *error);
-/* A whole command: delete what its one argument names. */
+/* A whole command: a call, that answers nothing, of what its one argument names. */
 typedef enum stepfleet_code
-cli_delete_call(struct stepfleet *client, const char *name, struct stepfleet_error *error);
-int cli_delete(struct cli *cli, int argc, char **argv, cli_delete_call *call);
+cli_named_call(struct stepfleet *client, const char *name, struct stepfleet_error *error);
+int cli_by_name(struct cli *cli, int argc, char **argv, cli_named_call *call);
 
 /* Each says the error on stderr and returns the exit code. */
 int cli_usage(const struct cli *cli, const struct err *err);

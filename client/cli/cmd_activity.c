@@ -166,7 +166,7 @@ static const struct command command_activity_list = {
 
 static int run_delete(struct cli *cli, int argc, char **argv)
 {
-    return cli_delete(cli, argc, argv, stepfleet_activity_delete);
+    return cli_by_name(cli, argc, argv, stepfleet_activity_delete);
 }
 
 static const struct command command_activity_delete = {

@@ -261,7 +261,7 @@ static const struct command command_alias_list = {
 
 static int run_delete(struct cli *cli, int argc, char **argv)
 {
-    return cli_delete(cli, argc, argv, stepfleet_alias_delete);
+    return cli_by_name(cli, argc, argv, stepfleet_alias_delete);
 }
 
 static const struct command command_alias_delete = {

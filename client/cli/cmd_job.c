@@ -197,7 +197,7 @@ static const struct command command_job_show = {
 
 static int run_delete(struct cli *cli, int argc, char **argv)
 {
-    return cli_delete(cli, argc, argv, stepfleet_job_delete);
+    return cli_by_name(cli, argc, argv, stepfleet_job_delete);
 }
 
 static const struct command command_job_delete = {

@@ -127,7 +127,7 @@ static const struct command command_key_list = {
 
 static int run_delete(struct cli *cli, int argc, char **argv)
 {
-    return cli_delete(cli, argc, argv, stepfleet_key_delete);
+    return cli_by_name(cli, argc, argv, stepfleet_key_delete);
 }
 
 static const struct command command_key_delete = {

@@ -182,7 +182,7 @@ static const struct command command_machine_show = {
 
 static int run_delete(struct cli *cli, int argc, char **argv)
 {
-    return cli_delete(cli, argc, argv, stepfleet_machine_delete);
+    return cli_by_name(cli, argc, argv, stepfleet_machine_delete);
 }
 
 static const struct command command_machine_delete = {

@@ -122,7 +122,7 @@ const struct command command_machine_versions = {
 
 static int run_unpublish(struct cli *cli, int argc, char **argv)
 {
-    return cli_delete(cli, argc, argv, stepfleet_version_delete);
+    return cli_by_name(cli, argc, argv, stepfleet_version_delete);
 }
 
 const struct command command_machine_unpublish = {

@@ -359,27 +359,9 @@ static const struct command command_queue_receive = {
 
 /* ---- purge, delete ---- */
 
-static int run_on(struct cli *cli,
-                  int argc,
-                  char **argv,
-                  enum stepfleet_code (*call)(struct stepfleet *c,
-                                              const char *queue,
-                                              struct stepfleet_error *error))
-{
-    const char *queue = NULL;
-    struct args a = {NULL, 0, &queue, 1, 1, 0};
-    struct stepfleet_error error;
-    int rc;
-
-    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    return call(cli->client, queue, &error) == STEPFLEET_OK ? CLI_DONE : cli_refused(&error);
-}
-
 static int run_purge(struct cli *cli, int argc, char **argv)
 {
-    return run_on(cli, argc, argv, stepfleet_queue_purge);
+    return cli_by_name(cli, argc, argv, stepfleet_queue_purge);
 }
 
 static const struct command command_queue_purge = {
@@ -393,7 +375,7 @@ static const struct command command_queue_purge = {
 
 static int run_delete(struct cli *cli, int argc, char **argv)
 {
-    return run_on(cli, argc, argv, stepfleet_queue_delete);
+    return cli_by_name(cli, argc, argv, stepfleet_queue_delete);
 }
 
 static const struct command command_queue_delete = {

@@ -106,11 +106,7 @@ struct key key_rule(uint64_t account, struct slice name)
 
 struct key key_rules(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 's');
-    return k;
+    return key_kind(account, 's');
 }
 
 struct key key_topic(uint64_t account, struct slice name)
@@ -123,11 +119,7 @@ struct key key_topic(uint64_t account, struct slice name)
 
 struct key key_topics(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 'o');
-    return k;
+    return key_kind(account, 'o');
 }
 
 struct key key_subscription(uint64_t account, struct slice id)
@@ -140,11 +132,7 @@ struct key key_subscription(uint64_t account, struct slice id)
 
 struct key key_subscriptions(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 'b');
-    return k;
+    return key_kind(account, 'b');
 }
 
 struct key key_access(uint64_t account, struct slice id)
@@ -183,11 +171,7 @@ struct key key_pipe(uint64_t account, struct slice name)
 
 struct key key_pipes(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 'p');
-    return k;
+    return key_kind(account, 'p');
 }
 
 struct key key_tags(uint64_t account, struct slice place)
