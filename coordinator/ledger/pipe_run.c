@@ -298,25 +298,34 @@ void pipe_run_ended(struct ledger *l, const struct execution_header *h)
     }
 }
 
-/* Was the execution of that name started before? Then its messages have had their turn. */
+/* Those at its head that an execution is called after have had their turn, and go; one of Express
+ * is found by no name. */
 static enum err_code
-find_started(struct ledger *l, const struct ledger_start *s, bool *found, struct err *err)
+drop_started(struct ledger *l, struct ledger_pipe *p, struct pipe_batch *b, struct err *err)
 {
+    const struct ledger_machine *m = target_of(l, p);
+    enum err_code rc = OK;
     uint64_t id;
-    enum err_code rc = s->machine->express
-                           ? ERR_NOT_FOUND
-                           : ledger_execution_find(l, s->machine, s->name, &id, err);
 
-    *found = rc == OK;
+    if (!pipe_settings(p->core)->named || m->express) {
+        return OK;
+    }
+    while (b->count != 0 && rc == OK) {
+        rc = ledger_execution_find(l, m, uuid_text(l, b->items[0].id), &id, err);
+        if (rc == OK) {
+            remove_item(l, p, &b->items[0]);
+            pipe_drop(b, 0);
+        }
+    }
     return rc == ERR_NOT_FOUND ? OK : rc;
 }
 
 static void start_of(struct ledger *l,
                      struct ledger_pipe *p,
                      const struct pipe_batch *b,
-                     bool named,
                      struct ledger_start *s)
 {
+    bool named = pipe_settings(p->core)->named;
     const struct version *version = NULL;
     const struct alias *alias = NULL;
 
@@ -332,34 +341,23 @@ static void start_of(struct ledger *l,
 }
 
 /* Start what a batch is for: with FIRE_AND_FORGET its messages go in the same batch of rows. */
-static enum err_code start_batch(struct ledger *l,
-                                 struct ledger_pipe *p,
-                                 struct pipe_batch *b,
-                                 bool *full,
-                                 struct err *err)
+static void start_batch(struct ledger *l, struct ledger_pipe *p, struct pipe_batch *b, bool *full)
 {
-    bool named = pipe_settings(p->core)->named;
-    bool found = false;
     struct ledger_start s;
     struct err why;
     uint64_t id;
     enum err_code rc;
 
-    start_of(l, p, b, named, &s);
-    rc = named ? find_started(l, &s, &found, err) : OK;
-    if (rc != OK) {
-        pipe_end(p->core, b);
-        return rc;
-    }
-    rc = found ? OK : ledger_start(l, &s, &id, &why);
+    start_of(l, p, b, &s);
+    rc = ledger_start(l, &s, &id, &why);
     if (rc == ERR_EXECUTION_LIMIT) {
         pipe_put_back(p->core, b);
         *full = true;
-        return OK;
+        return;
     }
     if (rc == OK && s.synchronous) {
         fly(l, p, b, id);
-        return OK;
+        return;
     }
     if (rc == OK) {
         remove_all(l, p, b);
@@ -367,7 +365,6 @@ static enum err_code start_batch(struct ledger *l,
         log_warn("a pipe could not start an execution: pipe=%.*s: %s", SLICE_FMT(p->name), why.msg);
     }
     pipe_end(p->core, b);
-    return OK;
 }
 
 static enum err_code start_due(struct ledger *l,
@@ -383,12 +380,13 @@ static enum err_code start_due(struct ledger *l,
     while (rc == OK && left->starts > 0 && !*full && ledger_accepts(l) &&
            (b = pipe_next(p->core, l->now.wall_ms)) != NULL) {
         drop_lost(l, q, b);
-        if (b->count == 0) {
+        rc = drop_started(l, p, b, err);
+        if (rc != OK || b->count == 0) {
             pipe_end(p->core, b);
             continue;
         }
         left->starts--;
-        rc = start_batch(l, p, b, full, err);
+        start_batch(l, p, b, full);
     }
     return rc;
 }

@@ -488,6 +488,32 @@ static void test_ledger_pipe__names_executions_after_messages(void **state)
     assert_int_equal(left_in(w, "q"), 0);
 }
 
+/* A message that has had its execution takes none with it that has not. */
+static void test_ledger_pipe__loses_none_behind_one_that_was_started(void **state)
+{
+    static const struct tag tag = {SLICE_INIT(PIPE_NAME_TAG_KEY), SLICE_INIT(PIPE_NAME_TAG_VALUE)};
+    struct ledger_world *w = *state;
+    struct ledger_sent sent;
+    char id[TEXT_UUID_BYTES + 1] = {0};
+
+    world_begin(w);
+    ledger_queue_send(w->l, ledger_queue_find(w->l, SLICE("q")),
+                      &(struct message_row){.body = SLICE("1"), .sender = SLICE("me")}, 0, NULL,
+                      &sent);
+    world_end(w);
+    send_all(w);
+    world_settle(w);
+    text_format_uuid(sent.id, id);
+    (void)world_started(w, "pass", id);
+    world_begin(w);
+    pipe_from(w, "q", "pass", "", FORGET);
+    ledger_tags_set(w->l, TAGS_PIPE, SLICE("p"), &(struct tags_row){&tag, 1});
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(left_in(w, "q"), 0);
+    assert_int_equal(started_of(w, "pass"), 2); /* the first by itself, the others as one batch */
+}
+
 static void test_ledger_pipe__keeps_the_order_of_a_group(void **state)
 {
     struct ledger_world *w = *state;
@@ -538,6 +564,7 @@ int main(void)
         CASE(takes_up_a_backlog_when_it_starts),
         CASE(deletes_what_no_filter_wants),
         CASE(names_executions_after_messages),
+        CASE(loses_none_behind_one_that_was_started),
         CASE(keeps_the_order_of_a_group),
     };
 
