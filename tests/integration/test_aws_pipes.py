@@ -10,7 +10,6 @@ import fleet as fleets
 import pytest
 from fleet import wait_until
 
-REGION = {"region_name": "us-east-1"}
 QUEUE = f"arn:aws:sqs:us-east-1:{fleets.ACCOUNT}:"
 MACHINE = f"arn:aws:states:us-east-1:{fleets.ACCOUNT}:stateMachine:"
 PIPE = f"arn:aws:pipes:us-east-1:{fleets.ACCOUNT}:pipe/"
@@ -28,14 +27,8 @@ WORK = {"StartAt": "A", "States": {"A": {
 
 class World:
     def __init__(self, f):
-        from importlib import import_module
-        boto3 = aws.boto3()
         self.f = f
-        settings = import_module("botocore.config").Config(read_timeout=60, retries={"max_attempts": 0})
-        self.sqs, self.pipes, self.sfn = (
-            boto3.client(service, endpoint_url=f.endpoint, config=settings, **REGION,
-                         aws_access_key_id=f.key["accessKeyId"], aws_secret_access_key=f.key["secretAccessKey"])
-            for service in ("sqs", "pipes", "stepfunctions"))
+        self.sqs, self.pipes, self.sfn = (aws.client(f, service) for service in ("sqs", "pipes", "stepfunctions"))
 
     def queue(self, name, **attributes):
         return self.sqs.create_queue(QueueName=name, Attributes={k: str(v) for k, v in attributes.items()})["QueueUrl"]
@@ -74,7 +67,7 @@ def world(tmp_path_factory):
         f.key = f.json("key", "create", "--role", "admin")
         script = directory / "work.sh"
         script.write_text(f'event=$(cat)\necho "$event" >>{directory}/seen\n'
-                          'case $event in *bad*) exit 1;; esac\necho "{}"\n')
+                          'case $event in *\'"bad"\'*) exit 1;; esac\necho "{}"\n')
         f.start_worker("w", {"work": {"handler": "event", "command": f"sh {script}", "slots": "4"}})
         f.create("pass", PASS)
         f.create("express", WORK, "EXPRESS")
@@ -220,7 +213,6 @@ def test_executions_named_after_messages(world):
 
 def test_each_message_starts_one_execution_whatever_is_killed(tmp_path):
     with fleets.Fleet(tmp_path, http={"access": "open"}) as f:
-        f.key = {"accessKeyId": "x", "secretAccessKey": "y"}
         f.start_coordinator()
         f.create("pass", PASS)
         world = World(f)

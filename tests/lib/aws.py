@@ -59,6 +59,17 @@ def boto3():
     return module
 
 
+def client(fleet, service):
+    """boto3's, of a fleet's coordinator: what fails is not tried again. `fleet.key`: an access key's both halves;
+    without it any, for an endpoint that is open."""
+    from importlib import import_module
+    session = boto3()
+    key = getattr(fleet, "key", {"accessKeyId": "x", "secretAccessKey": "y"})
+    settings = import_module("botocore.config").Config(read_timeout=60, retries={"max_attempts": 0})
+    return session.client(service, endpoint_url=fleet.endpoint, config=settings, region_name="us-east-1",
+                          aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretAccessKey"])
+
+
 @functools.cache
 def cli1():
     """The command line of the AWS CLI, version 1."""
