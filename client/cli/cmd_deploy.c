@@ -16,6 +16,25 @@ struct deployment {
     bool partial;
 };
 
+/* "NAME=VALUE", or as the AWS CLI has it, "ParameterKey=NAME,ParameterValue=VALUE". False: it is
+ * neither. */
+static bool read_parameter(struct slice whole, struct slice *name, struct slice *value)
+{
+    static const struct slice key = SLICE_INIT("ParameterKey=");
+    static const struct slice then = SLICE_INIT(",ParameterValue=");
+    size_t end = slice_starts_with(whole, key) ? slice_find(whole, ',') : whole.len;
+
+    if (end < whole.len && slice_starts_with(slice_from(whole, end), then)) {
+        *name = slice_from(slice_head(whole, end), key.len);
+        *value = slice_from(whole, end + then.len);
+        return name->len != 0;
+    }
+    end = slice_find(whole, '=');
+    *name = slice_head(whole, end);
+    *value = slice_from(whole, end + 1);
+    return end != 0 && end != whole.len;
+}
+
 /* {"NAME": "VALUE"}. */
 static int
 read_parameters(struct cli *cli, const struct arg_list *given, const struct json_node **out)
@@ -25,20 +44,19 @@ read_parameters(struct cli *cli, const struct arg_list *given, const struct json
 
     for (size_t i = 0; i < given->count; i++) {
         struct slice whole = slice_str(given->items[i]);
-        size_t equals = slice_find(whole, '=');
+        struct slice name;
+        struct slice value;
 
-        if (equals == 0 || equals == whole.len) {
+        if (!read_parameter(whole, &name, &value)) {
             (void)err_set(&err, ERR_USAGE, "--parameter takes NAME=VALUE, not \"%s\"",
                           given->items[i]);
             return cli_usage(cli, &err);
         }
         if (!text_is_utf8(whole)) {
-            (void)err_set(&err, ERR_USAGE, "--parameter %.*s is not UTF-8",
-                          SLICE_FMT(slice_head(whole, equals)));
+            (void)err_set(&err, ERR_USAGE, "--parameter %.*s is not UTF-8", SLICE_FMT(name));
             return cli_usage(cli, &err);
         }
-        json_put(&b, slice_head(whole, equals),
-                 json_string(&cli->arena, slice_from(whole, equals + 1)));
+        json_put(&b, name, json_string(&cli->arena, value));
     }
     *out = json_built(&b);
     return CLI_DONE;
@@ -182,7 +200,8 @@ const struct command command_deploy = {
             "Definitions are checked before anything is changed. The functions that the tasks\n"
             "name are listed: they are bound to code in a worker's configuration.\n"
             "\n"
-            "  --parameter  a parameter's value, over its default\n"
+            "  --parameter  a parameter's value, over its default; the AWS CLI's form will do:\n"
+            "               ParameterKey=NAME,ParameterValue=VALUE\n"
             "  --dry-run    show the difference only\n"
             "  --stack      the stack's name; without it the file's, up to the first dot\n"
             "  --partial    resources that are not known here are no failure: exit code 0\n"

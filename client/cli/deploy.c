@@ -205,6 +205,20 @@ int deploy_plan_compare(struct cli *cli, struct deploy_plan *plan)
     return CLI_DONE;
 }
 
+static void say_how_far(const struct deploy_plan *plan, const struct deploy_item *failed)
+{
+    size_t done = 0;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        done += plan->items[i].done;
+    }
+    (void)fprintf(stderr,
+                  "stepfleet: that was %s %.*s; %zu of %zu changes were made before it, and to "
+                  "deploy again goes on from there\n",
+                  failed->word, SLICE_FMT(failed->resource.name), done,
+                  deploy_plan_count(plan, DEPLOY_CREATE) + deploy_plan_count(plan, DEPLOY_UPDATE));
+}
+
 int deploy_plan_apply(struct cli *cli, struct deploy_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
@@ -216,9 +230,7 @@ int deploy_plan_apply(struct cli *cli, struct deploy_plan *plan)
         }
         rc = item->kind->apply(cli, item);
         if (rc != CLI_DONE) {
-            (void)fprintf(stderr,
-                          "stepfleet: that was %s %.*s; to deploy again goes on from there\n",
-                          item->word, SLICE_FMT(item->resource.name));
+            say_how_far(plan, item);
             return rc;
         }
         item->done = true;

@@ -99,6 +99,8 @@ enum err_code deploy_tags_want(struct template_scope *s,
                                const struct json_node **out,
                                struct err *err);
 int deploy_tags_read(struct cli *cli, const char *arn, const struct json_node **out);
+/* Those that the template asks for. */
+struct stepfleet_tags deploy_tags_wanted(struct cli *cli, const struct deploy_item *item);
 /* Make the tags of `item` what the template asks for. */
 int deploy_tags_apply(struct cli *cli, const char *arn, const struct deploy_item *item);
 

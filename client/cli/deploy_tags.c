@@ -66,14 +66,26 @@ untag(struct cli *cli, const char *arn, const struct json_node *have, const stru
     return CLI_DONE;
 }
 
+struct stepfleet_tags deploy_tags_wanted(struct cli *cli, const struct deploy_item *item)
+{
+    const struct json_node *want = json_member(item->want, SLICE("tags"));
+    struct stepfleet_tag *tags =
+        ARENA_ARRAY(&cli->arena, json_count(want) + 1, struct stepfleet_tag);
+    size_t count = 0;
+
+    for (const struct json_node *e = json_first(want); e != NULL; e = json_next(want, e)) {
+        tags[count++] = (struct stepfleet_tag){arena_str(&cli->arena, json_key(want, e)),
+                                               arena_str(&cli->arena, json_text(e))};
+    }
+    return (struct stepfleet_tags){tags, count};
+}
+
 int deploy_tags_apply(struct cli *cli, const char *arn, const struct deploy_item *item)
 {
     const struct json_node *have = json_member(item->have, SLICE("tags"));
     const struct json_node *want = json_member(item->want, SLICE("tags"));
-    struct stepfleet_tag *tags =
-        ARENA_ARRAY(&cli->arena, json_count(want) + 1, struct stepfleet_tag);
+    struct stepfleet_tags tags = deploy_tags_wanted(cli, item);
     struct stepfleet_error error;
-    size_t count = 0;
     int rc;
 
     if (want == NULL || (have != NULL && json_equal(have, want))) {
@@ -83,11 +95,8 @@ int deploy_tags_apply(struct cli *cli, const char *arn, const struct deploy_item
     if (rc != CLI_DONE) {
         return rc;
     }
-    for (const struct json_node *e = json_first(want); e != NULL; e = json_next(want, e)) {
-        tags[count++] = (struct stepfleet_tag){arena_str(&cli->arena, json_key(want, e)),
-                                               arena_str(&cli->arena, json_text(e))};
-    }
-    if (count != 0 && stepfleet_tag_put(cli->client, arn, tags, count, &error) != STEPFLEET_OK) {
+    if (tags.count != 0 &&
+        stepfleet_tag_put(cli->client, arn, tags.tags, tags.count, &error) != STEPFLEET_OK) {
         return cli_refused(&error);
     }
     return CLI_DONE;

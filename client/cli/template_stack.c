@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All resources of a template, each after those it depends on. Among those that could come next the
  * template's order holds, so that the same template always gives the same order. */
+#include <float.h>
+
 #include "client/cli/template.h"
+#include "proto/base/text.h"
 
 enum {
     RESOURCES_MOST = 500
@@ -21,6 +24,30 @@ static bool is_allowed(const struct json_node *parameter, struct slice value)
     return allowed == NULL;
 }
 
+/* A bound that the parameter has, as a number or a text; else the other. */
+static double bound(const struct json_node *parameter, const char *name, double otherwise)
+{
+    double v;
+
+    return text_parse_double(json_text(json_member(parameter, slice_str(name))), &v) ? v
+                                                                                     : otherwise;
+}
+
+static bool is_within(const struct json_node *parameter, struct slice value)
+{
+    bool number = slice_eq_str(json_text(json_member(parameter, SLICE("Type"))), "Number");
+    double length = (double)text_code_points(value);
+    double v = 0;
+
+    if (number && !text_parse_double(value, &v)) {
+        return false;
+    }
+    return length >= bound(parameter, "MinLength", 0) &&
+           length <= bound(parameter, "MaxLength", DBL_MAX) &&
+           (!number || (v >= bound(parameter, "MinValue", -DBL_MAX) &&
+                        v <= bound(parameter, "MaxValue", DBL_MAX)));
+}
+
 static enum err_code check_given(const struct template_scope *s, struct err *err)
 {
     for (const struct json_node *e = json_first(s->given); e != NULL; e = json_next(s->given, e)) {
@@ -31,7 +58,7 @@ static enum err_code check_given(const struct template_scope *s, struct err *err
             return err_set(err, ERR_USAGE, "the template has no parameter \"%.*s\"",
                            SLICE_FMT(slice_head(name, TEMPLATE_NAME_SHOWN)));
         }
-        if (!is_allowed(parameter, json_text(e))) {
+        if (!is_allowed(parameter, json_text(e)) || !is_within(parameter, json_text(e))) {
             return err_set(err, ERR_USAGE,
                            "\"%.*s\" is none of the values that parameter \"%.*s\" allows",
                            SLICE_FMT(slice_head(json_text(e), TEMPLATE_NAME_SHOWN)),

@@ -545,7 +545,8 @@ STEPFLEET_API enum stepfleet_code stepfleet_tag_list(struct stepfleet *c,
                                                      struct stepfleet_tags **out,
                                                      struct stepfleet_error *error);
 
-/* ---- Attributes of queues, topics, subscriptions, pipes, rules: what SQS, SNS and EventBridge have ---- */
+/* ---- Attributes of queues, topics, subscriptions, pipes, rules: what SQS, SNS and EventBridge
+ * have ---- */
 
 /*
  * What all of these return beside their own: STEPFLEET_OK; STEPFLEET_UNAVAILABLE;
@@ -644,10 +645,12 @@ struct stepfleet_pipe {
     const char *role_arn;
     const char *description;
     const char *desired_state;                /**< "RUNNING" (also NULL of a new one), "STOPPED" */
-    const char *current_state;                /**< not read in a request */
+    const char *current_state;                /**< not read in a request, nor is the next */
+    const char *state_reason;                 /**< why it does not run; empty: nothing is wrong */
     struct stepfleet_bytes source_parameters; /**< JSON objects as AWS's API has them */
     struct stepfleet_bytes target_parameters;
     struct stepfleet_bytes logging;
+    struct stepfleet_tags tags; /**< those that a new one is made with; for the others: tag_list */
 };
 
 /**

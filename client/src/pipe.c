@@ -7,6 +7,8 @@ enum stepfleet_code stepfleet_pipe_create(struct stepfleet *c,
                                           struct stepfleet_error *error)
 {
     Stepfleet__PipeCreateRequest q = STEPFLEET__PIPE_CREATE_REQUEST__INIT;
+    struct arena a = {0};
+    enum stepfleet_code rc;
 
     q.name = text_to(pipe->name);
     q.source = text_to(pipe->source);
@@ -17,7 +19,11 @@ enum stepfleet_code stepfleet_pipe_create(struct stepfleet *c,
     q.source_parameters = bytes_to(pipe->source_parameters);
     q.target_parameters = bytes_to(pipe->target_parameters);
     q.logging = bytes_to(pipe->logging);
-    return client_tell(c, RPC_PIPE_CREATE, &q.base, error);
+    q.tags = tags_to(pipe->tags.tags, pipe->tags.count, &a);
+    q.n_tags = pipe->tags.count;
+    rc = client_tell(c, RPC_PIPE_CREATE, &q.base, error);
+    arena_fini(&a);
+    return rc;
 }
 
 enum stepfleet_code stepfleet_pipe_update(struct stepfleet *c,
@@ -62,6 +68,7 @@ enum stepfleet_code stepfleet_pipe_describe(struct stepfleet *c,
             .description = m->description,
             .desired_state = m->desired_state,
             .current_state = m->current_state,
+            .state_reason = m->state_reason,
             .source_parameters = bytes_of(m->source_parameters),
             .target_parameters = bytes_of(m->target_parameters),
             .logging = bytes_of(m->logging),

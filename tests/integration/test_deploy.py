@@ -8,8 +8,9 @@ import json
 import os
 import pathlib
 
+import aws
 import pytest
-from fleet import Fleet
+from fleet import Fleet, wait_until
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
 LOGS = "arn:aws:logs:us-east-1:123456789012:log-group:g:*"
@@ -162,6 +163,8 @@ def test_references_parameters_and_conditions(fleet, deploy):
     assert "--parameter Stage=VALUE" in deploy(wanted, code=2)[1]
     assert "allows" in deploy(wanted, "-p", "Stage=x", code=2)[1]
     assert "NAME=VALUE" in deploy(wanted, "--parameter", "Stage", code=2)[1]
+    assert "refer-prod" in json.dumps(
+        deploy(wanted, "--dry-run", "--parameter", "ParameterKey=Stage,ParameterValue=prod")[0])
     document, _ = deploy(wanted, "--parameter", "Stage=beta")
     assert "Extra" not in changes(document) and document["functions"] == ["Shop-Two"]
     assert fleet.json("machine", "show", "refer-beta")["type"] == "EXPRESS"
@@ -280,28 +283,79 @@ def test_a_definition_that_is_refused_stops_all_of_it(fleet, deploy):
         assert fleet.cli("machine", "show", "before-refused", check=False).returncode == 3
 
 
+def pipe(batch=1, target="STANDARD", name="a-pipe", source=None, arn=None, **more):
+    """A queue, a workflow and the pipe between them."""
+    queue = source or f"{name}-source"
+    return template(
+        Queue={"Type": "AWS::SQS::Queue", "Properties": {"QueueName": queue}},
+        Flow=machine(StateMachineName=f"piped-{target}".lower(), StateMachineType=target),
+        Pipe={"Type": "AWS::Pipes::Pipe", "DependsOn": "Queue", "Properties": {
+            "DesiredState": "RUNNING", "Name": name, "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+            "Source": {"Fn::GetAtt": ["Queue", "Arn"]}, "Target": arn or {"Ref": "Flow"},
+            "SourceParameters": {"SqsQueueParameters": {"BatchSize": batch}},
+            "TargetParameters": {"StepFunctionStateMachineParameters": {"InvocationType": "FIRE_AND_FORGET"}}, **more}})
+
+
+def found(document, logical_id):
+    return {d["path"]: (d.get("from"), d.get("to")) for d in resource(document, logical_id)["differences"]}
+
+
 def test_pipes(fleet, deploy):
-    def wanted(batch=1, target="STANDARD", **more):
-        return template(
-            Queue={"Type": "AWS::SQS::Queue"},
-            Flow=machine(StateMachineName=f"piped-{target}".lower(), StateMachineType=target),
-            Pipe={"Type": "AWS::Pipes::Pipe", "Properties": {
-                "DesiredState": "RUNNING", "Name": "a-pipe", "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
-                "Source": {"Fn::GetAtt": ["Queue", "Arn"]}, "Target": {"Ref": "Flow"},
-                "SourceParameters": {"SqsQueueParameters": {"BatchSize": batch}},
-                "TargetParameters": {"StepFunctionStateMachineParameters": {"InvocationType": "FIRE_AND_FORGET"}}, **more}})
-    document, _ = deploy(wanted())
+    document, _ = deploy(pipe())
     assert changes(document)["Pipe"] == "CREATE" and document["resources"][-1]["logicalId"] == "Pipe"
-    assert "nothing to change" in deploy(wanted())[1]
-    changed, _ = deploy(wanted(2, Description="of orders", Tags={"team": "x"}))
-    assert {d["path"]: (d.get("from"), d.get("to")) for d in resource(changed, "Pipe")["differences"]} == {
+    assert "nothing to change" in deploy(pipe())[1]
+    changed, _ = deploy(pipe(2, Description="of orders", Tags={"team": "x"}))
+    assert found(changed, "Pipe") == {
         "sourceParameters/SqsQueueParameters/BatchSize": (1, 2), "description": ("", "of orders"), "tags/team": (None, "x")}
-    assert "nothing to change" in deploy(wanted(2, Description="of orders", Tags={"team": "x"}))[1]
-    enriched = wanted(Enrichment=FUNCTION + "One")
-    assert changes(deploy(enriched, code=1)[0])["Pipe"] == "UNKNOWN"
-    elsewhere = wanted(2)
+    for two in (2, "2"):
+        assert "nothing to change" in deploy(pipe(two, Description="of orders", Tags={"team": "x"}))[1]
+    assert changes(deploy(pipe(Enrichment=FUNCTION + "One"), code=1)[0])["Pipe"] == "UNKNOWN"
+    elsewhere = pipe(2)
     elsewhere["Resources"]["Pipe"]["Properties"]["Source"] = "arn:aws:sqs:us-east-1:123456789012:other"
     assert "a-pipe: its source cannot change" in deploy(elsewhere, code=3)[1]
+
+
+def test_a_filter_or_template_of_a_pipe_goes_with_the_file_s(fleet, deploy):
+    criteria = {"Filters": [{"Pattern": '{"body":{"a":[1]}}'}]}
+    forget = {"StepFunctionStateMachineParameters": {"InvocationType": "FIRE_AND_FORGET"}}
+    deploy(pipe(name="narrow", SourceParameters={"FilterCriteria": criteria, "SqsQueueParameters": {"BatchSize": 1}},
+                TargetParameters={**forget, "InputTemplate": "<$.body>"}))
+    changed, _ = deploy(pipe(name="narrow"))
+    assert found(changed, "Pipe") == {"sourceParameters/FilterCriteria/Filters": (criteria["Filters"], None),
+                                      "targetParameters/InputTemplate": ("<$.body>", "")}
+    assert "nothing to change" in deploy(pipe(name="narrow"))[1]
+
+
+def test_a_pipe_that_does_not_run_is_no_success(fleet, deploy):
+    """With REQUEST_RESPONSE it cannot have a Standard workflow; mended, a second run starts it."""
+    waiting = pipe(name="idle", TargetParameters={})
+    for _ in range(2):
+        document, words = deploy(waiting, code=3)
+        assert "pipe idle is STOPPED: The invocation type REQUEST_RESPONSE" in words and "before it" in words
+        assert not resource(document, "Pipe")["done"]
+    changed, _ = deploy(pipe(name="idle"))
+    assert found(changed, "Pipe")["desiredState"] == ("STOPPED", "RUNNING")
+    assert "nothing to change" in deploy(pipe(name="idle"))[1]
+
+
+def test_a_pipe_is_made_with_its_tags(tmp_path):
+    """No message of a backlog starts an execution before the pipe knows how they are called."""
+    with Fleet(tmp_path, http={"access": "open"}) as f:
+        f.start_coordinator()
+        f.start_worker("w", {"One": {"handler": "echo"}})
+        sqs, sfn = aws.client(f, "sqs"), aws.client(f, "stepfunctions")
+        queue = sqs.create_queue(QueueName="backlog")["QueueUrl"]
+        sent = {m["MessageId"] for _ in range(10) for m in sqs.send_message_batch(
+            QueueUrl=queue, Entries=[{"Id": str(i), "MessageBody": "{}"} for i in range(10)])["Successful"]}
+        path = tmp_path / "t.json"
+        path.write_text(json.dumps(pipe(source="backlog", Tags={"stepfleet:execution-name": "message-id"})))
+        flow = resource(f.json("deploy", path), "Flow")["arn"]
+
+        def names():
+            pages = sfn.get_paginator("list_executions").paginate(stateMachineArn=flow)
+            return [e["name"] for page in pages for e in page["executions"]]
+        wait_until(lambda: len(names()) == len(sent))
+        assert set(names()) == sent
 
 
 def test_a_type_cannot_change(fleet, deploy):

@@ -243,9 +243,21 @@ static void test_stack__parameters_are_checked(void **state)
 {
     static const char bare[] = "{\"Parameters\":{\"P\":{\"Type\":\"String\"}},\"Resources\":"
                                "{\"Q\":{\"Type\":\"T\"}}}";
+    static const char bounds[] =
+        "{\"Parameters\":{\"N\":{\"Type\":\"Number\",\"MinValue\":1,\"MaxValue\":\"5\","
+        "\"Default\":1},\"S\":{\"Type\":\"String\",\"MinLength\":2,\"MaxLength\":3,"
+        "\"Default\":\"ab\"}},\"Resources\":{\"Q\":{\"Type\":\"T\"}}}";
     struct fixture f = {0};
 
     (void)state;
+    check_refused(bounds, "{\"N\":\"x\"}", ERR_USAGE, "parameter \"N\" allows");
+    check_refused(bounds, "{\"N\":\"0.9\"}", ERR_USAGE, "parameter \"N\" allows");
+    check_refused(bounds, "{\"N\":\"6\"}", ERR_USAGE, "parameter \"N\" allows");
+    check_refused(bounds, "{\"S\":\"a\"}", ERR_USAGE, "parameter \"S\" allows");
+    check_refused(bounds, "{\"S\":\"abcd\"}", ERR_USAGE, "parameter \"S\" allows");
+    assert_int_equal(read_stack(&f, bounds, "{\"N\":\"5\",\"S\":\"\u00e4\u00e4\u00e4\"}"), OK);
+    arena_fini(&f.a);
+    f = (struct fixture){0};
     check_refused(FULL("1"), "{\"Stge\":\"x\"}", ERR_USAGE, "has no parameter \"Stge\"");
     check_refused(FULL("1"), "{\"Stage\":\"x\"}", ERR_USAGE, "parameter \"Stage\" allows");
     check_refused(bare, NULL, ERR_USAGE, "say --parameter P=VALUE");
