@@ -11,6 +11,8 @@
 
 #define PASS "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Pass\",\"End\":true}}}"
 #define FAIL "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Fail\",\"Error\":\"E\"}}}"
+#define WAIT                                                                                       \
+    "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Wait\",\"Seconds\":60,\"End\":true}}}"
 #define TASK                                                                                       \
     "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"End\":true,\"Resource\":"           \
     "\"arn:aws:lambda:us-east-1:000000000042:function:f\"}}}"
@@ -21,7 +23,7 @@
 #define FORGET   "{\"StepFunctionStateMachineParameters\":{\"InvocationType\":\"FIRE_AND_FORGET\"}}"
 #define BATCH(n) "{\"SqsQueueParameters\":{\"BatchSize\":" #n "}}"
 
-enum { VISIBILITY_S = 2, RECEIVES = 3, MESSAGES = 4, POINTS = 200 };
+enum { WAIT_S = 60, VISIBILITY_S = 2, RECEIVES = 3, MESSAGES = 4, POINTS = 200 };
 
 static const char *const functions[] = {"f", NULL};
 
@@ -446,6 +448,57 @@ static void test_ledger_pipe__takes_up_a_backlog_when_it_starts(void **state)
     assert_int_equal(left_in(w, "q"), 0);
 }
 
+/* Where no more executions may be open, messages wait, and none becomes a dead letter by that. */
+static void test_ledger_pipe__waits_for_room(void **state)
+{
+    struct ledger_world *w = *state;
+
+    (void)world_machine(w, "wait", false, WAIT);
+    world_settle(w);
+    w->config.open_most = 2;
+    world_crash(w); /* it is opened with that */
+    make_pipe(w, "wait", BATCH(1), FORGET);
+    send_all(w);
+    world_settle(w);
+    assert_int_equal(left_in(w, "q"), MESSAGES - 2);
+    world_advance(w, 2 * RECEIVES * VISIBILITY_S * 1000);
+    assert_int_equal(left_in(w, "q"), MESSAGES - 2);
+    assert_int_equal(left_in(w, "dead"), 0);
+    world_advance(w, WAIT_S * 1000);
+    assert_int_equal(left_in(w, "q"), 0);
+    assert_int_equal(started_of(w, "wait"), MESSAGES);
+}
+
+/* What is in flight ends as it began. */
+static void test_ledger_pipe__changes_while_runs_are_in_flight(void **state)
+{
+    struct ledger_world *w = *state;
+    struct pipe_row row;
+    struct err err;
+
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    make_pipe(w, "task-x", BATCH(1), "");
+    world_begin(w);
+    send_one(w, "q", "", 1);
+    world_end(w);
+    world_settle(w);
+    world_begin(w);
+    row = the_pipe(w)->row;
+    row.target = SLICE("arn:aws:states:us-east-1:000000000042:stateMachine:pass");
+    row.target_parameters = SLICE(FORGET);
+    assert_int_equal(ledger_pipe_change(w->l, the_pipe(w), &row, &err), OK);
+    send_one(w, "q", "", 2);
+    world_end(w);
+    world_settle(w);
+    assert_state(w, "RUNNING");
+    assert_int_equal(started_of(w, "pass"), 1);
+    assert_int_equal(left_in(w, "q"), 1);
+    (void)world_succeed(w, 0, 0, "{}");
+    world_settle(w);
+    assert_int_equal(left_in(w, "q"), 0);
+}
+
 /* ---- filters, names, order ---- */
 
 static void test_ledger_pipe__deletes_what_no_filter_wants(void **state)
@@ -562,6 +615,8 @@ int main(void)
         CASE(stops_when_its_queue_goes),
         CASE(stops_and_goes_when_nothing_is_in_flight),
         CASE(takes_up_a_backlog_when_it_starts),
+        CASE(waits_for_room),
+        CASE(changes_while_runs_are_in_flight),
         CASE(deletes_what_no_filter_wants),
         CASE(names_executions_after_messages),
         CASE(loses_none_behind_one_that_was_started),
