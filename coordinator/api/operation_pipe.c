@@ -327,8 +327,14 @@ void operation_PIPE_LIST(struct call *c)
     struct slice after = slice_str(q->next_token);
     uint32_t max = q->max_results != 0 ? q->max_results : LIMIT_PIPE_PAGE;
     struct ledger_pipe **all;
+    bool wanted;
+    struct err err;
     size_t count;
 
+    if (check_desired(q->desired_state, &wanted, &err) != OK) {
+        c->fail(c, err.code, &err);
+        return;
+    }
     if (max > LIMIT_PIPE_PAGE) {
         call_fail(c, ERR_VALIDATION,
                   "1 validation error detected: Value '%u' at 'limit' failed to satisfy "

@@ -32,6 +32,13 @@ static enum err_code read_object(struct slice text,
     return OK;
 }
 
+static enum err_code check_object(const struct json_node *v, const char *at, struct err *err)
+{
+    bool fine = v == NULL || json_is(v, JSON_NULL) || json_is(v, JSON_OBJECT);
+
+    return fine ? OK : unfit(at, "be an object", err);
+}
+
 static enum err_code check_members(const struct json_node *v,
                                    const char *const *known,
                                    size_t count,
@@ -111,12 +118,11 @@ read_queue(const struct json_node *v, bool fifo, struct pipe_parameters *out, st
     static const char at[] = "sourceParameters.sqsQueueParameters";
     int64_t batch_size = LIMIT_PIPE_FIFO_BATCH;
     int64_t window_s = 0;
-    enum err_code rc = OK;
+    enum err_code rc = check_object(v, at, err);
 
-    if (v != NULL && !json_is(v, JSON_OBJECT) && !json_is(v, JSON_NULL)) {
-        return unfit(at, "be an object", err);
+    if (rc == OK) {
+        rc = check_members(v, known, sizeof(known) / sizeof(known[0]), at, err);
     }
-    rc = check_members(v, known, sizeof(known) / sizeof(known[0]), at, err);
     if (rc == OK) {
         rc = read_number(v, known[0], "sourceParameters.sqsQueueParameters.batchSize", 1,
                          LIMIT_PIPE_BATCH, &batch_size, err);
@@ -160,10 +166,10 @@ static enum err_code read_filters(const struct json_node *criteria,
 {
     static const char at[] = "sourceParameters.filterCriteria.filters";
     const struct json_node *list = json_member(criteria, SLICE("Filters"));
-    enum err_code rc = OK;
+    enum err_code rc = check_object(criteria, "sourceParameters.filterCriteria", err);
 
-    if (list == NULL || json_is(list, JSON_NULL)) {
-        return OK;
+    if (rc != OK || list == NULL || json_is(list, JSON_NULL)) {
+        return rc;
     }
     if (!json_is(list, JSON_ARRAY)) {
         return unfit(at, "be a list", err);
@@ -203,10 +209,11 @@ static enum err_code
 read_invocation(const struct json_node *v, struct pipe_parameters *out, struct err *err)
 {
     const struct json_node *type = json_member(v, SLICE("InvocationType"));
+    enum err_code rc = check_object(v, "targetParameters.stepFunctionStateMachineParameters", err);
 
     out->waits = true;
-    if (type == NULL || json_is(type, JSON_NULL)) {
-        return OK;
+    if (rc != OK || type == NULL || json_is(type, JSON_NULL)) {
+        return rc;
     }
     if (slice_eq_str(json_text(type), "FIRE_AND_FORGET")) {
         out->waits = false;
@@ -283,11 +290,13 @@ struct slice pipe_parameters_merge(struct slice old, struct slice fresh, struct 
     const struct slice texts[] = {old, fresh};
     struct json_builder b = json_build_object(a);
     const struct json_node *v;
-    struct err err;
 
     for (size_t i = 0; i < 2; i++) {
-        if (texts[i].len == 0 || json_parse(texts[i], a, &v, &err) != OK) {
+        if (texts[i].len == 0) {
             continue;
+        }
+        if (json_parse(texts[i], a, &v, NULL) != OK || !json_is(v, JSON_OBJECT)) {
+            return texts[i];
         }
         for (const struct json_node *e = json_first(v); e != NULL; e = json_next(v, e)) {
             json_put(&b, json_key(v, e), e);

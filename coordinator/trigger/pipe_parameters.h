@@ -36,8 +36,8 @@ enum err_code pipe_parameters_read(struct slice source,
                                    struct arena *a,
                                    struct pipe_parameters *out,
                                    struct err *err);
-/* Parameters as an update leaves them: each member of `fresh` is taken whole, the others stay. Both
- * are JSON objects or empty; a JSON object, in `a`. */
+/* Parameters as an update leaves them: each member of `fresh` is taken whole, the others stay; a
+ * JSON object, in `a`. A text that is none and not empty is given back as it is, to be refused. */
 struct slice pipe_parameters_merge(struct slice old, struct slice fresh, struct arena *a);
 
 /* A message attribute. */

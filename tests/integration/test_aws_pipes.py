@@ -139,6 +139,7 @@ def test_refusals(world):
                 {"TargetParameters": {"LambdaFunctionParameters": {"InvocationType": "REQUEST_RESPONSE"}}}):
         said = refused("ValidationException", 400, world.pipes.create_pipe, **{**good, **bad})
         assert said["fieldList"][0]["message"] == said["Error"]["Message"]
+    refused("ValidationException", 400, world.pipes.list_pipes, DesiredState="RUN")
     world.pipes.create_pipe(**{**good, "Target": MACHINE + "none"})
     d = world.state("r", "CREATE_FAILED")
     assert d["StateReason"] == f"State Machine Does Not Exist: '{MACHINE}none'"

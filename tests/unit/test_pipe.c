@@ -397,6 +397,8 @@ static void test_pipe__refuses_wrong_parameters(void **state)
         {"{\"SqsQueueParameters\":{\"MaximumBatchingWindowInSeconds\":1}}", "", true, "FIFO"},
         {"{\"SqsQueueParameters\":{\"BatchSize\":\"1\"}}", "", false, "be a number"},
         {"{\"SqsQueueParameters\":[]}", "", false, "be an object"},
+        {"{\"FilterCriteria\":[]}", "", false, "filterCriteria' failed to satisfy"},
+        {"{\"FilterCriteria\":{\"Filters\":{}}}", "", false, "be a list"},
         {"{\"FilterCriteria\":{\"Filters\":[{\"Pattern\":\"{\"}]}}", "", false, "pattern"},
         {"{\"FilterCriteria\":{\"Filters\":[{}]}}", "", false, "pattern"},
         {"{\"FilterCriteria\":{\"Filters\":[{},{},{},{},{},{}]}}", "", false,
@@ -404,6 +406,9 @@ static void test_pipe__refuses_wrong_parameters(void **state)
         {"", "{\"LambdaFunctionParameters\":{}}", false, "LambdaFunctionParameters"},
         {"", "{\"StepFunctionStateMachineParameters\":{\"InvocationType\":\"LATER\"}}", false,
          "enum value set: [REQUEST_RESPONSE, FIRE_AND_FORGET]"},
+        {"", "{\"StepFunctionStateMachineParameters\":\"FIRE_AND_FORGET\"}", false, "be an object"},
+        {"", "{\"StepFunctionStateMachineParameters\":{\"InvocationType\":1}}", false,
+         "enum value"},
         {"", "{\"InputTemplate\":1}", false, "be a string"},
     };
 
@@ -445,6 +450,8 @@ static void test_pipe__merges_parameters(void **state)
 
     (void)state;
     assert_true(slice_eq_str(s, "{\"A\":{\"x\":3},\"B\":1}"));
+    s = pipe_parameters_merge(SLICE("{\"A\":1}"), SLICE("\"x\""), &a);
+    assert_true(slice_eq_str(s, "\"x\"")); /* to be refused */
     s = pipe_parameters_merge(SLICE(""), SLICE("{\"A\":1}"), &a);
     assert_true(slice_eq_str(s, "{\"A\":1}"));
     arena_fini(&a);
