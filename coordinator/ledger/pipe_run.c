@@ -165,11 +165,22 @@ static enum err_code take_message(struct ledger *l,
     return OK;
 }
 
-/* What a turn may do for one pipe yet. */
+/* What a turn may do yet. */
 struct allowance {
-    unsigned messages;
-    unsigned starts;
+    size_t messages; /* for one pipe, like the next */
+    size_t starts;
+    size_t *bytes; /* for all: of messages */
 };
+
+static void spend(size_t *left, size_t n)
+{
+    *left -= n < *left ? n : *left;
+}
+
+static bool may_receive(const struct allowance *left)
+{
+    return left->messages > 0 && *left->bytes > 0;
+}
 
 /* Receive until a batch is full, or there is nothing. */
 static enum err_code gather(struct ledger *l,
@@ -184,7 +195,7 @@ static enum err_code gather(struct ledger *l,
     enum err_code rc = OK;
     size_t wants;
 
-    while (rc == OK && *more && left->messages > 0 && ledger_accepts(l) &&
+    while (rc == OK && *more && may_receive(left) && ledger_accepts(l) &&
            (wants = pipe_wants(p->core)) != 0) {
         size_t count = 0;
 
@@ -195,8 +206,9 @@ static enum err_code gather(struct ledger *l,
         }
         for (size_t i = 0; rc == OK && i < count; i++) {
             rc = take_message(l, p, q, &got[i], err);
+            spend(left->bytes, got[i].message.body.len + got[i].message.attributes.len);
         }
-        left->messages -= count < left->messages ? (unsigned)count : left->messages;
+        spend(&left->messages, count);
         *more = count != 0;
     }
     return rc;
@@ -405,10 +417,13 @@ static void set_time(struct ledger *l, struct ledger_pipe *p, bool full)
     }
 }
 
-static enum err_code
-move_messages(struct ledger *l, struct ledger_pipe *p, struct ledger_queue *q, struct err *err)
+static enum err_code move_messages(struct ledger *l,
+                                   struct ledger_pipe *p,
+                                   struct ledger_queue *q,
+                                   size_t *bytes,
+                                   struct err *err)
 {
-    struct allowance left = {LIMIT_PIPE_MESSAGES_A_TURN, LIMIT_PIPE_STARTS_A_TURN};
+    struct allowance left = {LIMIT_PIPE_MESSAGES_A_TURN, LIMIT_PIPE_STARTS_A_TURN, bytes};
     struct pipe_settings s = pipe_settings_of(l, p);
     enum err_code rc = OK;
     bool more = true;
@@ -417,7 +432,8 @@ move_messages(struct ledger *l, struct ledger_pipe *p, struct ledger_queue *q, s
     if (s.named != pipe_settings(p->core)->named) {
         pipe_set(p->core, &s);
     }
-    while (rc == OK && more && !full && left.messages > 0 && left.starts > 0 && ledger_accepts(l)) {
+    while (rc == OK && more && !full && may_receive(&left) && left.starts > 0 &&
+           ledger_accepts(l)) {
         rc = gather(l, p, q, &left, &more, err);
         if (rc == OK) {
             rc = start_due(l, p, q, &left, &full, err);
@@ -432,7 +448,7 @@ move_messages(struct ledger *l, struct ledger_pipe *p, struct ledger_queue *q, s
     return rc;
 }
 
-static enum err_code go(struct ledger *l, struct ledger_pipe *p, struct err *err)
+static enum err_code go(struct ledger *l, struct ledger_pipe *p, size_t *bytes, struct err *err)
 {
     struct ledger_queue *q = ledger_queue_find(l, p->queue);
 
@@ -449,11 +465,12 @@ static enum err_code go(struct ledger *l, struct ledger_pipe *p, struct err *err
     if (list_empty(&p->of_queue)) {
         list_push_back(&q->pipes, &p->of_queue);
     }
-    return move_messages(l, p, q, err);
+    return move_messages(l, p, q, bytes, err);
 }
 
 enum err_code pipes_run(struct ledger *l, struct err *err)
 {
+    size_t bytes = LIMIT_PIPE_BYTES_A_TURN;
     enum err_code rc = OK;
     struct heap_node *due;
     struct list ready;
@@ -467,8 +484,8 @@ enum err_code pipes_run(struct ledger *l, struct err *err)
     }
     list_init(&ready);
     list_splice(&ready, &l->pipes_ready);
-    while (rc == OK && ledger_accepts(l) && (n = list_pop_front(&ready)) != NULL) {
-        rc = go(l, container_of(n, struct ledger_pipe, ready), err);
+    while (rc == OK && bytes > 0 && ledger_accepts(l) && (n = list_pop_front(&ready)) != NULL) {
+        rc = go(l, container_of(n, struct ledger_pipe, ready), &bytes, err);
     }
     list_splice(&ready, &l->pipes_ready); /* those not reached go first next time */
     list_splice(&l->pipes_ready, &ready);

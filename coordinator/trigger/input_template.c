@@ -340,7 +340,9 @@ void input_template_apply(const struct input_template *t,
                           struct arena *a,
                           struct buf *out)
 {
-    for (size_t i = 0; i < t->count; i++) {
+    size_t most = out->len + LIMIT_PAYLOAD_BYTES_MAX;
+
+    for (size_t i = 0; i < t->count && out->len <= most; i++) {
         const struct piece *p = &t->pieces[i];
         const struct target to = {p->in_string, a, out};
 

@@ -44,7 +44,8 @@ struct input_values {
     int64_t ingestion_ms;
 };
 
-/* Append what it makes of an event. */
+/* Append what it makes of an event; what is longer than any input may be is left off behind the
+ * value that made it so. */
 void input_template_apply(const struct input_template *t,
                           const struct input_values *v,
                           struct arena *a,

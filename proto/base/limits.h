@@ -39,7 +39,7 @@ enum limits {
     LIMIT_INTRINSIC_TEXT_BYTES = 10000,       /* Base64 and Hash arguments */
 
     /* Topics. */
-    LIMIT_TOPIC_NAME_CHARS = 256,    /* AWS, as those that follow; of an attribute, too */
+    LIMIT_TOPIC_NAME_CHARS = 256, /* AWS, as those that follow; of an attribute, too */
     LIMIT_TOPIC_SUBJECT_CHARS = 100,
     LIMIT_TOPIC_FILTERS = 200,       /* of one topic */
     LIMIT_TOPICS = 10000,            /* all of them are in memory, as are */
@@ -192,6 +192,8 @@ enum limits {
     LIMIT_PIPE_WINDOW_S = 300,         /* AWS */
     LIMIT_PIPE_STARTS_A_TURN = 64,     /* batches of one pipe: a turn stays short */
     LIMIT_PIPE_MESSAGES_A_TURN = 1024, /* likewise */
+    LIMIT_PIPE_BYTES_A_TURN =
+        8 * 1024 * 1024, /* of all pipes: a turn has some times that in memory */
 
     /* Triggers. */
     LIMIT_SCHEDULE_BYTES = 256,       /* AWS: a ScheduleExpression */

@@ -210,10 +210,38 @@ static void test_input_template__bounds(void **state)
     arena_fini(&a);
 }
 
+/* What is longer than any input is not made to its end. */
+static void test_input_template__stops_where_no_input_may_be_longer(void **state)
+{
+    enum { BODY = 64 * 1024, PLACEHOLDERS = 1000 };
+    struct arena a = {0};
+    struct buf template = {0};
+    struct buf event = {0};
+    size_t made;
+
+    (void)state;
+    for (unsigned i = 0; i < PLACEHOLDERS; i++) {
+        buf_put_str(&template, "<$.a>");
+    }
+    buf_put_str(&event, "{\"a\":\"");
+    for (unsigned i = 0; i < BODY; i++) {
+        buf_put_u8(&event, 'x');
+    }
+    buf_put_str(&event, "\"}");
+    buf_put_u8(&event, '\0');
+    buf_put_u8(&template, '\0');
+    made = strlen(apply(&a, INPUT_PIPES, template.ptr, NULL, event.ptr));
+    assert_in_range(made, LIMIT_PAYLOAD_BYTES_MAX + 1, LIMIT_PAYLOAD_BYTES_MAX + BODY + 2);
+    buf_fini(&template);
+    buf_fini(&event);
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_input_template__values),
+        cmocka_unit_test(test_input_template__stops_where_no_input_may_be_longer),
         cmocka_unit_test(test_input_template__reserved),
         cmocka_unit_test(test_input_template__text),
         cmocka_unit_test(test_input_template__rules),

@@ -134,15 +134,24 @@ static void send_all(struct ledger_world *w)
     world_end(w);
 }
 
-static uint64_t left_in(struct ledger_world *w, const char *queue)
+/* Within a turn. */
+static uint64_t queue_left(struct ledger_world *w, const char *queue)
 {
     struct queue_counts c;
 
-    world_begin(w);
     ledger_queue_counts(w->l, ledger_queue_find(w->l, slice_str(queue)), &c);
+    return c.total;
+}
+
+static uint64_t left_in(struct ledger_world *w, const char *queue)
+{
+    uint64_t left;
+
+    world_begin(w);
+    left = queue_left(w, queue);
     world_end(w);
     world_settle(w);
-    return c.total;
+    return left;
 }
 
 /* Executions of a machine that are on disk. */
@@ -343,6 +352,36 @@ static void test_ledger_pipe__deals_with_each_whatever_crashes(void **state)
         assert_true(left_in(w, "dead") <= MESSAGES);
         (void)teardown(&inner);
     }
+}
+
+/* ---- bounds ---- */
+
+/* However many there are, a turn takes up no more than it has memory for. */
+static void test_ledger_pipe__takes_large_messages_a_few_at_a_time(void **state)
+{
+    enum { COUNT = 12 };
+    struct ledger_world *w = *state;
+    char *body = mem_alloc(LIMIT_QUEUE_MESSAGE_BYTES);
+    struct ledger_sent sent;
+
+    memset(body, 'x', LIMIT_QUEUE_MESSAGE_BYTES);
+    for (unsigned i = 0; i < COUNT; i++) {
+        world_begin(w);
+        ledger_queue_send(
+            w->l, ledger_queue_find(w->l, SLICE("q")),
+            &(struct message_row){.body = slice_make(body, LIMIT_QUEUE_MESSAGE_BYTES)}, 0, NULL,
+            &sent);
+        world_end(w);
+        world_settle(w);
+    }
+    make_pipe(w, "pass",
+              "{\"FilterCriteria\":{\"Filters\":[{\"Pattern\":\"{\\\"body\\\":[1]}\"}]}}", FORGET);
+    world_begin(w);
+    assert_in_range(queue_left(w, "q"), 1, COUNT - 1);
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(left_in(w, "q"), 0);
+    mem_free(body);
 }
 
 /* ---- states ---- */
@@ -610,6 +649,7 @@ int main(void)
         CASE(returns_what_a_batch_failed_at),
         CASE(comes_back_after_a_crash),
         cmocka_unit_test(test_ledger_pipe__deals_with_each_whatever_crashes),
+        CASE(takes_large_messages_a_few_at_a_time),
         CASE(stops_at_a_target_it_cannot_wait_for),
         CASE(is_not_made_without_source_or_target),
         CASE(stops_when_its_queue_goes),
