@@ -28,9 +28,13 @@ static const char *const properties[] = {"Name",
 
 /* ---- What the template asks for ---- */
 
-static bool has(const struct json_node *p, const char *property)
+/* From a queue to a state machine, and nothing between. */
+static bool is_known(const struct json_node *p)
 {
-    return json_member(p, slice_str(property)) != NULL;
+    return slice_starts_with(json_text(json_member(p, SLICE("Source"))), SLICE("arn:aws:sqs:")) &&
+           slice_starts_with(json_text(json_member(p, SLICE("Target"))),
+                             SLICE("arn:aws:states:")) &&
+           json_member(p, SLICE("Enrichment")) == NULL;
 }
 
 static void put_text(struct json_builder *b,
@@ -109,13 +113,13 @@ static enum err_code want(struct template_scope *s,
     const struct json_node *p = resource->properties;
     struct json_builder b = json_build_object(s->a);
 
-    if (has(p, "Enrichment")) {
-        *out = NULL;
-        return OK;
-    }
     if (!json_is(json_member(p, SLICE("Source")), JSON_STRING) ||
         !json_is(json_member(p, SLICE("Target")), JSON_STRING)) {
         return template_refuse(s, err, "a pipe has a Source and a Target");
+    }
+    if (!is_known(p)) {
+        *out = NULL;
+        return OK;
     }
     put_text(&b, "source", p, "Source", "");
     put_text(&b, "target", p, "Target", "");

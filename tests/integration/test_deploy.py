@@ -183,6 +183,35 @@ def test_what_is_not_known_is_named_and_no_success(fleet, deploy):
     assert changes(deploy(wanted, "--partial")[0])["Flow"] == "NONE"
 
 
+def test_what_is_not_known_stops_nothing_else(fleet, deploy):
+    """Each is made of what is known, and asks for more."""
+    arn = "arn:aws:{}:us-east-1:123456789012:{}"
+    others = {
+        "Mapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": {
+            "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]}, "FunctionName": "One"}},
+        "Mail": {"Type": "AWS::SNS::Subscription", "Properties": {
+            "Endpoint": "a@example.com", "Protocol": "email", "TopicArn": {"Ref": "Topic"}}},
+        "Stream": {"Type": "AWS::Pipes::Pipe", "Properties": {
+            "RoleArn": "r", "Source": arn.format("kinesis", "stream/s"), "Target": {"Ref": "Flow"}}},
+        "Invoke": {"Type": "AWS::Pipes::Pipe", "Properties": {
+            "RoleArn": "r", "Source": {"Fn::GetAtt": ["Queue", "Arn"]}, "Target": arn.format("lambda", "function:One")}}}
+    wanted = template(Queue={"Type": "AWS::SQS::Queue"}, Topic={"Type": "AWS::SNS::Topic"},
+                      Flow=machine(StateMachineName="beside"), **others,
+                      Last={"Type": "AWS::StepFunctions::Activity", "DependsOn": list(others)})
+    document, _ = deploy(wanted, code=1, name="Beside.template.json")
+    assert {changes(document)[i] for i in others} == {"UNKNOWN"}
+    assert {changes(document)[i] for i in ("Queue", "Topic", "Flow", "Last")} == {"CREATE"}
+    assert all(resource(document, i)["done"] for i in ("Queue", "Topic", "Flow", "Last"))
+
+
+def test_what_was_deleted_is_made_again(fleet, deploy):
+    wanted = template(Flow=machine(StateMachineName="gone"), Ask={"Type": "AWS::StepFunctions::Activity"})
+    deploy(wanted, name="Gone.template.json")
+    fleet.cli("machine", "delete", "gone")
+    document, _ = deploy(wanted, name="Gone.template.json")
+    assert changes(document)["Flow"] == "CREATE" and changes(document)["Ask"] == "NONE"
+
+
 def queues(**more):
     return template(
         Dead={"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": False}, "UpdateReplacePolicy": "Delete"},
