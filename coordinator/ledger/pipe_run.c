@@ -441,6 +441,7 @@ static enum err_code move_messages(struct ledger *l,
         more = more && pipe_wants(p->core) != 0;
     }
     list_remove(&p->ready); /* what was done here has touched the queue */
+    more = more || (queue_is_ready(q->core) && pipe_wants(p->core) != 0);
     if (!full && (more || pipe_is_due(p->core, l->now.wall_ms))) {
         pipe_wake(l, p); /* the rest in the next turn */
     }

@@ -186,15 +186,28 @@ void queue_time(struct ledger *l, struct ledger_queue *q)
     }
 }
 
+static void wake(struct ledger *l, struct ledger_queue *q)
+{
+    if (q->user != NULL && list_empty(&q->ready)) {
+        list_push_back(&l->queues_ready, &q->ready);
+    }
+    pipes_wake(l, q);
+}
+
 void queue_touched(struct ledger *l, struct ledger_queue *q)
 {
     struct queue_place from;
 
     if (queue_is_ready(q->core) || queue_wants_ms(q->core, &from) <= l->now.wall_ms) {
-        if (q->user != NULL && list_empty(&q->ready)) {
-            list_push_back(&l->queues_ready, &q->ready);
-        }
-        pipes_wake(l, q);
+        wake(l, q);
+    }
+    queue_time(l, q);
+}
+
+void queue_left(struct ledger *l, struct ledger_queue *q)
+{
+    if (queue_is_ready(q->core)) {
+        wake(l, q);
     }
     queue_time(l, q);
 }
@@ -225,7 +238,7 @@ void queue_now(struct ledger *l, struct ledger_queue *q)
 void ledger_queue_waits(struct ledger *l, struct ledger_queue *q)
 {
     assert(q->user != NULL);
-    queue_time(l, q);
+    queue_touched(l, q);
 }
 
 enum err_code queues_due(struct ledger *l, struct err *err)
@@ -272,7 +285,7 @@ void queues_tell(struct ledger *l)
 
     list_init(&ready);
     list_splice(&ready, &l->queues_ready);
-    while ((n = list_pop_front(&ready)) != NULL) {
+    while (ledger_accepts(l) && (n = list_pop_front(&ready)) != NULL) {
         struct ledger_queue *q = container_of(n, struct ledger_queue, ready);
 
         if (q->user != NULL) {
@@ -280,6 +293,8 @@ void queues_tell(struct ledger *l)
             queue_time(l, q);
         }
     }
+    list_splice(&ready, &l->queues_ready); /* those not reached go first next time */
+    list_splice(&l->queues_ready, &ready);
 }
 
 /* ---- rows ---- */

@@ -89,7 +89,8 @@ struct ledger_received {
 };
 /**
  * Receive up to `most` messages, fewer where they are large; those received too often go to the
- * dead-letter queue.
+ * dead-letter queue. Where those are many, *count may be 0 though there are others: who waits is
+ * told in the next turn.
  *
  * @return OK (none: *count is 0); ERR_QUEUE_FULL: too many are in flight, and none was received;
  *         ERR_CORRUPT, ERR_IO
@@ -143,6 +144,9 @@ void bodies_free(struct ledger *l);
 void queue_changed(struct ledger *l, struct ledger_queue *q);
 /* Its core changed: who waits may have something now. */
 void queue_touched(struct ledger *l, struct ledger_queue *q);
+/* It was looked through for messages: others may have what is left; what cannot be loaded before
+ * a batch is durable is asked for again by and by. */
+void queue_left(struct ledger *l, struct ledger_queue *q);
 /* When it is to be looked at next. */
 void queue_time(struct ledger *l, struct ledger_queue *q);
 /* Up to now, and what came to be too old is deleted. */

@@ -158,6 +158,12 @@ static enum err_code receive_one(struct ledger *l,
     return OK;
 }
 
+/* Dead letters may be many: what is left of them waits for the next turn. */
+static bool may_look(const struct ledger *l, unsigned looks)
+{
+    return looks == 0 || (looks < LIMIT_QUEUE_RECEIVE_LOOKS && ledger_accepts(l));
+}
+
 enum err_code ledger_queue_receive(struct ledger *l,
                                    struct ledger_queue *q,
                                    size_t most,
@@ -173,7 +179,9 @@ enum err_code ledger_queue_receive(struct ledger *l,
 
     *count = 0;
     queue_now(l, q);
-    while (rc == OK && more && *count < most && bytes < LIMIT_QUEUE_RECEIVE_BYTES) {
+    for (unsigned looks = 0; rc == OK && more && *count < most &&
+                             bytes < LIMIT_QUEUE_RECEIVE_BYTES && may_look(l, looks);
+         looks++) {
         size_t before = *count;
 
         rc = receive_one(l, q, &round, visibility_ms, out, count, &more, err);
@@ -181,7 +189,7 @@ enum err_code ledger_queue_receive(struct ledger *l,
             bytes += out[before].message.body.len + out[before].message.attributes.len;
         }
     }
-    queue_touched(l, q);
+    queue_left(l, q);
     return rc;
 }
 

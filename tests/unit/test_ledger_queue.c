@@ -382,6 +382,43 @@ static void test_ledger_queue__dead_letters_move_with_the_receive(void **state)
     world_end(w);
 }
 
+/* As many as are in flight can die at once: no turn is held up by all of them. */
+static void test_ledger_queue__dead_letters_move_some_at_a_time(void **state)
+{
+    enum { ALL = 1000 };
+    struct ledger_world *w = *state;
+    const struct queue_attributes dead = plain(false);
+    const struct queue_attributes a = buried("dead", 1);
+    struct queue_counts c;
+    struct got got[MOST];
+    uint64_t told;
+    int somebody;
+
+    make(w, "dead", &dead);
+    make(w, "q", &a);
+    world_begin(w);
+    for (unsigned i = 0; i < ALL; i++) {
+        (void)send(w, "q", "x", "", 0);
+        assert_int_equal(receive(w, "q", 1, 1000, got), 1);
+    }
+    world_end(w);
+    world_settle(w);
+    world_advance(w, 1000);
+    for (uint64_t moved = 0; moved < ALL; moved = c.total) {
+        find(w, "q")->user = &somebody;
+        told = w->queues_ready;
+        world_begin(w);
+        (void)receive(w, "q", 1, 0, got);
+        ledger_queue_counts(w->l, find(w, "dead"), &c);
+        assert_true(c.total > moved && c.total - moved <= LIMIT_QUEUE_RECEIVE_LOOKS);
+        ledger_queue_waits(w->l, find(w, "q"));
+        world_end(w);
+        assert_int_equal(w->queues_ready - told, c.total < ALL);
+        find(w, "q")->user = NULL;
+        world_settle(w);
+    }
+}
+
 static void test_ledger_queue__move_tasks_go_on_after_a_crash(void **state)
 {
     struct ledger_world *w = *state;
@@ -814,6 +851,7 @@ int main(void)
         TEST(a_receipt_is_of_one_queue),
         TEST(large_messages_come_fewer_at_a_time),
         TEST(dead_letters_move_with_the_receive),
+        TEST(dead_letters_move_some_at_a_time),
         TEST(move_tasks_go_on_after_a_crash),
         TEST(repeats_are_known_over_a_crash_for_five_minutes),
         TEST(what_is_purged_is_swept_and_numbers_go_on),
