@@ -226,10 +226,11 @@ static bool poll_answer(struct call *c)
     return true;
 }
 
+/* Those that are not reached are told in the next turn: what is received touches the queue. */
 void api_queue_ready(struct api *api, struct ledger_queue *q)
 {
-    (void)api;
-    while (q->user != NULL) {
+    for (unsigned n = 0;
+         n < LIMIT_QUEUE_ANSWERS_A_TURN && q->user != NULL && ledger_accepts(api->ledger); n++) {
         struct poll_line *line = q->user;
 
         if (!poll_answer(container_of(line->calls.next, struct call, link))) {
@@ -366,7 +367,7 @@ void operation_MESSAGE_RECEIVE(struct call *c)
     if (q->user == NULL) { /* else others have waited for longer */
         rc = receive(c->api, q, &w, &r, &err);
     }
-    if (rc != OK) {
+    if (rc != OK && !(rc == ERR_QUEUE_FULL && wait_s != 0)) { /* a long poll waits that out */
         c->fail(c, rc, &err);
     } else if (r.n_messages == 0 && wait_s != 0 && has_room(c, q)) {
         poll_park(c, q, &w, wait_s * 1000);

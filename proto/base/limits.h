@@ -163,6 +163,7 @@ enum limits {
     LIMIT_QUEUE_LOAD_BYTES = 4 * 1024 * 1024,    /* and their bytes: likewise */
     LIMIT_QUEUE_BODIES_BYTES = 32 * 1024 * 1024, /* read, or written, of late, of all queues */
     LIMIT_QUEUE_RECEIVE_BYTES = 4 * 1024 * 1024, /* bodies of one receive, and one more: a frame */
+    LIMIT_QUEUE_ANSWERS_A_TURN = 64,   /* polls of one queue: 256 MiB of bodies at the most */
     LIMIT_QUEUE_RECEIVE_LOOKS = 256,   /* messages of one receive, with dead letters on their way */
     LIMIT_QUEUE_DELETES_A_TURN = 1024, /* rows of queues that are deleted or purged: likewise */
     LIMIT_QUEUE_MOVES_A_TURN = 256,    /* messages of move tasks: likewise */

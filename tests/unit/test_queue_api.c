@@ -161,6 +161,95 @@ static void test_queue_api__who_comes_later_does_not_overtake(void **state)
     world_close(&w);
 }
 
+static void counts(struct world *w, const char *queue, struct queue_counts *out)
+{
+    struct ledger_queue *q = ledger_queue_find(w->api.ledger, slice_str(queue));
+
+    assert_non_null(q);
+    ledger_queue_counts(w->api.ledger, q, out);
+}
+
+static void test_queue_api__many_polls_are_answered_some_a_turn(void **state)
+{
+    enum { POLLS = 2 * LIMIT_QUEUE_ANSWERS_A_TURN + 10 };
+    Stepfleet__MessageSendRequest m = STEPFLEET__MESSAGE_SEND_REQUEST__INIT;
+    struct api_ask *polls = mem_zalloc(POLLS, sizeof(*polls));
+    struct api_ask *sends = mem_zalloc(POLLS, sizeof(*sends));
+    struct queue_counts c;
+    struct world w;
+
+    (void)state;
+    world_open(&w);
+    m.queue = (char *)"q";
+    m.body = message_bytes(SLICE("a"));
+    for (unsigned i = 0; i < POLLS; i++) {
+        receive(&w, &polls[i], "q", 20);
+    }
+    for (unsigned i = 0; i + 1 < POLLS; i++) {
+        api_world_arrive(&w.api, &sends[i], RPC_MESSAGE_SEND, &m.base);
+    }
+    api_world_ask(&w.api, &sends[POLLS - 1], RPC_MESSAGE_SEND, &m.base);
+    counts(&w, "q", &c);
+    assert_int_equal(c.in_flight, LIMIT_QUEUE_ANSWERS_A_TURN);
+    api_world_settle(&w.api);
+    for (unsigned i = 0; i < POLLS; i++) {
+        assert_string_equal(body_of(&polls[i]), "a");
+        api_ask_fini(&polls[i]);
+        api_ask_fini(&sends[i]);
+    }
+    world_close(&w);
+    mem_free(polls);
+    mem_free(sends);
+}
+
+/* As many messages as may be in flight, and one more that is not; those have no rows, and nobody
+ * reads them. @return the receipt of one */
+static struct receipt fill_flight(struct world *w, struct ledger_queue *q)
+{
+    struct receipt receipt = {.queue = q->row.generation};
+    int64_t now_ms = w->api.now.wall_ms;
+
+    for (unsigned n = 0; n < LIMIT_QUEUE_IN_FLIGHT; n++) {
+        struct queue_round round = {0};
+        struct queue_state s;
+        bool held;
+
+        (void)queue_send(q->core, now_ms, 0, now_ms, SLICE(""), &held);
+        assert_int_equal(queue_take(q->core, &round, now_ms, 3600000, &s), QUEUE_TAKEN);
+        receipt.place = s.place;
+        receipt.token = s.receipt;
+    }
+    send(w, "q", "one more", 0);
+    return receipt;
+}
+
+static void test_queue_api__a_long_poll_waits_until_less_is_in_flight(void **state)
+{
+    struct ledger_queue *q;
+    struct receipt receipt;
+    struct world w;
+    struct api_ask ask;
+    struct api_ask poll;
+
+    (void)state;
+    world_open(&w);
+    q = ledger_queue_find(w.api.ledger, SLICE("q"));
+    receipt = fill_flight(&w, q);
+    receive(&w, &ask, "q", 0);
+    assert_true(ask.done);
+    assert_int_equal(ask.rc, ERR_QUEUE_FULL);
+    receive(&w, &poll, "q", 20);
+    assert_false(poll.done);
+    ledger_turn_begin(w.api.ledger, w.api.now);
+    assert_int_equal(ledger_queue_remove(w.api.ledger, q, &receipt), QUEUE_DONE);
+    ledger_turn_end(w.api.ledger);
+    api_world_settle(&w.api);
+    assert_string_equal(body_of(&poll), "one more");
+    api_ask_fini(&ask);
+    api_ask_fini(&poll);
+    world_close(&w);
+}
+
 static void test_queue_api__a_poll_ends_empty_in_time(void **state)
 {
     struct world w;
@@ -406,6 +495,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_queue_api__who_waits_longest_gets_the_message),
         cmocka_unit_test(test_queue_api__who_comes_later_does_not_overtake),
+        cmocka_unit_test(test_queue_api__many_polls_are_answered_some_a_turn),
+        cmocka_unit_test(test_queue_api__a_long_poll_waits_until_less_is_in_flight),
         cmocka_unit_test(test_queue_api__a_poll_ends_empty_in_time),
         cmocka_unit_test(test_queue_api__a_message_that_comes_back_wakes),
         cmocka_unit_test(test_queue_api__a_message_that_is_given_back_wakes),
