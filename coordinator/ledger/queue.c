@@ -176,8 +176,10 @@ void queue_time(struct ledger *l, struct ledger_queue *q)
     due_ms = earlier(due_ms, queue_move_due_ms(q));
     if (wants_ms > l->now.wall_ms) {
         due_ms = earlier(due_ms, wants_ms);
-    } else if (is_wanted(q)) {
+    } else if (is_wanted(q) || queue_stale_ms(q->core) < l->now.wall_ms + AGAIN_MS) {
         due_ms = earlier(due_ms, l->now.wall_ms + AGAIN_MS);
+    } else {
+        due_ms = earlier(due_ms, queue_stale_ms(q->core));
     }
     if (due_ms == INT64_MAX) {
         heap_remove(&l->queues_due, &q->due);
@@ -249,11 +251,15 @@ enum err_code queues_due(struct ledger *l, struct err *err)
     while (rc == OK && ledger_accepts(l) && (n = heap_min(&l->queues_due)) != NULL &&
            n->key <= l->now.wall_ms) {
         struct ledger_queue *q = container_of(n, struct ledger_queue, due);
+        bool stale = queue_stale_ms(q->core) <= l->now.wall_ms;
 
         queue_now(l, q);
         rc = queue_move_some(l, q, err);
+        if (rc == OK && stale) {
+            rc = queue_fill(l, q, err);
+        }
         queue_touched(l, q);
-        if (q->due.index != 0 && q->due.key <= l->now.wall_ms) {
+        if (stale || (heap_has(&q->due) && q->due.key <= l->now.wall_ms)) {
             break; /* it goes on in the next turn */
         }
     }
@@ -327,6 +333,7 @@ static void keep_counter(struct ledger *l, const struct ledger_queue *q)
     struct queue_counter_row row = {
         .last_number = queue_last_number(q->core),
         .time_ms = l->now.wall_ms,
+        .head = queue_head(q->core),
     };
 
     queue_counts(q->core, &counts);
@@ -404,7 +411,7 @@ void ledger_queue_purge(struct ledger *l, struct ledger_queue *q)
     memset(q->delayed, 0, sizeof(q->delayed));
     queue_free(q->core);
     queue_open_core(l, q);
-    queue_restore(q->core, 0, last);
+    queue_restore(q->core, 0, last, (struct queue_place){0, 0});
     queue_put_row(l, q);
     queue_changed(l, q);
     queue_touched(l, q);
@@ -440,7 +447,7 @@ static enum err_code load_counter(struct ledger *l, struct ledger_queue *q, stru
     }
     if (rc == OK) {
         ledger_clock_seen(l, row.time_ms);
-        queue_restore(q->core, row.total, row.last_number);
+        queue_restore(q->core, row.total, row.last_number, row.head);
     }
     buf_fini(&b);
     return rc == ERR_NOT_FOUND ? err_set(err, ERR_CORRUPT, "its counters are not there") : rc;
@@ -448,8 +455,9 @@ static enum err_code load_counter(struct ledger *l, struct ledger_queue *q, stru
 
 static enum err_code load_states(struct ledger *l, struct ledger_queue *q, struct err *err)
 {
-    struct key from = key_queue_states(l->config.account, q->row.generation);
-    struct key to = key_after(&from);
+    struct key prefix = key_queue_states(l->config.account, q->row.generation);
+    struct key from = key_queue_state(l->config.account, q->row.generation, queue_head(q->core));
+    struct key to = key_after(&prefix);
     struct store_iterator *i =
         store_iterate(l->store, CF_QUEUE, key_slice(&from), key_slice(&to), false);
     enum err_code rc = OK;

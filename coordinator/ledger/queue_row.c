@@ -28,11 +28,6 @@ static bool place_eq(struct queue_place a, struct queue_place b)
     return a.due_ms == b.due_ms && a.number == b.number;
 }
 
-static bool place_less(struct queue_place a, struct queue_place b)
-{
-    return a.due_ms != b.due_ms ? a.due_ms < b.due_ms : a.number < b.number;
-}
-
 static struct queue_place place_after(struct queue_place p)
 {
     return (struct queue_place){p.due_ms, p.number + 1};
@@ -291,7 +286,7 @@ static enum err_code
 load_next(struct fill *f, int64_t until_ms, struct queue_place *at, bool *more, int64_t *due_ms)
 {
     struct queue_body *b = first_pending(f->q);
-    bool pending = b != NULL && (!f->have || !place_less(f->place, b->place));
+    bool pending = b != NULL && (!f->have || !queue_place_less(f->place, b->place));
     struct queue_place place = pending ? b->place : f->place;
     enum err_code rc;
 

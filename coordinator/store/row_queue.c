@@ -303,6 +303,8 @@ void queue_counter_encode(const struct queue_counter_row *r, struct buf *out)
     buf_put_varint(out, r->total);
     buf_put_varint(out, r->last_number);
     buf_put_svarint(out, r->time_ms);
+    buf_put_svarint(out, r->head.due_ms);
+    buf_put_varint(out, r->head.number);
 }
 
 enum err_code
@@ -318,7 +320,9 @@ queue_counter_decode(struct slice bytes, struct queue_counter_row *out, struct e
     r.total = cursor_varint(&c);
     r.last_number = cursor_varint(&c);
     r.time_ms = cursor_svarint(&c);
-    c.bad = c.bad || r.total > r.last_number || r.time_ms < 0;
+    r.head.due_ms = cursor_svarint(&c);
+    r.head.number = cursor_varint(&c);
+    c.bad = c.bad || r.total > r.last_number || r.time_ms < 0 || r.head.due_ms < 0;
     rc = row_end(&c, "queue counter", err);
     if (rc == OK) {
         *out = r;

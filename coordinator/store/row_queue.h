@@ -80,7 +80,8 @@ enum err_code queue_state_decode(struct slice bytes, struct queue_state *out, st
 struct queue_counter_row {
     uint64_t total;
     uint64_t last_number;
-    int64_t time_ms; /* when it was written */
+    int64_t time_ms;         /* when it was written */
+    struct queue_place head; /* no message has rows before it */
 };
 void queue_counter_encode(const struct queue_counter_row *r, struct buf *out);
 enum err_code

@@ -2,7 +2,7 @@
 /* What the files of a queue share: queue.c sends, receives and deletes; queue_rows.c is what is on
  * disk alone; queue_check.c the invariants, by brute force.
  *
- * Invariants: a message in memory is in `all`, in the order of its loading; READY ones of a
+ * Invariants: a message in memory is in `all`, in the order of places; READY ones of a
  * standard queue are in `ready`; IN FLIGHT ones in `flight` by their time. A FIFO group has all its
  * messages in memory, in order, and stands in `open` where it has some and none is in flight.
  * `by_number` has those that were received. EXPIRED ones are in `expired` alone, and not counted;
@@ -56,6 +56,8 @@ struct queue {
     size_t held; /* in `all` */
     size_t ready_count;
     struct list all;
+    struct queue_message *unpassed; /* in `all`: the first one of before the start whose row no load
+                                     * has come to yet; NULL: none */
     struct list ready;
     struct list expired;
     struct list gone;

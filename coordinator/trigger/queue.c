@@ -87,6 +87,20 @@ struct queue_message *queue_find(const struct queue *q, uint64_t number)
     return NULL;
 }
 
+static struct queue_message *next_of_all(const struct queue *q, const struct queue_message *m)
+{
+    return m->all.next == &q->all ? NULL : container_of(m->all.next, struct queue_message, all);
+}
+
+/* Behind all others, but for those that were received before the start. */
+static void put_in_order(struct queue *q, struct queue_message *m)
+{
+    while (q->unpassed != NULL && queue_place_less(q->unpassed->place, m->place)) {
+        q->unpassed = next_of_all(q, q->unpassed);
+    }
+    list_push_back(q->unpassed != NULL ? &q->unpassed->all : &q->all, &m->all);
+}
+
 /* In memory from now on: READY, behind all others. */
 struct queue_message *
 queue_hold(struct queue *q, struct queue_place place, int64_t sent_ms, struct slice group)
@@ -97,7 +111,7 @@ queue_hold(struct queue *q, struct queue_place place, int64_t sent_ms, struct sl
     m->place = place;
     m->sent_ms = sent_ms;
     m->status = QUEUE_READY;
-    list_push_back(&q->all, &m->all);
+    put_in_order(q, m);
     q->held++;
     q->ready_count++;
     q->sweep_ms = q->sweep_ms < old_ms ? q->sweep_ms : old_ms;
@@ -156,6 +170,9 @@ static void take_out(struct queue *q, struct queue_message *m)
         q->ready_count--;
     }
     list_remove(&m->link);
+    if (q->unpassed == m) {
+        q->unpassed = next_of_all(q, m);
+    }
     list_remove(&m->all);
     q->held--;
     q->total--;
@@ -198,11 +215,12 @@ void queue_free(struct queue *q)
 
 /* ---- time ---- */
 
-/* Those at the head that nobody has: they were sent about in this order. One that is behind a
- * younger one (it came from another queue) is found when its turn comes. */
+/* Those at the head that nobody has, some at a time: they were sent about in this order. One that
+ * is behind a younger one (it came from another queue) is found when its turn comes. */
 static void sweep(struct queue *q, int64_t now_ms)
 {
     int64_t next_ms = INT64_MAX;
+    unsigned found = 0;
 
     LIST_EACH_SAFE(n, after, &q->all)
     {
@@ -212,10 +230,15 @@ static void sweep(struct queue *q, int64_t now_ms)
             next_ms = m->sent_ms + q->settings.retention_ms;
             break;
         }
+        if (found == LIMIT_QUEUE_DELETES_A_TURN) {
+            q->sweep_ms = now_ms;
+            return;
+        }
         if (m->status == QUEUE_READY) {
             take_out(q, m);
             m->status = QUEUE_EXPIRED;
             list_push_back(&q->expired, &m->link);
+            found++;
         }
     }
     if (!list_empty(&q->all) && next_ms < now_ms + SWEEP_MS) {

@@ -36,6 +36,10 @@ struct queue_place {
     int64_t due_ms;  /* visible first */
     uint64_t number; /* from 1, in the order of sending */
 };
+static inline bool queue_place_less(struct queue_place a, struct queue_place b)
+{
+    return a.due_ms != b.due_ms ? a.due_ms < b.due_ms : a.number < b.number;
+}
 
 /* What is to be known of a message that was received. */
 struct queue_state {
@@ -56,7 +60,8 @@ void queue_set(struct queue *q, const struct queue_settings *s, int64_t now_ms);
 
 /* Bring it up to `now_ms`: what was in flight too long is ready again. Before all that follows. */
 void queue_turn(struct queue *q, int64_t now_ms);
-/* Messages that are too old, one by one: gone from the queue, their rows may go. */
+/* Messages that are too old, one by one: gone from the queue, their rows may go. All that a turn
+ * found, before the next one. */
 bool queue_expired(struct queue *q, struct queue_place *out);
 /* When queue_turn() is needed next; INT64_MAX: not by itself. */
 int64_t queue_next_ms(const struct queue *q);
@@ -146,9 +151,15 @@ enum queue_load queue_load(struct queue *q,
  * is none). */
 void queue_load_end(struct queue *q, struct queue_place next, int64_t due_ms);
 
+/* No message has its rows before that place: a load after a restart begins there. */
+struct queue_place queue_head(const struct queue *q);
+/* When the first of the rows alone may be too old, though nobody receives: then it wants a load.
+ * INT64_MAX: it wants none. */
+int64_t queue_stale_ms(const struct queue *q);
+
 /* Opening: its counters, then the states of what was received by place, then the due times of
  * what is delayed. */
-void queue_restore(struct queue *q, uint64_t total, uint64_t last_number);
+void queue_restore(struct queue *q, uint64_t total, uint64_t last_number, struct queue_place head);
 void queue_restore_state(struct queue *q, const struct queue_state *s);
 void queue_restore_delayed(struct queue *q, int64_t now_ms, int64_t due_ms);
 

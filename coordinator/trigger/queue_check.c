@@ -87,10 +87,30 @@ static const char *check_groups(const struct queue *q)
     return open == q->open_count ? NULL : "groups are open that are none";
 }
 
+static const char *check_places(const struct queue *q)
+{
+    struct queue_place before = {-1, 0};
+
+    LIST_EACH(n, &q->all)
+    {
+        const struct queue_message *m = container_of(n, struct queue_message, all);
+
+        if (!queue_place_less(before, m->place)) {
+            return "messages are not in the order of their places";
+        }
+        before = m->place;
+    }
+    return NULL;
+}
+
 const char *queue_check(const struct queue *q)
 {
     struct found f = {0};
-    const char *wrong;
+    const char *wrong = check_places(q);
+
+    if (wrong != NULL) {
+        return wrong;
+    }
 
     LIST_EACH(n, &q->all)
     {

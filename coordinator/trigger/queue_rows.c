@@ -68,15 +68,10 @@ void queue_put_ahead(struct queue *q, struct queue_place place, int64_t now_ms)
     delay_add(q, place.due_ms, now_ms);
 }
 
-static bool is_passed(const struct queue *q, struct queue_place p)
-{
-    return p.due_ms != q->ahead.due_ms ? p.due_ms < q->ahead.due_ms : p.number < q->ahead.number;
-}
-
 /* One whose row no load has come to yet: whoever loads may see the row though it is deleted. */
 void queue_forget(struct queue *q, struct queue_message *m)
 {
-    if (is_passed(q, m->place)) {
+    if (queue_place_less(m->place, q->ahead)) {
         mem_free(m);
         return;
     }
@@ -152,6 +147,22 @@ void queue_load_end(struct queue *q, struct queue_place next, int64_t due_ms)
     }
 }
 
+int64_t queue_stale_ms(const struct queue *q)
+{
+    struct queue_place from;
+
+    return queue_wants_ms(q, &from) != INT64_MAX ? from.due_ms + q->settings.retention_ms
+                                                 : INT64_MAX;
+}
+
+struct queue_place queue_head(const struct queue *q)
+{
+    const struct queue_message *m =
+        list_empty(&q->all) ? NULL : container_of(q->all.next, struct queue_message, all);
+
+    return m != NULL && queue_place_less(m->place, q->ahead) ? m->place : q->ahead;
+}
+
 int64_t queue_next_ms(const struct queue *q)
 {
     const struct heap_node *n = heap_min(&q->flight);
@@ -161,19 +172,24 @@ int64_t queue_next_ms(const struct queue *q)
 
 /* ---- opening ---- */
 
-void queue_restore(struct queue *q, uint64_t total, uint64_t last_number)
+void queue_restore(struct queue *q, uint64_t total, uint64_t last_number, struct queue_place head)
 {
     assert(q->total == 0);
     q->total = total;
     q->last_number = last_number;
-    q->ahead_ms = total != 0 ? 0 : INT64_MAX;
+    q->ahead = head;
+    q->ahead_ms = total != 0 ? head.due_ms : INT64_MAX;
 }
 
 void queue_restore_state(struct queue *q, const struct queue_state *s)
 {
-    struct queue_message *m = queue_hold(q, s->place, s->sent_ms, s->group);
+    struct queue_message *first = q->unpassed;
+    struct queue_message *m;
 
     assert(s->count != 0);
+    q->unpassed = NULL; /* they come in order */
+    m = queue_hold(q, s->place, s->sent_ms, s->group);
+    q->unpassed = first != NULL ? first : m;
     m->first_ms = s->first_ms;
     m->count = s->count;
     m->receipt = s->receipt;

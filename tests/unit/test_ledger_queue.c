@@ -587,6 +587,32 @@ static void test_ledger_queue__what_is_too_old_goes_by_itself(void **state)
     assert_int_equal(world_rows(w, CF_QUEUE), rows + 10 + 10);
 }
 
+/* Nobody ever receives: more than is in memory goes, too, over a restart and without being read
+ * before its time. */
+static void test_ledger_queue__a_backlog_nobody_wants_goes_when_it_is_too_old(void **state)
+{
+    struct ledger_world *w = *state;
+    struct queue_attributes a = plain(false);
+    size_t rows;
+
+    a.retention_s = 3600;
+    make(w, "q", &a);
+    rows = world_rows(w, CF_QUEUE);
+    for (unsigned i = 0; i < 5; i++) {
+        send_many(w, "q", LIMIT_QUEUE_READY / 2);
+        world_advance(w, 1000);
+    }
+    world_crash(w);
+    world_advance(w, 60000);
+    assert_int_equal(queue_held(find(w, "q")->core), 50); /* those that were received */
+    for (unsigned i = 0; i < 10; i++) {
+        world_advance(w, HOUR_MS / 6);
+    }
+    check_counts(w, "q", 0, 0, 0);
+    world_settle(w);
+    assert_int_equal(world_rows(w, CF_QUEUE), rows);
+}
+
 /* ---- who waits ---- */
 
 static void test_ledger_queue__who_waits_is_told(void **state)
@@ -857,6 +883,7 @@ int main(void)
         TEST(what_is_purged_is_swept_and_numbers_go_on),
         TEST(nothing_is_left_of_a_deleted_queue),
         TEST(what_is_too_old_goes_by_itself),
+        TEST(a_backlog_nobody_wants_goes_when_it_is_too_old),
         TEST(who_waits_is_told),
         cmocka_unit_test(test_ledger_queue__agrees_with_a_model_over_crashes),
     };

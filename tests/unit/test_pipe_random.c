@@ -201,6 +201,7 @@ static void end_one(struct world *w)
 /* What is on disk is all there is: the queue's rows, and that there is a pipe. */
 static void crash(struct world *w)
 {
+    struct queue_place head = queue_head(w->q);
     uint64_t total = 0;
 
     queue_free(w->q);
@@ -210,7 +211,7 @@ static void crash(struct world *w)
     for (size_t i = 0; i < w->sent; i++) {
         total += !w->messages[i].deleted && !w->messages[i].dead;
     }
-    queue_restore(w->q, total, w->sent);
+    queue_restore(w->q, total, w->sent, head);
     for (size_t i = 0; i < w->sent; i++) {
         const struct message *m = &w->messages[i];
 

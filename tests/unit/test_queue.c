@@ -387,6 +387,41 @@ static void test_queue__a_backlog_is_not_in_memory_and_comes_in_order(void **sta
     end(&w);
 }
 
+/* What was deleted before costs a load nothing: it begins behind that. */
+static void test_queue__a_load_begins_at_the_first_message(void **state)
+{
+    struct queue_place at;
+    struct world w;
+    struct row *r;
+    unsigned i;
+
+    (void)state;
+    begin(&w, false, 0);
+    for (i = 0; i < 10; i++) {
+        (void)send(&w, 0, 0);
+    }
+    for (i = 0; i < 5; i++) { /* the third stays */
+        assert_int_equal(take_one(&w, 30000, &r), QUEUE_TAKEN);
+        if (i != 2) {
+            assert_int_equal(queue_delete(w.q, r->place, r->state.receipt), QUEUE_DONE);
+            r->gone = true;
+        }
+    }
+    assert_int_equal(queue_head(w.q).number, 3);
+    queue_free(w.q);
+    w.q = queue_new(&w.settings, 2);
+    queue_restore(w.q, 6, 10, w.rows[2].place);
+    queue_restore_state(w.q, &w.rows[2].state);
+    assert_int_equal(queue_delete(w.q, w.rows[2].place, w.rows[2].state.receipt), QUEUE_DONE);
+    assert_int_equal(queue_wants_ms(w.q, &at), w.rows[2].place.due_ms);
+    assert_int_equal(at.number, 3);
+    assert_int_equal(queue_head(w.q).number, 3);
+    w.rows[2].gone = true;
+    load(&w, 100);
+    assert_int_equal(queue_head(w.q).number, 6);
+    end(&w);
+}
+
 /* A delete may be on its way to disk when a load sees the row. */
 static void test_queue__what_is_deleted_after_a_restart_is_not_loaded_again(void **state)
 {
@@ -400,7 +435,7 @@ static void test_queue__what_is_deleted_after_a_restart_is_not_loaded_again(void
     assert_int_equal(take_one(&w, 30000, &r), QUEUE_TAKEN);
     queue_free(w.q);
     w.q = queue_new(&w.settings, 2);
-    queue_restore(w.q, 2, 2);
+    queue_restore(w.q, 2, 2, (struct queue_place){0, 0});
     queue_restore_state(w.q, &r->state);
     assert_int_equal(queue_delete(w.q, r->place, r->tokens[1]), QUEUE_DONE);
     assert_int_equal(queue_load(w.q, w.now_ms, w.rows[0].place, w.now_ms, SLICE("")), QUEUE_KNOWN);
@@ -612,15 +647,17 @@ static void change_some(struct world *w)
 static void restart(struct world *w)
 {
     uint64_t total = 0;
+    struct queue_place head = queue_head(w->q);
     struct queue_place at = {0};
-    struct row *r;
+    struct row *r = row_from(w, at);
 
+    assert_true(r == NULL || !place_less(r->place, head));
     for (size_t i = 0; i < w->count; i++) {
         total += !w->rows[i].gone;
     }
     queue_free(w->q);
     w->q = queue_new(&w->settings, ++w->epoch);
-    queue_restore(w->q, total, w->count);
+    queue_restore(w->q, total, w->count, head);
     while ((r = row_from(w, at)) != NULL) {
         at = (struct queue_place){r->place.due_ms, r->place.number + 1};
         if (r->state.count != 0) {
@@ -753,6 +790,7 @@ int main(void)
         cmocka_unit_test(test_queue__what_is_too_old_is_gone),
         cmocka_unit_test(test_queue__no_more_than_so_many_are_in_flight),
         cmocka_unit_test(test_queue__a_backlog_is_not_in_memory_and_comes_in_order),
+        cmocka_unit_test(test_queue__a_load_begins_at_the_first_message),
         cmocka_unit_test(test_queue__what_is_deleted_after_a_restart_is_not_loaded_again),
         cmocka_unit_test(test_queue__a_group_is_blocked_while_one_of_its_is_in_flight),
         cmocka_unit_test(test_queue__a_dead_message_lets_its_group_go_on),

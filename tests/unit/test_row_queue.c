@@ -250,7 +250,8 @@ static void test_row_queue__a_received_message(void **state)
 
 static void test_row_queue__counters_deduplication_and_moves(void **state)
 {
-    const struct queue_counter_row counter = {.total = 3, .last_number = 9, .time_ms = 1};
+    const struct queue_counter_row counter = {
+        .total = 3, .last_number = 9, .time_ms = 1, .head = {5, 6}};
     const struct queue_counter_row more = {.total = 10, .last_number = 9};
     const struct dedup_entry entries[] = {{{1, 2}, 3}, {{UINT64_MAX, 0}, UINT64_MAX}};
     const struct dedup_row dedup = {.until_ms = 5, .items = entries, .count = 2};
