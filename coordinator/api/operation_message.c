@@ -105,6 +105,15 @@ check_fifo(const struct ledger_queue *q, const Stepfleet__MessageSendRequest *m,
     return OK;
 }
 
+static enum err_code check_dedups(const struct ledger_queue *q, struct err *err)
+{
+    return q->dedup.by_key.count < LIMIT_QUEUE_DEDUPS
+               ? OK
+               : err_set(err, ERR_BUSY,
+                         "%d messages were sent to %.*s within five minutes, the most it remembers",
+                         LIMIT_QUEUE_DEDUPS, SLICE_FMT(q->name));
+}
+
 /* ---- sending ---- */
 
 /* A message that may be sent. */
@@ -225,6 +234,9 @@ static enum err_code prepare(struct api *api,
                      "bytes.",
                      q->row.attributes.message_bytes);
     }
+    if (rc == OK) {
+        rc = check_dedups(q, err);
+    }
     if (rc == OK && q->row.attributes.fifo) {
         set_dedup(q, o, a);
     }
@@ -321,7 +333,7 @@ failure(struct arena *a, const char *id, enum err_code code, const struct err *e
 
     stepfleet__batch_failure__init(f);
     f->id = arena_str(a, slice_str(id));
-    f->sender = code != ERR_INTERNAL && code != ERR_IO && code != ERR_CORRUPT;
+    f->sender = code != ERR_INTERNAL && code != ERR_IO && code != ERR_CORRUPT && code != ERR_BUSY;
     f->code = arena_str(a, slice_str(err_name(code)));
     f->message = arena_str(a, slice_str(err->msg));
     return f;

@@ -122,18 +122,26 @@ static struct queue_settings settings_of(const struct ledger *l, const struct le
     };
 }
 
-/* Queues come and go that others send their dead letters to. */
-static void resettle(struct ledger *l)
+static void settle(struct ledger *l, struct ledger_queue *q)
+{
+    struct queue_settings s = settings_of(l, q);
+
+    queue_set(q->core, &s, l->now.wall_ms);
+    queue_time(l, q);
+}
+
+/* A queue came or went that others send their dead letters to. */
+static void settle_sources(struct ledger *l, struct slice name)
 {
     struct hash_node *n = NULL;
     size_t bucket = 0;
 
     while ((n = hash_iterate(&l->queues, &bucket, n)) != NULL) {
         struct ledger_queue *q = container_of(n, struct ledger_queue, by_name);
-        struct queue_settings s = settings_of(l, q);
 
-        queue_set(q->core, &s, l->now.wall_ms);
-        queue_time(l, q);
+        if (slice_eq(q->row.attributes.dead_letters, name)) {
+            settle(l, q);
+        }
     }
 }
 
@@ -382,7 +390,7 @@ ledger_queue_put(struct ledger *l, struct slice name, const struct queue_attribu
     queue_open_core(l, q);
     queue_put_row(l, q);
     queue_changed(l, q);
-    resettle(l);
+    settle_sources(l, q->name);
     return q;
 }
 
@@ -394,7 +402,7 @@ void ledger_queue_set(struct ledger *l, struct ledger_queue *q, const struct que
     row.attributes = *a;
     queue_take_row(q, &row);
     queue_put_row(l, q);
-    resettle(l);
+    settle(l, q);
     queue_now(l, q);
     queue_touched(l, q);
 }
@@ -421,15 +429,18 @@ void ledger_queue_delete(struct ledger *l, struct ledger_queue *q)
 {
     struct key key = key_queue(l->config.account, q->name);
     struct key moves = key_moves(l->config.account, q->row.number);
+    struct slice name = arena_copy(&l->arena, q->name);
 
     assert(q->user == NULL);
     store_delete(l->filling, CF_QUEUE, key_slice(&key));
     store_delete(l->filling, CF_QUEUE, key_slice(&moves));
-    queue_dedup_delete(l, q);
     queue_sweep_put(l, q->row.generation);
+    if (q->row.attributes.fifo) {
+        queue_sweep_put(l, q->row.number); /* what it remembers of what was sent */
+    }
     ledger_tags_set(l, TAGS_QUEUE, q->name, &(struct tags_row){0});
     queue_free_of(l, q);
-    resettle(l);
+    settle_sources(l, name);
 }
 
 /* ---- opening ---- */

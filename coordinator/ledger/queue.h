@@ -169,7 +169,7 @@ void message_delete(struct ledger *l,
                     bool received);
 /* Load what it wants, as far as a turn may. */
 enum err_code queue_fill(struct ledger *l, struct ledger_queue *q, struct err *err);
-void queue_sweep_put(struct ledger *l, uint64_t generation);
+void queue_sweep_put(struct ledger *l, uint64_t number);
 enum err_code queue_sweeps_load(struct ledger *l, struct err *err);
 void queue_sweeps_run(struct ledger *l);
 bool queue_sweeps_wait(const struct ledger *l); /* a turn is needed at once */
@@ -196,6 +196,5 @@ void queue_dedup_turn(struct ledger *l, struct ledger_queue *q);
 void queue_dedup_keep(struct ledger *l, struct ledger_queue *q);
 int64_t queue_dedup_due_ms(const struct ledger_queue *q);
 void queue_dedup_free(struct ledger_queue *q);
-void queue_dedup_delete(struct ledger *l, struct ledger_queue *q);
 
 #endif

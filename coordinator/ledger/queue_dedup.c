@@ -35,14 +35,11 @@ enum err_code queue_dedup_load(struct ledger *l, struct ledger_queue *q, struct 
         struct cursor c = cursor_make(slice_from(key, from.len));
         uint64_t first = cursor_u64be(&c);
         struct dedup_row row;
-        uint64_t number;
 
         arena_reset(&a);
         rc = dedup_row_decode(value, &a, &row, err);
         for (size_t n = 0; rc == OK && n < row.count; n++) {
-            if (!dedup_find(&q->dedup, row.items[n].key, 0, &number)) {
-                dedup_put(&q->dedup, row.items[n].key, row.items[n].number, row.until_ms);
-            }
+            dedup_put(&q->dedup, row.items[n].key, row.items[n].number, row.until_ms);
         }
         if (rc == OK) {
             keep_row(q, first, row.until_ms);
@@ -109,14 +106,8 @@ static void delete_first(struct ledger *l, struct ledger_queue *q)
 void queue_dedup_turn(struct ledger *l, struct ledger_queue *q)
 {
     dedup_turn(&q->dedup, l->now.wall_ms);
-    while (queue_dedup_due_ms(q) <= l->now.wall_ms) {
-        delete_first(l, q);
-    }
-}
-
-void queue_dedup_delete(struct ledger *l, struct ledger_queue *q)
-{
-    while (!list_empty(&q->dedup_rows)) {
+    for (unsigned n = 0;
+         n < LIMIT_QUEUE_DELETES_A_TURN && queue_dedup_due_ms(q) <= l->now.wall_ms; n++) {
         delete_first(l, q);
     }
 }

@@ -347,29 +347,31 @@ enum err_code queue_fill(struct ledger *l, struct ledger_queue *q, struct err *e
 
 /* ---- what is deleted as a whole ---- */
 
+enum sweep_rows { SWEEP_MESSAGES, SWEEP_STATES, SWEEP_DEDUPS, SWEEP_OVER };
+
 struct queue_sweep {
     struct list link;
-    uint64_t generation;
-    uint64_t batch; /* once that is durable nothing is added any more */
-    struct key at;  /* where it goes on; len 0: from the first row */
-    bool states;    /* all messages are gone, states follow */
+    uint64_t number; /* what is under it: a queue's, or a generation of its messages */
+    uint64_t batch;  /* once that is durable nothing is added any more */
+    enum sweep_rows rows;
+    struct key at; /* where it goes on; len 0: from the first row */
 };
 
-static void sweep_new(struct ledger *l, uint64_t generation, uint64_t batch)
+static void sweep_new(struct ledger *l, uint64_t number, uint64_t batch)
 {
     struct queue_sweep *s = mem_zalloc(1, sizeof(*s));
 
-    s->generation = generation;
+    s->number = number;
     s->batch = batch;
     list_push_back(&l->queue_sweeps, &s->link);
 }
 
-void queue_sweep_put(struct ledger *l, uint64_t generation)
+void queue_sweep_put(struct ledger *l, uint64_t number)
 {
-    struct key key = key_queue_sweep(l->config.account, generation);
+    struct key key = key_queue_sweep(l->config.account, number);
 
     store_put(l->filling, CF_QUEUE, key_slice(&key), SLICE(""));
-    sweep_new(l, generation, l->filling_number);
+    sweep_new(l, number, l->filling_number);
 }
 
 enum err_code queue_sweeps_load(struct ledger *l, struct err *err)
@@ -383,9 +385,8 @@ enum err_code queue_sweeps_load(struct ledger *l, struct err *err)
 
     while (store_next(i, &key, &value)) {
         struct cursor c = cursor_make(slice_from(key, from.len));
-        uint64_t generation = cursor_u64be(&c);
 
-        sweep_new(l, generation, 0);
+        sweep_new(l, cursor_u64be(&c), 0);
     }
     return store_iterator_end(i, err);
 }
@@ -413,11 +414,21 @@ bool queue_sweeps_wait(const struct ledger *l)
     return first_sweep(l) != NULL;
 }
 
-/* As many rows as a turn may; false: there are more. Where a read fails the turn does. */
-static bool sweep_rows(struct ledger *l, struct queue_sweep *s)
+static struct key sweep_prefix(const struct ledger *l, const struct queue_sweep *s)
 {
-    struct key prefix = s->states ? key_queue_states(l->config.account, s->generation)
-                                  : key_messages(l->config.account, s->generation);
+    switch (s->rows) {
+    case SWEEP_MESSAGES: return key_messages(l->config.account, s->number);
+    case SWEEP_STATES: return key_queue_states(l->config.account, s->number);
+    case SWEEP_DEDUPS:
+    case SWEEP_OVER: break;
+    }
+    return key_dedups(l->config.account, s->number);
+}
+
+/* As many rows as a turn may; false: there are more. Where a read fails the turn does. */
+static bool sweep_some(struct ledger *l, struct queue_sweep *s)
+{
+    struct key prefix = sweep_prefix(l, s);
     struct key to = key_after(&prefix);
     struct key from = s->at.len != 0 ? s->at : prefix;
     struct store_iterator *i =
@@ -443,17 +454,16 @@ void queue_sweeps_run(struct ledger *l)
     struct queue_sweep *s = first_sweep(l);
     struct key key;
 
-    if (s == NULL || !ledger_accepts(l) || !sweep_rows(l, s)) {
+    if (s == NULL || !ledger_accepts(l) || !sweep_some(l, s)) {
         return;
     }
     s->at.len = 0;
-    if (!s->states) {
-        s->states = true;
+    if (++s->rows != SWEEP_OVER) {
         return;
     }
-    key = key_queue_counter(l->config.account, s->generation);
+    key = key_queue_counter(l->config.account, s->number);
     store_delete(l->filling, CF_QUEUE, key_slice(&key));
-    key = key_queue_sweep(l->config.account, s->generation);
+    key = key_queue_sweep(l->config.account, s->number);
     store_delete(l->filling, CF_QUEUE, key_slice(&key));
     list_remove(&s->link);
     mem_free(s);

@@ -35,7 +35,7 @@
  *              account u64, 'c', generation u64            -> counters of those messages
  *              account u64, 'x', queue u64, number u64     -> deduplication row, of a batch
  *              account u64, 't', queue u64                 -> its move tasks
- *              account u64, 'z', generation u64            -> empty: its messages are to go
+ *              account u64, 'z', queue or generation u64   -> empty: rows under it are to go
  *              account u64, 'o', name                      -> topic row
  *              account u64, 'b', id                        -> subscription row
  *   TIMER      account u64, due_ms u64, execution u64      -> empty

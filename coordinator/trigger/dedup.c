@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/trigger/dedup.h"
 
-#include <assert.h>
-
 #include "proto/base/arena.h"
 
 struct entry {
@@ -65,9 +63,12 @@ bool dedup_find(const struct dedup *d, struct dedup_key key, int64_t now_ms, uin
 
 void dedup_put(struct dedup *d, struct dedup_key key, uint64_t number, int64_t until_ms)
 {
+    struct entry *old = find(d, key);
     struct entry *e = mem_zalloc(1, sizeof(*e));
 
-    assert(find(d, key) == NULL);
+    if (old != NULL) {
+        forget(d, old);
+    }
     e->key = key;
     e->number = number;
     e->until_ms = until_ms;

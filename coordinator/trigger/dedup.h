@@ -22,7 +22,7 @@ void dedup_init(struct dedup *d);
 void dedup_fini(struct dedup *d);
 /* False: it is not known (any more). */
 bool dedup_find(const struct dedup *d, struct dedup_key key, int64_t now_ms, uint64_t *number);
-/* It must not be there; `until_ms` not before that of the one put last. */
+/* In place of one that is there; `until_ms` not before that of the one put last. */
 void dedup_put(struct dedup *d, struct dedup_key key, uint64_t number, int64_t until_ms);
 /* Those whose time is over are forgotten. */
 void dedup_turn(struct dedup *d, int64_t now_ms);

@@ -168,9 +168,8 @@ enum limits {
     LIMIT_QUEUE_DELETES_A_TURN = 1024, /* rows of queues that are deleted or purged: likewise */
     LIMIT_QUEUE_MOVES_A_TURN = 256,    /* messages of move tasks: likewise */
     LIMIT_QUEUE_POLLS = 4096,          /* calls that wait for messages of one queue */
-    LIMIT_QUERY_FIELDS = 1024, /* of a form: ten messages with ten attributes have some 450 */
-    LIMIT_QUEUE_VISIBILITY_S = 43200, /* AWS: twelve hours from the first receive */
-    LIMIT_QUEUE_RETENTION_S_MIN = 60, /* AWS, like all that follow */
+    LIMIT_QUEUE_VISIBILITY_S = 43200,  /* AWS: twelve hours from the first receive */
+    LIMIT_QUEUE_RETENTION_S_MIN = 60,  /* AWS, like all that follow */
     LIMIT_QUEUE_RETENTION_S_MAX = 1209600,
     LIMIT_QUEUE_DELAY_S = 900,
     LIMIT_QUEUE_WAIT_S = 20,
@@ -179,6 +178,7 @@ enum limits {
     LIMIT_QUEUE_BATCH = 10,
     LIMIT_QUEUE_ATTRIBUTES = 10, /* of one message */
     LIMIT_QUEUE_DEDUP_MS = 5 * 60 * 1000,
+    LIMIT_QUEUE_DEDUPS = 4000000, /* of one queue, some 100 bytes each: 13,000 a second */
     LIMIT_QUEUE_PURGE_MS = 60000, /* between two purges */
     LIMIT_QUEUE_RECEIVES = 1000,  /* maxReceiveCount */
     LIMIT_QUEUE_POLICY_BYTES = 65536,

@@ -569,6 +569,39 @@ static void test_ledger_queue__nothing_is_left_of_a_deleted_queue(void **state)
     check_counts(w, "q", 0, 0, 0);
 }
 
+/* One row of deduplication a batch, five minutes of them: they are swept. */
+static void test_ledger_queue__what_a_deleted_queue_remembers_goes_by_and_by(void **state)
+{
+    enum { BATCHES = 1200 };
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(true);
+    const struct message_row m = {.body = SLICE("x"), .group = SLICE("g"), .sender = SLICE("me")};
+
+    make(w, "q", &a);
+    for (uint64_t i = 0; i < BATCHES; i++) {
+        const struct dedup_key key = {1, i};
+        struct ledger_sent sent;
+
+        world_begin(w);
+        ledger_queue_send(w->l, find(w, "q"), &m, 0, &key, &sent);
+        world_end(w);
+        world_settle(w);
+    }
+    world_begin(w);
+    ledger_queue_delete(w->l, find(w, "q"));
+    world_end(w);
+    assert_in_range(store_batch_count(w->flying), 1, 10);
+    world_crash(w); /* and it was not written */
+    assert_int_equal(find(w, "q")->dedup.by_key.count, BATCHES);
+    world_begin(w);
+    ledger_queue_delete(w->l, find(w, "q"));
+    world_end(w);
+    assert_true(world_commit(w));
+    world_crash(w); /* before it was swept */
+    world_settle(w);
+    assert_int_equal(world_rows(w, CF_QUEUE), 1); /* the last number */
+}
+
 static void test_ledger_queue__what_is_too_old_goes_by_itself(void **state)
 {
     struct ledger_world *w = *state;
@@ -882,6 +915,7 @@ int main(void)
         TEST(repeats_are_known_over_a_crash_for_five_minutes),
         TEST(what_is_purged_is_swept_and_numbers_go_on),
         TEST(nothing_is_left_of_a_deleted_queue),
+        TEST(what_a_deleted_queue_remembers_goes_by_and_by),
         TEST(what_is_too_old_goes_by_itself),
         TEST(a_backlog_nobody_wants_goes_when_it_is_too_old),
         TEST(who_waits_is_told),

@@ -745,6 +745,12 @@ static void test_queue__repeats_are_known_for_their_time(void **state)
     assert_int_equal(d.by_key.count, 1);
     assert_true(dedup_find(&d, b, 1000, &number));
     assert_int_equal(number, 8);
+    dedup_put(&d, b, 9, 2000); /* in place of the other */
+    assert_int_equal(d.by_key.count, 1);
+    dedup_turn(&d, 1500);
+    assert_true(dedup_find(&d, b, 1500, &number));
+    assert_int_equal(number, 9);
+    assert_int_equal(d.by_key.count, 1);
     dedup_fini(&d);
 }
 

@@ -250,6 +250,28 @@ static void test_queue_api__a_long_poll_waits_until_less_is_in_flight(void **sta
     world_close(&w);
 }
 
+static void test_queue_api__a_queue_remembers_so_many_messages(void **state)
+{
+    Stepfleet__MessageSendRequest m = STEPFLEET__MESSAGE_SEND_REQUEST__INIT;
+    struct ledger_queue *q;
+    struct world w;
+    size_t count;
+
+    (void)state;
+    world_open(&w);
+    q = ledger_queue_find(w.api.ledger, SLICE("q.fifo"));
+    send(&w, "q.fifo", "a", 0);
+    count = q->dedup.by_key.count;
+    m.queue = (char *)"q.fifo";
+    m.body = message_bytes(SLICE("b"));
+    m.group = m.dedup = (char *)"b";
+    q->dedup.by_key.count = LIMIT_QUEUE_DEDUPS; /* as if */
+    assert_int_equal(try(&w, RPC_MESSAGE_SEND, &m.base), ERR_BUSY);
+    q->dedup.by_key.count = count;
+    send(&w, "q.fifo", "b", 0);
+    world_close(&w);
+}
+
 static void test_queue_api__a_poll_ends_empty_in_time(void **state)
 {
     struct world w;
@@ -497,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_queue_api__who_comes_later_does_not_overtake),
         cmocka_unit_test(test_queue_api__many_polls_are_answered_some_a_turn),
         cmocka_unit_test(test_queue_api__a_long_poll_waits_until_less_is_in_flight),
+        cmocka_unit_test(test_queue_api__a_queue_remembers_so_many_messages),
         cmocka_unit_test(test_queue_api__a_poll_ends_empty_in_time),
         cmocka_unit_test(test_queue_api__a_message_that_comes_back_wakes),
         cmocka_unit_test(test_queue_api__a_message_that_is_given_back_wakes),
