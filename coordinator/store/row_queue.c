@@ -252,7 +252,8 @@ void queue_state_encode(const struct queue_state *s, struct buf *out)
     buf_put_u8(out, ROW_VERSION);
     buf_put_svarint(out, s->sent_ms);
     buf_put_svarint(out, s->first_ms - s->sent_ms);
-    buf_put_svarint(out, s->visible_ms - s->first_ms);
+    buf_put_svarint(out, s->last_ms - s->first_ms);
+    buf_put_svarint(out, s->visible_ms - s->last_ms);
     buf_put_varint(out, s->count);
     buf_put_varint(out, s->receipt.epoch);
     buf_put_varint(out, s->receipt.counter);
@@ -282,7 +283,8 @@ enum err_code queue_state_decode(struct slice bytes, struct queue_state *out, st
     }
     s.sent_ms = cursor_svarint(&c);
     s.first_ms = get_after(&c, s.sent_ms);
-    s.visible_ms = get_after(&c, s.first_ms);
+    s.last_ms = get_after(&c, s.first_ms);
+    s.visible_ms = get_after(&c, s.last_ms);
     s.count = get_u32(&c);
     c.bad = c.bad || s.count == 0;
     s.receipt.epoch = cursor_varint(&c);

@@ -31,6 +31,7 @@ struct queue_message {
     struct queue_place place;
     int64_t sent_ms;
     int64_t first_ms;
+    int64_t last_ms;
     struct token receipt;
     struct queue_group *group; /* FIFO */
     uint32_t count;

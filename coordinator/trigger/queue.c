@@ -316,6 +316,7 @@ static void state_of(const struct queue_message *m, struct queue_state *out)
         .place = m->place,
         .sent_ms = m->sent_ms,
         .first_ms = m->first_ms,
+        .last_ms = m->last_ms,
         .visible_ms = m->status == QUEUE_FLIES ? m->flight.key : 0,
         .count = m->count,
         .receipt = m->receipt,
@@ -363,6 +364,7 @@ static void receive(struct queue *q, struct queue_message *m, int64_t now_ms, in
     if (m->count < UINT32_MAX) {
         m->count++;
     }
+    m->last_ms = now_ms;
     m->receipt = (struct token){q->epoch, ++q->counter};
     queue_make_fly(q, m, now_ms + visibility_ms);
 }
@@ -471,7 +473,7 @@ enum queue_answer queue_change(struct queue *q,
     if (m->status != QUEUE_FLIES) {
         return QUEUE_NOT_IN_FLIGHT;
     }
-    if (now_ms + visibility_ms > m->first_ms + LIMIT_QUEUE_VISIBILITY_S * INT64_C(1000)) {
+    if (now_ms + visibility_ms > m->last_ms + LIMIT_QUEUE_VISIBILITY_S * INT64_C(1000)) {
         return QUEUE_TOO_LONG;
     }
     queue_make_fly(q, m, now_ms + visibility_ms);

@@ -46,6 +46,7 @@ struct queue_state {
     struct queue_place place;
     int64_t sent_ms;
     int64_t first_ms;   /* received first */
+    int64_t last_ms;    /* and last */
     int64_t visible_ms; /* again, from then on */
     uint32_t count;     /* of receives; 0: none yet */
     struct token receipt;
@@ -106,7 +107,7 @@ enum queue_answer {
     QUEUE_DONE,
     QUEUE_STALE,         /* no such message, or received again since: nothing was done */
     QUEUE_NOT_IN_FLIGHT, /* its time is over */
-    QUEUE_TOO_LONG,      /* past 12 hours from its first receive */
+    QUEUE_TOO_LONG,      /* past 12 hours from its receive */
 };
 /* FIFO: a receipt whose time is over does not delete any more (QUEUE_NOT_IN_FLIGHT). */
 enum queue_answer queue_delete(struct queue *q, struct queue_place place, struct token receipt);

@@ -191,6 +191,7 @@ void queue_restore_state(struct queue *q, const struct queue_state *s)
     m = queue_hold(q, s->place, s->sent_ms, s->group);
     q->unpassed = first != NULL ? first : m;
     m->first_ms = s->first_ms;
+    m->last_ms = s->last_ms;
     m->count = s->count;
     m->receipt = s->receipt;
     hash_insert(&q->by_number, &m->by_number, hash_u64(s->place.number));

@@ -168,7 +168,7 @@ enum limits {
     LIMIT_QUEUE_DELETES_A_TURN = 1024, /* rows of queues that are deleted or purged: likewise */
     LIMIT_QUEUE_MOVES_A_TURN = 256,    /* messages of move tasks: likewise */
     LIMIT_QUEUE_POLLS = 4096,          /* calls that wait for messages of one queue */
-    LIMIT_QUEUE_VISIBILITY_S = 43200,  /* AWS: twelve hours from the first receive */
+    LIMIT_QUEUE_VISIBILITY_S = 43200,  /* AWS: twelve hours from the receive */
     LIMIT_QUEUE_RETENTION_S_MIN = 60,  /* AWS, like all that follow */
     LIMIT_QUEUE_RETENTION_S_MAX = 1209600,
     LIMIT_QUEUE_DELAY_S = 900,

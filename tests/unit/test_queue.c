@@ -298,6 +298,13 @@ static void test_queue__visibility_can_be_changed_up_to_twelve_hours(void **stat
                      QUEUE_NOT_IN_FLIGHT);
     assert_int_equal(take_one(&w, 1000, &r), QUEUE_TAKEN);
     assert_int_equal(queue_change(w.q, r->place, r->tokens[1], w.now_ms, 5, &s), QUEUE_STALE);
+    w.now_ms += most; /* it counts from each receive anew */
+    assert_int_equal(take_one(&w, 1000, &r), QUEUE_TAKEN);
+    queue_free(w.q);
+    w.q = queue_new(&w.settings, 2);
+    queue_restore(w.q, 1, 1, (struct queue_place){0, 0});
+    queue_restore_state(w.q, &r->state);
+    assert_int_equal(queue_change(w.q, r->place, r->state.receipt, w.now_ms, most, &s), QUEUE_DONE);
     end(&w);
 }
 

@@ -218,6 +218,7 @@ static void test_row_queue__a_received_message(void **state)
     const struct queue_state s = {
         .sent_ms = 1700000000000,
         .first_ms = 1700000000005,
+        .last_ms = 1700000000105,
         .visible_ms = 1700000030005,
         .count = UINT32_MAX,
         .receipt = {7, UINT64_MAX},
@@ -234,6 +235,7 @@ static void test_row_queue__a_received_message(void **state)
     assert_int_equal(back.place.due_ms, 3); /* that of its key */
     assert_int_equal(back.sent_ms, s.sent_ms);
     assert_int_equal(back.first_ms, s.first_ms);
+    assert_int_equal(back.last_ms, s.last_ms);
     assert_int_equal(back.visible_ms, s.visible_ms);
     assert_int_equal(back.count, s.count);
     assert_true(token_eq(back.receipt, s.receipt) && slice_eq(back.group, s.group));
