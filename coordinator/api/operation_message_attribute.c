@@ -129,6 +129,11 @@ static enum err_code read_value(const struct json_node *v,
                      "for message attribute type '%.*s'.",
                      SLICE_FMT(out->name), SLICE_FMT(out->type));
     }
+    if (rc == OK && is_type(out->type, "Number") && !text_is_number(out->value)) {
+        rc = err_set(err, ERR_QUEUE_PARAMETER,
+                     "Can't cast the value of message (user) attribute '%.*s' to a number.",
+                     SLICE_FMT(out->name));
+    }
     return rc;
 }
 

@@ -315,8 +315,11 @@ static enum err_code check(const Stepfleet__MessageReceiveRequest *q, struct err
     if (rc == OK && q->has_visibility_s) {
         rc = check_between(q->visibility_s, 0, LIMIT_QUEUE_VISIBILITY_S, "VisibilityTimeout", err);
     }
-    if (rc == OK && q->has_wait_s) {
-        rc = check_between(q->wait_s, 0, LIMIT_QUEUE_WAIT_S, "WaitTimeSeconds", err);
+    if (rc == OK && q->has_wait_s && (q->wait_s < 0 || q->wait_s > LIMIT_QUEUE_WAIT_S)) {
+        rc = err_set(err, ERR_QUEUE_PARAMETER,
+                     "Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and "
+                     "<= %d, if provided.",
+                     q->wait_s, LIMIT_QUEUE_WAIT_S);
     }
     return rc;
 }

@@ -82,7 +82,7 @@ enum err_code message_attributes_read(struct slice json,
 char *message_attributes_md5(const struct message_attribute *items, size_t n, struct arena *a);
 struct slice
 message_attributes_json(const struct message_attribute *items, size_t n, struct arena *a);
-/* "00000000000000000042" and so on: 20 digits that grow. */
+/* "10000000000000000042" and so on: 20 digits that grow. */
 char *message_sequence(uint64_t number, struct arena *a);
 char *message_uuid(const uint8_t id[16], struct arena *a);
 

@@ -104,6 +104,11 @@ static enum err_code check_attribute(const struct topic_attribute *a, struct err
                        "value for message attribute type '%.*s'.",
                        SLICE_FMT(a->name), SLICE_FMT(slice_head(a->type, 200)));
     }
+    if (is_of_type(a->type, "Number") && !text_is_number(a->value)) {
+        return err_set(err, ERR_TOPIC_VALUE,
+                       "Could not cast message attribute '%.*s' value to number.",
+                       SLICE_FMT(a->name));
+    }
     return OK;
 }
 

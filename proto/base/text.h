@@ -18,6 +18,8 @@ bool text_parse_duration_ms(struct slice s, int64_t *out);
 /* Decimal or scientific text to the nearest double, and the shortest text that reads back, in
  * Java's Double.toString spirit as JSON allows it ("1.0E10" is written 1.0E10). */
 bool text_parse_double(struct slice s, double *out);
+/* Decimal or scientific text as AWS's attributes have it: "+1", ".5" and "1." are numbers, too. */
+bool text_is_number(struct slice s);
 enum { TEXT_DOUBLE_BYTES = 32 };
 size_t text_format_double(double v, char out[TEXT_DOUBLE_BYTES]);
 

@@ -309,6 +309,21 @@ bool text_parse_double(struct slice s, double *out)
     return true;
 }
 
+bool text_is_number(struct slice s)
+{
+    struct decimal d = {0};
+    size_t digits;
+    int64_t exponent;
+
+    s = slice_from(s, s.len != 0 && (s.ptr[0] == '-' || s.ptr[0] == '+'));
+    digits = take_digits(&s, &d, true);
+    if (s.len != 0 && s.ptr[0] == '.') {
+        s = slice_from(s, 1);
+        digits += take_digits(&s, &d, false);
+    }
+    return digits != 0 && take_exponent(&s, &exponent) && s.len == 0;
+}
+
 /* The digits of a finite v > 0: `count` of them, rounded to nearest, and the exponent of the first:
  * d.ddd * 10^exponent. `down` says that rounding went down. */
 struct digits {

@@ -512,6 +512,45 @@ static void test_queue_api__digests_are_those_sdks_check(void **state)
     arena_fini(&a);
 }
 
+static const char *attribute_refused(const char *json, struct arena *a)
+{
+    struct message_attribute *items;
+    struct err err = {0};
+    size_t bytes = 0;
+    size_t n;
+
+    (void)message_attributes_read(slice_str(json), a, &items, &n, &bytes, &err);
+    return arena_str(a, slice_str(err.msg));
+}
+
+static void test_queue_api__a_number_is_one(void **state)
+{
+    struct arena a = {0};
+
+    (void)state;
+    assert_string_equal(
+        attribute_refused("{\"Age\":{\"DataType\":\"Number\",\"StringValue\":\"Hello\"}}", &a),
+        "Can't cast the value of message (user) attribute 'Age' to a number.");
+    assert_string_equal(
+        attribute_refused("{\"a\":{\"DataType\":\"Number.x\",\"StringValue\":\"-1.5e3\"}}", &a),
+        "");
+    arena_fini(&a);
+}
+
+static void test_queue_api__a_poll_that_is_too_long_is_refused(void **state)
+{
+    struct world w;
+    struct api_ask poll;
+
+    (void)state;
+    world_open(&w);
+    receive(&w, &poll, "q", LIMIT_QUEUE_WAIT_S + 1);
+    assert_string_equal(poll.err.msg, "Value 21 for parameter WaitTimeSeconds is invalid. Reason: "
+                                      "Must be >= 0 and <= 20, if provided.");
+    api_ask_fini(&poll);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,6 +569,8 @@ int main(void)
         cmocka_unit_test(test_queue_api__polls_end_with_the_coordinator),
         cmocka_unit_test(test_queue_api__a_queue_has_many_names),
         cmocka_unit_test(test_queue_api__digests_are_those_sdks_check),
+        cmocka_unit_test(test_queue_api__a_number_is_one),
+        cmocka_unit_test(test_queue_api__a_poll_that_is_too_long_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,6 +192,20 @@ static void test_text__refuses_what_is_no_double(void **state)
     }
 }
 
+static void test_text__numbers_are_known(void **state)
+{
+    static const char *const good[] = {"0", "-1", "+1", ".5", "1.", "-1.5e3", "1E+10", "007"};
+    static const char *const bad[] = {"", ".", "-", "1e", "e1", "1x", "0x1", "1 ", "NaN", "--1"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(text_is_number(slice_str(good[i])));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(text_is_number(slice_str(bad[i])));
+    }
+}
+
 static void test_text__doubles_are_written_as_java_does(void **state)
 {
     static const struct {
@@ -604,6 +618,7 @@ int main(void)
         cmocka_unit_test(test_text__doubles_are_read_to_the_nearest),
         cmocka_unit_test(test_text__digits_without_end_count),
         cmocka_unit_test(test_text__refuses_what_is_no_double),
+        cmocka_unit_test(test_text__numbers_are_known),
         cmocka_unit_test(test_text__doubles_are_written_as_java_does),
         cmocka_unit_test(test_text__doubles_agree_with_the_library),
         cmocka_unit_test(test_text__times_are_written),

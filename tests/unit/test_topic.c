@@ -81,6 +81,8 @@ static void test_topic__message_attributes(void **state)
          "type prefixes is Binary, Number, and String."},
         {{SLICE_INIT("a"), SLICE_INIT("String"), true, SLICE_INIT("x")},
          "The message attribute 'a' with type 'String' must use field 'String'."},
+        {{SLICE_INIT("a"), SLICE_INIT("Number"), false, SLICE_INIT("1x")},
+         "Could not cast message attribute 'a' value to number."},
         {{SLICE_INIT("a"), SLICE_INIT("Binary"), false, SLICE_INIT("x")},
          "The message attribute 'a' with type 'Binary' must use field 'Binary'."},
         {{SLICE_INIT("a"), SLICE_INIT("String"), false, SLICE_INIT("")},
