@@ -16,6 +16,10 @@ struct store_ops {
     void (*batch_clear)(struct store_batch *b);
     void (*put)(struct store_batch *b, enum store_cf cf, struct slice key, struct slice value);
     void (*remove)(struct store_batch *b, enum store_cf cf, struct slice key);
+    void (*remove_range)(struct store_batch *b,
+                         enum store_cf cf,
+                         struct slice from,
+                         struct slice to);
     size_t (*batch_bytes)(const struct store_batch *b);
     size_t (*batch_count)(const struct store_batch *b);
     /* Writes the batch and META "batch" = number with it; `b` stays as it was. */

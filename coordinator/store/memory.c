@@ -193,12 +193,14 @@ struct memory {
     void *read_arg;
 };
 
+enum change_kind { CHANGE_PUT, CHANGE_REMOVE, CHANGE_REMOVE_RANGE };
+
 struct memory_change {
     enum store_cf cf;
-    bool remove;
+    enum change_kind kind;
     size_t at; /* in the batch's bytes */
     size_t key_len;
-    size_t value_len;
+    size_t value_len; /* REMOVE_RANGE: the end's */
 };
 
 struct memory_batch {
@@ -258,12 +260,12 @@ static void memory_batch_clear(struct store_batch *base)
 
 static void memory_change(struct store_batch *base,
                           enum store_cf cf,
-                          bool remove,
+                          enum change_kind kind,
                           struct slice key,
                           struct slice value)
 {
     struct memory_batch *b = (struct memory_batch *)base;
-    struct memory_change c = {cf, remove, b->bytes.len, key.len, value.len};
+    struct memory_change c = {cf, kind, b->bytes.len, key.len, value.len};
 
     buf_put_slice(&b->bytes, key);
     buf_put_slice(&b->bytes, value);
@@ -274,12 +276,18 @@ static void memory_change(struct store_batch *base,
 static void
 memory_put(struct store_batch *b, enum store_cf cf, struct slice key, struct slice value)
 {
-    memory_change(b, cf, false, key, value);
+    memory_change(b, cf, CHANGE_PUT, key, value);
 }
 
 static void memory_remove(struct store_batch *b, enum store_cf cf, struct slice key)
 {
-    memory_change(b, cf, true, key, (struct slice){0});
+    memory_change(b, cf, CHANGE_REMOVE, key, (struct slice){0});
+}
+
+static void
+memory_remove_range(struct store_batch *b, enum store_cf cf, struct slice from, struct slice to)
+{
+    memory_change(b, cf, CHANGE_REMOVE_RANGE, from, to);
 }
 
 static size_t memory_batch_bytes(const struct store_batch *base)
@@ -292,16 +300,48 @@ static size_t memory_batch_count(const struct store_batch *base)
     return ((const struct memory_batch *)base)->count;
 }
 
-static void memory_apply(struct node **root, struct slice key, struct slice value, bool remove)
+static void apply_put(struct node **root, struct slice key, struct slice value)
 {
     struct node *old = *root;
-    struct row *row = remove ? node_at_least(old, key, false) : NULL;
 
-    if (remove && (row == NULL || !slice_eq(row->key, key))) {
-        return;
-    }
-    *root = remove ? node_remove(old, key) : node_put(old, row_new(key, value));
+    *root = node_put(old, row_new(key, value));
     node_unref(old);
+}
+
+/* What is at or behind `from`, and before `to`, one row after the other. */
+static void apply_remove_range(struct node **root, struct slice from, struct slice to)
+{
+    struct row *row;
+
+    while ((row = node_at_least(*root, from, false)) != NULL && slice_cmp(row->key, to) < 0) {
+        struct node *old = *root;
+
+        *root = node_remove(old, row->key);
+        node_unref(old);
+    }
+}
+
+static void apply_remove(struct node **root, struct slice key)
+{
+    struct node *old = *root;
+    const struct row *row = node_at_least(old, key, false);
+
+    if (row != NULL && slice_eq(row->key, key)) {
+        *root = node_remove(old, key);
+        node_unref(old);
+    }
+}
+
+static void memory_apply(struct node **root, const struct memory_change *c, const char *bytes)
+{
+    struct slice key = slice_make(bytes + c->at, c->key_len);
+    struct slice value = slice_make(bytes + c->at + c->key_len, c->value_len);
+
+    switch (c->kind) {
+    case CHANGE_PUT: apply_put(root, key, value); break;
+    case CHANGE_REMOVE: apply_remove(root, key); break;
+    case CHANGE_REMOVE_RANGE: apply_remove_range(root, key, value); break;
+    }
 }
 
 static enum err_code
@@ -320,15 +360,12 @@ memory_write(struct store *s, struct store_batch *base, uint64_t number, struct 
     }
     for (size_t i = 0; i < b->count; i++) {
         struct memory_change c;
-        const char *at;
 
         memcpy(&c, b->changes.ptr + i * sizeof(c), sizeof(c));
-        at = b->bytes.ptr + c.at;
-        memory_apply(&roots[c.cf], slice_make(at, c.key_len),
-                     slice_make(at + c.key_len, c.value_len), c.remove);
+        memory_apply(&roots[c.cf], &c, b->bytes.ptr);
     }
     store_meta_value(number, value);
-    memory_apply(&roots[CF_META], SLICE(STORE_META_BATCH), slice_make(value, sizeof(value)), false);
+    apply_put(&roots[CF_META], SLICE(STORE_META_BATCH), slice_make(value, sizeof(value)));
     pthread_mutex_lock(&m->lock);
     for (int cf = 0; cf < CF_COUNT; cf++) {
         struct node *old = m->roots[cf];
@@ -457,6 +494,7 @@ static const struct store_ops memory_ops = {
     .batch_clear = memory_batch_clear,
     .put = memory_put,
     .remove = memory_remove,
+    .remove_range = memory_remove_range,
     .batch_bytes = memory_batch_bytes,
     .batch_count = memory_batch_count,
     .write = memory_write,
@@ -472,7 +510,7 @@ static void memory_meta(struct memory *m, struct slice key, uint64_t v)
     char value[STORE_META_BYTES];
 
     store_meta_value(v, value);
-    memory_apply(&m->roots[CF_META], key, slice_make(value, sizeof(value)), false);
+    apply_put(&m->roots[CF_META], key, slice_make(value, sizeof(value)));
 }
 
 struct store *store_open_memory(void)

@@ -120,6 +120,15 @@ static void rocks_remove(struct store_batch *base, enum store_cf cf, struct slic
     rocksdb_writebatch_delete_cf(b->batch, b->store->families[cf], key.ptr, key.len);
 }
 
+static void
+rocks_remove_range(struct store_batch *base, enum store_cf cf, struct slice from, struct slice to)
+{
+    struct rocks_batch *b = (struct rocks_batch *)base;
+
+    rocksdb_writebatch_delete_range_cf(b->batch, b->store->families[cf], from.ptr, from.len, to.ptr,
+                                       to.len);
+}
+
 /* Of the rows alone: a batch of RocksDB's begins with twelve bytes of its own. */
 static size_t rocks_batch_bytes(const struct store_batch *base)
 {
@@ -357,6 +366,7 @@ static const struct store_ops rocks_ops = {
     .batch_clear = rocks_batch_clear,
     .put = rocks_put,
     .remove = rocks_remove,
+    .remove_range = rocks_remove_range,
     .batch_bytes = rocks_batch_bytes,
     .batch_count = rocks_batch_count,
     .write = rocks_write,

@@ -64,6 +64,12 @@ void store_delete(struct store_batch *b, enum store_cf cf, struct slice key)
     b->ops->remove(b, cf, key);
 }
 
+void store_delete_range(struct store_batch *b, enum store_cf cf, struct slice from, struct slice to)
+{
+    assert(cf < CF_COUNT && from.len != 0 && to.len != 0 && slice_cmp(from, to) < 0);
+    b->ops->remove_range(b, cf, from, to);
+}
+
 size_t store_batch_bytes(const struct store_batch *b)
 {
     return b->ops->batch_bytes(b);

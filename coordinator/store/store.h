@@ -48,6 +48,12 @@ void store_batch_free(struct store_batch *b);
 void store_batch_clear(struct store_batch *b);
 void store_put(struct store_batch *b, enum store_cf cf, struct slice key, struct slice value);
 void store_delete(struct store_batch *b, enum store_cf cf, struct slice key);
+/* All rows with from <= key < to, neither of them empty: one entry, whatever it takes away. For
+ * many rows at once; RocksDB reads past many ranges more slowly than past many single deletes. */
+void store_delete_range(struct store_batch *b,
+                        enum store_cf cf,
+                        struct slice from,
+                        struct slice to);
 size_t store_batch_bytes(const struct store_batch *b);
 size_t store_batch_count(const struct store_batch *b);
 

@@ -275,6 +275,33 @@ static void test_store__ranges(void **state)
     range_is(s, CF_TIMER, "b", "b", true, "");
 }
 
+static void test_store__a_range_goes(void **state)
+{
+    struct store *s = ((struct fixture *)*state)->store;
+    struct store_batch *b = store_batch_new(s);
+
+    put_one(s, CF_NAME, "a", "");
+    put_one(s, CF_NAME, "b", "");
+    put_one(s, CF_NAME, "bb", "");
+    put_one(s, CF_NAME, "c", "");
+    put_one(s, CF_INDEX, "b", "");
+    store_put(b, CF_NAME, text("ba"), text("before it, in the batch"));
+    store_delete_range(b, CF_NAME, text("b"), text("c"));
+    store_put(b, CF_NAME, text("bc"), text("behind it"));
+    assert_int_equal(store_batch_count(b), 3);
+    assert_true(store_batch_bytes(b) > 0);
+    range_is(s, CF_NAME, "", "", false, "a b bb c ");
+    write_ok(s, b);
+    range_is(s, CF_NAME, "", "", false, "a bc c ");
+    range_is(s, CF_NAME, "", "", true, "c bc a ");
+    range_is(s, CF_INDEX, "", "", false, "b ");
+    store_batch_clear(b);
+    store_delete_range(b, CF_NAME, text("d"), text("e")); /* of nothing */
+    write_ok(s, b);
+    range_is(s, CF_NAME, "", "", false, "a bc c ");
+    store_batch_free(b);
+}
+
 static void test_store__an_iterator_sees_one_moment(void **state)
 {
     struct store *s = ((struct fixture *)*state)->store;
@@ -627,6 +654,7 @@ int main(void)
         BOTH(test_store__a_batch_is_one_moment),
         BOTH(test_store__batches_are_numbered),
         BOTH(test_store__ranges),
+        BOTH(test_store__a_range_goes),
         BOTH(test_store__an_iterator_sees_one_moment),
         BOTH(test_store__many_rows_stay_in_order),
         BOTH(test_store__readers_beside_the_writer),
