@@ -172,6 +172,20 @@ static enum err_code read_job_clean(struct config *file, int64_t *out, struct er
     return rc;
 }
 
+static enum err_code read_retention(struct config *file, struct ledger_config *l, struct err *err)
+{
+    const int64_t day_ms = 24 * 60 * 60 * 1000;
+    enum err_code rc = config_duration_ms(file, "coordinator", "retention",
+                                          LIMIT_RETENTION_DAYS * day_ms, &l->retention_ms, err);
+
+    if (rc == OK) {
+        rc = config_duration_ms(file, "coordinator", "retention_express",
+                                LIMIT_RETENTION_EXPRESS_DAYS * day_ms, &l->retention_express_ms,
+                                err);
+    }
+    return rc;
+}
+
 /* AWS's quotas, and how far they are lifted. */
 static enum err_code read_limits(struct config *file, struct ledger_config *l, struct err *err)
 {
@@ -272,6 +286,9 @@ static enum err_code read_config(const struct options *o,
     }
     if (rc == OK) {
         rc = read_job_clean(file, &l->job_clean_ms, err);
+    }
+    if (rc == OK) {
+        rc = read_retention(file, l, err);
     }
     if (rc == OK) {
         rc = config_bool(file, "coordinator", "verify", true, &out->verify, err);

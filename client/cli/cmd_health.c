@@ -25,6 +25,13 @@ static void put_health(struct cli *cli, const struct stepfleet_health *h)
     put_number(cli, "in memory", h->hot_executions);
     put_number(cli, "batches", h->batches);
     put_number(cli, "moves", h->transitions);
+    put_number(cli, "expired", h->expired);
+    if (h->archived != 0) {
+        put_number(cli, "archived", h->archived);
+    }
+    if (h->archive_problem[0] != '\0') {
+        cli_put_field(cli, "archive", slice_str(h->archive_problem), STYLE_BAD);
+    }
 }
 
 static int run_health(struct cli *cli, int argc, char **argv)
@@ -56,8 +63,10 @@ const struct command command_health = {
             "\n"
             "Says where the coordinator is, how long it is up, how many tasks are ready (wait\n"
             "for a worker) and leased (are being done), how many executions it holds in memory,\n"
-            "how many batches it wrote and how many state transitions (moves) it made. --json\n"
-            "has the database's figures too. Exit code 4 where it cannot be reached.\n"
+            "how many batches it wrote and how many state transitions (moves) it made; how many\n"
+            "executions went as they had been over for as long as they are kept (expired), and,\n"
+            "where they are archived before, what is wrong with that. --json has the database's\n"
+            "figures too. Exit code 4 where it cannot be reached.\n"
             "\n"
             "Examples:\n"
             "  stepfleet health\n"

@@ -1619,6 +1619,9 @@ struct stepfleet_health {
     const char *objects_region;
     const char *account; /**< of every ARN */
     const char *region;
+    uint64_t expired; /**< executions that went since it started: over for as long as they are kept */
+    uint64_t archived; /**< of them, so many were archived before */
+    const char *archive_problem; /**< why none can be archived, and none goes; "": none */
 };
 
 /**

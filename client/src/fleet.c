@@ -79,6 +79,9 @@ static void health_fill(struct stepfleet_health *out, const Stepfleet__HealthRep
         .objects_region = m->objects_region,
         .account = m->account,
         .region = m->region,
+        .expired = m->expired,
+        .archived = m->archived,
+        .archive_problem = m->archive_problem,
     };
 }
 

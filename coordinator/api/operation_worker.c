@@ -595,6 +595,7 @@ void operation_HEALTH(struct call *c)
     struct api *api = c->api;
     struct ledger *l = api->ledger;
     struct arena *a = ledger_turn_arena(l);
+    const struct ledger_retention *retention = ledger_retention_figures(l);
     Stepfleet__HealthReply r = STEPFLEET__HEALTH_REPLY__INIT;
     struct buf stats = {0};
 
@@ -619,6 +620,9 @@ void operation_HEALTH(struct call *c)
     r.account = arena_str(
         a, arena_printf(a, "%012llu", (unsigned long long)ledger_configuration(l)->account));
     r.region = (char *)(uintptr_t)ledger_configuration(l)->region;
+    r.expired = retention->expired;
+    r.archived = retention->archived;
+    r.archive_problem = retention->failures != 0 ? (char *)(uintptr_t)retention->problem.msg : "";
     buf_fini(&stats);
     c->reply(c, &r.base);
 }

@@ -4,11 +4,25 @@
 #include "coordinator/store/keys.h"
 #include "proto/base/limits.h"
 
+/* Was the execution over for too long, and its rows went while it was read? Then there was none. */
+static void note_gone(struct reading *r)
+{
+    struct slice record;
+    struct err err;
+
+    if (record_read(&r->source, 0, &r->arena, &record, &err) == ERR_NOT_FOUND) {
+        r->rc = err_set(&r->err, ERR_EXECUTION_DOES_NOT_EXIST, "Execution Does Not Exist");
+    }
+}
+
 static void reading_work(void *task)
 {
     struct reading *r = task;
 
     r->work(r);
+    if (r->rc != OK && r->source.store != NULL && r->source.execution != 0) {
+        note_gone(r);
+    }
 }
 
 void reading_free(struct reading *r)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/retention.h"
 #include "coordinator/store/keys.h"
 #include "proto/base/text.h"
 
@@ -130,6 +131,9 @@ enum err_code ledger_execution_find(struct ledger *l,
     rc = store_get(l->store, CF_NAME, key_slice(&key), &b, err);
     if (rc == OK) {
         rc = name_row_decode(buf_slice(&b), &row, err);
+    }
+    if (rc == OK && retention_is_gone(l, row.execution)) {
+        rc = ERR_NOT_FOUND;
     }
     if (rc == OK) {
         *id = row.execution;

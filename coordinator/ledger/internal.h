@@ -188,6 +188,8 @@ struct ledger {
     size_t open_count;
     uint64_t transitions;
 
+    struct retention *retention; /* retention.c's */
+
     struct hash jobs;        /* ledger_job.by_name */
     struct hash runs;        /* ledger_run.by_number */
     struct hash runs_by_id;  /* ledger_run.by_id */

@@ -6,8 +6,9 @@
 
 #include "coordinator/ledger/pipe.h"
 #include "coordinator/ledger/queue.h"
-#include "coordinator/ledger/topic.h"
+#include "coordinator/ledger/retention.h"
 #include "coordinator/ledger/run.h"
+#include "coordinator/ledger/topic.h"
 #include "coordinator/store/keys.h"
 #include "proto/base/text.h"
 #include "proto/host/log.h"
@@ -148,6 +149,7 @@ static void ledger_init(struct ledger *l)
         .has_activity = activity_exists,
         .arg = l,
     };
+    l->retention = retention_new();
     l->filling = store_batch_new(l->store);
     l->spare = store_batch_new(l->store);
     l->turn = 1;
@@ -255,6 +257,7 @@ void ledger_close(struct ledger *l)
         bucket = 0;
     }
     objects_free(l);
+    retention_free(l->retention);
     pipes_free(l); /* before their queues */
     topics_free(l);
     queues_free(l);
@@ -531,6 +534,7 @@ void ledger_turn_end(struct ledger *l)
     objects_retry(l);
     machines_delete_some(l);
     sweeps_run(l);
+    retention_run(l);
     if (l->now.mono_ms >= l->tick_ms) {
         l->tick_ms = l->now.mono_ms + TICK_MS;
         ledger_park_idle(l);
@@ -604,7 +608,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     const struct heap_node *parked = heap_min(&l->runs_due);
     const struct heap_node *rule = heap_min(&l->rules_due);
     int64_t wait;
-    int64_t others[8];
+    int64_t others[9];
 
     if (!ledger_accepts(l)) {
         return -1; /* the commit that is under way */
@@ -625,6 +629,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     others[5] = queues_wait_ms(l, now);
     others[6] = pipes_wait_ms(l, now);
     others[7] = rule != NULL ? rule->key - now.wall_ms : INT64_MAX;
+    others[8] = retention_wait_ms(l, now);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (wait < 0 || others[i] < wait) {
             wait = others[i] > 0 ? others[i] : 0;

@@ -107,6 +107,30 @@ struct ledger_logged {
     struct slice records[];
 };
 
+/* An ended execution, as the index knows it. */
+struct ended_execution {
+    uint64_t execution;
+    uint64_t machine;
+    enum execution_status status;
+    int64_t start_ms;
+};
+
+/* A request to archive an ended execution before its rows go. Made by the ledger, carried out by
+ * the shell on any thread, given back on the writer's with ledger_archive_done(). */
+struct ledger_archive {
+    uint64_t execution;
+    enum err_code
+        rc;          /* set by the shell: OK, once it is durable or nothing is kept of such a one */
+    bool unreadable; /* rc is not OK: it is this execution's own fault, not the place's; likewise */
+    struct err err;
+    void *work; /* the shell's */
+    /* The ledger's: */
+    struct ended_execution ended;
+    struct list link;
+    size_t row_bytes;
+    char row[]; /* of the index, as it was */
+};
+
 struct ledger_hooks {
     void *arg;
     /* Write the batch on some thread, then call ledger_commit_done() on the writer's. */
@@ -135,6 +159,9 @@ struct ledger_hooks {
     /* Write log records of what is durable now, then mem_free() it; on any thread. NULL: nobody
      * does. */
     void (*logged)(void *arg, struct ledger_logged *x);
+    /* Archive an ended execution, then ledger_archive_done(), in this turn or a later one, never
+     * inside this call. NULL: none is archived. Called inside ledger_turn_end(). */
+    void (*archive)(void *arg, struct ledger_archive *a);
     /* A durable write failed: say so and end the program. */
     void (*failed)(void *arg, const struct err *err);
 };
@@ -149,6 +176,8 @@ struct ledger_config {
     size_t open_most;        /* executions at once; 0: LIMIT_OPEN_EXECUTIONS */
     int64_t job_clean_ms;    /* what a job run left is cleaned up once more so long after its end;
                                 0: LIMIT_JOB_CLEAN_MS */
+    int64_t retention_ms;    /* ended executions go so long after their end; 0: never */
+    int64_t retention_express_ms; /* Express ones, likewise */
     /* As struct asl_options has them; NULL: no integration is bound. */
     bool (*bound)(const void *arg,
                   struct slice service,
@@ -180,6 +209,7 @@ void ledger_turn_end(struct ledger *l);
 /* The batch given to hooks.commit is on disk, or could not be written (rc, err). */
 void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *err);
 void ledger_object_done(struct ledger *l, struct object_request *r);
+void ledger_archive_done(struct ledger *l, struct ledger_archive *a);
 /* Milliseconds until the next turn is needed; 0: now; -1: only when something comes. */
 int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now);
 /* False: the filling batch is full; take no more requests until the next commit is done. */
@@ -195,6 +225,14 @@ struct fleet *ledger_fleet(struct ledger *l);
 struct store *ledger_store(struct ledger *l);
 uint64_t ledger_epoch(const struct ledger *l);
 const struct ledger_config *ledger_configuration(const struct ledger *l);
+/* What has become of ended executions since the start. */
+struct ledger_retention {
+    uint64_t expired;   /* all their rows went */
+    uint64_t archived;  /* of them, so many were archived before */
+    unsigned failures;  /* to archive, one after the other; 0: the last one worked */
+    struct err problem; /* the last failure; its code is OK where there was none */
+};
+const struct ledger_retention *ledger_retention_figures(const struct ledger *l);
 /* What history is rendered with (record_source.rules); any thread may, while the ledger lives. */
 const struct engine_rules *ledger_rules(const struct ledger *l);
 uint64_t ledger_random(struct ledger *l);

@@ -7,6 +7,7 @@
 
 #include "coordinator/ledger/internal.h"
 #include "coordinator/ledger/read.h"
+#include "coordinator/ledger/retention.h"
 #include "coordinator/store/keys.h"
 #include "proto/host/log.h"
 
@@ -112,6 +113,10 @@ enum err_code hot_load(struct ledger *l, uint64_t id, struct hot **out, struct e
     if (h != NULL) {
         *out = h;
         return OK;
+    }
+    if (retention_is_gone(l, id)) {
+        return err_set(err, ERR_EXECUTION_DOES_NOT_EXIST, "execution %llu was over for too long",
+                       (unsigned long long)id);
     }
     rc = image_read(&source, &l->arena, &im, err);
     if (rc != OK) {
@@ -287,6 +292,24 @@ static enum err_code running_ids(struct ledger *l, struct buf *ids, struct err *
     return rc;
 }
 
+/* What those that went before were given: there may be no row left of the last one. */
+static enum err_code last_number(struct ledger *l, uint64_t *out, struct err *err)
+{
+    struct key key = key_meta("executions");
+    struct buf b = {0};
+    enum err_code rc = store_get(l->store, CF_META, key_slice(&key), &b, err);
+
+    *out = 0;
+    if (rc == OK) {
+        struct cursor c = cursor_make(buf_slice(&b));
+
+        *out = cursor_u64be(&c);
+        rc = c.bad ? err_set(err, ERR_CORRUPT, "the counter of executions cannot be read") : OK;
+    }
+    buf_fini(&b);
+    return rc == ERR_NOT_FOUND ? OK : rc;
+}
+
 static enum err_code last_execution(struct ledger *l, struct err *err)
 {
     struct key from = key_execution_prefix(l->config.account, 0);
@@ -297,13 +320,21 @@ static enum err_code last_execution(struct ledger *l, struct err *err)
     struct slice value;
     uint64_t account;
     uint64_t sequence;
+    uint64_t stored = 0;
+    uint64_t given;
+    enum err_code rc;
 
-    l->next_execution = 1;
-    if (store_next(i, &key, &value) &&
-        key_execution_parse(key, &account, &l->next_execution, &sequence)) {
-        l->next_execution++;
+    if (store_next(i, &key, &value)) {
+        (void)key_execution_parse(key, &account, &stored, &sequence);
     }
-    return store_iterator_end(i, err);
+    rc = store_iterator_end(i, err);
+    if (rc == OK) {
+        rc = last_number(l, &given, err);
+    }
+    if (rc == OK) {
+        l->next_execution = (stored > given ? stored : given) + 1;
+    }
+    return rc;
 }
 
 enum err_code ledger_recover(struct ledger *l, struct err *err)

@@ -3,7 +3,7 @@
  * All numbers big-endian, so that rows sort by value; names are at the end or length-prefixed.
  *
  *   META       "format" | "epoch" | "batch" | "buckets" | "settled" | "token_key" |
- *              "notices" | "waiters"
+ *              "notices" | "waiters" | "executions"
  *   MACHINE    account u64, 'n', name                      -> machine row (current)
  *              account u64, 'r', machine u64, revision u32 -> revision row (definition)
  *              account u64, 'c'                            -> last machine number given
@@ -40,6 +40,7 @@
  *              account u64, 'b', id                        -> subscription row
  *   TIMER      account u64, due_ms u64, execution u64      -> empty
  *
+ * "executions" holds the last number an execution was given, as of the last time that any went.
  * "token_key" holds 32 random bytes: the secret that task tokens are made with, and that must stay
  * as it is for as long as any of them is to be known again. */
 #ifndef STEPFLEET_STORE_KEYS_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RocksDB's options for one writer whose keys come mostly in order, and for little memory: all
  * memtables share one bound, index and filter blocks live in the one bounded cache, few files are
- * held open, two threads work behind. No prefix extractor: an iterator that crosses prefixes would
+ * held open, two threads work behind. Tables full of deletes are rewritten before their level is:
+ * what was deleted leaves the disk. No prefix extractor: an iterator that crosses prefixes would
  * silently end. Logs are taken whole or not at all (log_check.h has cut a torn end off before). */
 #include "coordinator/store/rocks.h"
 
@@ -19,6 +20,8 @@ enum {
     ROCKS_INFO_FATAL = 4,
     ROCKS_TABLE_FORMAT = 5, /* since RocksDB 6.6 */
     ROCKS_BLOOM_BITS = 10,
+    ROCKS_DELETES_WINDOW = 1024, /* rows, one after the other: a table that has some with more */
+    ROCKS_DELETES = 512,         /* deletes is rewritten soon, and what they took away goes */
 };
 
 static void rocks_options_table(rocksdb_options_t *o, rocksdb_cache_t *cache, bool bloom)
@@ -80,6 +83,8 @@ static void rocks_options_levels(rocksdb_options_t *o)
     rocksdb_options_set_target_file_size_base(o, ROCKS_FILE_BYTES);
     rocksdb_options_set_max_bytes_for_level_base(o, ROCKS_LEVEL_BYTES);
     rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+    rocksdb_options_add_compact_on_deletion_collector_factory(o, ROCKS_DELETES_WINDOW,
+                                                              ROCKS_DELETES);
 }
 
 void rocks_options_init(struct rocks_options *o, const struct store_config *c)

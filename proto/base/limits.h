@@ -33,10 +33,12 @@ enum limits {
     LIMIT_LOGGING_BYTES = 16384,        /* loggingConfiguration: kept in memory with each machine */
     LIMIT_LOG_QUEUE_BYTES = 64 * 1024 * 1024, /* to be logged: what is more is left out */
     LIMIT_REDRIVE_DAYS = 14,                  /* a closed execution may be redriven that long */
-    LIMIT_TIMEOUT_SECONDS = 99999999,         /* TimeoutSeconds and Wait Seconds */
-    LIMIT_MAX_DELAY_SECONDS = 31622400,       /* MaxDelaySeconds */
-    LIMIT_WAIT_DAYS = 24856,                  /* "Wait state delay is too long." from there */
-    LIMIT_INTRINSIC_TEXT_BYTES = 10000,       /* Base64 and Hash arguments */
+    LIMIT_RETENTION_DAYS = 90,                /* a closed Standard execution is kept that long */
+    LIMIT_RETENTION_EXPRESS_DAYS = 1,   /* an Express one; AWS keeps nothing of them but logs */
+    LIMIT_TIMEOUT_SECONDS = 99999999,   /* TimeoutSeconds and Wait Seconds */
+    LIMIT_MAX_DELAY_SECONDS = 31622400, /* MaxDelaySeconds */
+    LIMIT_WAIT_DAYS = 24856,            /* "Wait state delay is too long." from there */
+    LIMIT_INTRINSIC_TEXT_BYTES = 10000, /* Base64 and Hash arguments */
 
     /* Topics. */
     LIMIT_TOPIC_NAME_CHARS = 256, /* AWS, as those that follow; of an attribute, too */

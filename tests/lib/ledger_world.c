@@ -65,6 +65,14 @@ static void hook_object(void *arg, struct object_request *r)
     w->requests[w->request_count++] = r;
 }
 
+static void hook_archive(void *arg, struct ledger_archive *a)
+{
+    struct ledger_world *w = arg;
+
+    assert_true(w->archive_count < sizeof(w->archives) / sizeof(w->archives[0]));
+    w->archives[w->archive_count++] = a;
+}
+
 static void hook_moved(void *arg, uint64_t execution)
 {
     struct ledger_world *w = arg;
@@ -335,6 +343,7 @@ enum err_code world_reopen(struct ledger_world *w, struct err *err)
         .call_gone = world_hook_call_gone,
         .activity_ready = world_hook_activity,
         .queue_ready = world_hook_queue,
+        .archive = w->archive ? hook_archive : NULL,
         .failed = hook_failed,
     };
 
@@ -377,6 +386,7 @@ static void world_drop(struct ledger_world *w)
     w->l = NULL;
     w->flying = NULL;
     w->request_count = 0;
+    w->archive_count = 0;
     w->call_count = 0;
     while ((n = list_pop_front(&w->replies)) != NULL) {
         struct world_reply *r = container_of(n, struct world_reply, link);

@@ -115,8 +115,11 @@ struct ledger_world {
 
     struct object_request *requests[4096]; /* handed out, not answered */
     size_t request_count;
-    bool store_down;   /* answers ERR_UNAVAILABLE */
-    bool lose_answers; /* carries out, and the answer is lost: ERR_TIMED_OUT */
+    bool store_down;                     /* answers ERR_UNAVAILABLE */
+    bool lose_answers;                   /* carries out, and the answer is lost: ERR_TIMED_OUT */
+    bool archive;                        /* ended executions are: as of the next open */
+    struct ledger_archive *archives[16]; /* handed out, not answered; the test's to answer */
+    size_t archive_count;
     struct world_upload *uploads;
     size_t upload_count;
     struct world_object *objects;
