@@ -186,6 +186,20 @@ static enum err_code read_retention(struct config *file, struct ledger_config *l
     return rc;
 }
 
+/* Kept where the outputs of stages are. */
+static enum err_code read_archive(struct config *file, struct shell_config *out, struct err *err)
+{
+    const char *archive = config_get(file, "coordinator", "archive", NULL);
+
+    if (archive == NULL) {
+        return OK;
+    }
+    if (!out->ledger.objects) {
+        return err_set(err, ERR_CONFIG, "archive: there is no object store: see [objects]");
+    }
+    return archive_place_parse(archive, &out->archive, err);
+}
+
 /* AWS's quotas, and how far they are lifted. */
 static enum err_code read_limits(struct config *file, struct ledger_config *l, struct err *err)
 {
@@ -309,6 +323,9 @@ static enum err_code read_config(const struct options *o,
         out->objects = (struct s3_config){.root = o->objects, .region = out->objects.region};
     }
     l->objects = out->objects.root != NULL || out->objects.endpoint != NULL;
+    if (rc == OK) {
+        rc = read_archive(file, out, err);
+    }
     return rc == OK ? config_check_used(file, err) : rc;
 }
 

@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "coordinator/api/api.h"
+#include "coordinator/api/execution_archive.h"
 #include "coordinator/api/execution_log.h"
 #include "coordinator/api/rpc/server.h"
 #include "proto/base/limits.h"
@@ -50,9 +51,10 @@ struct shell {
     struct ledger *ledger;
     struct api api;
     struct rpc_server *server;
-    struct http_face *http;    /* NULL: none */
-    struct execution_log *log; /* NULL: nobody writes one */
-    size_t sweeping;           /* buckets being swept */
+    struct http_face *http;            /* NULL: none */
+    struct execution_log *log;         /* NULL: nobody writes one */
+    struct execution_archive *archive; /* NULL: there is none */
+    size_t sweeping;                   /* buckets being swept */
     bool stopping;
     bool ended;
     int64_t stop_by_ms;
@@ -74,6 +76,7 @@ struct shell {
     struct err batch_err;
     struct list objects; /* object_task, to be done */
     struct list objects_done;
+    struct list archived; /* ledger_archive.queued */
     bool quit;
 };
 
@@ -410,10 +413,20 @@ static void shell_turn(void *arg)
     end_turn(s);
 }
 
+static void archives_done(struct shell *s, struct list *archived)
+{
+    struct list *n;
+
+    while ((n = list_pop_front(archived)) != NULL) {
+        ledger_archive_done(s->ledger, container_of(n, struct ledger_archive, queued));
+    }
+}
+
 /* A commit is done, or an answer of the object store is there. */
 static void shell_woken(uv_async_t *handle)
 {
     struct shell *s = handle->data;
+    struct list archived;
     struct list done;
     struct list *n;
     bool batch_done;
@@ -422,10 +435,12 @@ static void shell_woken(uv_async_t *handle)
         return;
     }
     list_init(&done);
+    list_init(&archived);
     (void)pthread_mutex_lock(&s->lock);
     batch_done = s->batch_done;
     s->batch_done = false;
     list_splice(&done, &s->objects_done);
+    list_splice(&archived, &s->archived);
     (void)pthread_mutex_unlock(&s->lock);
     ledger_turn_begin(s->ledger, now());
     if (batch_done) {
@@ -442,6 +457,7 @@ static void shell_woken(uv_async_t *handle)
         }
         task_free(t);
     }
+    archives_done(s, &archived);
     serve(s); /* those that had to wait for the batch */
     end_turn(s);
 }
@@ -516,6 +532,22 @@ static void hook_call_gone(void *arg, struct ledger_call *c)
 static void hook_logged(void *arg, struct ledger_logged *x)
 {
     execution_log_put(((struct shell *)arg)->log, x);
+}
+
+static void hook_archive(void *arg, struct ledger_archive *a)
+{
+    execution_archive_put(((struct shell *)arg)->archive, a);
+}
+
+/* On a thread of the archive's. */
+static void archive_done(void *arg, struct ledger_archive *a)
+{
+    struct shell *s = arg;
+
+    (void)pthread_mutex_lock(&s->lock);
+    list_push_back(&s->archived, &a->queued);
+    (void)uv_async_send(&s->wake);
+    (void)pthread_mutex_unlock(&s->lock);
 }
 
 static void hook_activity_ready(void *arg, struct ledger_activity *a)
@@ -630,7 +662,20 @@ static enum err_code init_loop(struct shell *s, struct err *err)
     (void)pthread_cond_init(&s->object_work, NULL);
     list_init(&s->objects);
     list_init(&s->objects_done);
+    list_init(&s->archived);
     return OK;
+}
+
+static enum err_code open_archive(struct shell *s, struct err *err)
+{
+    const struct execution_archive_config config = {
+        .objects = &s->config->objects,
+        .place = s->config->archive,
+        .arg = s,
+        .done = archive_done,
+    };
+
+    return execution_archive_open(&s->api, &config, &s->archive, err);
 }
 
 static enum err_code open_all(struct shell *s, struct err *err)
@@ -653,6 +698,7 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .activity_ready = hook_activity_ready,
         .queue_ready = hook_queue_ready,
         .logged = c->execution_logs != NULL ? hook_logged : NULL,
+        .archive = c->archive.bucket.len != 0 ? hook_archive : NULL,
         .failed = hook_failed,
     };
     struct api_hooks api = {
@@ -672,6 +718,9 @@ static enum err_code open_all(struct shell *s, struct err *err)
     }
     if (rc == OK && c->execution_logs != NULL) {
         rc = execution_log_open(&s->api, c->execution_logs, &s->log, err);
+    }
+    if (rc == OK && c->archive.bucket.len != 0) {
+        rc = open_archive(s, err);
     }
     if (rc == OK) {
         rc = rpc_server_open(&s->loop, &s->api, c->listen, shell_turn, s, &s->server, err);
@@ -736,6 +785,9 @@ enum err_code shell_run(const struct shell_config *config, struct err *err)
     drop_tasks(&s->objects_done);
     if (s->log != NULL) {
         execution_log_close(s->log);
+    }
+    if (s->archive != NULL) {
+        execution_archive_close(s->archive);
     }
     if (s->ledger != NULL) {
         api_fini(&s->api);

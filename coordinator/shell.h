@@ -5,6 +5,7 @@
 #define STEPFLEET_COORDINATOR_SHELL_H
 
 #include "client/s3/s3.h"
+#include "coordinator/api/archive_text.h"
 #include "coordinator/api/http/face.h"
 #include "coordinator/ledger/ledger.h"
 
@@ -12,8 +13,9 @@ struct shell_config {
     const char *data;   /* directory of the database */
     const char *listen; /* nng URL */
     struct http_face_config http;
-    const char *execution_logs; /* directory; NULL: no log records are written */
-    struct s3_config objects;   /* neither root nor endpoint: no object store */
+    const char *execution_logs;   /* directory; NULL: no log records are written */
+    struct archive_place archive; /* of ended executions, in `objects`; no bucket: none */
+    struct s3_config objects;     /* neither root nor endpoint: no object store */
     struct ledger_config ledger;
     bool verify;      /* read the whole database at start */
     bool accept_loss; /* open a database that lost what was synced: an operator said so */

@@ -123,7 +123,7 @@ struct ledger_archive {
         rc;          /* set by the shell: OK, once it is durable or nothing is kept of such a one */
     bool unreadable; /* rc is not OK: it is this execution's own fault, not the place's; likewise */
     struct err err;
-    void *work; /* the shell's */
+    struct list queued; /* the shell's */
     /* The ledger's: */
     struct ended_execution ended;
     struct list link;
