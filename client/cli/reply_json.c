@@ -45,6 +45,7 @@ put_texts(struct json_builder *b, const char *key, const char *const *texts, siz
 const struct json_node *reply_machine(const struct stepfleet_machine *m, struct arena *a)
 {
     struct json_builder b = json_build_object(a);
+    const struct json_node *logging;
 
     reply_put_text(&b, "stateMachineArn", m->arn);
     reply_put_text(&b, "name", m->name);
@@ -57,6 +58,9 @@ const struct json_node *reply_machine(const struct stepfleet_machine *m, struct 
     reply_put_number(&b, "revision", m->revision);
     put_texts(&b, "functions", m->functions, m->function_count);
     put_texts(&b, "missingFunctions", m->missing, m->missing_count);
+    if (json_parse(slice_make(m->logging.ptr, m->logging.len), a, &logging, NULL) == OK) {
+        json_put(&b, SLICE("loggingConfiguration"), logging);
+    }
     return json_built(&b);
 }
 

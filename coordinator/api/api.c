@@ -216,7 +216,7 @@ static void wait_answer(struct call *c)
         describe_run(c, c->execution, NULL);
     } else if (ledger_execution_view(c->api->ledger, c->execution, &v)) {
         describe_view(c->api, &v, &d);
-        c->reply(c, &d.base);
+        reply_execution(c, &d);
     } else {
         describe_stored(c, c->execution);
     }

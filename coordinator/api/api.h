@@ -47,6 +47,7 @@ struct call {
      * kept where ours are wider. */
     bool aws;
     uint64_t started; /* out: the execution that the task started */
+    bool bare;        /* its answer leaves definitions, inputs and outputs out */
 };
 
 struct api_hooks {
@@ -170,7 +171,11 @@ void describe_frame(const struct asl_machine *m,
                     const struct frame *f,
                     struct arena *a,
                     Stepfleet__Frame *out);
-/* Reply with an execution that is on disk, read on another thread. */
+/* AWS's includedData: sets c->bare. ERR_VALIDATION. */
+enum err_code data_asked(struct call *c, const char *included, struct err *err);
+/* Reply with an execution, without its documents where they were not asked for. */
+void reply_execution(struct call *c, Stepfleet__ExecutionDetail *d);
+/* The same with one that is on disk, read on another thread. */
 void describe_stored(struct call *c, uint64_t execution);
 /* The same where it has ended or has more than `seen` events; else wait for news of it. */
 void describe_stored_or_wait(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout_ms);

@@ -258,6 +258,46 @@ read_flag(struct reader *r, const struct aws_row *row, struct place *p, const st
     return OK;
 }
 
+static enum err_code read_enabled(struct reader *r,
+                                  const struct aws_row *row,
+                                  struct place *p,
+                                  const struct json_node *v)
+{
+    const struct json_node *enabled = json_member(v, aws_name(r->style, "enabled", r->a));
+
+    if (!json_is(v, JSON_OBJECT) || (enabled != NULL && !json_is_bool(enabled))) {
+        return wrong_type(r, row, "STRUCTURE with a BOOLEAN");
+    }
+    if (enabled == NULL) {
+        return err_set(r->err, ERR_TRACING,
+                       "Invalid Tracing Configuration: 'enabled' must be true or false");
+    }
+    *(protobuf_c_boolean *)(void *)p->at = json_is(enabled, JSON_TRUE);
+    return OK;
+}
+
+static enum err_code
+read_own_key(struct reader *r, const struct aws_row *row, const struct json_node *v)
+{
+    const struct json_node *type = json_member(v, aws_name(r->style, "type", r->a));
+
+    if (!json_is(v, JSON_OBJECT) || (type != NULL && !json_is(type, JSON_STRING))) {
+        return wrong_type(r, row, "STRUCTURE with a STRING");
+    }
+    if (type == NULL) {
+        return err_set(r->err, ERR_VALIDATION,
+                       "1 validation error detected: Value null at '%s.type' failed to satisfy "
+                       "constraint: Member must not be null",
+                       row->name);
+    }
+    if (!slice_eq_str(json_text(type), "AWS_OWNED_KEY") || json_count(v) != 1) {
+        return err_set(r->err, ERR_ENCRYPTION,
+                       "Invalid Encryption Configuration: nothing is encrypted by a key of yours "
+                       "here; the only type is AWS_OWNED_KEY, and it has no other members");
+    }
+    return OK;
+}
+
 static const struct json_node *
 renamed(const struct json_node *v, char (*first)(char c), struct arena *a);
 
@@ -375,6 +415,8 @@ read_value(struct reader *r, const struct aws_row *row, struct place *p, const s
     case AWS_INTEGER: return read_integer(r, row, p, v);
     case AWS_FLAG:
     case AWS_NOT_FLAG: return read_flag(r, row, p, v);
+    case AWS_ENABLED: return read_enabled(r, row, p, v);
+    case AWS_OWN_KEY: return read_own_key(r, row, v);
     case AWS_LIST: return read_list(r, row, p, v);
     case AWS_TEXTS: return read_texts(r, row, p, v);
     case AWS_MAP: return read_map(r, row, p, v);
@@ -383,8 +425,7 @@ read_value(struct reader *r, const struct aws_row *row, struct place *p, const s
     case AWS_INCLUDED:
     case AWS_BILLED:
     case AWS_NO_LIST:
-    case AWS_DISABLED:
-    case AWS_OWN_KEY: break;
+    case AWS_WHOLE: break;
     }
     return err_set(r->err, ERR_INTERNAL, "%s is of replies only", row->name);
 }
@@ -573,19 +614,28 @@ static const struct json_node *object_value(const struct writer *w, struct slice
     return w->style == AWS_HTTP ? v : renamed(v, upper, w->a);
 }
 
-static const struct json_node *included_value(const struct writer *w)
+/* Were documents left out, as they were not asked for? */
+static bool is_bare(const ProtobufCMessage *m)
 {
+    struct place p;
+
+    return place_find(m, "without_data", &p) && place_flag(&p);
+}
+
+static const struct json_node *included_value(const struct writer *w, const struct place *p)
+{
+    const ProtobufCMessage *m = (const void *)(p->at - p->field->offset);
     struct json_builder b = json_build_object(w->a);
 
-    json_put(&b, aws_name(w->style, "included", w->a), json_bool(true));
+    json_put(&b, aws_name(w->style, "included", w->a), json_bool(!is_bare(m)));
     return json_built(&b);
 }
 
-static const struct json_node *disabled_value(const struct writer *w)
+static const struct json_node *enabled_value(const struct writer *w, const struct place *p)
 {
     struct json_builder b = json_build_object(w->a);
 
-    json_put(&b, aws_name(w->style, "enabled", w->a), json_bool(false));
+    json_put(&b, aws_name(w->style, "enabled", w->a), json_bool(place_flag(p)));
     return json_built(&b);
 }
 
@@ -648,6 +698,9 @@ static bool is_given(const ProtobufCMessage *m, const struct aws_row *row, const
 {
     struct place has;
 
+    if (row->form == AWS_INCLUDED && is_bare(m)) {
+        return true;
+    }
     if (place_has(m, row->field, &has)) {
         return place_flag(&has);
     }
@@ -660,6 +713,7 @@ static bool is_given(const ProtobufCMessage *m, const struct aws_row *row, const
     case AWS_TIME:
     case AWS_BILLED: return place_number(p) != 0;
     case AWS_FLAG:
+    case AWS_ENABLED:
     case AWS_NOT_FLAG: return place_flag(p);
     case AWS_LIST:
     case AWS_TEXTS:
@@ -667,7 +721,7 @@ static bool is_given(const ProtobufCMessage *m, const struct aws_row *row, const
     case AWS_INTEGER:
     case AWS_EVENTS:
     case AWS_NO_LIST:
-    case AWS_DISABLED:
+    case AWS_WHOLE:
     case AWS_OWN_KEY: break;
     }
     return true;
@@ -687,17 +741,18 @@ value_of(const struct writer *w, const struct aws_row *row, const struct place *
     case AWS_TEXTS: return texts_value(w, p);
     case AWS_MAP: return map_value(w, p);
     case AWS_EVENTS: return events_value(w, p);
-    case AWS_INCLUDED: return included_value(w);
+    case AWS_INCLUDED: return included_value(w, p);
     case AWS_BILLED: return billed_value(w, p);
-    case AWS_DISABLED: return disabled_value(w);
+    case AWS_ENABLED: return enabled_value(w, p);
     case AWS_OWN_KEY: return own_key_value(w);
     case AWS_NO_LIST: {
         struct json_builder none = json_build_array(w->a);
 
         return json_built(&none);
     }
-    case AWS_INTEGER:
-    case AWS_LIST: break; /* list_value(): it needs the lines behind */
+    case AWS_INTEGER: break;
+    case AWS_LIST:
+    case AWS_WHOLE: break; /* list_value(), item_value(): they need the lines behind */
     }
     return NULL;
 }
@@ -719,7 +774,19 @@ static void put_member(const struct writer *w,
     }
 }
 
-/* A list's items are made of the AWS_ITEM lines behind it. */
+/* By the AWS_ITEM lines behind. */
+static const struct json_node *
+item_value(const struct writer *w, const struct aws_row *row, const ProtobufCMessage *m)
+{
+    struct json_builder b = json_build_object(w->a);
+
+    for (const struct aws_row *r = row_next(row); r != NULL && r->kind == AWS_ROW_ITEM;
+         r = row_next(r)) {
+        put_member(w, &b, r, m);
+    }
+    return json_built(&b);
+}
+
 static const struct json_node *
 list_value(const struct writer *w, const struct aws_row *list, const ProtobufCMessage *m)
 {
@@ -730,13 +797,7 @@ list_value(const struct writer *w, const struct aws_row *list, const ProtobufCMe
 
     memcpy(&count, (const char *)m + p.field->quantifier_offset, sizeof(count));
     for (size_t i = 0; i < count; i++) {
-        struct json_builder b = json_build_object(w->a);
-
-        for (const struct aws_row *r = row_next(list); r != NULL && r->kind == AWS_ROW_ITEM;
-             r = row_next(r)) {
-            put_member(w, &b, r, items[i]);
-        }
-        json_push(&out, json_built(&b));
+        json_push(&out, item_value(w, list, items[i]));
     }
     return json_built(&out);
 }
@@ -760,9 +821,33 @@ const struct json_node *aws_reply(const struct aws_row *operation,
                 continue;
             }
             json_put(&b, aws_name(style, r->name, a), list_value(&w, r, m));
+        } else if (r->form == AWS_WHOLE) {
+            json_put(&b, aws_name(style, r->name, a), item_value(&w, r, m));
         } else {
             put_member(&w, &b, r, m);
         }
     }
     return json_built(&b);
+}
+
+/* ---- names of errors ---- */
+
+const char *glue_error_name(enum err_code code)
+{
+    switch ((int)code) {
+    case ERR_INTERNAL:
+    case ERR_IO:
+    case ERR_CORRUPT:
+    case ERR_NO_SPACE:
+    case ERR_NO_MEMORY: return "InternalServiceException";
+    case ERR_JOB_NOT_FOUND:
+    case ERR_JOB_RUNS:
+    case ERR_DENIED:
+    case ERR_SIGNATURE_MISSING:
+    case ERR_SIGNATURE_INCOMPLETE:
+    case ERR_SIGNATURE_INVALID:
+    case ERR_KEY_UNKNOWN:
+    case ERR_UNKNOWN_METHOD: return err_name(code);
+    default: return err_retryable(code) ? err_name(code) : "InvalidInputException";
+    }
 }

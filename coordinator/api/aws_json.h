@@ -29,14 +29,16 @@ enum aws_form {
     AWS_NOT_FLAG, /* the message has its opposite */
     AWS_TIME,     /* ms since 1970 in the message */
     AWS_LIST,     /* repeated messages */
+    AWS_WHOLE,    /* of replies: an object of the whole message, by the lines behind */
     AWS_TEXTS,    /* repeated strings */
     AWS_MAP,      /* repeated tags: an object of strings */
     AWS_EVENTS,   /* history events, each JSON text in the message */
-    AWS_INCLUDED, /* {"included": true} beside a document */
+    AWS_INCLUDED, /* {"included": true} beside a document; false where without_data says so */
     AWS_BILLED,   /* what the time from start_ms to the field would cost */
     AWS_NO_LIST,  /* an empty list, of what there is none */
-    AWS_DISABLED, /* {"enabled": false}, of what is never on */
-    AWS_OWN_KEY,  /* {"type": "AWS_OWNED_KEY"}: nothing is encrypted by a key of the caller's */
+    AWS_ENABLED,  /* {"enabled": true}; a flag in the message */
+    AWS_OWN_KEY,  /* {"type": "AWS_OWNED_KEY"} alone: nothing is encrypted by a key of the caller's,
+                     and who asks for it is refused */
 };
 
 /* Whose operation it is. */
@@ -77,7 +79,8 @@ struct slice aws_name(enum aws_style style, const char *name, struct arena *a);
  * @return OK; ERR_VALIDATION: a value or, over HTTP, none at all where there must be one
  *         (ERR_QUEUE_MISSING where the service is SQS);
  *         ERR_MESSAGE: a member is of the wrong type or, of an integration, missing;
- *         ERR_INVALID_NAME: a null character in a name. In AWS's words
+ *         ERR_INVALID_NAME: a null character in a name;
+ *         ERR_TRACING: an ENABLED that does not say which; ERR_ENCRYPTION. In AWS's words
  */
 enum err_code aws_request(const struct aws_row *operation,
                           enum aws_style style,
@@ -90,5 +93,8 @@ const struct json_node *aws_reply(const struct aws_row *operation,
                                   enum aws_style style,
                                   const ProtobufCMessage *m,
                                   struct arena *a);
+
+/* What AWS Glue calls an error: it has fewer names than we have. */
+const char *glue_error_name(enum err_code code);
 
 #endif

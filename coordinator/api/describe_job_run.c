@@ -79,6 +79,18 @@ static void put_counters(const struct job_run_header *h,
     }
 }
 
+/* As AWS Glue says it. */
+static void put_told(const struct job_run_row *row, struct arena *a, Stepfleet__JobRun *out)
+{
+    struct ledger_run_told told = ledger_run_tell(row, a);
+
+    out->attempt = row->attempt;
+    out->started_ms = told.started_ms;
+    out->modified_ms = told.modified_ms;
+    out->execution_s = told.execution_s;
+    out->message = message_bytes(arena_copy(a, told.message));
+}
+
 void describe_run_row(const struct job_run_row *row,
                       bool brief,
                       struct arena *a,
@@ -88,6 +100,7 @@ void describe_run_row(const struct job_run_row *row,
     const struct job_result nothing = {0};
 
     stepfleet__job_run__init(out);
+    put_told(row, a, out);
     out->run = message_string(a, row->id);
     out->job = message_string(a, row->job);
     out->state = name(job_state_name(h->state));

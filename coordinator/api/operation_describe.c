@@ -49,7 +49,36 @@ void describe_header(const struct execution_header *h,
     d->events = h->next_event - 1;
     d->revision = h->revision;
     d->type = h->express ? "EXPRESS" : "STANDARD";
+    d->trace_header = arena_str(a, h->trace);
     describe_version_arns(h->machine_arn, h->version, h->alias, a, d);
+}
+
+enum err_code data_asked(struct call *c, const char *included, struct err *err)
+{
+    c->bare = strcmp(included, "METADATA_ONLY") == 0;
+    if (c->bare || included[0] == '\0' || strcmp(included, "ALL_DATA") == 0) {
+        return OK;
+    }
+    return err_set(err, ERR_VALIDATION,
+                   "1 validation error detected: Value '%.100s' at 'includedData' failed to "
+                   "satisfy constraint: Member must satisfy enum value set: [ALL_DATA, "
+                   "METADATA_ONLY]",
+                   included);
+}
+
+static void leave_data_out(Stepfleet__ExecutionDetail *d)
+{
+    d->without_data = 1;
+    d->input = d->output = message_bytes(SLICE(""));
+    d->has_output = 0;
+}
+
+void reply_execution(struct call *c, Stepfleet__ExecutionDetail *d)
+{
+    if (c->bare) {
+        leave_data_out(d);
+    }
+    c->reply(c, &d->base);
 }
 
 static const char *frame_status_name(enum frame_status s)
@@ -208,6 +237,9 @@ static void work_describe(struct reading *r)
         describe_frame(m, &im.frames[shown.at[i]], &r->arena, add_frame(d, &r->arena));
     }
     asl_machine_free(m);
+    if (r->call->bare) {
+        leave_data_out(d);
+    }
     r->reply = &d->base;
 }
 
@@ -267,13 +299,16 @@ void operation_EXECUTION_DESCRIBE(struct call *c)
     struct ledger_view v;
     struct err err;
     uint64_t id;
-    enum err_code rc = find_execution(c->api, q->execution, &id, NULL, &err);
+    enum err_code rc = data_asked(c, q->included_data, &err);
 
+    if (rc == OK) {
+        rc = find_execution(c->api, q->execution, &id, NULL, &err);
+    }
     if (rc != OK) {
         c->fail(c, rc, &err);
     } else if (ledger_execution_view(c->api->ledger, id, &v)) {
         describe_view(c->api, &v, &d);
-        c->reply(c, &d.base);
+        reply_execution(c, &d);
     } else {
         describe_stored(c, id);
     }

@@ -50,6 +50,24 @@ static struct slice default_name(const struct call *c)
     return c->task != NULL ? c->task->default_name : ledger_uuid(c->api->ledger);
 }
 
+static enum err_code check_trace(struct slice header, struct err *err)
+{
+    bool ascii = true;
+
+    for (size_t i = 0; i < header.len; i++) {
+        ascii = ascii && (unsigned char)header.ptr[i] < 0x80;
+    }
+    if (header.len <= LIMIT_TRACE_BYTES && ascii) {
+        return OK;
+    }
+    return err_set(err, ERR_VALIDATION,
+                   "1 validation error detected: Value '%.*s' at 'traceHeader' failed to satisfy "
+                   "constraint: Member must %s",
+                   SLICE_FMT(slice_head(header, 100)),
+                   ascii ? "have length less than or equal to 256"
+                         : "satisfy regular expression pattern: \\p{ASCII}*");
+}
+
 static enum err_code start_prepare(struct call *c,
                                    const Stepfleet__StartRequest *q,
                                    struct ledger_start *s,
@@ -74,7 +92,9 @@ static enum err_code start_prepare(struct call *c,
         return err_set(err, ERR_INVALID_NAME, "Invalid Name: '%.*s'",
                        SLICE_FMT(slice_head(s->name, 300)));
     }
-    return start_input(c, q, &s->input, err);
+    s->trace = slice_str(q->trace_header);
+    rc = check_trace(s->trace, err);
+    return rc == OK ? start_input(c, q, &s->input, err) : rc;
 }
 
 static void reply_start(struct call *c, struct slice arn, int64_t start_ms)
@@ -204,7 +224,7 @@ static void describe_or_wait(struct call *c, uint64_t id, uint64_t seen, uint32_
         describe_stored_or_wait(c, id, seen, wait_at_most(wait_ms));
     } else if (v.header->status != EXECUTION_RUNNING || v.header->next_event - 1 > seen) {
         describe_view(c->api, &v, &d);
-        c->reply(c, &d.base);
+        reply_execution(c, &d);
     } else if (!call_can_wait(c)) {
         call_fail(c, ERR_BUSY, "%s", too_many_waits);
     } else {
@@ -266,8 +286,11 @@ void operation_EXECUTION_START_SYNC(struct call *c)
     struct ledger_start s = {.synchronous = true};
     struct err err;
     uint64_t id;
-    enum err_code rc = start_prepare(c, q, &s, &err);
+    enum err_code rc = data_asked(c, q->included_data, &err);
 
+    if (rc == OK) {
+        rc = start_prepare(c, q, &s, &err);
+    }
     if (rc == OK && !s.machine->express) {
         rc = wrong_type(&err);
     }

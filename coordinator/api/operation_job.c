@@ -17,9 +17,27 @@ enum err_code find_job(struct api *a, const char *name, struct ledger_job **out,
     return OK;
 }
 
-static Stepfleet__Job *job_message(struct api *api, const struct ledger_job *job, bool all)
+/* What AWS Glue's Job says of the definition. */
+static void put_settings(const struct ledger_job *job, struct arena *a, Stepfleet__Job *m)
 {
-    struct arena *a = ledger_turn_arena(api->ledger);
+    struct json_builder execution = json_build_object(a);
+    const struct job_definition *d;
+    struct err err;
+
+    if (job_definition_parse(job->definition, a, &d, &err) != OK) {
+        return; /* never: it was checked when it was put */
+    }
+    json_put(&execution, SLICE("MaxConcurrentRuns"), json_integer(a, d->max_concurrent_runs));
+    m->execution = message_bytes(json_print(json_built(&execution), a));
+    m->default_arguments =
+        message_bytes(json_print(job_arguments_json(&d->default_arguments, a), a));
+    m->timeout_minutes = d->timeout_minutes;
+    m->workers = d->workers;
+}
+
+static Stepfleet__Job *job_message(struct call *c, const struct ledger_job *job, bool all)
+{
+    struct arena *a = ledger_turn_arena(c->api->ledger);
     Stepfleet__Job *m = arena_alloc(a, sizeof(*m));
 
     stepfleet__job__init(m);
@@ -30,6 +48,9 @@ static Stepfleet__Job *job_message(struct api *api, const struct ledger_job *job
     m->created_ms = job->created_ms;
     m->updated_ms = job->updated_ms;
     m->open_runs = job->open_runs;
+    if (c->aws) {
+        put_settings(job, a, m);
+    }
     return m;
 }
 
@@ -83,7 +104,7 @@ void operation_JOB_PUT(struct call *c)
         rc = ledger_job_put(l, slice_str(q->name), message_slice(q->definition), &job, &err);
     }
     if (rc == OK) {
-        c->reply(c, &job_message(c->api, job, true)->base);
+        c->reply(c, &job_message(c, job, true)->base);
     } else {
         c->fail(c, rc, &err);
     }
@@ -99,7 +120,7 @@ void operation_JOB_DESCRIBE(struct call *c)
     enum err_code rc = find_job(c->api, q->job, &job, &err);
 
     if (rc == OK) {
-        c->reply(c, &job_message(c->api, job, true)->base);
+        c->reply(c, &job_message(c, job, true)->base);
     } else {
         c->fail(c, rc, &err);
     }
@@ -119,6 +140,7 @@ void operation_JOB_LIST(struct call *c)
     }
     all = ledger_jobs(c->api->ledger, &count);
     r.jobs = ARENA_ARRAY(ledger_turn_arena(c->api->ledger), max, Stepfleet__Job *);
+    r.names = ARENA_ARRAY(ledger_turn_arena(c->api->ledger), max, char *);
     for (size_t i = 0; i < count; i++) {
         if (after.len != 0 && slice_cmp(all[i]->name, after) <= 0) {
             continue;
@@ -127,7 +149,10 @@ void operation_JOB_LIST(struct call *c)
             r.next_token = r.jobs[max - 1]->name; /* the list goes on after it */
             break;
         }
-        r.jobs[r.n_jobs++] = job_message(c->api, all[i], false);
+        r.jobs[r.n_jobs++] = job_message(c, all[i], false);
+        if (c->aws) {
+            r.names[r.n_names++] = r.jobs[r.n_jobs - 1]->name;
+        }
     }
     c->reply(c, &r.base);
 }

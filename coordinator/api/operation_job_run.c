@@ -3,6 +3,7 @@
  * be safe to repeat makes one. Source: AWS Glue, StartJobRun, BatchStopJobRun, GetJobRuns. */
 #include "coordinator/api/operation_job.h"
 
+#include "coordinator/api/aws_json.h"
 #include "coordinator/api/reading.h"
 #include "coordinator/store/keys.h"
 #include "proto/base/limits.h"
@@ -71,10 +72,19 @@ static enum err_code start_prepare(struct call *c,
     return OK;
 }
 
+static Stepfleet__JobRunReply *run_message(const struct ledger_run_view *v, struct arena *a)
+{
+    Stepfleet__JobRunReply *m = ARENA_NEW(a, Stepfleet__JobRunReply);
+
+    stepfleet__job_run_reply__init(m);
+    m->job = arena_str(a, v->row->job);
+    m->run = arena_str(a, v->row->id);
+    m->state = (char *)(uintptr_t)job_state_name(v->row->header.state);
+    return m;
+}
+
 static void reply_run(struct call *c, uint64_t number)
 {
-    Stepfleet__JobRunReply r = STEPFLEET__JOB_RUN_REPLY__INIT;
-    struct arena *a = ledger_turn_arena(c->api->ledger);
     struct ledger_run_view v;
     struct err err;
     enum err_code rc = ledger_run_view(c->api->ledger, number, &v, &err);
@@ -83,11 +93,8 @@ static void reply_run(struct call *c, uint64_t number)
         c->fail(c, rc, &err);
         return;
     }
-    r.job = arena_str(a, v.row->job);
-    r.run = arena_str(a, v.row->id);
-    r.state = (char *)(uintptr_t)job_state_name(v.row->header.state);
     c->started = number;
-    c->reply(c, &r.base);
+    c->reply(c, &run_message(&v, ledger_turn_arena(c->api->ledger))->base);
 }
 
 /* A new run, or the one that an earlier request of the same kind has started. */
@@ -137,6 +144,77 @@ void operation_JOB_RUN_STOP(struct call *c)
     } else {
         c->fail(c, rc, &err);
     }
+}
+
+/* ---- stop of many ---- */
+
+static Stepfleet__JobRunRefusal *refusal_message(const Stepfleet__JobRunStopBatchRequest *q,
+                                                 char *run,
+                                                 enum err_code code,
+                                                 const struct err *why,
+                                                 struct arena *a)
+{
+    Stepfleet__JobRunRefusal *m = ARENA_NEW(a, Stepfleet__JobRunRefusal);
+    struct json_builder detail = json_build_object(a);
+
+    json_put(&detail, SLICE("ErrorCode"), json_string(a, slice_str(glue_error_name(code))));
+    json_put(&detail, SLICE("ErrorMessage"), json_string(a, arena_copy(a, slice_str(why->msg))));
+    stepfleet__job_run_refusal__init(m);
+    m->job = q->job;
+    m->run = run;
+    m->detail = message_bytes(json_print(json_built(&detail), a));
+    return m;
+}
+
+/* One of them: as JOB_RUN_STOP, but that AWS refuses what has ended. */
+static enum err_code stop_one(struct call *c,
+                              const char *job,
+                              const char *id,
+                              struct ledger_run_view *out,
+                              struct err *err)
+{
+    uint64_t number;
+    enum err_code rc = find_run(c->api, job, id, &number, err);
+
+    if (rc == OK) {
+        rc = ledger_run_view(c->api->ledger, number, out, err);
+    }
+    if (rc == OK && job_state_is_end(out->row->header.state)) {
+        rc = err_set(err, ERR_CONFLICT, "Job run %.100s has ended: %s", id,
+                     job_state_name(out->row->header.state));
+    }
+    if (rc == OK) {
+        ledger_run_stop(c->api->ledger, number);
+        rc = ledger_run_view(c->api->ledger, number, out, err);
+    }
+    return rc;
+}
+
+void operation_JOB_RUN_STOP_BATCH(struct call *c)
+{
+    const Stepfleet__JobRunStopBatchRequest *q = (const void *)c->request;
+    struct arena *a = ledger_turn_arena(c->api->ledger);
+    Stepfleet__JobRunStopBatchReply r = STEPFLEET__JOB_RUN_STOP_BATCH_REPLY__INIT;
+
+    if (q->n_runs == 0 || q->n_runs > LIMIT_JOB_STOPS) {
+        call_fail(c, ERR_VALIDATION, "1 to %d runs can be stopped at once, not %zu",
+                  LIMIT_JOB_STOPS, q->n_runs);
+        return;
+    }
+    r.done = ARENA_ARRAY(a, q->n_runs, Stepfleet__JobRunReply *);
+    r.failed = ARENA_ARRAY(a, q->n_runs, Stepfleet__JobRunRefusal *);
+    for (size_t i = 0; i < q->n_runs; i++) {
+        struct ledger_run_view v;
+        struct err err;
+        enum err_code rc = stop_one(c, q->job, q->runs[i], &v, &err);
+
+        if (rc == OK) {
+            r.done[r.n_done++] = run_message(&v, a);
+        } else {
+            r.failed[r.n_failed++] = refusal_message(q, q->runs[i], rc, &err, a);
+        }
+    }
+    c->reply(c, &r.base);
 }
 
 /* ---- describe, wait ---- */
@@ -196,7 +274,7 @@ static enum err_code list_row(struct reading *r, uint64_t number, Stepfleet__Job
         rc = job_run_row_decode(arena_copy(&r->arena, buf_slice(&b)), &r->arena, &row, &r->err);
     }
     if (rc == OK) {
-        describe_run_row(&row, true, &r->arena, out);
+        describe_run_row(&row, !r->call->aws, &r->arena, out);
     }
     buf_fini(&b);
     return rc;
@@ -260,6 +338,10 @@ void operation_JOB_RUN_LIST(struct call *c)
     }
     if (rc != OK) {
         c->fail(c, rc, &err);
+        return;
+    }
+    if (c->aws && q->max_results > LIMIT_GLUE_PAGE) {
+        call_fail(c, ERR_VALIDATION, "MaxResults is at most %d", LIMIT_GLUE_PAGE);
         return;
     }
     if (!page_size(c, q->max_results, &max)) {

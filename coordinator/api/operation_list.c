@@ -305,9 +305,6 @@ list_machines(struct reading *r, const char *machine, struct list_asked *asked, 
     if (rc != OK) {
         return rc;
     }
-    if (r->call->aws && machine[0] == '\0') {
-        return err_set(err, ERR_VALIDATION, "a list is of one state machine: stateMachineArn");
-    }
     if (r->call->aws && one->express) {
         return err_set(err, ERR_MACHINE_TYPE,
                        "This operation is not supported by this type of state machine");
@@ -321,11 +318,41 @@ list_machines(struct reading *r, const char *machine, struct list_asked *asked, 
     return OK;
 }
 
+/* AWS lists the executions of one machine, or those of a map run, of which there are none; and some
+ * filters are for map runs alone. */
+static enum err_code check_aws_list(const Stepfleet__ListRequest *q, struct err *err)
+{
+    const char *redriven = q->redrive_filter;
+
+    if (redriven[0] != '\0' && strcmp(redriven, "REDRIVEN") != 0 &&
+        strcmp(redriven, "NOT_REDRIVEN") != 0) {
+        return err_set(err, ERR_VALIDATION,
+                       "1 validation error detected: Value '%.100s' at 'redriveFilter' failed to "
+                       "satisfy constraint: Member must satisfy enum value set: [REDRIVEN, "
+                       "NOT_REDRIVEN]",
+                       redriven);
+    }
+    if ((q->machine[0] == '\0') == (q->map_run[0] == '\0')) {
+        return err_set(err, ERR_VALIDATION,
+                       "Exactly one of stateMachineArn and mapRunArn must be specified");
+    }
+    if (q->map_run[0] != '\0') {
+        return err_set(err, ERR_NOT_FOUND, "Resource not found: '%.300s'", q->map_run);
+    }
+    if (redriven[0] != '\0' || strcmp(q->status, "PENDING_REDRIVE") == 0) {
+        return err_set(err, ERR_VALIDATION,
+                       "redriveFilter and the status PENDING_REDRIVE are for a mapRunArn alone");
+    }
+    return OK;
+}
+
 static enum err_code list_asked(struct reading *r,
                                 const Stepfleet__ListRequest *q,
                                 struct list_asked *asked,
                                 struct err *err)
 {
+    enum err_code rc;
+
     asked->any_status = q->status[0] == '\0';
     asked->prefix = arena_copy(&r->arena, slice_str(q->name_prefix));
     if (!asked->any_status && !parse_status(q->status, &asked->status)) {
@@ -340,7 +367,8 @@ static enum err_code list_asked(struct reading *r,
     }
     asked->since_ms = q->since_ms;
     asked->until_ms = q->until_ms;
-    return list_machines(r, q->machine, asked, err);
+    rc = r->call->aws ? check_aws_list(q, err) : OK;
+    return rc == OK ? list_machines(r, q->machine, asked, err) : rc;
 }
 
 void operation_EXECUTION_LIST(struct call *c)

@@ -108,7 +108,7 @@ static void finish(struct call *c,
     }
 }
 
-/* Same name: the same definition, type and logging give the machine there is. */
+/* Same name: the same definition, type, logging and tracing give the machine there is. */
 static void create_again(struct call *c,
                          struct ledger_machine *m,
                          const Stepfleet__MachineCreateRequest *q,
@@ -125,6 +125,7 @@ static void create_again(struct call *c,
         c->fail(c, rc, &err);
     } else if (m->express == express &&
                is_same_logging(c->api, m->logging, message_slice(q->logging)) &&
+               m->traced == (q->tracing != 0) &&
                slice_eq(parsed->definition, message_slice(q->definition))) {
         finish(c, m, m->created_ms, q->publish, q->version_description, &none);
     } else {
@@ -186,6 +187,11 @@ static void create_new(struct call *c,
 {
     struct ledger *l = c->api->ledger;
     struct asl_options options = definition_options(c->api, express);
+    const struct machine_settings settings = {
+        .role_arn = slice_str(q->role_arn),
+        .logging = message_slice(q->logging),
+        .traced = q->tracing != 0,
+    };
     struct asl_diagnostics found = {0};
     struct asl_machine *parsed;
     struct ledger_machine *m;
@@ -204,8 +210,7 @@ static void create_new(struct call *c,
         c->fail(c, rc, &err);
         return;
     }
-    m = ledger_machine_put(l, NULL, name, express, slice_str(q->role_arn),
-                           message_slice(q->logging), parsed);
+    m = ledger_machine_put(l, NULL, name, express, &settings, parsed);
     finish(c, m, m->created_ms, q->publish, q->version_description, &found);
 }
 
@@ -236,16 +241,32 @@ void operation_MACHINE_CREATE(struct call *c)
     }
 }
 
+/* What is not given stays. */
+static struct machine_settings updated_settings(const struct ledger_machine *m,
+                                                const Stepfleet__MachineUpdateRequest *q,
+                                                struct arena *a)
+{
+    return (struct machine_settings){
+        .role_arn = q->role_arn[0] != '\0' ? slice_str(q->role_arn) : arena_copy(a, m->role_arn),
+        .logging = q->logging.len != 0 ? message_slice(q->logging) : arena_copy(a, m->logging),
+        .traced = q->has_tracing ? q->tracing != 0 : m->traced,
+    };
+}
+
+static bool
+are_same_settings(struct api *api, const struct ledger_machine *m, const struct machine_settings *s)
+{
+    return slice_eq(s->role_arn, m->role_arn) && is_same_logging(api, s->logging, m->logging) &&
+           s->traced == m->traced;
+}
+
 static void update_definition(struct call *c,
                               struct ledger_machine *m,
                               const Stepfleet__MachineUpdateRequest *q)
 {
     struct ledger *l = c->api->ledger;
     struct arena *a = ledger_turn_arena(l);
-    struct slice role =
-        q->role_arn[0] != '\0' ? slice_str(q->role_arn) : arena_copy(a, m->role_arn);
-    struct slice logging =
-        q->logging.len != 0 ? message_slice(q->logging) : arena_copy(a, m->logging);
+    struct machine_settings settings = updated_settings(m, q, a);
     const struct asl_machine *old;
     struct slice text = message_slice(q->definition);
     struct asl_options options = definition_options(c->api, m->express);
@@ -257,8 +278,7 @@ static void update_definition(struct call *c,
     if (rc == OK && text.len == 0) {
         text = arena_copy(a, old->definition);
     }
-    if (rc == OK && slice_eq(text, old->definition) && slice_eq(role, m->role_arn) &&
-        is_same_logging(c->api, logging, m->logging)) {
+    if (rc == OK && slice_eq(text, old->definition) && are_same_settings(c->api, m, &settings)) {
         finish(c, m, m->updated_ms, q->publish, q->version_description, &found);
         return;
     }
@@ -272,7 +292,7 @@ static void update_definition(struct call *c,
         c->fail(c, rc, &err);
         return;
     }
-    (void)ledger_machine_put(l, m, arena_copy(a, m->name), m->express, role, logging, parsed);
+    (void)ledger_machine_put(l, m, arena_copy(a, m->name), m->express, &settings, parsed);
     finish(c, m, m->updated_ms, q->publish, q->version_description, &found);
 }
 
@@ -288,7 +308,8 @@ void operation_MACHINE_UPDATE(struct call *c)
     }
     if (rc != OK) {
         c->fail(c, rc, &err);
-    } else if (q->definition.len == 0 && q->role_arn[0] == '\0' && q->logging.len == 0) {
+    } else if (q->definition.len == 0 && q->role_arn[0] == '\0' && q->logging.len == 0 &&
+               !q->has_tracing) {
         call_fail(c, ERR_MISSING_PARAMETER,
                   "Either the definition, the role ARN, the LoggingConfiguration, or the "
                   "TracingConfiguration must be specified");
@@ -347,6 +368,7 @@ describe_machine(struct api *api, const struct ledger_machine *m, Stepfleet__Mac
     d->revision_id = revision_id(api, m, m->revision);
     logging = given_logging(api, m->logging);
     d->logging = message_bytes(logging != NULL ? json_print(logging, a) : SLICE("{}"));
+    d->tracing = m->traced;
 }
 
 /* A version is described as the machine it is of, under its own name. */
@@ -360,13 +382,20 @@ describe_version(struct api *api, const struct qualified *at, Stepfleet__Machine
     d->description = arena_str(a, at->version->description);
 }
 
-static void
-describe_definition(struct api *api, const struct asl_machine *parsed, Stepfleet__MachineDetail *d)
+/* `bare`: AWS says "{}" then. */
+static void describe_definition(struct api *api,
+                                const struct asl_machine *parsed,
+                                bool bare,
+                                Stepfleet__MachineDetail *d)
 {
     struct arena *a = ledger_turn_arena(api->ledger);
     const struct json_node *references = NULL;
     const struct json_node *v;
 
+    if (bare) {
+        d->definition = message_bytes(SLICE("{}"));
+        return;
+    }
     d->definition = message_bytes(parsed->definition);
     if (json_parse(parsed->definition, a, &v, NULL) == OK) {
         references = asl_variable_references(v, a);
@@ -384,8 +413,11 @@ void operation_MACHINE_DESCRIBE(struct call *c)
     uint32_t revision = q->revision;
     struct qualified at;
     struct err err;
-    enum err_code rc = find_qualified(c->api, q->machine, &at, &err);
+    enum err_code rc = data_asked(c, q->included_data, &err);
 
+    if (rc == OK) {
+        rc = find_qualified(c->api, q->machine, &at, &err);
+    }
     if (rc == OK && at.alias != NULL) {
         rc = err_set(&err, ERR_MACHINE_DOES_NOT_EXIST, "State Machine Does Not Exist: '%.300s'",
                      q->machine);
@@ -406,7 +438,7 @@ void operation_MACHINE_DESCRIBE(struct call *c)
     if (at.version != NULL) {
         describe_version(c->api, &at, &d);
     }
-    describe_definition(c->api, parsed, &d);
+    describe_definition(c->api, parsed, c->bare, &d);
     describe_functions(c->api, parsed, &d);
     c->reply(c, &d.base);
 }
@@ -446,8 +478,11 @@ void operation_EXECUTION_MACHINE(struct call *c)
     struct ledger_machine *m;
     uint32_t revision;
     struct err err;
-    enum err_code rc = machine_of_execution(c, q->execution, &m, &parsed, &revision, &err);
+    enum err_code rc = data_asked(c, q->included_data, &err);
 
+    if (rc == OK) {
+        rc = machine_of_execution(c, q->execution, &m, &parsed, &revision, &err);
+    }
     if (rc != OK) {
         c->fail(c, rc, &err);
         return;
@@ -455,7 +490,7 @@ void operation_EXECUTION_MACHINE(struct call *c)
     describe_machine(c->api, m, &d);
     d.revision = revision;
     d.revision_id = revision_id(c->api, m, revision);
-    describe_definition(c->api, parsed, &d);
+    describe_definition(c->api, parsed, c->bare, &d);
     c->reply(c, &d.base);
 }
 

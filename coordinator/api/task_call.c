@@ -137,12 +137,10 @@ static void task_call_reply(struct call *c, const ProtobufCMessage *message)
 
 /* ---- failures ---- */
 
-/* What the service itself calls the error: Glue has fewer names than we have. */
+/* What the service itself calls the error. */
 static const char *error_name(const struct service *service, enum err_code code)
 {
-    bool ours = code == ERR_JOB_NOT_FOUND || code == ERR_JOB_RUNS || err_retryable(code);
-
-    return strcmp(service->name, "glue") == 0 && !ours ? "InvalidInputException" : err_name(code);
+    return strcmp(service->name, "glue") == 0 ? glue_error_name(code) : err_name(code);
 }
 
 /* "Sfn.InvalidTokenException" */

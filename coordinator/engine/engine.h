@@ -93,6 +93,7 @@ struct execution_header {
     struct slice machine_name;
     struct slice role_arn;
     struct slice alias; /* it was started by; empty: by none */
+    struct slice trace; /* AWS's traceHeader it was started with: kept and shown */
     uint64_t seed;      /* of its chance, fixed at the start: each use draws its own from it */
     enum execution_status status;
     int64_t start_ms;

@@ -36,6 +36,7 @@ start_header(struct ledger *l, const struct ledger_start *s, uint64_t id, uint32
         .revision = revision,
         .version = s->version,
         .alias = s->alias,
+        .trace = s->trace,
         .express = s->machine->express,
         .synchronous = s->synchronous,
         .name = s->name,

@@ -99,7 +99,8 @@ struct hot *hot_find_name(const struct ledger *l, uint64_t machine, struct slice
 static void take_fixed(struct hot *h, struct execution_header *header)
 {
     struct slice *texts[] = {&header->name,         &header->arn,      &header->machine_arn,
-                             &header->machine_name, &header->role_arn, &header->alias};
+                             &header->machine_name, &header->role_arn, &header->alias,
+                             &header->trace};
     size_t bytes = 1;
     char *at;
 
@@ -155,6 +156,7 @@ void hot_take_header(struct ledger *l, struct hot *h, const struct execution_hea
         nh.machine_name = h->h.machine_name;
         nh.role_arn = h->h.role_arn;
         nh.alias = h->h.alias;
+        nh.trace = h->h.trace;
     }
     take_failure(h, &nh);
     doc_set(l, &h->input, &nh.input, doc_share(l, h->h.id, &nh.input));

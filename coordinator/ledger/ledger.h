@@ -253,6 +253,7 @@ struct ledger_machine {
     struct slice role_arn;
     struct slice logging;
     struct log_rule log; /* which is what it says */
+    bool traced;         /* tracingConfiguration, kept and shown */
     struct hash_node by_name;
     struct hash_node by_number;
     struct list revisions; /* parsed, cached */
@@ -267,13 +268,18 @@ struct ledger_machine *ledger_machine_number(struct ledger *l, uint64_t number);
 /* All of them, sorted by name; NULL-terminated array in the turn's arena. */
 struct ledger_machine **ledger_machines(struct ledger *l, size_t *count);
 size_t ledger_machine_count(const struct ledger *l);
+/* What a machine has beside its definition, and an update may change. */
+struct machine_settings {
+    struct slice role_arn;
+    struct slice logging; /* JSON text of loggingConfiguration; may be empty */
+    bool traced;
+};
 /* A new machine, or a new revision of `m`: `parsed` is consumed. */
 struct ledger_machine *ledger_machine_put(struct ledger *l,
                                           struct ledger_machine *m,
                                           struct slice name,
                                           bool express,
-                                          struct slice role_arn,
-                                          struct slice logging,
+                                          const struct machine_settings *settings,
                                           struct asl_machine *parsed);
 /* Parsed current or given revision (0: current), borrowed for the turn. */
 enum err_code ledger_machine_parsed(struct ledger *l,
@@ -330,6 +336,7 @@ struct ledger_start {
     uint32_t revision;   /* 0: the current one */
     uint32_t version;    /* it was started by; 0: none */
     struct slice alias;  /* likewise; empty: none */
+    struct slice trace;  /* AWS's traceHeader; may be empty */
     struct parent_task parent; /* the task that waits for it to end */
 };
 /* By the version that is named, or one that chance and the alias's weights choose; NULL: not. */
@@ -446,6 +453,15 @@ struct ledger_run_view {
 /* For the turn; ERR_NOT_FOUND. */
 enum err_code
 ledger_run_view(struct ledger *l, uint64_t number, struct ledger_run_view *out, struct err *err);
+/* What AWS Glue says of a run that its row does not say so. */
+struct ledger_run_told {
+    int64_t started_ms;  /* when it began, else was made */
+    int64_t modified_ms; /* when it ended, else began; 0: neither */
+    uint32_t execution_s;
+    struct slice message; /* error and cause; empty: none */
+};
+/* Pure. */
+struct ledger_run_told ledger_run_tell(const struct job_run_row *row, struct arena *a);
 /* A live attempt. */
 struct ledger_attempt {
     uint32_t piece;

@@ -220,6 +220,7 @@ static enum err_code restart_express(struct ledger *l, uint64_t id, struct err *
     s.revision = im.header.revision;
     s.version = im.header.version;
     s.alias = im.header.alias;
+    s.trace = im.header.trace;
     s.name = im.header.name;
     s.arn = im.header.arn;
     s.input = im.header.input.text;

@@ -67,6 +67,7 @@ static void machine_set(struct ledger *l, struct ledger_machine *m, const struct
     drop(&m->logging);
     m->role_arn = role;
     m->logging = logging;
+    m->traced = row->traced;
     machine_set_log(m);
     m->revision = row->revision;
     m->updated_ms = row->updated_ms;
@@ -225,6 +226,7 @@ static void put_machine(struct ledger *l, const struct ledger_machine *m)
         .name = m->name,
         .role_arn = m->role_arn,
         .logging = m->logging,
+        .traced = m->traced,
     };
     struct key key = key_machine(l->config.account, m->name);
 
@@ -280,8 +282,7 @@ struct ledger_machine *ledger_machine_put(struct ledger *l,
                                           struct ledger_machine *m,
                                           struct slice name,
                                           bool express,
-                                          struct slice role_arn,
-                                          struct slice logging,
+                                          const struct machine_settings *settings,
                                           struct asl_machine *parsed)
 {
     struct machine_row row = {
@@ -291,8 +292,9 @@ struct ledger_machine *ledger_machine_put(struct ledger *l,
         .created_ms = m != NULL ? m->created_ms : l->now.wall_ms,
         .updated_ms = l->now.wall_ms,
         .name = name,
-        .role_arn = role_arn,
-        .logging = logging,
+        .role_arn = settings->role_arn,
+        .logging = settings->logging,
+        .traced = settings->traced,
     };
 
     if (m == NULL) {

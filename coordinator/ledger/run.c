@@ -556,10 +556,26 @@ static void put_ms(struct json_builder *b, const char *key, int64_t ms)
     }
 }
 
+struct ledger_run_told ledger_run_tell(const struct job_run_row *row, struct arena *a)
+{
+    const struct job_run_header *h = &row->header;
+    bool ran = h->ended_ms != 0 && h->began_ms != 0;
+
+    return (struct ledger_run_told){
+        .started_ms = h->began_ms != 0 ? h->began_ms : h->created_ms,
+        .modified_ms = h->ended_ms != 0 ? h->ended_ms : h->began_ms,
+        .execution_s = ran ? (uint32_t)((h->ended_ms - h->began_ms) / 1000) : 0,
+        .message = h->error.len != 0 && h->cause.len != 0
+                       ? arena_printf(a, "%.*s: %.*s", SLICE_FMT(h->error), SLICE_FMT(h->cause))
+                       : h->error,
+    };
+}
+
 /* A JobRun, as the task that waited for it gets it: members in alphabetical order. */
 static struct slice describe(const struct job_run_row *row, struct arena *a)
 {
     const struct job_run_header *h = &row->header;
+    struct ledger_run_told told = ledger_run_tell(row, a);
     struct json_builder b = json_build_object(a);
     struct json_builder predecessors = json_build_array(a);
     const struct json_node *arguments;
@@ -570,24 +586,17 @@ static struct slice describe(const struct job_run_row *row, struct arena *a)
     }
     json_put(&b, SLICE("Attempt"), json_integer(a, row->attempt));
     put_ms(&b, "CompletedOn", h->ended_ms);
-    if (h->error.len != 0) {
-        put_text(&b, "ErrorMessage",
-                 h->cause.len != 0
-                     ? arena_printf(a, "%.*s: %.*s", SLICE_FMT(h->error), SLICE_FMT(h->cause))
-                     : h->error);
-    }
-    json_put(&b, SLICE("ExecutionTime"),
-             json_integer(
-                 a, h->ended_ms != 0 && h->began_ms != 0 ? (h->ended_ms - h->began_ms) / 1000 : 0));
+    put_text(&b, "ErrorMessage", told.message);
+    json_put(&b, SLICE("ExecutionTime"), json_integer(a, told.execution_s));
     put_text(&b, "Id", row->id);
     put_text(&b, "JobName", row->job);
     json_put(&b, SLICE("JobRunState"), json_string(a, slice_str(job_state_name(h->state))));
-    put_ms(&b, "LastModifiedOn", h->ended_ms != 0 ? h->ended_ms : h->began_ms);
+    put_ms(&b, "LastModifiedOn", told.modified_ms);
     if (row->workers != 0) {
         json_put(&b, SLICE("NumberOfWorkers"), json_integer(a, row->workers));
     }
     json_put(&b, SLICE("PredecessorRuns"), json_built(&predecessors)); /* a trigger's: none */
-    put_ms(&b, "StartedOn", h->began_ms != 0 ? h->began_ms : h->created_ms);
+    put_ms(&b, "StartedOn", told.started_ms);
     json_put(&b, SLICE("Timeout"), json_integer(a, row->timeout_minutes));
     put_text(&b, "WorkerType", row->worker_type);
     return json_print(json_built(&b), a);

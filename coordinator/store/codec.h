@@ -52,6 +52,7 @@ struct machine_row {
     struct slice name;
     struct slice role_arn;
     struct slice logging; /* JSON text of loggingConfiguration; may be empty */
+    bool traced;          /* tracingConfiguration: kept and shown */
 };
 void machine_row_encode(const struct machine_row *r, struct buf *out);
 enum err_code machine_row_decode(struct slice bytes, struct machine_row *out, struct err *err);

@@ -144,6 +144,7 @@ static unsigned fixed_known(unsigned version)
 {
     return version == 1                       ? FIXED_ALL_V1
            : version < RECORD_VERSION_STARTED ? FIXED_ALL_V3
+           : version < RECORD_VERSION_TRACED  ? FIXED_ALL_V4
                                               : FIXED_ALL;
 }
 
@@ -171,6 +172,9 @@ static void get_fixed(struct reader *r, struct execution_header *h)
     if (flags & FIXED_VERSION) {
         h->version = get_u32(r);
         h->alias = get_text(r);
+    }
+    if (flags & FIXED_TRACE) {
+        h->trace = get_text(r);
     }
     if (r->version == 1) {
         r->c.bad = cursor_varint(&r->c) != 0 || r->c.bad;
@@ -639,10 +643,10 @@ static enum err_code record_version(struct cursor *c, struct err *err)
     if (c->bad || version == 0) {
         return err_set(err, ERR_CORRUPT, "a transition record has no format version");
     }
-    if (version > RECORD_VERSION_STARTED) {
+    if (version > RECORD_VERSION_TRACED) {
         return err_set(err, ERR_VERSION,
                        "a transition record has format version %u, this program knows up to %u",
-                       (unsigned)version, (unsigned)RECORD_VERSION_STARTED);
+                       (unsigned)version, (unsigned)RECORD_VERSION_TRACED);
     }
     return OK;
 }
@@ -717,6 +721,7 @@ void record_join(const struct execution_header *first, struct execution_header *
     later->revision = first->revision;
     later->version = first->version;
     later->alias = first->alias;
+    later->trace = first->trace;
     later->express = first->express;
     later->synchronous = first->synchronous;
     later->name = first->name;

@@ -129,7 +129,8 @@ static void put_fixed(struct writer *w, const struct execution_header *h)
 {
     unsigned flags = (h->express ? FIXED_EXPRESS : 0u) | (h->synchronous ? FIXED_SYNCHRONOUS : 0u) |
                      (parent_is_set(&h->parent) ? FIXED_PARENT : 0u) |
-                     (version_is_set(h) ? FIXED_VERSION : 0u);
+                     (version_is_set(h) ? FIXED_VERSION : 0u) |
+                     (h->trace.len != 0 ? FIXED_TRACE : 0u);
 
     buf_put_varint(w->out, h->account);
     buf_put_varint(w->out, h->id);
@@ -149,6 +150,9 @@ static void put_fixed(struct writer *w, const struct execution_header *h)
     if (flags & FIXED_VERSION) {
         buf_put_varint(w->out, h->version);
         put_text(w, h->alias);
+    }
+    if (flags & FIXED_TRACE) {
+        put_text(w, h->trace);
     }
     buf_put_varint(w->out, h->map_run);
     put_ref(w, h->input.ref);
@@ -473,6 +477,17 @@ static void put_frame(struct writer *w, const struct frame *f)
     put_frame_rare_parts(w, f, flags);
 }
 
+/* The oldest that can say it. */
+static uint8_t record_version(const struct execution_header *h)
+{
+    if (h->sequence != 0) {
+        return RECORD_VERSION;
+    }
+    return h->trace.len != 0   ? RECORD_VERSION_TRACED
+           : version_is_set(h) ? RECORD_VERSION_STARTED
+                               : RECORD_VERSION;
+}
+
 void record_encode(const struct step *s, uint64_t lowest, struct buf *out)
 {
     struct writer w = {
@@ -484,8 +499,7 @@ void record_encode(const struct step *s, uint64_t lowest, struct buf *out)
                                          : 0,
     };
 
-    buf_put_u8(out, s->header.sequence == 0 && version_is_set(&s->header) ? RECORD_VERSION_STARTED
-                                                                          : RECORD_VERSION);
+    buf_put_u8(out, record_version(&s->header));
     put_docs(&w, s);
     put_header(&w, &s->header, lowest, s->doc_count);
     put_events(&w, s);

@@ -16,8 +16,8 @@
  * as well: a frame's status has three bits there and its usual attempt is 1; a whole header has a
  * parent that is always 0; the flags marked below are unknown to it. Version 2, from before leases
  * said which process holds them and executions remembered more than their last redrive's token. A
- * record says version 4 where its execution was started by a version or an alias; else 3, which
- * programs from before those read. */
+ * record says version 5 where its execution was started with a trace header, else 4 where by a
+ * version or an alias; else 3, which programs from before those read. */
 #ifndef STEPFLEET_STORE_RECORD_FORMAT_H
 #define STEPFLEET_STORE_RECORD_FORMAT_H
 
@@ -26,6 +26,7 @@
 enum {
     RECORD_VERSION = 3,
     RECORD_VERSION_STARTED = 4, /* FIXED_VERSION may be there */
+    RECORD_VERSION_TRACED = 5,  /* FIXED_TRACE too */
     RECORD_DOCS_MAX = 255,      /* the engine keeps no more; a slot has eight bits in a ref */
     EVENT_BYTES_MIN = 2,
     FRAME_BYTES_MIN = 6,
@@ -58,7 +59,9 @@ enum fixed_flag {
     FIXED_PARENT = 4,
     FIXED_ALL_V3 = 7,
     FIXED_VERSION = 8, /* by which version and alias it was started */
-    FIXED_ALL = 15,
+    FIXED_ALL_V4 = 15,
+    FIXED_TRACE = 16, /* with which trace header */
+    FIXED_ALL = 31,
 };
 
 enum event_flag {

@@ -5,11 +5,12 @@
  * malformed. */
 #include "coordinator/store/codec.h"
 
-/* An index row says version 2 where it has a version or an alias. */
-enum { ROW_VERSION = 1, INDEX_VERSION_STARTED = 2 };
+/* An index row says version 2 where it has a version or an alias, a machine row where it is traced.
+ */
+enum { ROW_VERSION = 1, INDEX_VERSION_STARTED = 2, MACHINE_VERSION_TRACED = 2 };
 
 /* Flags of a machine row. */
-enum { MACHINE_EXPRESS = 1, MACHINE_DELETING = 2 };
+enum { MACHINE_EXPRESS = 1, MACHINE_DELETING = 2, MACHINE_ALL_V1 = 3, MACHINE_TRACED = 4 };
 
 static enum err_code row_begin_upto(struct cursor *c,
                                     const char *what,
@@ -55,9 +56,10 @@ static uint32_t row_u32(struct cursor *c)
 
 void machine_row_encode(const struct machine_row *r, struct buf *out)
 {
-    buf_put_u8(out, ROW_VERSION);
-    buf_put_u8(
-        out, (uint8_t)((r->express ? MACHINE_EXPRESS : 0) | (r->deleting ? MACHINE_DELETING : 0)));
+    buf_put_u8(out, r->traced ? MACHINE_VERSION_TRACED : ROW_VERSION);
+    buf_put_u8(out,
+               (uint8_t)((r->express ? MACHINE_EXPRESS : 0) | (r->deleting ? MACHINE_DELETING : 0) |
+                         (r->traced ? MACHINE_TRACED : 0)));
     buf_put_varint(out, r->machine);
     buf_put_varint(out, r->revision);
     buf_put_svarint(out, r->created_ms);
@@ -71,14 +73,16 @@ enum err_code machine_row_decode(struct slice bytes, struct machine_row *out, st
 {
     struct cursor c = cursor_make(bytes);
     struct machine_row r = {0};
-    enum err_code rc = row_begin(&c, "machine", err);
+    uint8_t version;
+    enum err_code rc = row_begin_upto(&c, "machine", MACHINE_VERSION_TRACED, &version, err);
     uint8_t flags;
 
     if (rc != OK) {
         return rc;
     }
     flags = cursor_u8(&c);
-    c.bad = c.bad || flags > (MACHINE_EXPRESS | MACHINE_DELETING);
+    r.traced = version == MACHINE_VERSION_TRACED;
+    c.bad = c.bad || (flags & ~MACHINE_ALL_V1) != (r.traced ? MACHINE_TRACED : 0);
     r.express = (flags & MACHINE_EXPRESS) != 0;
     r.deleting = (flags & MACHINE_DELETING) != 0;
     r.machine = cursor_varint(&c);

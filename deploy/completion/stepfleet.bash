@@ -52,7 +52,7 @@ _stepfleet_options() {
     dev) echo "--data --workers --worker-config --function --listen --http" ;;
     deploy) echo "--parameter --dry-run --stack --partial" ;;
     "machine create") echo "--type --role-arn --logging --resource" ;;
-    "machine update") echo "--role-arn --resource" ;;
+    "machine update") echo "--role-arn --logging --resource" ;;
     "machine lint") echo "--type --severity --resource" ;;
     "machine show") echo "--revision --definition" ;;
     "machine publish" | "alias create" | "alias update") echo "--description" ;;

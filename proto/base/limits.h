@@ -30,6 +30,9 @@ enum limits {
     LIMIT_OPEN_EXECUTIONS = 1000000,    /* ExecutionLimitExceeded past it */
     LIMIT_MACHINES = 100000,            /* StateMachineLimitExceeded past it */
     LIMIT_ROLE_BYTES = 256,             /* a role's ARN */
+    LIMIT_JOB_STOPS = 25,               /* BatchStopJobRun: AWS's */
+    LIMIT_GLUE_PAGE = 200,              /* GetJobRuns: AWS's */
+    LIMIT_TRACE_BYTES = 256,            /* traceHeader: AWS's */
     LIMIT_LOGGING_BYTES = 16384,        /* loggingConfiguration: kept in memory with each machine */
     LIMIT_LOG_QUEUE_BYTES = 64 * 1024 * 1024, /* to be logged: what is more is left out */
     LIMIT_REDRIVE_DAYS = 14,                  /* a closed execution may be redriven that long */

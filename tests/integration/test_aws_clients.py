@@ -142,6 +142,87 @@ def test_logging_configurations(sfn):
     assert sfn.describe_state_machine(stateMachineArn=arn)["loggingConfiguration"]["level"] == "ERROR"
 
 
+def test_tracing_configurations(coordinator, sfn):
+    own = name("traced")
+    make = {"name": own, "definition": json.dumps(PASS), "roleArn": ROLE}
+    arn = sfn.create_state_machine(**make, tracingConfiguration={"enabled": True})["stateMachineArn"]
+
+    def traced(of=arn):
+        return sfn.describe_state_machine(stateMachineArn=of)["tracingConfiguration"]["enabled"]
+
+    assert traced() and not traced(machine(sfn, tracingConfiguration={"enabled": False}))
+    assert sfn.create_state_machine(**make, tracingConfiguration={"enabled": True})["stateMachineArn"] == arn
+    refused("StateMachineAlreadyExists", sfn.create_state_machine, **make)
+    revision = sfn.update_state_machine(stateMachineArn=arn, roleArn=ROLE + "2")["revisionId"]
+    assert traced()
+    run = start(sfn, arn)
+    assert sfn.describe_state_machine_for_execution(executionArn=run)["tracingConfiguration"] == {"enabled": True}
+    coordinator.coordinator.kill()
+    coordinator.start_coordinator()
+    assert traced()
+    assert sfn.update_state_machine(stateMachineArn=arn, tracingConfiguration={"enabled": False})["revisionId"] != revision
+    assert not traced()
+    refused("InvalidTracingConfiguration", machine, sfn=sfn, tracingConfiguration={})
+    refused("InvalidTracingConfiguration", sfn.update_state_machine, stateMachineArn=arn, tracingConfiguration={})
+
+
+def test_encryption_configurations(sfn):
+    own = {"type": "AWS_OWNED_KEY"}
+    theirs = {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "k", "kmsDataKeyReusePeriodSeconds": 60}
+    arn = machine(sfn, encryptionConfiguration=own)
+    activity = sfn.create_activity(name=name("owned"), encryptionConfiguration=own)["activityArn"]
+    assert sfn.describe_activity(activityArn=activity)["encryptionConfiguration"] == own
+    refused("InvalidEncryptionConfiguration", machine, sfn=sfn, encryptionConfiguration=theirs)
+    refused("InvalidEncryptionConfiguration", sfn.create_activity, name=name(), encryptionConfiguration=theirs)
+    refused("InvalidEncryptionConfiguration", sfn.update_state_machine, stateMachineArn=arn, roleArn=ROLE,
+            encryptionConfiguration=theirs)
+
+
+def test_what_is_included(sfn):
+    arn = machine(sfn)
+    bare = {"includedData": "METADATA_ONLY"}
+    got = sfn.describe_state_machine(stateMachineArn=arn, **bare)
+    assert got["definition"] == "{}" and got["name"] and got["roleArn"] == ROLE
+    run = start(sfn, arn, {"secret": 1})
+    assert sfn.describe_state_machine_for_execution(executionArn=run, **bare)["definition"] == "{}"
+    assert finish(sfn, run)["output"] == '{"secret":1}'
+    got = sfn.describe_execution(executionArn=run, **bare)
+    assert got["status"] == "SUCCEEDED" and "secret" not in str(got)
+    assert got["inputDetails"] == got["outputDetails"] == {"included": False}
+    assert "input" not in got and "output" not in got
+    assert sfn.describe_execution(executionArn=run, includedData="ALL_DATA")["input"] == '{"secret":1}'
+    express = machine(sfn, kind="EXPRESS")
+    got = sfn.start_sync_execution(stateMachineArn=express, input='{"secret":1}', **bare)
+    assert got["status"] == "SUCCEEDED" and "secret" not in str(got) and got["outputDetails"] == {"included": False}
+    assert "enum value set: [ALL_DATA, METADATA_ONLY]" in refused(
+        "ValidationException", sfn.describe_execution, executionArn=run, includedData="SOME")
+    refused("ValidationException", sfn.describe_state_machine, stateMachineArn=arn, includedData="SOME")
+    refused("ValidationException", sfn.start_sync_execution, stateMachineArn=express, includedData="SOME")
+
+
+def test_trace_headers(coordinator, sfn):
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    arn = machine(sfn, WAIT)
+    run = start(sfn, arn, traceHeader=trace)
+    assert sfn.describe_execution(executionArn=run)["traceHeader"] == trace
+    assert "traceHeader" not in sfn.describe_execution(executionArn=start(sfn, arn))
+    coordinator.coordinator.kill()
+    coordinator.start_coordinator()
+    assert sfn.describe_execution(executionArn=run)["traceHeader"] == trace
+    express = machine(sfn, kind="EXPRESS")
+    assert sfn.start_sync_execution(stateMachineArn=express, traceHeader=trace)["traceHeader"] == trace
+    # The request's own is preferred.
+    preferring = client(coordinator)
+    preferring.meta.events.register("before-sign.sfn.*", lambda request, **_: request.headers.add_header(
+        "X-Amzn-Trace-Id", "Root=1-other"))
+    run = start(preferring, arn, traceHeader=trace)
+    assert sfn.describe_execution(executionArn=run)["traceHeader"] == "Root=1-other"
+    assert "less than or equal to 256" in refused("ValidationException", sfn.start_execution, stateMachineArn=arn,
+                                                 traceHeader="x" * 257)
+    start(sfn, arn, traceHeader="x" * 256)
+    assert "ASCII" in refused("ValidationException", sfn.start_execution, stateMachineArn=arn, traceHeader="é")
+
+
 def test_variables_that_states_refer_to(sfn):
     arn = machine(sfn, {"StartAt": "A", "States": {
         "A": {"Type": "Pass", "Assign": {"x": 1, "y": 2}, "Next": "B"},
@@ -423,6 +504,13 @@ def test_lists_of_executions(sfn):
     assert sfn.list_executions(stateMachineArn=arn, statusFilter="FAILED")["executions"] == []
     assert "enum value set" in refused("ValidationException", sfn.list_executions, stateMachineArn=arn,
                                        statusFilter="DONE")
+    run = f"{STATES}mapRun:m/l:0123"
+    assert refused("ResourceNotFound", sfn.list_executions, mapRunArn=run) == f"Resource not found: '{run}'"
+    refused("InvalidArn", sfn.list_executions, mapRunArn="m")
+    for wrong in ({}, {"stateMachineArn": arn, "mapRunArn": run}, {"stateMachineArn": arn, "redriveFilter": "REDRIVEN"},
+                  {"mapRunArn": run, "redriveFilter": "SOME"},
+                  {"stateMachineArn": arn, "statusFilter": "PENDING_REDRIVE"}):
+        refused("ValidationException", sfn.list_executions, **wrong)
     token = sfn.list_executions(stateMachineArn=arn, maxResults=1)["nextToken"]
     other = machine(sfn)
     refused("InvalidToken", sfn.list_executions, stateMachineArn=other, nextToken=token)

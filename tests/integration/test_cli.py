@@ -207,6 +207,26 @@ def test_machines_come_and_go(dev):
     assert "life" not in [m["name"] for m in dev.json("machine", "list")["stateMachines"]]
 
 
+def test_logging_by_its_level(dev):
+    def logged(name):
+        return dev.json("machine", "show", name)["loggingConfiguration"]
+
+    text = json.dumps(chain(("A", ECHO))).encode()
+    dev.run("machine", "create", "logged", "-", "--logging", "ERROR", stdin=text)
+    arn = dev.json("machine", "show", "logged")["stateMachineArn"]
+    group = arn.replace(":states:", ":logs:").split("stateMachine")[0] + "log-group:/aws/vendedlogs/states/logged-Logs:*"
+    destinations = [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}]
+    assert logged("logged") == {"level": "ERROR", "includeExecutionData": True, "destinations": destinations}
+    dev.run("machine", "update", arn, "--logging", "ALL")
+    assert logged("logged") == {"level": "ALL", "includeExecutionData": True, "destinations": destinations}
+    dev.run("machine", "update", "logged", "--logging", "OFF")
+    assert logged("logged")["level"] == "OFF"
+    whole = {"level": "FATAL", "includeExecutionData": False, "destinations": destinations}
+    dev.run("machine", "update", "logged", "--logging", json.dumps(whole))
+    assert logged("logged") == whole
+    assert b"SOME" in dev.run("machine", "update", "logged", "--logging", "SOME", code=3).stderr
+
+
 def test_a_cdk_template_runs(dev, tmp_path):
     definition = {"Fn::Join": ["", [
         '{"StartAt":"A","States":{"A":{"Type":"Task","End":true,"Resource":"', {"Fn::GetAtt": ["Echo", "Arn"]},

@@ -610,6 +610,7 @@ world_machine(struct ledger_world *w, const char *name, bool express, const char
         .bound = w->config.bound,
         .arg = w->config.bound_arg,
     };
+    const struct machine_settings settings = {.role_arn = SLICE("role")};
     struct asl_diagnostics found = {0};
     struct asl_machine *parsed;
     struct ledger_machine *m;
@@ -621,7 +622,7 @@ world_machine(struct ledger_world *w, const char *name, bool express, const char
         fail_msg("%s", err.msg);
     }
     m = ledger_machine_put(w->l, ledger_machine_find(w->l, slice_str(name)), slice_str(name),
-                           express, SLICE("role"), SLICE(""), parsed);
+                           express, &settings, parsed);
     world_end(w);
     return m;
 }

@@ -38,6 +38,7 @@ static void same_fixed(const struct execution_header *a, const struct execution_
     assert_int_equal(a->revision, b->revision);
     assert_int_equal(a->version, b->version);
     same_text(a->alias, b->alias);
+    same_text(a->trace, b->trace);
     assert_int_equal(a->express, b->express);
     assert_int_equal(a->synchronous, b->synchronous);
     same_text(a->name, b->name);

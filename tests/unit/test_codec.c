@@ -146,7 +146,7 @@ static void test_codec__later_records_are_refused(void **state)
     (void)state;
     record_encode(&s, 1, &b);
     assert_int_equal(b.ptr[0], 3); /* nothing in it that older programs do not know */
-    b.ptr[0] = 5;
+    b.ptr[0] = 6;
     assert_int_equal(record_decode(buf_slice(&b), &a, &r, &err), ERR_VERSION);
     assert_int_equal(record_doc(buf_slice(&b), 0, &text, &err), ERR_VERSION);
     b.ptr[0] = 0;
@@ -242,6 +242,7 @@ static bool vary_header(struct execution_header *h, int n)
     case 34: h->redrive_tokens[REDRIVE_TOKENS - 1] = UINT64_MAX; break;
     case 35: h->version = UINT32_MAX; break;
     case 36: h->alias = SLICE("a"); break;
+    case 37: h->trace = SLICE("Root=1-5759e988-bd862e3fe1be46a994272793"); break;
     default: return false;
     }
     return true;

@@ -313,6 +313,12 @@ static void test_codec_bytes__bytes_mean_one_thing(void **state)
         {SLICE_INIT(HEAD("\1", "\0") "\0" FRAME("\200\100") "\1"), ERR_CORRUPT},
         {SLICE_INIT("\2" WHOLE("\0", "")), OK},
         {SLICE_INIT("\2" WHOLE("\4", "\1\2\3\4")), OK},
+        {SLICE_INIT("\4" WHOLE("\10", "\1\3a")), OK},
+        /* A trace header: unknown to version 4. */
+        {SLICE_INIT("\4" WHOLE("\20", "\3a")), ERR_CORRUPT},
+        {SLICE_INIT("\5" WHOLE("\20", "\3a")), OK},
+        {SLICE_INIT("\5" WHOLE("\40", "\3a")), ERR_CORRUPT},
+        {SLICE_INIT("\6" WHOLE("\0", "")), ERR_VERSION},
         {SLICE_INIT("\1" WHOLE("\0", "\0")), OK},
         {SLICE_INIT("\1" WHOLE("\0", "\1")), ERR_CORRUPT},
         {SLICE_INIT("\1" WHOLE("\4", "\1\2\3\4\0")), ERR_CORRUPT},

@@ -217,14 +217,13 @@ static bool begins_with_one_of(const char *name, const char *const *words, size_
 static void test_http_request__a_role_for_each(void **state)
 {
     static const char *const reads[] = {"Describe", "List",     "GetExecutionHistory", "GetQueue",
-                                        "Validate", "GetTopic", "GetSubscription"};
-    static const char *const runs[] = {"Start",           "Stop",         "Redrive", "Send",
-                                       "GetActivityTask", "TestState",    "Receive", "Cancel",
-                                       "DeleteMessage",   "ChangeMessage"};
-    static const char *const changes[] = {"Create", "Update", "Delete",    "Publish",
-                                          "Tag",    "Untag",  "Add",       "Remove",
-                                          "Purge",  "Set",    "Subscribe", "Unsubscribe",
-                                          "Put",    "Enable", "Disable"};
+                                        "Validate", "GetTopic", "GetSubscription",     "GetJob"};
+    static const char *const runs[] = {"Start",           "Stop",          "Redrive",  "Send",
+                                       "GetActivityTask", "TestState",     "Receive",  "Cancel",
+                                       "DeleteMessage",   "ChangeMessage", "BatchStop"};
+    static const char *const changes[] = {
+        "Create", "Update", "Delete",    "Publish",     "Tag", "Untag",  "Add",    "Remove",
+        "Purge",  "Set",    "Subscribe", "Unsubscribe", "Put", "Enable", "Disable"};
     size_t count;
     const struct aws_row *rows = aws_rows(&count);
 
@@ -233,12 +232,13 @@ static void test_http_request__a_role_for_each(void **state)
         if (rows[i].kind != AWS_ROW_OPERATION) {
             continue;
         }
-        if (begins_with_one_of(rows[i].name, reads, 7)) {
+        if (begins_with_one_of(rows[i].name, reads, sizeof(reads) / sizeof(reads[0]))) {
             assert_int_equal(rows[i].role, ROLE_READ);
-        } else if (begins_with_one_of(rows[i].name, runs, 10) ||
+        } else if (begins_with_one_of(rows[i].name, runs, sizeof(runs) / sizeof(runs[0])) ||
                    (rows[i].service == AWS_SNS && strncmp(rows[i].name, "Publish", 7) == 0)) {
             assert_int_equal(rows[i].role, ROLE_RUN);
-        } else if (begins_with_one_of(rows[i].name, changes, 15)) {
+        } else if (begins_with_one_of(rows[i].name, changes,
+                                      sizeof(changes) / sizeof(changes[0]))) {
             assert_int_equal(rows[i].role, ROLE_ADMIN);
         } else {
             fail_msg("whose is %s?", rows[i].name);

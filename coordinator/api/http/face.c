@@ -227,8 +227,9 @@ static void form_error(struct http_call *h, enum err_code code, const struct err
     h->status = aws_error_status(code);
     h->query_error = aws_query_error(h->asked.operation, code);
     buf_reset(b);
-    buf_printf(b, "{\"__type\":\"%s%s\",\"message\":",
-               h->query_error != NULL ? "com.amazonaws.sqs#" : "", aws_error_name(code));
+    buf_printf(
+        b, "{\"__type\":\"%s%s\",\"message\":", h->query_error != NULL ? "com.amazonaws.sqs#" : "",
+        aws_error_name(h->asked.operation, code));
     json_write_string(slice_str(err->msg), b);
     buf_put_str(b, "}");
 }

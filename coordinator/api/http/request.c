@@ -210,6 +210,18 @@ set_endpoint(const struct http_request *r, bool secure, ProtobufCMessage *m, str
     }
 }
 
+/* An execution's trace header may be the request's own: AWS prefers that. */
+static void set_trace(const struct http_request *r, ProtobufCMessage *m, struct arena *a)
+{
+    const ProtobufCFieldDescriptor *f =
+        protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "trace_header");
+    struct slice trace = http_header(r, "x-amzn-trace-id");
+
+    if (f != NULL && trace.len != 0) {
+        *(char **)(void *)((char *)m + f->offset) = arena_str(a, trace);
+    }
+}
+
 /* ---- all of it ---- */
 
 enum err_code aws_understand(const struct http_request *r,
@@ -240,6 +252,7 @@ enum err_code aws_understand(const struct http_request *r,
     }
     if (rc == OK) {
         set_endpoint(r, access->secure, out->request, a);
+        set_trace(r, out->request, a);
         rc = check_arns(out->request, err);
     }
     if (rc == OK) {
@@ -251,8 +264,11 @@ enum err_code aws_understand(const struct http_request *r,
 
 /* ---- errors ---- */
 
-const char *aws_error_name(enum err_code code)
+const char *aws_error_name(const struct aws_row *operation, enum err_code code)
 {
+    if (operation != NULL && operation->service == AWS_GLUE) {
+        return glue_error_name(code);
+    }
     return code == ERR_INTERNAL || code == ERR_IO || code == ERR_CORRUPT || code == ERR_NO_SPACE
                ? "InternalFailure"
                : err_name(code);
@@ -291,7 +307,7 @@ static const char *query_code(enum err_code code)
     case ERR_BATCH_ID: return "AWS.SimpleQueueService.InvalidBatchEntryId";
     case ERR_BATCH_LONG: return "AWS.SimpleQueueService.BatchRequestTooLong";
     case ERR_QUEUE_OPERATION: return "AWS.SimpleQueueService.UnsupportedOperation";
-    default: return aws_error_name(code);
+    default: return aws_error_name(NULL, code);
     }
 }
 
@@ -318,7 +334,7 @@ const char *aws_form_error(const struct aws_row *operation, enum err_code code)
     default: break;
     }
     return operation != NULL && operation->service == AWS_SQS ? query_code(code)
-                                                              : aws_error_name(code);
+                                                              : aws_error_name(operation, code);
 }
 
 unsigned aws_form_status(enum err_code code)

@@ -41,8 +41,8 @@ enum err_code aws_understand(const struct http_request *r,
                              struct aws_asked *out,
                              struct err *err);
 
-/* What AWS calls an error, and its HTTP status. */
-const char *aws_error_name(enum err_code code);
+/* What AWS calls an error, and its HTTP status. `operation` may be NULL. */
+const char *aws_error_name(const struct aws_row *operation, enum err_code code);
 unsigned aws_error_status(enum err_code code);
 /* What the service's older protocol calls it, and clients of the newer one still go by:
  * "CODE;Sender"; NULL: the service has none. */
