@@ -1,188 +1,144 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Durable StartExecution over HTTP, kept alive on 64 connections, unsigned and signed, beside the
- * same over RPC with as many requests in flight. Prints a line of JSON for each.
- *
- *   bench_http BIN DIR [SECONDS]   BIN: the directory of the programs; DIR: one to work in */
+/* What http/http puts on us and on others: starts, and messages that are sent, received, deleted,
+ * each on connections that are kept; and the limits of both. Prints "begin" when counting begins,
+ * then a line of JSON. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "client/s3/sign.h"
-#include "tests/bench/http_load.h"
+#include "proto/base/arena.h"
+#include "tests/bench/limit_http.h"
+#include "tests/bench/process.h"
+#include "tests/bench/talk.h"
 
-enum { CONNECTIONS = HTTP_LOAD_CONNECTIONS, WARM_MS = 1000, SAMPLES_MOST = 4000000 };
+static const char usage[] =
+    "bench_http starts|sqs|beanstalkd|redis PORT [OPTION...]\n"
+    "  -c CONNECTIONS  (64), each with a request in flight\n"
+    "  -w SECONDS      before anything counts (1)\n"
+    "  -s SECONDS      counted (5)\n"
+    "  -m ARN          starts: of this machine; signed where AWS_ACCESS_KEY_ID and\n"
+    "                  AWS_SECRET_ACCESS_KEY are set\n"
+    "  -q URL          sqs: the queue, without .fifo; further ones have 1, 2 ... behind it\n"
+    "  -n QUEUES       sqs: so many (1)\n"
+    "  -b MESSAGES     sqs: a request (1)\n"
+    "  -f              sqs: FIFO queues, a group each connection\n"
+    "bench_http echo PORT            a server that answers every request the same\n"
+    "bench_http sync DIR ROWS BYTES SECONDS   so many rows, and a sync, over and over\n";
 
-static const char definition[] =
-    "{\"StartAt\":\"P\",\"States\":{\"P\":{\"Type\":\"Pass\",\"End\":true}}}";
-
-/* ---- requests ---- */
-
-static struct slice body_of(struct http_bench *b)
+static _Noreturn void misused(void)
 {
-    return arena_printf(&b->a, "{\"stateMachineArn\":\"%s\",\"input\":\"{}\"}", b->real.machine);
+    (void)fputs(usage, stderr);
+    exit(2);
 }
 
-static struct slice request_of(struct http_bench *b, const char *more)
+static int64_t number(const char *text)
 {
-    struct slice body = body_of(b);
+    char *end;
+    int64_t n = strtol(text, &end, 10);
 
-    return arena_printf(&b->a,
-                        "POST / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
-                        "X-Amz-Target: AWSStepFunctions.StartExecution\r\n"
-                        "Content-Type: application/x-amz-json-1.0\r\n%sContent-Length: %zu\r\n"
-                        "\r\n%.*s",
-                        b->port, more, body.len, SLICE_FMT(body));
-}
-
-static const Stepfleet__AccessKey *make_key(struct http_bench *b)
-{
-    Stepfleet__KeyCreateRequest q = STEPFLEET__KEY_CREATE_REQUEST__INIT;
-    char role[] = "run";
-
-    q.role = role;
-    return real_reply(RPC_KEY_CREATE, load_ask(b->real.url, real_request(RPC_KEY_CREATE, &q.base)),
-                      &b->a);
-}
-
-/* A signature is good for five minutes, and for every repeat: what is measured is the check. */
-static struct slice signed_request(struct http_bench *b)
-{
-    const Stepfleet__AccessKey *key = make_key(b);
-    struct timespec now;
-    char time[SIGN_TIME_BYTES];
-    char hash[SIGN_HEX_BYTES];
-    char signature[SIGN_HEX_BYTES];
-    struct sign_pair headers[] = {
-        {SLICE("content-type"), SLICE("application/x-amz-json-1.0")},
-        {SLICE("host"), arena_printf(&b->a, "127.0.0.1:%u", b->port)},
-        {SLICE("x-amz-date"), slice_make(time, sizeof(time))},
-        {SLICE("x-amz-target"), SLICE("AWSStepFunctions.StartExecution")},
-    };
-    struct sign_request r = {.method = SLICE("POST"),
-                             .path = SLICE("/"),
-                             .headers = headers,
-                             .header_count = sizeof(headers) / sizeof(headers[0]),
-                             .payload_hash = slice_make(hash, sizeof(hash))};
-    struct sign_scope scope = {slice_make(time, 8), SLICE("us-east-1"), SLICE("states")};
-
-    struct sign_mac by;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    sign_time(now.tv_sec * INT64_C(1000), time);
-    sign_hash(body_of(b), hash);
-    by = sign_key(slice_str(key->secret), &scope, &b->a);
-    sign_signature(&by, &scope, slice_make(time, sizeof(time)), sign_canonical(&r, &b->a), &b->a,
-                   signature);
-    return request_of(
-        b, arena_str(&b->a, arena_printf(&b->a,
-                                         "X-Amz-Date: %.*s\r\nAuthorization: AWS4-HMAC-SHA256 "
-                                         "Credential=%s/%.*s/us-east-1/states/aws4_request, "
-                                         "SignedHeaders=content-type;host;x-amz-date;x-amz-target, "
-                                         "Signature=%.*s\r\n",
-                                         SIGN_TIME_BYTES, time, key->id, 8, time, SIGN_HEX_BYTES,
-                                         signature)));
-}
-
-/* ---- the window ---- */
-
-struct window {
-    int64_t from_ns;
-    int64_t to_ns;
-    uint32_t *samples_us;
-    size_t count;
-};
-
-static void note(struct window *w, const struct http_connection *c, int64_t now_ns)
-{
-    if (now_ns >= w->from_ns && now_ns < w->to_ns && w->count < SAMPLES_MOST) {
-        w->samples_us[w->count++] = (uint32_t)((now_ns - c->sent_ns) / 1000);
+    if (*end != '\0' || n < 0) {
+        misused();
     }
+    return n;
 }
 
-static void drive(struct http_bench *b, struct slice request, struct load_result *out)
+static int64_t milliseconds(const char *text)
 {
-    struct http_connection *all = mem_zalloc(CONNECTIONS, sizeof(*all));
-    struct epoll_event events[CONNECTIONS];
-    int poll = epoll_create1(EPOLL_CLOEXEC);
-    struct window w = {.samples_us = mem_alloc(SAMPLES_MOST * sizeof(uint32_t))};
+    char *end;
+    double seconds = strtod(text, &end);
 
-    w.from_ns = bench_now_ns() + WARM_MS * INT64_C(1000000);
-    w.to_ns = w.from_ns + b->run_ms * 1000000;
-    for (int i = 0; i < CONNECTIONS; i++) {
-        struct epoll_event ev = {.events = EPOLLIN, .data = {.ptr = &all[i]}};
-
-        http_connect(&all[i], b->port);
-        (void)epoll_ctl(poll, EPOLL_CTL_ADD, all[i].fd, &ev);
-        http_send(&all[i], request);
+    if (*end != '\0' || seconds < 0) {
+        misused();
     }
-    while (bench_now_ns() < w.to_ns) {
-        int n = epoll_wait(poll, events, CONNECTIONS, 100);
-
-        for (int i = 0; i < n; i++) {
-            struct http_connection *c = events[i].data.ptr;
-
-            if (http_read(c)) {
-                note(&w, c, bench_now_ns());
-                http_send(c, request);
-            }
-        }
-    }
-    for (int i = 0; i < CONNECTIONS; i++) {
-        (void)close(all[i].fd);
-    }
-    (void)close(poll);
-    load_summarize(w.samples_us, w.count, b->run_ms * 1000000, out);
-    mem_free(w.samples_us);
-    mem_free(all);
+    return (int64_t)(seconds * 1000);
 }
 
-static void print(const char *what, const struct load_result *r)
+static void say_begin(void)
 {
-    printf("{\"face\": \"%s\", \"starts_per_s\": %.0f, \"p50_ms\": %.3f, \"p99_ms\": %.3f}\n", what,
-           (double)r->executions / r->seconds, r->p50_ms, r->p99_ms);
+    (void)puts("begin");
     (void)fflush(stdout);
 }
 
-static void over_http(struct http_bench *b, bool open)
+static const char *read_options(int argc, char **argv, struct talk_plan *p)
 {
-    struct load_result out = {0};
+    const char *machine = "";
+    int c;
 
-    http_bench_coordinator(b, open);
-    drive(b, open ? request_of(b, "") : signed_request(b), &out);
-    print(open ? "http" : "http, signed", &out);
-    real_end(&b->real, true);
+    while ((c = getopt(argc, argv, "c:w:s:m:q:n:b:f")) != -1) {
+        switch (c) {
+        case 'c': p->connections = (unsigned)number(optarg); break;
+        case 'w': p->warm_ms = milliseconds(optarg); break;
+        case 's': p->run_ms = milliseconds(optarg); break;
+        case 'm': machine = optarg; break;
+        case 'q': p->queue = optarg; break;
+        case 'n': p->queues = (unsigned)number(optarg); break;
+        case 'b': p->batch = (unsigned)number(optarg); break;
+        case 'f': p->fifo = true; break;
+        default: misused();
+        }
+    }
+    if (optind != argc || p->connections == 0 || p->queues == 0 || p->batch == 0 ||
+        p->batch > TALK_BATCH_MOST) {
+        misused();
+    }
+    return machine;
 }
 
-static void over_rpc(struct http_bench *b)
+static int talk(const struct talk_tongue *tongue, int argc, char **argv)
 {
-    const struct load_plan plan = {.url = b->real.url,
-                                   .in_flight = CONNECTIONS,
-                                   .warm_ms = WARM_MS,
-                                   .run_ms = b->run_ms,
-                                   .first = (uint64_t)bench_now_ns() / 1000,
-                                   .next = real_next,
-                                   .arg = &b->real};
-    struct load_result out = {0};
+    struct talk_plan p = {.tongue = tongue,
+                          .port = (uint16_t)number(argv[2]),
+                          .connections = 64,
+                          .warm_ms = 1000,
+                          .run_ms = 5000,
+                          .queue = "",
+                          .queues = 1,
+                          .batch = 1,
+                          .window = say_begin};
+    const char *machine = read_options(argc - 2, argv + 2, &p);
+    struct load_result r;
+    struct arena a = {0};
 
-    http_bench_coordinator(b, true);
-    real_machine(&b->real, slice_str(definition));
-    load_run_plan(&plan, &out);
-    print("rpc", &out);
-    real_end(&b->real, true);
+    p.start = talk_aws_start(p.port, machine, getenv("AWS_ACCESS_KEY_ID"),
+                             getenv("AWS_SECRET_ACCESS_KEY"), &a);
+    talk_run(&p, &r);
+    printf("{\"things\": %" PRIu64 ", \"seconds\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f}\n",
+           r.executions, r.seconds, r.p50_ms, r.p99_ms);
+    arena_fini(&a);
+    return EXIT_SUCCESS;
+}
+
+static int sync_disk(char **argv)
+{
+    double rate = limit_sync(argv[2], (unsigned)number(argv[3]), (unsigned)number(argv[4]),
+                             milliseconds(argv[5]));
+
+    printf("{\"syncs_per_s\": %.0f}\n", rate);
+    return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
-    static struct http_bench b;
+    static const struct {
+        const char *name;
+        const struct talk_tongue *tongue;
+    } tongues[] = {{"starts", &talk_starts},
+                   {"sqs", &talk_sqs},
+                   {"beanstalkd", &talk_beanstalk},
+                   {"redis", &talk_redis}};
 
-    http_bench_begin(&b, argc, argv, "http");
-    over_rpc(&b);
-    over_http(&b, true);
-    over_http(&b, false);
-    http_bench_end(&b);
-    return 0;
+    for (size_t i = 0; argc > 2 && i < sizeof(tongues) / sizeof(tongues[0]); i++) {
+        if (strcmp(argv[1], tongues[i].name) == 0) {
+            return talk(tongues[i].tongue, argc, argv);
+        }
+    }
+    if (argc == 3 && strcmp(argv[1], "echo") == 0) {
+        return limit_http_server((uint16_t)number(argv[2]));
+    }
+    if (argc == 6 && strcmp(argv[1], "sync") == 0) {
+        return sync_disk(argv);
+    }
+    misused();
 }
