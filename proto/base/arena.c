@@ -215,6 +215,7 @@ char *arena_str(struct arena *a, struct slice s)
 
 struct slice arena_printf(struct arena *a, const char *fmt, ...)
 {
+    char mostly[256]; /* is room enough: what is longer is formatted twice */
     va_list ap;
     va_list again;
     int n;
@@ -222,11 +223,15 @@ struct slice arena_printf(struct arena *a, const char *fmt, ...)
 
     va_start(ap, fmt);
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf(mostly, sizeof(mostly), fmt, ap);
     va_end(ap);
     assert(n >= 0);
     p = arena_alloc(a, (size_t)n + 1);
-    (void)vsnprintf(p, (size_t)n + 1, fmt, again);
+    if ((size_t)n < sizeof(mostly)) {
+        memcpy(p, mostly, (size_t)n + 1);
+    } else {
+        (void)vsnprintf(p, (size_t)n + 1, fmt, again);
+    }
     va_end(again);
     return slice_make(p, (size_t)n);
 }

@@ -57,18 +57,35 @@ void buf_put_u8(struct buf *b, uint8_t v)
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
+    enum { MOSTLY = 64 }; /* formatted once; what is longer, twice */
+    char *at = buf_reserve(b, MOSTLY);
+    size_t room = b->cap - b->len;
     va_list ap;
     va_list again;
     int n;
 
     va_start(ap, fmt);
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf(at, room, fmt, ap);
     va_end(ap);
     assert(n >= 0);
-    (void)vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, fmt, again);
+    if ((size_t)n >= room) {
+        (void)vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, fmt, again);
+    }
     va_end(again);
     b->len += (size_t)n;
+}
+
+void buf_put_decimal(struct buf *b, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v != 0);
+    buf_put(b, digits + at, sizeof(digits) - at);
 }
 
 static void buf_put_le(struct buf *b, uint64_t v, unsigned bytes)

@@ -29,6 +29,8 @@ void buf_put_slice(struct buf *b, struct slice s);
 void buf_put_str(struct buf *b, const char *s);
 void buf_put_u8(struct buf *b, uint8_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* As "%llu", for where printf is too slow. */
+void buf_put_decimal(struct buf *b, uint64_t v);
 
 /* Fixed width. LE for records; BE for keys, so that they sort by value. */
 void buf_put_u32le(struct buf *b, uint32_t v);

@@ -162,6 +162,46 @@ static void test_buf__writes_and_cursor_reads_the_same(void **state)
     assert_null(b.ptr);
 }
 
+/* Short, long, and around where the room at hand ends. */
+static void test_printf__of_any_length(void **state)
+{
+    enum { LONGEST = 700 };
+    char wanted[LONGEST + 1];
+    struct arena a = {0};
+
+    (void)state;
+    memset(wanted, 'w', LONGEST);
+    wanted[LONGEST] = '\0';
+    for (int len = 0; len <= LONGEST; len++) {
+        struct slice text = arena_printf(&a, "%.*s", len, wanted);
+        struct buf b = {0};
+
+        buf_put_str(&b, "before");
+        buf_printf(&b, "%.*s", len, wanted);
+        assert_int_equal(b.len, 6 + len);
+        assert_memory_equal(b.ptr + 6, wanted, len);
+        buf_fini(&b);
+        assert_int_equal(text.len, len);
+        assert_int_equal(strlen(text.ptr), len);
+        arena_reset(&a);
+    }
+    arena_fini(&a);
+}
+
+static void test_buf__decimals(void **state)
+{
+    struct buf b = {0};
+
+    (void)state;
+    buf_put_decimal(&b, 0);
+    buf_put_str(&b, " ");
+    buf_put_decimal(&b, 907);
+    buf_put_str(&b, " ");
+    buf_put_decimal(&b, UINT64_MAX);
+    assert_true(slice_eq_str(buf_slice(&b), "0 907 18446744073709551615"));
+    buf_fini(&b);
+}
+
 static void test_buf__varints(void **state)
 {
     static const uint64_t values[] = {0, 1, 127, 128, 16383, 16384, UINT32_MAX, UINT64_MAX};
@@ -426,6 +466,8 @@ int main(void)
         cmocka_unit_test(test_arena__grows_in_place_or_moves),
         cmocka_unit_test(test_arena__copies_and_prints),
         cmocka_unit_test(test_buf__writes_and_cursor_reads_the_same),
+        cmocka_unit_test(test_printf__of_any_length),
+        cmocka_unit_test(test_buf__decimals),
         cmocka_unit_test(test_buf__varints),
         cmocka_unit_test(test_cursor__bad_bytes_stay_bad),
         cmocka_unit_test(test_hash__finds_inserts_removes),
