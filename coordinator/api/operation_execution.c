@@ -44,10 +44,19 @@ start_input(struct call *c, const Stepfleet__StartRequest *q, struct slice *out,
     return OK;
 }
 
-/* A task's start that names nothing has one name in every repeat. */
-static struct slice default_name(const struct call *c)
+/* A client's start that names nothing gets a name that nothing else has. */
+static bool is_named_here(const struct call *c, const Stepfleet__StartRequest *q)
 {
-    return c->task != NULL ? c->task->default_name : ledger_uuid(c->api->ledger);
+    return q->name[0] == '\0' && c->task == NULL;
+}
+
+/* A task's start that names nothing has one name in every repeat. */
+static struct slice start_name(const struct call *c, const Stepfleet__StartRequest *q)
+{
+    if (is_named_here(c, q)) {
+        return ledger_uuid(c->api->ledger);
+    }
+    return q->name[0] != '\0' ? slice_str(q->name) : c->task->default_name;
 }
 
 static enum err_code check_trace(struct slice header, struct err *err)
@@ -87,7 +96,7 @@ static enum err_code start_prepare(struct call *c,
     if (c->task != NULL && c->task->waits) {
         s->parent = c->task->task;
     }
-    s->name = q->name[0] != '\0' ? slice_str(q->name) : default_name(c);
+    s->name = start_name(c, q);
     if (!text_is_name(s->name)) {
         return err_set(err, ERR_INVALID_NAME, "Invalid Name: '%.*s'",
                        SLICE_FMT(slice_head(s->name, 300)));
@@ -136,17 +145,23 @@ static enum err_code wrong_type(struct err *err)
                    "This operation is not supported by this type of state machine");
 }
 
-/* The execution of that name, brought into memory; *out NULL: there is none. */
+/* The execution of that name, brought into memory; *out NULL: there is none. A name that was just
+ * made is not looked for: that would be a fourth of the writer's time of a start. */
 static enum err_code find_named(struct call *c,
+                                const Stepfleet__StartRequest *q,
                                 const struct ledger_start *s,
                                 const struct execution_header **out,
                                 struct err *err)
 {
     struct ledger *l = c->api->ledger;
     uint64_t id;
-    enum err_code rc = ledger_execution_find(l, s->machine, s->name, &id, err);
+    enum err_code rc;
 
     *out = NULL;
+    if (is_named_here(c, q)) {
+        return OK;
+    }
+    rc = ledger_execution_find(l, s->machine, s->name, &id, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
@@ -188,7 +203,7 @@ void operation_EXECUTION_START(struct call *c)
         rc = wrong_type(&err);
     }
     if (rc == OK && !s.machine->express) {
-        rc = find_named(c, &s, &h, &err);
+        rc = find_named(c, q, &s, &h, &err);
     }
     if (rc == OK && h != NULL) {
         start_again(c, &s, h);
@@ -260,7 +275,7 @@ void operation_EXECUTION_RUN(struct call *c)
     }
     if (rc == OK) {
         s.arn = ledger_start_arn(l, &s);
-        rc = find_named(c, &s, &h, &err);
+        rc = find_named(c, q, &s, &h, &err);
     }
     if (rc == OK && h != NULL) {
         run_again(c, &s, h, q->wait_ms);
