@@ -91,6 +91,7 @@ static void *commit_thread(void *arg)
 {
     struct shell *s = arg;
 
+    (void)pthread_setname_np(pthread_self(), "commit");
     (void)pthread_mutex_lock(&s->lock);
     for (;;) {
         struct store_batch *b;
@@ -219,6 +220,7 @@ static void *object_thread(void *arg)
     struct err err;
     enum err_code rc = s3_client_new(&s->config->objects, &client, &err);
 
+    (void)pthread_setname_np(pthread_self(), "objects");
     if (rc != OK) {
         log_error("object store: %s", err.msg);
         return NULL;

@@ -30,6 +30,35 @@ static const struct aws_row rows[] = {
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
+/* Where the operations stand among the rows: requests are looked up here. */
+enum {
+#define AWS_OPERATION(name, method, service, role) AWS_AT_##service##_##name,
+#define AWS_IN(name, field, form, must)            AWS_MEMBER_AT(__LINE__)
+#define AWS_OUT(name, field, form, must)           AWS_MEMBER_AT(__LINE__)
+#define AWS_ITEM(name, field, form, must)          AWS_MEMBER_AT(__LINE__)
+#define AWS_MEMBER_AT(line)                        AWS_MEMBER_AT_LINE(line)
+#define AWS_MEMBER_AT_LINE(line)                   AWS_AT_LINE_##line,
+#include "coordinator/api/aws.def"
+#undef AWS_OPERATION
+#undef AWS_IN
+#undef AWS_OUT
+#undef AWS_ITEM
+};
+
+static const uint16_t operations[] = {
+#define AWS_OPERATION(name, method, service, role) AWS_AT_##service##_##name,
+#define AWS_IN(name, field, form, must)
+#define AWS_OUT(name, field, form, must)
+#define AWS_ITEM(name, field, form, must)
+#include "coordinator/api/aws.def"
+#undef AWS_OPERATION
+#undef AWS_IN
+#undef AWS_OUT
+#undef AWS_ITEM
+};
+
+enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
+
 const struct aws_row *aws_rows(size_t *count)
 {
     *count = ROWS;
@@ -49,9 +78,11 @@ static char upper(char c)
 
 const struct aws_row *aws_operation(struct slice name)
 {
-    for (const struct aws_row *r = rows; r < rows + ROWS; r++) {
-        if (r->kind == AWS_ROW_OPERATION && r->service <= AWS_GLUE && name.len != 0 &&
-            upper(name.ptr[0]) == r->name[0] && slice_eq_str(slice_from(name, 1), r->name + 1)) {
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        const struct aws_row *r = &rows[operations[i]];
+
+        if (r->service <= AWS_GLUE && name.len != 0 && upper(name.ptr[0]) == r->name[0] &&
+            slice_eq_str(slice_from(name, 1), r->name + 1)) {
             return r;
         }
     }
@@ -60,8 +91,10 @@ const struct aws_row *aws_operation(struct slice name)
 
 const struct aws_row *aws_operation_of(enum aws_service service, struct slice name)
 {
-    for (const struct aws_row *r = rows; r < rows + ROWS; r++) {
-        if (r->kind == AWS_ROW_OPERATION && r->service == service && slice_eq_str(name, r->name)) {
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        const struct aws_row *r = &rows[operations[i]];
+
+        if (r->service == service && slice_eq_str(name, r->name)) {
             return r;
         }
     }

@@ -279,11 +279,17 @@ compose(struct http_server *s, const struct http_answer *a, bool head_only, cons
     struct buf *b = &s->scratch;
 
     buf_reset(b);
-    buf_printf(b, "HTTP/1.1 %u %s\r\n", a->status, reason(a->status));
+    buf_put_str(b, "HTTP/1.1 ");
+    buf_put_decimal(b, a->status);
+    buf_put_str(b, " ");
+    buf_put_str(b, reason(a->status));
     if (a->content_type != NULL) {
-        buf_printf(b, "Content-Type: %s\r\n", a->content_type);
+        buf_put_str(b, "\r\nContent-Type: ");
+        buf_put_str(b, a->content_type);
     }
-    buf_printf(b, "Content-Length: %zu\r\n", a->body.len);
+    buf_put_str(b, "\r\nContent-Length: ");
+    buf_put_decimal(b, a->body.len);
+    buf_put_str(b, "\r\n");
     buf_put_str(b, date_header(s));
     buf_put_slice(b, a->headers);
     buf_put_str(b, more);

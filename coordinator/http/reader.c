@@ -131,12 +131,12 @@ static void fill_request(struct http_exchange *x, const char *method)
     x->request.header_count = x->header_count;
 }
 
-static size_t count_headers(const struct http_exchange *x, const char *name)
+static size_t count_headers(const struct http_exchange *x, struct slice name)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < x->header_count; i++) {
-        n += slice_eq_str(x->headers[i].name, name);
+        n += slice_eq(x->headers[i].name, name);
     }
     return n;
 }
@@ -151,8 +151,8 @@ static bool is_word(struct slice s, const char *word)
 static int check_length(struct http_reader *r)
 {
     const struct http_exchange *x = r->x;
-    size_t lengths = count_headers(x, "content-length");
-    size_t codings = count_headers(x, "transfer-encoding");
+    size_t lengths = count_headers(x, SLICE("content-length"));
+    size_t codings = count_headers(x, SLICE("transfer-encoding"));
 
     if (lengths > 1 || codings > 1 || lengths + codings > 1) {
         return refuse(r, 400, "the length of the body is given more than once");
@@ -191,7 +191,7 @@ static int check_expect(struct http_reader *r)
 static int check_head(struct http_reader *r)
 {
     const struct http_exchange *x = r->x;
-    size_t hosts = count_headers(x, "host");
+    size_t hosts = count_headers(x, SLICE("host"));
     int rc;
 
     if (r->parser.http_major != 1 || r->parser.http_minor > 1) {
@@ -404,8 +404,10 @@ void http_exchange_fini(struct http_exchange *x)
 
 struct slice http_header(const struct http_request *r, const char *name)
 {
+    struct slice wanted = slice_str(name);
+
     for (size_t i = 0; i < r->header_count; i++) {
-        if (slice_eq_str(r->headers[i].name, name)) {
+        if (slice_eq(r->headers[i].name, wanted)) {
             return r->headers[i].value;
         }
     }

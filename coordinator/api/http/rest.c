@@ -83,9 +83,13 @@ static struct slice path_of(const struct http_request *r)
 
 const struct rest_route *rest_route(const struct http_request *r, struct arena *a)
 {
+    struct slice path = path_of(r);
+
+    if (slice_eq_str(path, "/")) {
+        return NULL; /* where the other protocols ask: most requests */
+    }
     for (size_t i = 0; i < ROUTES; i++) {
-        if (slice_eq_str(r->method, routes[i].method) &&
-            path_fits(routes[i].path, path_of(r), a, NULL)) {
+        if (slice_eq_str(r->method, routes[i].method) && path_fits(routes[i].path, path, a, NULL)) {
             return &routes[i];
         }
     }
