@@ -20,7 +20,7 @@
 
 enum http_call_state {
     HTTP_CALL_READ,     /* the face's thread reads it */
-    HTTP_CALL_ARRIVED,  /* in the locked list */
+    HTTP_CALL_ARRIVED,  /* read; soon in the locked list, then in that */
     HTTP_CALL_OPEN,     /* an operation has it */
     HTTP_CALL_ANSWERED, /* the reply waits to be durable */
     HTTP_CALL_LEAVING,  /* in the locked list, back to the face's thread */
@@ -38,8 +38,7 @@ enum {
     TURN_BYTES_MAX = 64 * 1024 * 1024, /* of requests: a turn stays short */
     CALLS_KEPT = 1024,                 /* with their memory, for the next requests */
     BODY_KEPT_BYTES = 64 * 1024,
-    FILES_KEPT = 2048,  /* of the process's, for all but connections */
-    HEADER_BYTES = 192, /* request id, and an error's name */
+    FILES_KEPT = 2048, /* of the process's, for all but connections */
 };
 
 struct http_call {
@@ -49,7 +48,7 @@ struct http_call {
     enum http_call_state state;
     bool open;             /* loop only: state is OPEN */
     bool left;             /* loop only: its client is gone */
-    struct list link;      /* arrived, backlog, leaving, spare */
+    struct list link;      /* read, arrived, backlog, leaving, spare */
     struct list all_link;  /* face.all */
     struct list turn_link; /* loop only: face.dispatched, while OPEN */
     struct list left_link; /* locked: face.left */
@@ -83,13 +82,16 @@ struct http_face {
     pthread_t thread;
     bool running; /* there is one */
     uv_loop_t loop;
-    uv_async_t asked; /* something of the locked lists is for it */
-    uv_check_t look;  /* while stopping: is it quiet? */
+    uv_async_t asked;  /* something of the locked lists is for it */
+    uv_check_t look;   /* while stopping: is it quiet? */
+    uv_prepare_t rest; /* nothing more can be read now */
     struct http_server *server;
+    struct list read;  /* calls that are not handed over yet */
     struct list all;   /* calls there are */
     struct list spare; /* calls, with their memory */
     size_t spare_count;
     uint64_t chance[2]; /* request ids */
+    struct buf lines;   /* an answer's further headers */
     bool look_on;
 
     struct signers signers; /* has a lock of its own */
@@ -169,24 +171,25 @@ static uint64_t next_chance(struct http_face *f)
 
 static void answer(struct http_call *h)
 {
-    char lines[HEADER_BYTES];
+    struct buf *lines = &h->face->lines;
     struct http_answer a = {
         .status = h->status,
         .content_type = h->asked.query != NULL ? "text/xml" : aws_content_type(h->asked.operation),
+        .body = buf_slice(&h->body),
     };
-    int len;
 
-    len = snprintf(lines, sizeof(lines), "x-amzn-RequestId: %.*s\r\n", TEXT_UUID_BYTES, h->id);
+    buf_reset(lines);
+    buf_put_str(lines, "x-amzn-RequestId: ");
+    buf_put(lines, h->id, TEXT_UUID_BYTES);
+    buf_put_str(lines, "\r\n");
     if (h->query_error != NULL) {
-        len += snprintf(lines + len, sizeof(lines) - (size_t)len, "x-amzn-query-error: %s;%s\r\n",
-                        h->query_error, h->status < 500 ? "Sender" : "Receiver");
+        buf_printf(lines, "x-amzn-query-error: %s;%s\r\n", h->query_error,
+                   h->status < 500 ? "Sender" : "Receiver");
     }
     if (h->error_type != NULL) {
-        len += snprintf(lines + len, sizeof(lines) - (size_t)len, "x-amzn-ErrorType: %s\r\n",
-                        h->error_type);
+        buf_printf(lines, "x-amzn-ErrorType: %s\r\n", h->error_type);
     }
-    a.headers = slice_make(lines, (size_t)len);
-    a.body = buf_slice(&h->body);
+    a.headers = buf_slice(lines);
     http_answer(h->http, &a);
     http_call_back(h->face, h);
 }
@@ -236,19 +239,22 @@ static void form_error(struct http_call *h, enum err_code code, const struct err
 
 /* ---- the face's thread: requests ---- */
 
-static void hand_over(struct http_call *h)
+/* All that one look at the sockets has brought, at once: a lock, and mostly a wake, for many. */
+static void on_rest(uv_prepare_t *rest)
 {
-    struct http_face *f = h->face;
+    struct http_face *f = rest->data;
     bool wake;
 
-    http_call_move(h, HTTP_CALL_ARRIVED);
+    if (list_empty(&f->read)) {
+        return;
+    }
     (void)pthread_mutex_lock(&f->lock);
-    wake = list_empty(&f->arrived);
-    list_push_back(&f->arrived, &h->link);
-    if (wake && !f->quit) {
+    wake = list_empty(&f->arrived) && !f->quit;
+    list_splice(&f->arrived, &f->read);
+    (void)pthread_mutex_unlock(&f->lock);
+    if (wake) {
         (void)uv_async_send(&f->wake);
     }
-    (void)pthread_mutex_unlock(&f->lock);
 }
 
 static void on_request(void *arg, struct http_request *r)
@@ -273,7 +279,8 @@ static void on_request(void *arg, struct http_request *r)
     h->bytes = r->body.len;
     rc = aws_understand(r, &access, &h->arena, &h->asked, &err);
     if (rc == OK) {
-        hand_over(h);
+        http_call_move(h, HTTP_CALL_ARRIVED);
+        list_push_back(&f->read, &h->link);
     } else {
         form_error(h, rc, &err);
         answer(h);
@@ -312,6 +319,7 @@ static void leave(struct http_face *f)
 {
     uv_close((uv_handle_t *)&f->asked, NULL);
     uv_close((uv_handle_t *)&f->look, NULL);
+    uv_close((uv_handle_t *)&f->rest, NULL);
     if (f->server != NULL) {
         http_server_close(f->server, server_closed, f);
     }
@@ -355,6 +363,7 @@ static void *face_thread(void *arg)
 {
     struct http_face *f = arg;
 
+    (void)pthread_setname_np(pthread_self(), "http");
     (void)uv_run(&f->loop, UV_RUN_DEFAULT);
     return NULL;
 }
@@ -571,7 +580,10 @@ static void init_thread_side(struct http_face *f)
     (void)uv_loop_init(&f->loop);
     (void)uv_async_init(&f->loop, &f->asked, on_asked);
     (void)uv_check_init(&f->loop, &f->look);
-    f->asked.data = f->look.data = f;
+    (void)uv_prepare_init(&f->loop, &f->rest);
+    f->asked.data = f->look.data = f->rest.data = f;
+    (void)uv_prepare_start(&f->rest, on_rest);
+    list_init(&f->read);
     list_init(&f->all);
     list_init(&f->spare);
     clock_random(f->chance, sizeof(f->chance));
@@ -657,6 +669,7 @@ static void face_free(uv_handle_t *handle)
         http_call_free(container_of(f->all.next, struct http_call, all_link));
     }
     signers_fini(&f->signers);
+    buf_fini(&f->lines);
     (void)pthread_mutex_destroy(&f->lock);
     f->on_closed(f->closed_arg);
     mem_free(f);
