@@ -481,6 +481,7 @@ static enum err_code load_states(struct ledger *l, struct ledger_queue *q, struc
         rc = key_place_parse(key, &s.place) ? queue_state_decode(value, &s, err)
                                             : err_set(err, ERR_CORRUPT, "a key is malformed");
         if (rc == OK) {
+            ledger_clock_seen(l, s.first_ms); /* it was due by then */
             queue_restore_state(q->core, &s);
         }
     }

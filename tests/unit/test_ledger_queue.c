@@ -291,6 +291,27 @@ static void test_ledger_queue__a_delayed_row_that_is_not_written_is_waited_for(v
     world_end(w);
 }
 
+static void test_ledger_queue__a_clock_put_back_is_not_behind_what_was_received(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    struct got got[MOST];
+
+    make(w, "q", &a);
+    world_begin(w);
+    (void)send(w, "q", "delayed", "", 60000);
+    world_end(w);
+    world_settle(w);
+    world_advance(w, 61000);
+    world_begin(w);
+    assert_int_equal(receive(w, "q", MOST, HOUR_MS, got), 1);
+    world_end(w);
+    world_settle(w);
+    w->now.wall_ms -= 30000;
+    world_crash(w);
+    check_counts(w, "q", 0, 1, 0);
+}
+
 static void test_ledger_queue__a_receipt_is_of_one_queue(void **state)
 {
     struct ledger_world *w = *state;
@@ -907,6 +928,7 @@ int main(void)
         TEST(a_backlog_comes_whole_and_in_order_after_a_crash),
         TEST(rows_that_are_not_written_yet_are_not_passed_over),
         TEST(a_delayed_row_that_is_not_written_is_waited_for),
+        TEST(a_clock_put_back_is_not_behind_what_was_received),
         TEST(a_receipt_is_of_one_queue),
         TEST(large_messages_come_fewer_at_a_time),
         TEST(dead_letters_move_with_the_receive),
