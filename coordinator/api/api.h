@@ -218,8 +218,6 @@ bool machine_type(struct call *c, const char *type, bool *express);
 bool definition_fits(struct call *c, ProtobufCBinaryData definition);
 /* Most bytes of an input, output or result. */
 size_t payload_bytes(const struct api *a);
-/* Why it cannot be redriven, in AWS's words; NULL: it can. */
-const char *redrive_refusal(const struct execution_header *h, int64_t now_ms);
 /* Calls that wait hold a face's contexts: some are left for workers, whose reports end the waits.
  * Those of tasks and over HTTP hold none; the latter have a bound of their own. */
 bool call_can_wait(const struct call *c);

@@ -59,6 +59,8 @@ static const uint16_t operations[] = {
 
 enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
 
+#define TIME_SECONDS_MAX 253402300800.0 /* the year 10000: no text has it */
+
 const struct aws_row *aws_rows(size_t *count)
 {
     *count = ROWS;
@@ -331,6 +333,21 @@ read_own_key(struct reader *r, const struct aws_row *row, const struct json_node
     return OK;
 }
 
+static enum err_code
+read_time(struct reader *r, const struct aws_row *row, struct place *p, const struct json_node *v)
+{
+    double seconds;
+    int64_t ms;
+
+    if (!json_double(v, &seconds) || !(seconds >= 0 && seconds < TIME_SECONDS_MAX)) {
+        return wrong_type(r, row, "TIMESTAMP");
+    }
+    assert(p->field->type == PROTOBUF_C_TYPE_INT64);
+    ms = (int64_t)(seconds * 1000 + 0.5);
+    memcpy(p->at, &ms, sizeof(ms));
+    return OK;
+}
+
 static const struct json_node *
 renamed(const struct json_node *v, char (*first)(char c), struct arena *a);
 
@@ -453,7 +470,7 @@ read_value(struct reader *r, const struct aws_row *row, struct place *p, const s
     case AWS_LIST: return read_list(r, row, p, v);
     case AWS_TEXTS: return read_texts(r, row, p, v);
     case AWS_MAP: return read_map(r, row, p, v);
-    case AWS_TIME:
+    case AWS_TIME: return read_time(r, row, p, v);
     case AWS_EVENTS:
     case AWS_INCLUDED:
     case AWS_BILLED:

@@ -27,7 +27,7 @@ enum aws_form {
     AWS_INTEGER, /* of requests: one that may be negative, to be refused in the service's words */
     AWS_FLAG,
     AWS_NOT_FLAG, /* the message has its opposite */
-    AWS_TIME,     /* ms since 1970 in the message */
+    AWS_TIME,     /* ms since 1970 in the message; of requests: seconds, over HTTP */
     AWS_LIST,     /* repeated messages */
     AWS_WHOLE,    /* of replies: an object of the whole message, by the lines behind */
     AWS_TEXTS,    /* repeated strings */

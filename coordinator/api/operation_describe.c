@@ -26,7 +26,7 @@ void describe_header(const struct execution_header *h,
                      struct arena *a,
                      Stepfleet__ExecutionDetail *d)
 {
-    const char *refusal = redrive_refusal(h, h->stop_ms);
+    const char *refusal = ledger_redrive_refusal(h, h->stop_ms);
 
     stepfleet__execution_detail__init(d);
     d->execution_arn = arena_str(a, h->arn);

@@ -397,33 +397,6 @@ void operation_EXECUTION_STOP(struct call *c)
     }
 }
 
-static uint64_t history_events(const struct execution_header *h)
-{
-    return h->rules != NULL ? h->rules->history_events : LIMIT_HISTORY_EVENTS;
-}
-
-const char *redrive_refusal(const struct execution_header *h, int64_t now_ms)
-{
-    int64_t period_ms = (int64_t)LIMIT_REDRIVE_DAYS * 24 * 3600 * 1000;
-
-    if (h->express) {
-        return "Execution is EXPRESS and cannot be redriven";
-    }
-    if (h->status == EXECUTION_RUNNING) {
-        return "Execution is RUNNING and cannot be redriven";
-    }
-    if (h->status == EXECUTION_SUCCEEDED) {
-        return "Execution is SUCCEEDED and cannot be redriven";
-    }
-    if (h->next_event - 1 >= history_events(h) - 1) {
-        return "Execution history event limit exceeded";
-    }
-    if (now_ms - h->stop_ms > period_ms) {
-        return "Execution redrivable period exceeded";
-    }
-    return NULL;
-}
-
 /* Under this token, lately: a repeat may come after the next redrive. */
 static bool was_redriven(const struct execution_header *h, uint64_t token)
 {
@@ -465,7 +438,7 @@ void operation_EXECUTION_REDRIVE(struct call *c)
         reply_time(c, h->redrive_ms);
         return;
     }
-    refusal = redrive_refusal(h, ledger_now(l).wall_ms);
+    refusal = ledger_redrive_refusal(h, ledger_now(l).wall_ms);
     if (refusal != NULL) {
         call_fail(c, ERR_NOT_REDRIVABLE, "Execution is not redrivable: %s. Execution Arn: '%s'",
                   refusal, q->execution);

@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "coordinator/api/operation_queue.h"
-#include "coordinator/asl/digest.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
-enum { ID_CHARS_MAX = 128, SHA256_BYTES = 32 };
+enum { ID_CHARS_MAX = 128 };
 
 /* ---- what may be in a message ---- */
 
@@ -127,31 +126,13 @@ struct outgoing {
     char *system_md5;
 };
 
-static struct slice sha256(struct slice s, struct arena *a)
-{
-    uint8_t *digest = arena_alloc(a, DIGEST_BYTES_MAX);
-
-    (void)digest_compute(SLICE("SHA-256"), s, digest);
-    return slice_make(digest, SHA256_BYTES);
-}
-
 static void set_dedup(const struct ledger_queue *q, struct outgoing *o, struct arena *a)
 {
-    struct slice text = o->row.dedup;
-    struct cursor c;
-
-    if (text.len == 0) {
-        char *hex = arena_zalloc(a, 1, 2 * (size_t)SHA256_BYTES + 1);
-
-        text_format_hex(sha256(o->row.body, a).ptr, SHA256_BYTES, hex);
-        text = o->row.dedup = slice_str(hex);
+    if (o->row.dedup.len == 0) {
+        o->row.dedup = dedup_content_id(o->row.body, a);
     }
-    if (q->row.attributes.dedup_by_group) {
-        text = arena_printf(a, "%.*s %.*s", SLICE_FMT(o->row.group), SLICE_FMT(text));
-    }
-    c = cursor_make(sha256(text, a));
-    o->dedup.high = cursor_u64be(&c);
-    o->dedup.low = cursor_u64be(&c);
+    o->dedup =
+        dedup_key_of(o->row.dedup, q->row.attributes.dedup_by_group ? &o->row.group : NULL, a);
     o->has_dedup = true;
 }
 

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules that run by a schedule, and their targets: state machines. Idempotent by name and by the
- * targets' ids. Source: Amazon EventBridge API Reference; answers of AWS for the refusals. */
+/* Rules: by a schedule, by a pattern of events, or by both. Idempotent by name. Source: Amazon
+ * EventBridge API Reference; answers of AWS for the refusals. */
+#include "coordinator/api/operation_rule.h"
+
 #include <string.h>
 
-#include "coordinator/api/api.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
-enum { TARGET_ID_CHARS = 64, ROLE_CHARS = 1600 };
+enum { ROLE_CHARS = 1600 };
 
 #define BUS "default"
 
 /* ---- Checks ---- */
 
-/* [\.\-_A-Za-z0-9]+ */
-static bool is_word(struct slice s, size_t most)
+bool rule_is_word(struct slice s, size_t most)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
@@ -29,7 +29,7 @@ static bool is_word(struct slice s, size_t most)
 
 static bool is_named(struct call *c, const char *name)
 {
-    if (is_word(slice_str(name), LIMIT_RULE_NAME_CHARS)) {
+    if (rule_is_word(slice_str(name), LIMIT_RULE_NAME_CHARS)) {
         return true;
     }
     call_fail(c, ERR_VALIDATION,
@@ -40,8 +40,7 @@ static bool is_named(struct call *c, const char *name)
     return false;
 }
 
-/* Its name, or the end of its ARN. */
-static bool is_default_bus(const char *bus)
+bool rule_bus_is_default(const char *bus)
 {
     struct slice s = slice_str(bus);
 
@@ -51,7 +50,7 @@ static bool is_default_bus(const char *bus)
 
 static bool is_on_bus(struct call *c, const char *bus)
 {
-    if (is_default_bus(bus)) {
+    if (rule_bus_is_default(bus)) {
         return true;
     }
     call_fail(c, ERR_RULE_DOES_NOT_EXIST, "Event bus %.100s does not exist.", bus);
@@ -63,8 +62,7 @@ static void rule_missing(struct call *c, const char *name)
     call_fail(c, ERR_RULE_DOES_NOT_EXIST, "Rule %.100s does not exist on EventBus " BUS ".", name);
 }
 
-/* NULL: it was said that there is none. */
-static struct ledger_rule *find_rule(struct call *c, const char *name, const char *bus)
+struct ledger_rule *rule_find(struct call *c, const char *name, const char *bus)
 {
     struct ledger_rule *r;
 
@@ -93,21 +91,27 @@ static bool is_state(struct call *c, const char *state)
     return false;
 }
 
-static bool is_scheduled(struct call *c, const Stepfleet__RulePutRequest *q)
+bool rule_pattern_compile(struct call *c, const char *text, const struct pattern **out)
+{
+    struct slice pattern = slice_str(text);
+    struct err err;
+    enum err_code rc =
+        pattern.len <= LIMIT_RULE_PATTERN_BYTES
+            ? pattern_compile(pattern, PATTERN_EVENTS, ledger_turn_arena(c->api->ledger), out, &err)
+            : err_set(&err, ERR_VALIDATION, "Event pattern is not valid. Reason: it is too long");
+
+    if (rc != OK) {
+        call_fail(c, ERR_EVENT_PATTERN, "%s", err.msg);
+    }
+    return rc == OK;
+}
+
+static bool is_schedule(struct call *c, const Stepfleet__RulePutRequest *q)
 {
     struct schedule s;
     struct err err;
 
-    if (q->pattern[0] != '\0') {
-        call_fail(c, ERR_VALIDATION, "EventPattern is not supported here yet.");
-        return false;
-    }
-    if (q->expression[0] == '\0') {
-        call_fail(c, ERR_VALIDATION,
-                  "Parameter(s) EventPattern or ScheduleExpression must be specified.");
-        return false;
-    }
-    if (!is_default_bus(q->bus)) {
+    if (!rule_bus_is_default(q->bus)) {
         call_fail(c, ERR_VALIDATION,
                   "ScheduleExpression is supported only on the default event bus.");
         return false;
@@ -119,7 +123,20 @@ static bool is_scheduled(struct call *c, const Stepfleet__RulePutRequest *q)
     return true;
 }
 
-static bool is_short(struct call *c, const char *what, const char *text, size_t most)
+static bool says_when(struct call *c, const Stepfleet__RulePutRequest *q)
+{
+    const struct pattern *ignored;
+
+    if (q->pattern[0] == '\0' && q->expression[0] == '\0') {
+        call_fail(c, ERR_VALIDATION,
+                  "Parameter(s) EventPattern or ScheduleExpression must be specified.");
+        return false;
+    }
+    return (q->expression[0] == '\0' || is_schedule(c, q)) && is_on_bus(c, q->bus) &&
+           (q->pattern[0] == '\0' || rule_pattern_compile(c, q->pattern, &ignored));
+}
+
+bool rule_is_short(struct call *c, const char *what, const char *text, size_t most)
 {
     if (text_code_points(slice_str(text)) <= most) {
         return true;
@@ -153,6 +170,7 @@ static void put_rule(struct call *c, const Stepfleet__RulePutRequest *q)
     }
     row.enabled = strcmp(q->state, "DISABLED") != 0;
     row.expression = slice_str(q->expression);
+    row.pattern = slice_str(q->pattern);
     row.description = slice_str(q->description);
     row.role_arn = slice_str(q->role_arn);
     ledger_rule_put(l, slice_str(q->name), &row);
@@ -165,9 +183,9 @@ void operation_RULE_PUT(struct call *c)
     const Stepfleet__RulePutRequest *q = (const void *)c->request;
     struct ledger *l = c->api->ledger;
 
-    if (!is_named(c, q->name) || !is_state(c, q->state) || !is_scheduled(c, q) ||
-        !is_short(c, "description", q->description, LIMIT_RULE_DESCRIPTION_BYTES) ||
-        !is_short(c, "roleArn", q->role_arn, ROLE_CHARS)) {
+    if (!is_named(c, q->name) || !is_state(c, q->state) || !says_when(c, q) ||
+        !rule_is_short(c, "description", q->description, LIMIT_RULE_DESCRIPTION_BYTES) ||
+        !rule_is_short(c, "roleArn", q->role_arn, ROLE_CHARS)) {
         return;
     }
     if (ledger_rule_find(l, slice_str(q->name)) == NULL && ledger_rule_count(l) >= LIMIT_RULES) {
@@ -186,6 +204,7 @@ static Stepfleet__Rule *rule_message(struct api *api, const struct ledger_rule *
     m->name = arena_str(a, r->name);
     m->arn = arena_str(a, ledger_rule_arn(api->ledger, r->name));
     m->expression = arena_str(a, r->row.expression);
+    m->pattern = arena_str(a, r->row.pattern);
     m->state = r->row.enabled ? "ENABLED" : "DISABLED";
     m->description = arena_str(a, r->row.description);
     m->role_arn = arena_str(a, r->row.role_arn);
@@ -199,7 +218,7 @@ static Stepfleet__Rule *rule_message(struct api *api, const struct ledger_rule *
 void operation_RULE_DESCRIBE(struct call *c)
 {
     const Stepfleet__RuleRequest *q = (const void *)c->request;
-    const struct ledger_rule *r = find_rule(c, q->name, q->bus);
+    const struct ledger_rule *r = rule_find(c, q->name, q->bus);
 
     if (r != NULL) {
         c->reply(c, &rule_message(c->api, r)->base);
@@ -217,7 +236,7 @@ void operation_RULE_LIST(struct call *c)
         return;
     }
     r.rules = ARENA_ARRAY(ledger_turn_arena(c->api->ledger), max, Stepfleet__Rule *);
-    LIST_EACH(n, ledger_schedules(c->api->ledger))
+    LIST_EACH(n, ledger_event_rules(c->api->ledger))
     {
         const struct ledger_rule *rule = container_of(n, struct ledger_rule, link);
 
@@ -255,7 +274,7 @@ void operation_RULE_DELETE(struct call *c)
 static void enable(struct call *c, bool enabled)
 {
     const Stepfleet__RuleRequest *q = (const void *)c->request;
-    const struct ledger_rule *r = find_rule(c, q->name, q->bus);
+    const struct ledger_rule *r = rule_find(c, q->name, q->bus);
     struct rule_row row;
 
     if (r == NULL) {
@@ -278,182 +297,4 @@ void operation_RULE_ENABLE(struct call *c)
 void operation_RULE_DISABLE(struct call *c)
 {
     enable(c, false);
-}
-
-/* ---- Targets ---- */
-
-static bool is_supported(struct call *c, const Stepfleet__RuleTarget *t)
-{
-    const char *refused = t->input_path[0] != '\0'        ? "InputPath"
-                          : t->input_transformer.len != 0 ? "InputTransformer"
-                          : t->dead_letter.len != 0       ? "DeadLetterConfig"
-                          : t->retry_policy.len != 0      ? "RetryPolicy"
-                                                          : NULL;
-
-    if (refused != NULL) {
-        call_fail(c, ERR_VALIDATION, "%s of a target is not supported here yet.", refused);
-    }
-    return refused == NULL;
-}
-
-/* A state machine of this coordinator, by its unqualified ARN; it need not be there yet. */
-static bool is_machine(struct call *c, const char *text)
-{
-    struct arn arn;
-    struct err err;
-
-    if (arn_parse(ledger_configuration(c->api->ledger), slice_str(text), &arn, &err) == OK &&
-        arn.kind == ARN_MACHINE && arn.name.len == 0) {
-        return true;
-    }
-    call_fail(c, ERR_VALIDATION,
-              "Parameter %.200s is not valid. Reason: Provided Arn is not in correct format: a "
-              "target here is a state machine.",
-              text);
-    return false;
-}
-
-static bool is_target(struct call *c, const Stepfleet__RuleTarget *t)
-{
-    const struct json_node *ignored;
-    struct slice input = slice_str(t->input);
-
-    if (!is_word(slice_str(t->id), TARGET_ID_CHARS)) {
-        call_fail(c, ERR_VALIDATION,
-                  "1 validation error detected: Value '%.100s' at 'targets.1.member.id' failed to "
-                  "satisfy constraint: Member must satisfy regular expression pattern: "
-                  "[\\.\\-_A-Za-z0-9]+",
-                  t->id);
-        return false;
-    }
-    if (!is_supported(c, t) || !is_machine(c, t->arn) ||
-        !is_short(c, "roleArn", t->role_arn, ROLE_CHARS) ||
-        !is_short(c, "input", t->input, LIMIT_RULE_INPUT_BYTES)) {
-        return false;
-    }
-    if (input.len != 0 &&
-        json_parse(input, ledger_turn_arena(c->api->ledger), &ignored, NULL) != OK) {
-        call_fail(c, ERR_VALIDATION, "Parameter Input is not valid. Reason: Input is not JSON.");
-        return false;
-    }
-    return true;
-}
-
-/* In its place by id, instead of one that has it; false: there are too many. */
-static bool add_target(struct rule_target *targets, size_t *count, const Stepfleet__RuleTarget *t)
-{
-    size_t at = 0;
-
-    while (at < *count && slice_cmp(targets[at].id, slice_str(t->id)) < 0) {
-        at++;
-    }
-    if (at == *count || !slice_eq_str(targets[at].id, t->id)) {
-        if (*count == LIMIT_RULE_TARGETS) {
-            return false;
-        }
-        memmove(targets + at + 1, targets + at, (*count - at) * sizeof(*targets));
-        (*count)++;
-    }
-    targets[at] = (struct rule_target){
-        .id = slice_str(t->id),
-        .arn = slice_str(t->arn),
-        .role_arn = slice_str(t->role_arn),
-        .input = slice_str(t->input),
-    };
-    return true;
-}
-
-/* Targets that come where there were none have nothing to make up for. */
-static void set_targets(struct call *c,
-                        const struct ledger_rule *r,
-                        const struct rule_target *targets,
-                        size_t count)
-{
-    Stepfleet__RuleTargetsDone done = STEPFLEET__RULE_TARGETS_DONE__INIT;
-    struct rule_row row = r->row;
-
-    if (row.target_count == 0) {
-        row.seen_ms = ledger_now(c->api->ledger).wall_ms;
-    }
-    row.targets = targets;
-    row.target_count = count;
-    done.rule = arena_str(ledger_turn_arena(c->api->ledger), r->name);
-    ledger_rule_put(c->api->ledger, r->name, &row);
-    c->reply(c, &done.base);
-}
-
-void operation_RULE_TARGETS_PUT(struct call *c)
-{
-    const Stepfleet__RuleTargetsRequest *q = (const void *)c->request;
-    const struct ledger_rule *r = find_rule(c, q->rule, q->bus);
-    struct rule_target *targets =
-        ARENA_ARRAY(ledger_turn_arena(c->api->ledger), LIMIT_RULE_TARGETS + 1, struct rule_target);
-    size_t count = 0;
-
-    if (r == NULL) {
-        return;
-    }
-    count = r->row.target_count;
-    for (size_t i = 0; i < count; i++) {
-        targets[i] = r->row.targets[i];
-    }
-    for (size_t i = 0; i < q->n_targets; i++) {
-        if (!is_target(c, q->targets[i])) {
-            return;
-        }
-        if (!add_target(targets, &count, q->targets[i])) {
-            call_fail(c, ERR_RULE_LIMIT,
-                      "The requested resource exceeds the maximum number allowed.");
-            return;
-        }
-    }
-    set_targets(c, r, targets, count);
-}
-
-void operation_RULE_TARGETS_REMOVE(struct call *c)
-{
-    const Stepfleet__RuleTargetsRemoveRequest *q = (const void *)c->request;
-    const struct ledger_rule *r = find_rule(c, q->rule, q->bus);
-    struct rule_target targets[LIMIT_RULE_TARGETS];
-    size_t count = 0;
-
-    if (r == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < r->row.target_count; i++) {
-        bool goes = false;
-
-        for (size_t k = 0; k < q->n_ids; k++) {
-            goes = goes || slice_eq_str(r->row.targets[i].id, q->ids[k]);
-        }
-        if (!goes) {
-            targets[count++] = r->row.targets[i];
-        }
-    }
-    set_targets(c, r, targets, count);
-}
-
-void operation_RULE_TARGETS_LIST(struct call *c)
-{
-    const Stepfleet__RuleTargetListRequest *q = (const void *)c->request;
-    const struct ledger_rule *r = find_rule(c, q->rule, q->bus);
-    Stepfleet__RuleTargetListReply list = STEPFLEET__RULE_TARGET_LIST_REPLY__INIT;
-    struct arena *a = ledger_turn_arena(c->api->ledger);
-
-    if (r == NULL) {
-        return;
-    }
-    list.targets = ARENA_ARRAY(a, LIMIT_RULE_TARGETS, Stepfleet__RuleTarget *);
-    for (size_t i = 0; i < r->row.target_count; i++) {
-        const struct rule_target *t = &r->row.targets[i];
-        Stepfleet__RuleTarget *m = arena_alloc(a, sizeof(*m));
-
-        stepfleet__rule_target__init(m);
-        m->id = arena_str(a, t->id);
-        m->arn = arena_str(a, t->arn);
-        m->role_arn = arena_str(a, t->role_arn);
-        m->input = arena_str(a, t->input);
-        list.targets[list.n_targets++] = m;
-    }
-    c->reply(c, &list.base);
 }

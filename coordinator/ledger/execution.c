@@ -211,6 +211,33 @@ ledger_execution_event(struct ledger *l, uint64_t id, struct engine_event *ev, s
     return err->code;
 }
 
+static uint64_t history_events(const struct execution_header *h)
+{
+    return h->rules != NULL ? h->rules->history_events : LIMIT_HISTORY_EVENTS;
+}
+
+const char *ledger_redrive_refusal(const struct execution_header *h, int64_t now_ms)
+{
+    int64_t period_ms = (int64_t)LIMIT_REDRIVE_DAYS * 24 * 3600 * 1000;
+
+    if (h->express) {
+        return "Execution is EXPRESS and cannot be redriven";
+    }
+    if (h->status == EXECUTION_RUNNING) {
+        return "Execution is RUNNING and cannot be redriven";
+    }
+    if (h->status == EXECUTION_SUCCEEDED) {
+        return "Execution is SUCCEEDED and cannot be redriven";
+    }
+    if (h->next_event - 1 >= history_events(h) - 1) {
+        return "Execution history event limit exceeded";
+    }
+    if (now_ms - h->stop_ms > period_ms) {
+        return "Execution redrivable period exceeded";
+    }
+    return NULL;
+}
+
 bool ledger_express_records(struct ledger *l,
                             uint64_t id,
                             struct arena *a,

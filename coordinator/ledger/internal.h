@@ -201,9 +201,17 @@ struct ledger {
     struct list sweeps;      /* of rows of runs, the first one first (run_delete.c) */
     uint64_t next_run;
 
-    struct list schedules; /* ledger_rule.link */
-    struct heap rules_due; /* ledger_rule.due: wall */
+    struct list event_rules; /* ledger_rule.link */
+    struct heap rules_due;   /* ledger_rule.due: wall */
     size_t rule_count;
+    size_t listeners; /* rules that want events: where there is none, none is made */
+
+    struct list deliveries_new;   /* delivery.c's, like those that follow: not tried yet */
+    struct list deliveries_fresh; /* their rows are not durable, by batch */
+    struct heap deliveries_due;   /* wall */
+    size_t delivery_count;        /* that have rows */
+    uint64_t last_delivery;       /* number given last */
+    unsigned deliveries_left;     /* this turn may try so many more */
 
     struct hash topics;        /* ledger_topic.by_name */
     struct hash subscriptions; /* ledger_subscription.by_id */
@@ -362,12 +370,58 @@ void task_set_order(struct ledger *l, struct hot_frame *hf, const struct command
 void ledger_due(struct ledger *l);
 void mail_due(struct ledger *l, struct fleet_worker *w);
 
-/* ---- rule.c ---- */
+/* ---- rule.c, event.c ---- */
 
-enum err_code schedules_load(struct ledger *l, struct err *err);
-void schedules_free(struct ledger *l);
-/* Start what rules have to start now. */
-void schedules_due(struct ledger *l);
+enum err_code event_rules_load(struct ledger *l, struct err *err);
+void event_rules_free(struct ledger *l);
+/* The events of schedules whose time has come. */
+void event_rules_due(struct ledger *l);
+/* An event to the targets of a rule that wants it; `id` is the event's. */
+void rule_give(struct ledger *l,
+               const struct ledger_rule *r,
+               struct slice id,
+               const struct json_node *event);
+/* The events of a step that was recorded.
+ *
+ * @param began  it was started or redriven
+ * @param was    its status before */
+void event_step(struct ledger *l,
+                const struct execution_header *h,
+                bool began,
+                enum execution_status was);
+
+/* ---- delivery.c, delivery_send.c ---- */
+
+struct delivery_row;
+/* To be tried when the turn ends; it is copied. */
+void delivery_add(struct ledger *l, const struct delivery_row *d);
+enum err_code deliveries_load(struct ledger *l, struct err *err);
+void deliveries_free(struct ledger *l);
+/* Try what was added; what a turn has no room for gets a row. */
+void deliveries_run(struct ledger *l);
+/* Try what is due again. */
+enum err_code deliveries_try(struct ledger *l, struct err *err);
+/* A batch is durable: rows in it can be read. */
+void deliveries_durable(struct ledger *l);
+int64_t deliveries_wait_ms(const struct ledger *l, struct fleet_now now); /* INT64_MAX: none */
+
+enum delivery_end {
+    DELIVERY_DONE,
+    DELIVERY_FAILED,  /* it may be tried again */
+    DELIVERY_REFUSED, /* it is of no use */
+};
+/* Why it was not delivered, as a dead letter says it. */
+struct delivery_fault {
+    const char *code;
+    struct slice message;
+};
+enum delivery_end
+delivery_send(struct ledger *l, const struct delivery_row *d, struct delivery_fault *fault);
+/* To the dead-letter queue, if any. `exhausted` as target_retry() has it; NULL: it was refused. */
+void delivery_bury(struct ledger *l,
+                   const struct delivery_row *d,
+                   const struct delivery_fault *fault,
+                   const char *exhausted);
 
 /* ---- job.c ---- */
 

@@ -118,16 +118,16 @@ static enum err_code load_meta(struct ledger *l, struct err *err)
 static void ledger_init(struct ledger *l)
 {
     struct list *lists[] = {
-        &l->filling_waits, &l->flying_waits, &l->ready_waits,
-        &l->lru,           &l->continuing,   &l->closed,
-        &l->kept,          &l->moved,        &l->mail,
-        &l->objects,       &l->deleting,     &l->idle_docs,
-        &l->calls,         &l->calls_out,    &l->activities_ready,
-        &l->calls_gone,    &l->runs_over,    &l->runs_moved,
-        &l->keys,          &l->sweeps,       &l->queues_ready,
-        &l->queues_dirty,  &l->queue_sweeps, &l->bodies_pinned,
-        &l->bodies_idle,   &l->logged,       &l->schedules,
-        &l->pipes_ready,
+        &l->filling_waits, &l->flying_waits,   &l->ready_waits,
+        &l->lru,           &l->continuing,     &l->closed,
+        &l->kept,          &l->moved,          &l->mail,
+        &l->objects,       &l->deleting,       &l->idle_docs,
+        &l->calls,         &l->calls_out,      &l->activities_ready,
+        &l->calls_gone,    &l->runs_over,      &l->runs_moved,
+        &l->keys,          &l->sweeps,         &l->queues_ready,
+        &l->queues_dirty,  &l->queue_sweeps,   &l->bodies_pinned,
+        &l->bodies_idle,   &l->logged,         &l->event_rules,
+        &l->pipes_ready,   &l->deliveries_new, &l->deliveries_fresh,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -155,6 +155,7 @@ static void ledger_init(struct ledger *l)
     l->turn = 1;
     l->notices_left = LIMIT_NOTICES_A_TURN;
     l->grants_left = LIMIT_JOB_GRANTS_A_TURN;
+    l->deliveries_left = LIMIT_DELIVERIES_A_TURN;
 }
 
 enum err_code ledger_open(const struct ledger_config *config,
@@ -196,7 +197,10 @@ enum err_code ledger_open(const struct ledger_config *config,
         rc = tags_load(l, err);
     }
     if (rc == OK) {
-        rc = schedules_load(l, err);
+        rc = event_rules_load(l, err);
+    }
+    if (rc == OK) {
+        rc = deliveries_load(l, err);
     }
     if (rc == OK) {
         rc = ledger_recover(l, err);
@@ -266,7 +270,8 @@ void ledger_close(struct ledger *l)
     calls_free(l);
     activities_free(l);
     keys_free(l);
-    schedules_free(l);
+    event_rules_free(l);
+    deliveries_free(l);
     tags_free(l);
     logged_free(l);
     machines_free(l);
@@ -460,12 +465,19 @@ static void let_waits_go(struct list *waits)
     }
 }
 
+/* What follows from what has happened: it is in the batch that holds why. */
+static void run_consequences(struct ledger *l)
+{
+    notices_run(l);
+    deliveries_run(l);
+}
+
 static void send_batch(struct ledger *l)
 {
     if (l->flying != NULL) {
         return;
     }
-    notices_run(l);
+    run_consequences(l);
     queues_keep(l);
     notices_keep(l); /* what an execution tells another is in the batch that holds why */
     if (store_batch_count(l->filling) == 0) {
@@ -507,6 +519,7 @@ static void turn_over(struct ledger *l)
     l->turn++;
     l->notices_left = LIMIT_NOTICES_A_TURN;
     l->grants_left = LIMIT_JOB_GRANTS_A_TURN;
+    l->deliveries_left = LIMIT_DELIVERIES_A_TURN;
     l->next_turn_ms = l->now.mono_ms + (wait >= 0 ? wait : INT64_MAX / 2);
 }
 
@@ -526,7 +539,7 @@ void ledger_turn_end(struct ledger *l)
 
     ledger_due(l);
     runs_due(l);
-    schedules_due(l);
+    event_rules_due(l);
     run_continuing(l);
     notices_run(l);
     calls_run(l);
@@ -540,15 +553,15 @@ void ledger_turn_end(struct ledger *l)
         ledger_park_idle(l);
     }
     if (ledger_load_due(l, &err) != OK || runs_wake(l, &err) != OK || queues_due(l, &err) != OK ||
-        pipes_run(l, &err) != OK || !is_readable(l, &err)) {
+        pipes_run(l, &err) != OK || deliveries_try(l, &err) != OK || !is_readable(l, &err)) {
         l->hooks.failed(l->hooks.arg, &err);
         return;
     }
-    notices_run(l);
+    run_consequences(l);
     activities_tell(l);
     queues_tell(l);
     feed_parked(l);
-    notices_run(l);
+    run_consequences(l);
     tell_moved(l);
     deliver_mail(l);
     send_batch(l);
@@ -584,6 +597,7 @@ void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *er
     take_back(l);
     l->durable_number++;
     bodies_durable(l);
+    deliveries_durable(l);
     list_init(&waits);
     list_splice(&waits, &l->flying_waits);
     send_batch(l);
@@ -608,7 +622,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     const struct heap_node *parked = heap_min(&l->runs_due);
     const struct heap_node *rule = heap_min(&l->rules_due);
     int64_t wait;
-    int64_t others[9];
+    int64_t others[10];
 
     if (!ledger_accepts(l)) {
         return -1; /* the commit that is under way */
@@ -630,6 +644,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     others[6] = pipes_wait_ms(l, now);
     others[7] = rule != NULL ? rule->key - now.wall_ms : INT64_MAX;
     others[8] = retention_wait_ms(l, now);
+    others[9] = deliveries_wait_ms(l, now);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (wait < 0 || others[i] < wait) {
             wait = others[i] > 0 ? others[i] : 0;

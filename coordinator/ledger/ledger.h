@@ -24,6 +24,8 @@
 #include "coordinator/store/row_rule.h"
 #include "coordinator/store/row_version.h"
 #include "coordinator/store/store.h"
+#include "coordinator/trigger/event.h"
+#include "coordinator/trigger/pattern.h"
 #include "coordinator/trigger/schedule.h"
 #include "proto/job/arguments.h"
 
@@ -378,6 +380,8 @@ enum err_code ledger_execution_load(struct ledger *l, uint64_t id, struct err *e
  * ERR_LEASE_LOST where the event is stale. */
 enum err_code
 ledger_execution_event(struct ledger *l, uint64_t id, struct engine_event *ev, struct err *err);
+/* Why it cannot be redriven, in AWS's words; NULL: it can. */
+const char *ledger_redrive_refusal(const struct execution_header *h, int64_t now_ms);
 /* The encoded records of an Express execution in memory (copied into `a`); false: not there. */
 bool ledger_express_records(struct ledger *l,
                             uint64_t id,
@@ -499,26 +503,40 @@ enum err_code ledger_token_fail(struct ledger *l,
 enum err_code
 ledger_token_heartbeat(struct ledger *l, const struct task_token *token, struct err *err);
 
-/* ---- Rules that run by a schedule ---- */
+/* ---- Rules: by a schedule, by the events they want, or by both ---- */
 
 struct ledger_rule {
     struct slice name;
     struct rule_row row; /* borrowed until its next change */
     /* The ledger's: */
     struct schedule schedule;
-    struct list link;     /* by name */
-    struct heap_node due; /* wall */
+    const struct pattern *pattern; /* NULL: it wants no events */
+    struct target *targets;        /* as the row's */
+    bool listens;                  /* counted among those that events are made for */
+    struct list link;              /* by name */
+    struct heap_node due;          /* wall */
     struct arena texts;
 };
 
 /* ledger_rule.link, by name. */
-const struct list *ledger_schedules(const struct ledger *l);
+const struct list *ledger_event_rules(const struct ledger *l);
 size_t ledger_rule_count(const struct ledger *l);
 struct ledger_rule *ledger_rule_find(const struct ledger *l, struct slice name);
 struct slice ledger_rule_arn(struct ledger *l, struct slice name);
-/* New, or instead of what it was. The expression compiles. `row` may be of the rule itself. */
+/* Where targets are. */
+struct target_place ledger_target_place(const struct ledger *l);
+/* New, or instead of what it was. Expression, pattern and targets compile. `row` may be of the rule
+ * itself. */
 void ledger_rule_put(struct ledger *l, struct slice name, const struct rule_row *row);
 void ledger_rule_delete(struct ledger *l, struct ledger_rule *r);
+
+/**
+ * An event to the rules that want it: their targets get it with the batch of this turn, or it is
+ * in there as what is still to be delivered.
+ *
+ * @param head  its id, region and account are made here
+ */
+void ledger_event_put(struct ledger *l, struct event_head *head, const struct json_node *detail);
 
 /* ---- Activities ---- */
 

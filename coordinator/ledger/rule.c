@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules that run by a schedule: their rows, when they are due, and the executions they start.
+/* Rules: their rows, and when those that run by a schedule are due.
  *
- * A time that has come starts an execution of each target and moves the row's seen_ms in one batch:
- * after a crash it has happened once, or is due again. Times that passed while the coordinator was
- * down are one, the last (schedule_due()). The wall clock of the ledger never runs backwards, so no
- * time comes twice. A target that cannot be started (its machine is gone) is said in the log. */
+ * A time that has come gives each target an event and moves the row's seen_ms in one batch: after a
+ * crash it has happened once, or is due again. Times that passed while the coordinator was down are
+ * one, the last (schedule_due()). The wall clock of the ledger never runs backwards, so no time
+ * comes twice. */
 #include <assert.h>
 
 #include "coordinator/ledger/internal.h"
 #include "coordinator/store/keys.h"
-#include "proto/base/text.h"
-#include "proto/host/log.h"
 
 /* ---- In memory ---- */
 
 static struct ledger_rule *rule_new(struct ledger *l, struct slice name)
 {
     struct ledger_rule *r = mem_zalloc(1, sizeof(*r));
-    struct list *before = &l->schedules;
+    struct list *before = &l->event_rules;
 
     r->name = slice_make(mem_strdup(name), name.len);
-    while (before->prev != &l->schedules &&
+    while (before->prev != &l->event_rules &&
            slice_cmp(container_of(before->prev, struct ledger_rule, link)->name, name) > 0) {
         before = before->prev;
     }
@@ -34,25 +32,30 @@ static void rule_free(struct ledger *l, struct ledger_rule *r)
     heap_remove(&l->rules_due, &r->due);
     list_remove(&r->link);
     l->rule_count--;
+    l->listeners -= r->listens;
     arena_fini(&r->texts);
     mem_free((void *)(uintptr_t)r->name.ptr);
     mem_free(r);
 }
 
-void schedules_free(struct ledger *l)
+void event_rules_free(struct ledger *l)
 {
-    while (!list_empty(&l->schedules)) {
-        rule_free(l, container_of(l->schedules.next, struct ledger_rule, link));
+    while (!list_empty(&l->event_rules)) {
+        rule_free(l, container_of(l->event_rules.next, struct ledger_rule, link));
     }
     heap_fini(&l->rules_due);
 }
 
-/* When it is due next, if ever. */
+/* When it is due next, if ever; and whether it wants events. */
 static void rule_arm(struct ledger *l, struct ledger_rule *r)
 {
+    bool on = r->row.enabled && r->row.target_count != 0;
     int64_t due_ms;
 
-    if (r->row.enabled && r->row.target_count != 0 &&
+    l->listeners -= r->listens;
+    r->listens = on && r->pattern != NULL;
+    l->listeners += r->listens;
+    if (on && r->row.expression.len != 0 &&
         schedule_next(&r->schedule, r->row.began_ms, r->row.seen_ms, &due_ms)) {
         heap_set(&l->rules_due, &r->due, due_ms);
     } else {
@@ -60,31 +63,53 @@ static void rule_arm(struct ledger *l, struct ledger_rule *r)
     }
 }
 
+/* Schedule, pattern and targets of `r->row`; all memory is its own. */
+static enum err_code rule_compile(const struct ledger *l, struct ledger_rule *r, struct err *err)
+{
+    const struct target_place place = ledger_target_place(l);
+    enum err_code rc = OK;
+
+    if (r->row.expression.len != 0) {
+        rc = schedule_compile(r->row.expression, &r->schedule, err);
+    }
+    if (rc == OK && r->row.pattern.len != 0) {
+        rc = pattern_compile(r->row.pattern, PATTERN_EVENTS, &r->texts, &r->pattern, err);
+    }
+    r->targets = ARENA_ARRAY(&r->texts, r->row.target_count + 1, struct target);
+    for (size_t i = 0; rc == OK && i < r->row.target_count; i++) {
+        const struct rule_target *t = &r->row.targets[i];
+
+        rc = target_compile(&t->texts, t->id, &place, &r->texts, &r->targets[i], err);
+    }
+    return rc;
+}
+
 /* What `bytes` say of it, which are copied. */
 static enum err_code
 rule_set(struct ledger *l, struct ledger_rule *r, struct slice bytes, struct err *err)
 {
-    struct arena texts = {0};
-    struct schedule schedule;
-    struct rule_row row;
-    enum err_code rc = rule_row_decode(arena_copy(&texts, bytes), &texts, &row, err);
+    struct ledger_rule fresh = {0};
+    enum err_code rc =
+        rule_row_decode(arena_copy(&fresh.texts, bytes), &fresh.texts, &fresh.row, err);
 
     if (rc == OK) {
-        rc = schedule_compile(row.expression, &schedule, err);
+        rc = rule_compile(l, &fresh, err);
     }
     if (rc != OK) {
-        arena_fini(&texts);
+        arena_fini(&fresh.texts);
         return rc;
     }
     arena_fini(&r->texts);
-    r->texts = texts;
-    r->row = row;
-    r->schedule = schedule;
+    r->texts = fresh.texts;
+    r->row = fresh.row;
+    r->schedule = fresh.schedule;
+    r->pattern = fresh.pattern;
+    r->targets = fresh.targets;
     rule_arm(l, r);
     return OK;
 }
 
-enum err_code schedules_load(struct ledger *l, struct err *err)
+enum err_code event_rules_load(struct ledger *l, struct err *err)
 {
     struct key from = key_rules(l->config.account);
     struct key to = key_after(&from);
@@ -111,9 +136,9 @@ enum err_code schedules_load(struct ledger *l, struct err *err)
 
 /* ---- What there is ---- */
 
-const struct list *ledger_schedules(const struct ledger *l)
+const struct list *ledger_event_rules(const struct ledger *l)
 {
-    return &l->schedules;
+    return &l->event_rules;
 }
 
 size_t ledger_rule_count(const struct ledger *l)
@@ -123,7 +148,7 @@ size_t ledger_rule_count(const struct ledger *l)
 
 struct ledger_rule *ledger_rule_find(const struct ledger *l, struct slice name)
 {
-    LIST_EACH(n, &l->schedules)
+    LIST_EACH(n, &l->event_rules)
     {
         struct ledger_rule *r = container_of(n, struct ledger_rule, link);
 
@@ -175,45 +200,23 @@ void ledger_rule_delete(struct ledger *l, struct ledger_rule *r)
 
 /* ---- What is due ---- */
 
-/* "2026-11-23T05:14:00Z". */
-static struct slice event_time(struct ledger *l, int64_t ms)
+static const struct json_node *
+scheduled_event(struct ledger *l, const struct ledger_rule *r, struct slice id, int64_t ms)
 {
-    return arena_printf(&l->arena, "%.19sZ", text_time(ms, &l->arena).ptr);
-}
+    struct json_builder resources = json_build_array(&l->arena);
+    struct json_builder detail = json_build_object(&l->arena);
+    struct event_head head = {
+        .id = id,
+        .source = SLICE("aws.events"),
+        .detail_type = SLICE("Scheduled Event"),
+        .region = slice_str(l->config.region),
+        .account = l->config.account,
+        .time_ms = ms,
+    };
 
-static struct slice event_text(struct ledger *l, struct slice id, struct slice rule, int64_t ms)
-{
-    return arena_printf(&l->arena,
-                        "{\"version\":\"0\",\"id\":\"%.*s\",\"detail-type\":\"Scheduled Event\","
-                        "\"source\":\"aws.events\",\"account\":\"%012llu\",\"time\":\"%.*s\","
-                        "\"region\":\"%s\",\"resources\":[\"%.*s\"],\"detail\":{}}",
-                        SLICE_FMT(id), (unsigned long long)l->config.account,
-                        SLICE_FMT(event_time(l, ms)), l->config.region,
-                        SLICE_FMT(ledger_rule_arn(l, rule)));
-}
-
-static void start_target(struct ledger *l,
-                         const struct ledger_rule *r,
-                         const struct rule_target *t,
-                         struct slice id,
-                         struct slice event)
-{
-    struct ledger_machine *m =
-        ledger_machine_find(l, slice_from(t->arn, slice_rfind(t->arn, ':') + 1));
-    struct ledger_start s = {.machine = m, .input = t->input.len != 0 ? t->input : event};
-    struct err err = {.msg = "the state machine is gone"};
-    uint64_t execution;
-    enum err_code rc = ERR_MACHINE_DOES_NOT_EXIST;
-
-    if (m != NULL && !m->deleting) {
-        s.name = arena_printf(&l->arena, "%.*s_%.*s", SLICE_FMT(id), SLICE_FMT(ledger_uuid(l)));
-        s.arn = ledger_start_arn(l, &s);
-        rc = ledger_start(l, &s, &execution, &err);
-    }
-    if (rc != OK) {
-        log_warn("a rule's target could not be started: rule=%.*s target=%.*s: %s",
-                 SLICE_FMT(r->name), SLICE_FMT(t->id), err.msg);
-    }
+    json_push(&resources, json_string(&l->arena, ledger_rule_arn(l, r->name)));
+    head.resources = json_built(&resources);
+    return event_make(&head, json_built(&detail), &l->arena);
 }
 
 /* Its time has come. */
@@ -224,31 +227,21 @@ static void rule_run(struct ledger *l, struct ledger_rule *r)
 
     if (schedule_due(&r->schedule, r->row.began_ms, r->row.seen_ms, now_ms, &due_ms)) {
         struct slice id = ledger_uuid(l);
-        struct slice event = event_text(l, id, r->name, due_ms);
 
-        for (size_t i = 0; i < r->row.target_count; i++) {
-            start_target(l, r, &r->row.targets[i], id, event);
-        }
+        rule_give(l, r, id, scheduled_event(l, r, id, due_ms));
     }
     r->row.seen_ms = now_ms;
     rule_write(l, r, &r->row);
     rule_arm(l, r);
 }
 
-void schedules_due(struct ledger *l)
+void event_rules_due(struct ledger *l)
 {
-    size_t started = 0;
     struct heap_node *n;
 
-    while (started < LIMIT_RULE_STARTS_A_TURN && (n = heap_min(&l->rules_due)) != NULL &&
-           n->key <= l->now.wall_ms) {
-        struct ledger_rule *r = container_of(n, struct ledger_rule, due);
-
-        if (l->open_count + r->row.target_count > l->config.open_most) {
-            heap_set(&l->rules_due, n, l->now.wall_ms + LIMIT_RULE_RETRY_MS);
-            continue;
-        }
-        started += r->row.target_count;
-        rule_run(l, r);
+    for (unsigned i = 0; i < LIMIT_RULE_RUNS_A_TURN && ledger_accepts(l) &&
+                         (n = heap_min(&l->rules_due)) != NULL && n->key <= l->now.wall_ms;
+         i++) {
+        rule_run(l, container_of(n, struct ledger_rule, due));
     }
 }

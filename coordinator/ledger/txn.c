@@ -379,6 +379,8 @@ void txn_commit(struct txn *t)
 {
     struct ledger *l = t->l;
     struct hot *h = t->h;
+    enum execution_status was = h->h.status;
+    bool began = t->s.header.sequence == 0 || t->s.header.redrive_count != h->h.redrive_count;
 
     run_commands(t);
     if (t->s.frame_count == 0 && t->s.event_count == 0) {
@@ -388,6 +390,7 @@ void txn_commit(struct txn *t)
                     &(struct frame_set){.items = t->s.frames, .count = t->s.frame_count}, false);
     put_step(t);
     take_step(t);
+    event_step(l, &h->h, began, was);
     set_deadline(t);
     hot_touch(l, h);
     hot_moved(l, h);

@@ -13,7 +13,8 @@
  *              account u64, 't', kind, name                -> tags row: of a machine 'm', activity
  *                                                             'a', queue 'q', topic 't', pipe 'p'
  *              account u64, 'p', name                      -> pipe row
- *              account u64, 's', name                      -> rule row (schedule, targets)
+ *              account u64, 's', name                      -> rule row (schedule, pattern,
+ *                                                             targets)
  *   NAME       account u64, machine u64, name              -> execution id, start
  *   INDEX      account u64, status u8, machine u64, ~start_ms u64, ~execution u64 -> index row
  *   EXECUTION  account u64, execution u64, sequence u64    -> transition record
@@ -38,6 +39,7 @@
  *              account u64, 'z', queue or generation u64   -> empty: rows under it are to go
  *              account u64, 'o', name                      -> topic row
  *              account u64, 'b', id                        -> subscription row
+ *              account u64, 'd', number u64                -> delivery row: an event to a target
  *   TIMER      account u64, due_ms u64, execution u64      -> empty
  *
  * "executions" holds the last number an execution was given, as of the last time that any went.
@@ -135,6 +137,8 @@ struct key key_dedups(uint64_t account, uint64_t queue); /* prefix */
 struct key key_moves(uint64_t account, uint64_t queue);
 struct key key_queue_sweep(uint64_t account, uint64_t generation);
 struct key key_queue_sweeps(uint64_t account); /* prefix */
+struct key key_delivery(uint64_t account, uint64_t number);
+struct key key_deliveries(uint64_t account); /* prefix */
 struct key key_timer(uint64_t account, int64_t due_ms, uint64_t execution);
 bool key_timer_parse(struct slice key, uint64_t *account, int64_t *due_ms, uint64_t *execution);
 /* The least key above all that begin with `prefix`; empty where there is none. */

@@ -129,3 +129,13 @@ struct key key_queue_sweeps(uint64_t account)
 {
     return begin(account, 'z');
 }
+
+struct key key_delivery(uint64_t account, uint64_t number)
+{
+    return begin_of(account, 'd', number);
+}
+
+struct key key_deliveries(uint64_t account)
+{
+    return begin(account, 'd');
+}

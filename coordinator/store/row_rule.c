@@ -3,7 +3,20 @@
 
 #include "proto/base/limits.h"
 
-enum { ROW_VERSION = 1 };
+enum { VERSION_SCHEDULES = 1, ROW_VERSION = 2 };
+
+static void put_target(const struct rule_target *t, struct buf *out)
+{
+    buf_put_bytes(out, t->id);
+    buf_put_bytes(out, t->texts.arn);
+    buf_put_bytes(out, t->role_arn);
+    buf_put_bytes(out, t->texts.input);
+    buf_put_bytes(out, t->texts.input_path);
+    buf_put_bytes(out, t->texts.transformer);
+    buf_put_bytes(out, t->texts.queue);
+    buf_put_bytes(out, t->texts.dead_letters);
+    buf_put_bytes(out, t->texts.retry);
+}
 
 void rule_row_encode(const struct rule_row *r, struct buf *out)
 {
@@ -17,14 +30,29 @@ void rule_row_encode(const struct rule_row *r, struct buf *out)
     buf_put_bytes(out, r->role_arn);
     buf_put_varint(out, r->target_count);
     for (size_t i = 0; i < r->target_count; i++) {
-        buf_put_bytes(out, r->targets[i].id);
-        buf_put_bytes(out, r->targets[i].arn);
-        buf_put_bytes(out, r->targets[i].role_arn);
-        buf_put_bytes(out, r->targets[i].input);
+        put_target(&r->targets[i], out);
     }
+    buf_put_bytes(out, r->pattern);
 }
 
-static void get_targets(struct cursor *c, struct arena *a, struct rule_row *r)
+static struct rule_target get_target(struct cursor *c, uint8_t version)
+{
+    struct rule_target t = {.id = cursor_bytes(c)};
+
+    t.texts.arn = cursor_bytes(c);
+    t.role_arn = cursor_bytes(c);
+    t.texts.input = cursor_bytes(c);
+    if (version > VERSION_SCHEDULES) {
+        t.texts.input_path = cursor_bytes(c);
+        t.texts.transformer = cursor_bytes(c);
+        t.texts.queue = cursor_bytes(c);
+        t.texts.dead_letters = cursor_bytes(c);
+        t.texts.retry = cursor_bytes(c);
+    }
+    return t;
+}
+
+static void get_targets(struct cursor *c, uint8_t version, struct arena *a, struct rule_row *r)
 {
     uint64_t count = cursor_varint(c);
     struct rule_target *targets;
@@ -33,10 +61,7 @@ static void get_targets(struct cursor *c, struct arena *a, struct rule_row *r)
     r->target_count = c->bad ? 0 : (size_t)count;
     r->targets = targets = ARENA_ARRAY(a, r->target_count + 1, struct rule_target);
     for (size_t i = 0; i < r->target_count; i++) {
-        targets[i].id = cursor_bytes(c);
-        targets[i].arn = cursor_bytes(c);
-        targets[i].role_arn = cursor_bytes(c);
-        targets[i].input = cursor_bytes(c);
+        targets[i] = get_target(c, version);
     }
 }
 
@@ -65,7 +90,10 @@ rule_row_decode(struct slice bytes, struct arena *a, struct rule_row *out, struc
     r.expression = cursor_bytes(&c);
     r.description = cursor_bytes(&c);
     r.role_arn = cursor_bytes(&c);
-    get_targets(&c, a, &r);
+    get_targets(&c, version, a, &r);
+    if (version > VERSION_SCHEDULES) {
+        r.pattern = cursor_bytes(&c);
+    }
     if (c.bad || !cursor_done(&c)) {
         return err_set(err, ERR_CORRUPT, "a rule row is malformed");
     }

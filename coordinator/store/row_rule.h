@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of rules: a version byte, then the members in a fixed order, as row_codec.c has it. Decoded
- * texts point into the bytes, the targets lie in the arena. */
+ * texts point into the bytes, the targets lie in the arena. Version 1 had no patterns, and of a
+ * target its id, ARN, role and input alone. */
 #ifndef STEPFLEET_STORE_ROW_RULE_H
 #define STEPFLEET_STORE_ROW_RULE_H
 
-#include "proto/base/arena.h"
-#include "proto/base/buf.h"
-#include "proto/base/err.h"
+#include "coordinator/trigger/target.h"
 
 struct rule_target {
     struct slice id;
-    struct slice arn; /* of a state machine */
     struct slice role_arn;
-    struct slice input; /* JSON; empty: the event */
+    struct target_texts texts;
 };
 
 struct rule_row {
@@ -20,7 +18,8 @@ struct rule_row {
     int64_t began_ms; /* a rate counts from here */
     int64_t seen_ms;  /* all its times up to then are over: carried out, or not to be */
     bool enabled;
-    struct slice expression;
+    struct slice expression; /* when it runs, */
+    struct slice pattern;    /* and which events it wants: JSON; one of both may be empty */
     struct slice description;
     struct slice role_arn;
     const struct rule_target *targets;

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/trigger/dedup.h"
 
+#include <assert.h>
+
+#include "coordinator/asl/digest.h"
 #include "proto/base/arena.h"
+#include "proto/base/buf.h"
+#include "proto/base/text.h"
+
+enum { SHA256_BYTES = 32 };
 
 struct entry {
     struct hash_node node;
@@ -10,6 +17,33 @@ struct entry {
     uint64_t number;
     int64_t until_ms;
 };
+
+static struct slice sha256(struct slice s, struct arena *a)
+{
+    uint8_t *digest = arena_alloc(a, DIGEST_BYTES_MAX);
+
+    (void)digest_compute(SLICE("SHA-256"), s, digest);
+    return slice_make(digest, SHA256_BYTES);
+}
+
+struct slice dedup_content_id(struct slice body, struct arena *a)
+{
+    char *hex = arena_alloc(a, 2 * (size_t)SHA256_BYTES);
+
+    text_format_hex(sha256(body, a).ptr, SHA256_BYTES, hex);
+    return slice_make(hex, 2 * (size_t)SHA256_BYTES);
+}
+
+struct dedup_key dedup_key_of(struct slice id, const struct slice *group, struct arena *a)
+{
+    struct slice text =
+        group == NULL ? id : arena_printf(a, "%.*s %.*s", SLICE_FMT(*group), SLICE_FMT(id));
+    struct cursor c = cursor_make(sha256(text, a));
+    struct dedup_key key = {.high = cursor_u64be(&c)};
+
+    key.low = cursor_u64be(&c);
+    return key;
+}
 
 void dedup_init(struct dedup *d)
 {

@@ -5,6 +5,7 @@
 #ifndef STEPFLEET_TRIGGER_DEDUP_H
 #define STEPFLEET_TRIGGER_DEDUP_H
 
+#include "proto/base/arena.h"
 #include "proto/base/hash.h"
 
 /* Of the deduplication id, and of the group where it counts in there alone. */
@@ -12,6 +13,11 @@ struct dedup_key {
     uint64_t high;
     uint64_t low;
 };
+
+/* What a message is known by where its sender does not say: its body's digest, in hexadecimals. */
+struct slice dedup_content_id(struct slice body, struct arena *a);
+/* @param group  where an id counts in its group alone; else NULL */
+struct dedup_key dedup_key_of(struct slice id, const struct slice *group, struct arena *a);
 
 struct dedup {
     struct hash by_key;

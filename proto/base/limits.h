@@ -212,8 +212,20 @@ enum limits {
     LIMIT_RULE_NAME_CHARS = 64,         /* AWS */
     LIMIT_RULE_INPUT_BYTES = 8192,      /* AWS: a target's constant input */
     LIMIT_RULE_DESCRIPTION_BYTES = 512, /* AWS */
-    LIMIT_RULE_STARTS_A_TURN = 256,     /* executions that rules start: a turn stays short */
-    LIMIT_RULE_RETRY_MS = 1000,         /* where no more executions may be open */
+    LIMIT_RULE_PATH_BYTES = 256,        /* AWS: an InputPath */
+    LIMIT_RULE_GROUP_BYTES = 128,       /* AWS: a MessageGroupId */
+    LIMIT_RULE_PATTERN_BYTES = 4096,    /* AWS: an EventPattern */
+    LIMIT_RULE_RUNS_A_TURN = 64,        /* rules whose time has come: a turn stays short */
+    LIMIT_EVENT_ENTRIES = 10,           /* AWS: of one PutEvents */
+    LIMIT_EVENT_BYTES = 256 * 1024,     /* AWS: likewise, in all */
+    LIMIT_EVENT_DOCUMENT_BYTES = 248 * 1024, /* AWS: input and output in an execution's event */
+    LIMIT_DELIVERIES_A_TURN = 256,   /* of events to targets: a turn stays short, those left over
+                                        are rows */
+    LIMIT_DELIVERIES = 100000,       /* that wait: some 100 bytes of memory each */
+    LIMIT_DELIVERY_RETRIES = 185,    /* AWS: and where a target does not say */
+    LIMIT_DELIVERY_AGE_S = 86400,    /* AWS: likewise */
+    LIMIT_DELIVERY_AGE_S_MIN = 60,   /* AWS */
+    LIMIT_DELIVERY_WAIT_MS = 480000, /* between two tries at most: 185 of them are a day */
 
     /* The coordinator's memory. */
     LIMIT_HOT_BYTES = 64 * 1024 * 1024, /* idle executions are parked sooner past it */

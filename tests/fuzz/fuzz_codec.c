@@ -5,6 +5,7 @@
 
 #include "coordinator/store/codec.h"
 #include "coordinator/store/keys.h"
+#include "coordinator/store/row_delivery.h"
 #include "coordinator/store/row_rule.h"
 #include "coordinator/store/row_version.h"
 
@@ -60,6 +61,7 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     struct versions_row versions;
     struct tags_row tags;
     struct rule_row rule;
+    struct delivery_row delivery;
     struct arena a = {0};
     struct slice text;
     struct err err;
@@ -74,6 +76,7 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     case 7: (void)versions_row_decode(bytes, &a, &versions, &err); break;
     case 8: (void)tags_row_decode(bytes, &a, &tags, &err); break;
     case 9: (void)rule_row_decode(bytes, &a, &rule, &err); break;
+    case 10: (void)delivery_row_decode(bytes, &delivery, &err); break;
     default: (void)record_doc(bytes, which, &text, &err); break;
     }
     arena_fini(&a);

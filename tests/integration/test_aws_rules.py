@@ -81,7 +81,6 @@ def test_expressions_are_refused_in_awss_words(events, expression):
 def test_what_else_is_refused(events):
     n = name()
     refused("ValidationException", "must be specified", events.put_rule, Name=n)
-    refused("ValidationException", "EventPattern", events.put_rule, Name=n, EventPattern="{}")
     refused("ValidationException", "'name' failed", events.put_rule, Name="a b", ScheduleExpression="rate(1 day)")
     refused("ValidationException", "'state' failed", events.put_rule, Name=n, ScheduleExpression="rate(1 day)", State="X")
     refused("ValidationException", "only on the default event bus", events.put_rule, Name=n, EventBusName="mine",
@@ -101,11 +100,15 @@ def test_targets(events):
     events.put_rule(Name=n, ScheduleExpression="rate(2 days)")
     assert len(events.list_targets_by_rule(Rule=n)["Targets"]) == 2
     refused("ValidationException", "since it has targets", events.delete_rule, Name=n)
-    for bad, words in [({"Arn": "arn:aws:sqs:us-east-1:123456789012:q"}, "state machine"),
-                       ({"Arn": MACHINE + "m:live"}, "state machine"), ({"Input": "{"}, "not JSON"),
-                       ({"InputPath": "$.detail"}, "InputPath"), ({"Id": "a b"}, "failed to satisfy"),
-                       ({"InputTransformer": {"InputTemplate": "1"}}, "InputTransformer"),
-                       ({"DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:123456789012:q"}}, "DeadLetterConfig")]:
+    queue = "arn:aws:sqs:us-east-1:123456789012:q"
+    for bad, words in [({"Arn": "arn:aws:sqs:us-east-1:210987654321:q"}, "a target here"),
+                       ({"Arn": MACHINE + "m:live"}, "a target here"), ({"Input": "{"}, "not JSON"),
+                       ({"Arn": queue + ".fifo"}, "SqsParameters must be specified for target: c."),
+                       ({"InputPath": "detail"}, "InputPath"), ({"Id": "a b"}, "failed to satisfy"),
+                       ({"InputPath": "$.detail", "Input": "1"}, "Only one of"),
+                       ({"InputTransformer": {"InputTemplate": "<x>"}}, "InputTransformer"),
+                       ({"RetryPolicy": {"MaximumRetryAttempts": 186}}, "between 0 and 185"),
+                       ({"DeadLetterConfig": {"Arn": queue + ".fifo"}}, "standard queue")]:
         refused("ValidationException", words, events.put_targets, Rule=n,
                 Targets=[{"Id": "c", "Arn": MACHINE + "m", **bad}])
     refused("LimitExceededException", "maximum number", events.put_targets, Rule=n,

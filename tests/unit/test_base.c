@@ -181,7 +181,7 @@ static void test_printf__of_any_length(void **state)
         assert_int_equal(b.len, 6 + len);
         assert_memory_equal(b.ptr + 6, wanted, len);
         buf_fini(&b);
-        assert_int_equal(text.len, len);
+        assert_int_equal(text.len, (size_t)len);
         assert_int_equal(strlen(text.ptr), len);
         arena_reset(&a);
     }

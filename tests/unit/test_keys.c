@@ -9,7 +9,6 @@
 
 #include "coordinator/store/codec.h"
 #include "coordinator/store/keys.h"
-#include "coordinator/store/row_rule.h"
 #include "coordinator/store/row_version.h"
 #include "proto/base/limits.h"
 
@@ -419,44 +418,6 @@ static void test_row_codec__versions_rows(void **state)
     arena_fini(&a);
 }
 
-static void test_row_codec__rule_rows(void **state)
-{
-    const struct rule_target targets[] = {
-        {SLICE("a"), SLICE("arn:m"), SLICE("arn:r"), SLICE("{}")},
-        {SLICE("b"), SLICE("arn:n"), SLICE(""), SLICE("")},
-    };
-    const struct rule_row in = {1,          INT64_MAX, -3,      true, SLICE("rate(1 day)"),
-                                SLICE("d"), SLICE(""), targets, 2};
-    struct rule_row out = {0};
-    struct arena a = {0};
-    struct buf b = {0};
-    struct err err;
-
-    (void)state;
-    rule_row_encode(&in, &b);
-    assert_int_equal(rule_row_decode(buf_slice(&b), &a, &out, &err), OK);
-    assert_true(out.created_ms == 1 && out.began_ms == INT64_MAX && out.seen_ms == -3);
-    assert_true(out.enabled && slice_eq(out.expression, in.expression));
-    assert_true(slice_eq(out.description, in.description) && out.role_arn.len == 0);
-    assert_int_equal(out.target_count, 2);
-    for (size_t i = 0; i < 2; i++) {
-        assert_true(slice_eq(out.targets[i].id, targets[i].id));
-        assert_true(slice_eq(out.targets[i].arn, targets[i].arn));
-        assert_true(slice_eq(out.targets[i].role_arn, targets[i].role_arn));
-        assert_true(slice_eq(out.targets[i].input, targets[i].input));
-    }
-    for (size_t len = 0; len < b.len; len++) {
-        assert_int_equal(rule_row_decode(slice_make(b.ptr, len), &a, &out, &err), ERR_CORRUPT);
-    }
-    b.ptr[0] = 2;
-    assert_int_equal(rule_row_decode(buf_slice(&b), &a, &out, &err), ERR_VERSION);
-    b.ptr[0] = 1;
-    buf_put_u8(&b, 0);
-    assert_int_equal(rule_row_decode(buf_slice(&b), &a, &out, &err), ERR_CORRUPT);
-    buf_fini(&b);
-    arena_fini(&a);
-}
-
 static void test_row_codec__tags_rows(void **state)
 {
     const struct tag tags[] = {{SLICE("k"), SLICE("v")}, {SLICE("empty"), SLICE("")}};
@@ -521,7 +482,6 @@ int main(void)
         cmocka_unit_test(test_row_codec__activity_rows),
         cmocka_unit_test(test_row_codec__access_rows),
         cmocka_unit_test(test_row_codec__versions_rows),
-        cmocka_unit_test(test_row_codec__rule_rows),
         cmocka_unit_test(test_row_codec__tags_rows),
         cmocka_unit_test(test_row_codec__no_such_role),
     };

@@ -135,7 +135,7 @@ static void send_all(struct ledger_world *w)
 }
 
 /* Within a turn. */
-static uint64_t queue_left(struct ledger_world *w, const char *queue)
+static uint64_t count_left(struct ledger_world *w, const char *queue)
 {
     struct queue_counts c;
 
@@ -148,7 +148,7 @@ static uint64_t left_in(struct ledger_world *w, const char *queue)
     uint64_t left;
 
     world_begin(w);
-    left = queue_left(w, queue);
+    left = count_left(w, queue);
     world_end(w);
     world_settle(w);
     return left;
@@ -377,7 +377,7 @@ static void test_ledger_pipe__takes_large_messages_a_few_at_a_time(void **state)
     make_pipe(w, "pass",
               "{\"FilterCriteria\":{\"Filters\":[{\"Pattern\":\"{\\\"body\\\":[1]}\"}]}}", FORGET);
     world_begin(w);
-    assert_in_range(queue_left(w, "q"), 1, COUNT - 1);
+    assert_in_range(count_left(w, "q"), 1, COUNT - 1);
     world_end(w);
     world_settle(w);
     assert_int_equal(left_in(w, "q"), 0);

@@ -49,7 +49,8 @@ static void put(struct ledger_world *w, const char *expression, size_t targets, 
 
     for (size_t i = 0; i < targets; i++) {
         all[i] = (struct rule_target){
-            .id = slice_str(ids[i]), .arn = slice_str(target_arn), .input = slice_str(input)};
+            .id = slice_str(ids[i]),
+            .texts = {.arn = slice_str(target_arn), .input = slice_str(input)}};
     }
     world_begin(w);
     ledger_rule_put(w->l, SLICE("r"), &row);
@@ -207,7 +208,7 @@ static void test_rule__is_the_same_after_a_restart(void **state)
     assert_true(slice_eq_str(r->row.expression, "cron(0/5 * * * ? *)"));
     assert_int_equal(r->row.target_count, 2);
     assert_true(slice_eq_str(r->row.targets[1].id, "b"));
-    assert_true(slice_eq_str(r->row.targets[1].input, "{\"own\":1}"));
+    assert_true(slice_eq_str(r->row.targets[1].texts.input, "{\"own\":1}"));
     world_advance(w, 5 * MINUTE);
     assert_int_equal(started(w), 2);
 }

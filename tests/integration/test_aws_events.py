@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EventBridge's rules by patterns, and PutEvents, through boto3 with nothing changed but the endpoint: what executions
+tell, what queues, topics and machines get of it, what becomes a dead letter; a coordinator that is killed."""
+import datetime
+import json
+import subprocess
+from importlib import import_module
+
+import aws
+import fleet as fleets
+import pytest
+from fleet import wait_until
+
+PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+FAIL = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E", "Cause": "because"}}}
+WAIT = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+ACCOUNT = fleets.ACCOUNT
+MACHINE = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:"
+QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
+TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:"
+
+
+@pytest.fixture(scope="module")
+def coordinator(tmp_path_factory):
+    with fleets.Fleet(tmp_path_factory.mktemp("events"), http={}) as f:
+        f.start_coordinator()
+        f.key = f.json("key", "create", "--role", "admin")
+        f.create("pass", PASS)
+        f.create("fail", FAIL)
+        f.create("wait", WAIT)
+        f.create("quick", PASS, "EXPRESS")
+        yield f
+        assert f.coordinator.alive(), f.coordinator.text()
+        for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
+            assert line not in f.coordinator.text(), f.coordinator.text()
+
+
+def client(f, service, key=None):
+    boto3 = aws.boto3()
+    key = key or f.key
+    settings = import_module("botocore.config").Config(retries={"max_attempts": 0})
+    return boto3.client(service, endpoint_url=f.endpoint, config=settings, region_name="us-east-1",
+                        aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretAccessKey"])
+
+
+@pytest.fixture
+def events(coordinator):
+    return client(coordinator, "events")
+
+
+@pytest.fixture
+def sqs(coordinator):
+    return client(coordinator, "sqs")
+
+
+@pytest.fixture
+def states(coordinator):
+    return client(coordinator, "stepfunctions")
+
+
+_names = iter(range(1000))
+
+
+def name(what):
+    return f"{what}-{next(_names)}"
+
+
+def queue(sqs, **attributes):
+    own = name("q") + (".fifo" if "FifoQueue" in attributes else "")
+    return own, sqs.create_queue(QueueName=own, Attributes=attributes)["QueueUrl"]
+
+
+def receive(sqs, url, count=1):
+    """So many messages; what is received is deleted."""
+    got = []
+
+    def all_there():
+        for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"],
+                                     MessageSystemAttributeNames=["All"]).get("Messages", []):
+            got.append(m)
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
+        return len(got) >= count
+    wait_until(all_there, 30)
+    assert len(got) == count
+    return got
+
+
+def rule(events, pattern, **target):
+    own = name("rule")
+    arn = events.put_rule(Name=own, EventPattern=json.dumps(pattern))["RuleArn"]
+    assert events.put_targets(Rule=own, Targets=[{"Id": "t", **target}])["FailedEntryCount"] == 0
+    return own, arn
+
+
+def put(events, source, detail, **entry):
+    answer = events.put_events(Entries=[{"Source": source, "DetailType": "d", "Detail": json.dumps(detail), **entry}])
+    assert answer["FailedEntryCount"] == 0
+    return answer["Entries"][0]["EventId"]
+
+
+def dropped(events, own):
+    events.remove_targets(Rule=own, Ids=["t"])
+    events.delete_rule(Name=own)
+
+
+def refused(code, words, call, **arguments):
+    with pytest.raises(Exception) as e:
+        call(**arguments)
+    error = e.value.response["Error"]
+    assert error["Code"] == code and words in error["Message"], error
+
+
+def test_executions_tell_what_happens_to_them(events, sqs, states):
+    own, url = queue(sqs)
+    r, _ = rule(events, {"source": ["aws.states"], "detail-type": ["Step Functions Execution Status Change"],
+                         "detail": {"stateMachineArn": [MACHINE + "fail"]}}, Arn=QUEUE + own)
+    states.start_execution(stateMachineArn=MACHINE + "pass", input="{}")
+    arn = states.start_execution(stateMachineArn=MACHINE + "fail", input='{"k": 1}')["executionArn"]
+    begun, ended = (json.loads(m["Body"]) for m in receive(sqs, url, 2))
+    for e in begun, ended:
+        assert e["version"] == "0" and e["account"] == ACCOUNT and e["region"] == "us-east-1"
+        assert e["resources"] == [arn] and e["detail"]["executionArn"] == arn
+        assert e["detail"]["name"] == arn.rsplit(":", 1)[1] and e["detail"]["input"] == '{"k":1}'
+        assert e["detail"]["inputDetails"] == {"included": True} and e["detail"]["outputDetails"] is None
+        assert e["detail"]["redriveCount"] == 0 and e["detail"]["stateMachineVersionArn"] is None
+    assert begun["detail"]["status"] == "RUNNING" and begun["detail"]["stopDate"] is None
+    assert ended["detail"]["status"] == "FAILED" and ended["detail"]["stopDate"] >= begun["detail"]["startDate"]
+    assert (ended["detail"]["error"], ended["detail"]["cause"]) == ("E", "because")
+    assert ended["detail"]["redriveStatus"] == "REDRIVABLE"
+    dropped(events, r)
+
+
+def test_stopped_and_timed_out(events, sqs, states, coordinator):
+    coordinator.create("late", {**WAIT, "TimeoutSeconds": 1})
+    own, url = queue(sqs)
+    r, _ = rule(events, {"detail": {"status": ["ABORTED", "TIMED_OUT"]}}, Arn=QUEUE + own, InputPath="$.detail.status")
+    arn = states.start_execution(stateMachineArn=MACHINE + "wait")["executionArn"]
+    states.stop_execution(executionArn=arn)
+    assert receive(sqs, url)[0]["Body"] == '"ABORTED"'
+    states.start_execution(stateMachineArn=MACHINE + "late")
+    assert receive(sqs, url)[0]["Body"] == '"TIMED_OUT"'
+    dropped(events, r)
+
+
+def test_events_of_ones_own(events, sqs):
+    own, url = queue(sqs)
+    fifo, fifo_url = queue(sqs, FifoQueue="true", ContentBasedDeduplication="true")
+    r, _ = rule(events, {"source": ["shop"], "detail": {"total": [{"numeric": [">", 10]}]}}, Arn=QUEUE + own)
+    events.put_targets(Rule=r, Targets=[{"Id": "f", "Arn": QUEUE + fifo, "SqsParameters": {"MessageGroupId": "g"}}])
+    when = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+    put(events, "shop", {"total": 3})
+    put(events, "shop", {"total": 30}, EventBusName="elsewhere")
+    event = put(events, "shop", {"total": 20}, Resources=["a", "b"], Time=when)
+    got = json.loads(receive(sqs, url)[0]["Body"])
+    assert got == {"version": "0", "id": event, "detail-type": "d", "source": "shop", "account": ACCOUNT,
+                   "time": "2026-01-02T03:04:05Z", "region": "us-east-1", "resources": ["a", "b"],
+                   "detail": {"total": 20}}
+    m = receive(sqs, fifo_url)[0]
+    assert m["Attributes"]["MessageGroupId"] == "g" and json.loads(m["Body"]) == got
+    events.remove_targets(Rule=r, Ids=["f"])
+    dropped(events, r)
+
+
+def test_entries_fail_one_by_one(events):
+    good = {"Source": "s", "DetailType": "d", "Detail": "{}"}
+    answer = events.put_events(Entries=[good, {**good, "Detail": "{"}, {"DetailType": "d", "Detail": "{}"},
+                                        {**good, "Source": "aws.ec2"}, good])
+    assert answer["FailedEntryCount"] == 3
+    assert [e.get("ErrorCode") for e in answer["Entries"]] == [
+        None, "MalformedDetail", "InvalidArgument", "NotAuthorizedForSourceException", None]
+    assert answer["Entries"][2]["ErrorMessage"] == ("Parameter Source is not valid. Reason: Source is a required "
+                                                    "argument.")
+    refused("ValidationException", "less than or equal to 10", events.put_events, Entries=[good] * 11)
+    refused("ValidationException", "Total size", events.put_events,
+            Entries=[{**good, "Detail": json.dumps({"k": "x" * 128 * 1024})}] * 2)
+
+
+def test_patterns_are_tried_out_and_refused(events):
+    event = {"id": "1", "source": "s", "detail-type": "d", "account": "1", "time": "t", "region": "r", "resources": [],
+             "detail": {"n": 5}}
+    assert events.test_event_pattern(EventPattern='{"detail":{"n":[5]}}', Event=json.dumps(event))["Result"] is True
+    assert events.test_event_pattern(EventPattern='{"detail":{"n":[6]}}', Event=json.dumps(event))["Result"] is False
+    refused("InvalidEventPatternException", "not valid", events.test_event_pattern, EventPattern='{"a":1}',
+            Event=json.dumps(event))
+    refused("ValidationException", "Parameter Event is not valid.", events.test_event_pattern,
+            EventPattern='{"a":[1]}', Event="{}")
+    for pattern in ('{"a":"b"}', "{", '{"a":[]}', '{"a":[{"like":"b"}]}'):
+        refused("InvalidEventPatternException", "Event pattern is not valid", events.put_rule, Name=name("rule"),
+                EventPattern=pattern)
+
+
+def test_a_topic_gets_them(coordinator, events, sqs):
+    sns = client(coordinator, "sns")
+    own, url = queue(sqs)
+    topic = sns.create_topic(Name=name("t"))["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE + own, Attributes={"RawMessageDelivery": "true"})
+    r, arn = rule(events, {"source": ["for-topic"]}, Arn=topic,
+                  InputTransformer={"InputPathsMap": {"who": "$.detail.who"},
+                                    "InputTemplate": '{"said": "by <who>", "rule": <aws.events.rule-arn>}'})
+    put(events, "for-topic", {"who": "me"})
+    assert json.loads(receive(sqs, url)[0]["Body"]) == {"said": "by me", "rule": arn}
+    dropped(events, r)
+
+
+def test_machines_are_started(coordinator, events):
+    r, _ = rule(events, {"source": ["for-machine"]}, Arn=MACHINE + "pass", InputPath="$.detail")
+    events.put_targets(Rule=r, Targets=[{"Id": "x", "Arn": MACHINE + "quick"}])
+    event = put(events, "for-machine", {"k": [1, 2]})
+
+    def started(machine):
+        return [e for e in coordinator.json("list", "-m", machine)["executions"] if event in e["executionArn"]]
+    wait_until(lambda: started("pass") and started("quick"), 30)
+    assert json.loads(coordinator.show(started("pass")[0]["executionArn"])["input"]) == {"k": [1, 2]}
+    events.remove_targets(Rule=r, Ids=["x"])
+    dropped(events, r)
+
+
+def test_dead_letters_say_why(events, sqs):
+    dead, url = queue(sqs)
+    target = {"Arn": QUEUE + "nowhere", "DeadLetterConfig": {"Arn": QUEUE + dead},
+              "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 60}}
+    r, arn = rule(events, {"source": ["for-nobody"]}, **target)
+    assert events.list_targets_by_rule(Rule=r)["Targets"] == [{"Id": "t", **target}]
+    put(events, "for-nobody", {"k": 1})
+    m = receive(sqs, url)[0]
+    assert json.loads(m["Body"])["detail"] == {"k": 1}
+    assert {k: v["StringValue"] for k, v in m["MessageAttributes"].items()} == {
+        "RULE_ARN": arn, "TARGET_ARN": QUEUE + "nowhere", "ERROR_CODE": "NO_RESOURCE", "RETRY_ATTEMPTS": "0",
+        "ERROR_MESSAGE": "The specified queue does not exist."}
+    dropped(events, r)
+
+
+def test_rules_show_their_pattern(events):
+    own = name("rule")
+    pattern = '{"source": ["x"]}'
+    events.put_rule(Name=own, EventPattern=pattern, Description="d")
+    assert events.describe_rule(Name=own)["EventPattern"] == pattern
+    assert "ScheduleExpression" not in events.describe_rule(Name=own)
+    assert [x["EventPattern"] for x in events.list_rules(NamePrefix=own)["Rules"]] == [pattern]
+    refused("ResourceNotFoundException", "does not exist", events.put_rule, Name=own, EventPattern=pattern,
+            EventBusName="elsewhere")
+    events.delete_rule(Name=own)
+
+
+def test_what_was_answered_outlives_the_coordinator(coordinator, events, sqs):
+    own, url = queue(sqs)
+    r, _ = rule(events, {"source": ["many"]}, Arn=QUEUE + own, InputPath="$.detail.n")
+    for batch in range(60):
+        events.put_events(Entries=[{"Source": "many", "DetailType": "d", "Detail": json.dumps({"n": batch * 10 + i})}
+                                   for i in range(10)])
+    coordinator.coordinator.kill()
+    coordinator.start_coordinator()
+    sqs = client(coordinator, "sqs")
+    assert sorted(int(m["Body"]) for m in receive(sqs, url, 600)) == list(range(600))
+    dropped(client(coordinator, "events"), r)
+
+
+def test_who_only_runs_may_put_events_but_no_rules(coordinator):
+    run = client(coordinator, "events", coordinator.json("key", "create", "--role", "run"))
+    refused("AccessDeniedException", "events:PutRule", run.put_rule, Name=name("rule"), EventPattern='{"source":["x"]}')
+    put(run, "nobody-listens", {})
+
+
+def test_with_the_command_line(coordinator, sqs, tmp_path):
+    own, url = queue(sqs)
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": coordinator.key["accessKeyId"],
+           "AWS_SECRET_ACCESS_KEY": coordinator.key["secretAccessKey"], "AWS_DEFAULT_REGION": "us-east-1"}
+
+    def run(*args):
+        done = subprocess.run([*aws.cli1(), "--endpoint-url", coordinator.endpoint, "events", *args], env=env,
+                              capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    run("put-rule", "--name", "by-hand", "--event-pattern", '{"source":["hand"]}')
+    run("put-targets", "--rule", "by-hand", "--targets", f"Id=t,Arn={QUEUE}{own}")
+    answer = run("put-events", "--entries", '[{"Source":"hand","DetailType":"d","Detail":"{\\"k\\":1}"}]')
+    assert answer["FailedEntryCount"] == 0
+    assert json.loads(receive(sqs, url)[0]["Body"])["detail"] == {"k": 1}
+    run("remove-targets", "--rule", "by-hand", "--ids", "t")
+    run("delete-rule", "--name", "by-hand")

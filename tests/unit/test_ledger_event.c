@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events of executions and of clients: what rules make of them, in queues, topics and executions;
+ * what is tried again, what becomes a dead letter, and that no crash loses or doubles any. */
+#include <stdio.h>
+#include <string.h>
+
+#include "coordinator/ledger/queue.h"
+#include "coordinator/ledger/topic.h"
+#include "tests/lib/ledger_world.h"
+
+#define PASS "{\"StartAt\":\"P\",\"States\":{\"P\":{\"Type\":\"Pass\",\"End\":true}}}"
+#define FAIL                                                                                       \
+    "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Fail\",\"Error\":\"E\",\"Cause\":\"C\"}}}"
+#define WAIT                                                                                       \
+    "{\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\",\"Seconds\":60,\"End\":true}}}"
+#define STATUS(s)                                                                                  \
+    "{\"source\":[\"aws.states\"],\"detail\":{\"status\":[\"" s "\"],\"name\":[\"one\"]}}"
+#define SQS    "arn:aws:sqs:eu-x-1:000000000042:"
+#define SNS    "arn:aws:sns:eu-x-1:000000000042:"
+#define STATES "arn:aws:states:eu-x-1:000000000042:stateMachine:"
+
+enum { POINTS = 40 };
+
+static void put_queue(struct ledger_world *w, const char *name)
+{
+    const struct queue_attributes a = {
+        .fifo = strstr(name, ".fifo") != NULL,
+        .content_dedup = true,
+        .visibility_s = 30,
+        .retention_s = 345600,
+        .message_bytes = LIMIT_QUEUE_MESSAGE_BYTES,
+    };
+
+    (void)ledger_queue_put(w->l, slice_str(name), &a);
+}
+
+static int setup(void **state)
+{
+    struct ledger_world *w = mem_alloc(sizeof(*w));
+
+    world_open(w);
+    world_begin(w);
+    put_queue(w, "q");
+    put_queue(w, "dead");
+    put_queue(w, "q.fifo");
+    world_end(w);
+    (void)world_machine(w, "pass", false, PASS);
+    (void)world_machine(w, "fail", false, FAIL);
+    (void)world_machine(w, "wait", false, WAIT);
+    (void)world_machine(w, "quick", true, PASS);
+    world_settle(w);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_close(*state);
+    mem_free(*state);
+    return 0;
+}
+
+/* In a turn of its own: the rule `r` with one target. */
+static void put(struct ledger_world *w, const char *pattern, const struct target_texts *target)
+{
+    const struct rule_target t = {.id = SLICE("a"), .texts = *target};
+
+    world_begin(w);
+    ledger_rule_put(
+        w->l, SLICE("r"),
+        &(struct rule_row){
+            .enabled = true, .pattern = slice_str(pattern), .targets = &t, .target_count = 1});
+    world_end(w);
+    world_settle(w);
+}
+
+static void put_to(struct ledger_world *w, const char *pattern, const char *arn)
+{
+    put(w, pattern, &(struct target_texts){.arn = slice_str(arn)});
+}
+
+static uint64_t start(struct ledger_world *w, const char *machine, const char *input)
+{
+    uint64_t id;
+
+    world_begin(w);
+    assert_int_equal(world_start(w, machine, "one", input, false, &id), OK);
+    world_end(w);
+    return id;
+}
+
+static uint64_t left_in(struct ledger_world *w, const char *queue)
+{
+    struct queue_counts c;
+
+    world_begin(w);
+    ledger_queue_counts(w->l, ledger_queue_find(w->l, slice_str(queue)), &c);
+    world_end(w);
+    world_settle(w);
+    return c.visible + c.in_flight + c.delayed;
+}
+
+/* The next message of a queue, which stays; in `a`. */
+struct letter {
+    const struct json_node *body;
+    struct message_attribute *attributes;
+    size_t count;
+};
+
+static struct letter receive(struct ledger_world *w, const char *queue, struct arena *a)
+{
+    struct ledger_received r;
+    struct letter out = {NULL, NULL, 0};
+    size_t count = 0;
+    struct err err;
+
+    world_begin(w);
+    assert_int_equal(ledger_queue_receive(w->l, ledger_queue_find(w->l, slice_str(queue)), 1, 30000,
+                                          &r, &count, &err),
+                     OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(json_parse(arena_copy(a, r.message.body), a, &out.body, &err), OK);
+    if (r.message.attributes.len != 0) {
+        assert_int_equal(message_attributes_decode(arena_copy(a, r.message.attributes), a,
+                                                   &out.attributes, &out.count, &err),
+                         OK);
+    }
+    world_end(w);
+    world_settle(w);
+    return out;
+}
+
+static struct slice attribute(const struct letter *m, const char *name)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (slice_eq_str(m->attributes[i].name, name)) {
+            return m->attributes[i].value;
+        }
+    }
+    return slice_make(NULL, 0);
+}
+
+static struct slice text_at(const struct json_node *v, const char *name)
+{
+    return json_text(json_member(v, slice_str(name)));
+}
+
+static const struct json_node *detail_of(const struct letter *m)
+{
+    return json_member(m->body, SLICE("detail"));
+}
+
+/* ---- what events say ---- */
+
+static void test_event__of_what_starts_and_ends(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct json_node *detail;
+    struct arena a = {0};
+    struct letter m;
+
+    put_to(w, "{\"source\":[\"aws.states\"]}", SQS "q");
+    (void)start(w, "pass", "{\"k\":1}");
+    world_settle(w);
+    assert_int_equal(left_in(w, "q"), 2);
+    m = receive(w, "q", &a);
+    detail = detail_of(&m);
+    assert_true(
+        slice_eq_str(text_at(m.body, "detail-type"), "Step Functions Execution Status Change"));
+    assert_true(slice_eq_str(json_text(json_element(json_member(m.body, SLICE("resources")), 0)),
+                             "arn:aws:states:eu-x-1:000000000042:execution:pass:one"));
+    assert_true(slice_eq_str(text_at(detail, "status"), "RUNNING"));
+    assert_true(json_is(json_member(detail, SLICE("stopDate")), JSON_NULL));
+    assert_true(json_is(json_member(detail, SLICE("output")), JSON_NULL));
+    assert_true(slice_eq_str(text_at(detail, "input"), "{\"k\":1}"));
+    assert_true(slice_eq_str(text_at(detail, "redriveStatusReason"),
+                             "Execution is RUNNING and cannot be redriven"));
+    m = receive(w, "q", &a);
+    detail = detail_of(&m);
+    assert_true(slice_eq_str(text_at(detail, "status"), "SUCCEEDED"));
+    assert_true(json_is(json_member(detail, SLICE("stopDate")), JSON_NUMBER));
+    assert_true(slice_eq_str(text_at(detail, "output"), "{\"k\":1}"));
+    assert_true(json_is(json_member(json_member(detail, SLICE("outputDetails")), SLICE("included")),
+                        JSON_TRUE));
+    arena_fini(&a);
+}
+
+static void test_event__of_a_failure_and_its_redrive(void **state)
+{
+    struct ledger_world *w = *state;
+    struct engine_event redrive = {.kind = ENGINE_REDRIVE};
+    struct arena a = {0};
+    struct letter m;
+    struct err err;
+    uint64_t id;
+
+    id = start(w, "fail", "{}");
+    world_settle(w);
+    put_to(w, "{\"detail\":{\"status\":[\"FAILED\",\"RUNNING\"]}}", SQS "q");
+    world_begin(w);
+    assert_int_equal(ledger_execution_load(w->l, id, &err), OK);
+    assert_int_equal(ledger_execution_event(w->l, id, &redrive, &err), OK);
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(left_in(w, "q"), 2);
+    m = receive(w, "q", &a);
+    assert_true(slice_eq_str(text_at(detail_of(&m), "status"), "RUNNING"));
+    assert_true(json_is(json_member(detail_of(&m), SLICE("error")), JSON_NULL));
+    m = receive(w, "q", &a);
+    assert_true(slice_eq_str(text_at(detail_of(&m), "status"), "FAILED"));
+    assert_true(slice_eq_str(text_at(detail_of(&m), "error"), "E"));
+    assert_true(slice_eq_str(text_at(detail_of(&m), "cause"), "C"));
+    assert_true(slice_eq_str(text_at(detail_of(&m), "redriveStatus"), "REDRIVABLE"));
+    assert_true(json_is(json_member(detail_of(&m), SLICE("outputDetails")), JSON_NULL));
+    arena_fini(&a);
+}
+
+static void test_event__too_long_documents_are_left_out(void **state)
+{
+    struct ledger_world *w = *state;
+    size_t len = 130 * 1024;
+    char *input = mem_zalloc(1, len + 3);
+    struct arena a = {0};
+    struct letter m;
+
+    memset(input, 'x', len + 2);
+    input[0] = input[len + 1] = '"';
+    put_to(w, "{\"source\":[\"aws.states\"]}", SQS "q");
+    (void)start(w, "pass", input);
+    world_settle(w);
+    m = receive(w, "q", &a);
+    assert_int_equal(text_at(detail_of(&m), "input").len, len + 2);
+    m = receive(w, "q", &a); /* input and output together are too long */
+    assert_true(json_is(json_member(detail_of(&m), SLICE("input")), JSON_NULL));
+    assert_true(
+        json_is(json_member(json_member(detail_of(&m), SLICE("inputDetails")), SLICE("included")),
+                JSON_FALSE));
+    assert_int_equal(text_at(detail_of(&m), "output").len, len + 2);
+    arena_fini(&a);
+    mem_free(input);
+}
+
+static void test_event__express_executions_have_none(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_to(w, "{\"source\":[\"aws.states\"]}", SQS "q");
+    (void)start(w, "quick", "{}");
+    world_settle(w);
+    assert_int_equal(left_in(w, "q"), 0);
+}
+
+/* ---- targets ---- */
+
+static void test_event__what_a_target_gets(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct {
+        struct target_texts texts;
+        const char *gets;
+    } cases[] = {
+        {{.input = SLICE("{\"own\":1}")}, "{\"own\":1}"},
+        {{.input_path = SLICE("$.detail.status")}, "\"RUNNING\""},
+        {{.transformer = SLICE("{\"InputPathsMap\":{\"s\":\"$.detail.status\"},\"InputTemplate\":"
+                               "\"{\\\"it\\\": \\\"is <s>\\\"}\"}")},
+         "{\"it\":\"is RUNNING\"}"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct target_texts texts = cases[i].texts;
+        struct arena a = {0};
+        struct letter m;
+        char name[8];
+        uint64_t id;
+
+        texts.arn = SLICE(SQS "q");
+        put(w, "{\"detail\":{\"status\":[\"RUNNING\"]}}", &texts);
+        (void)snprintf(name, sizeof(name), "n%zu", i);
+        world_begin(w);
+        assert_int_equal(world_start(w, "pass", name, "{}", false, &id), OK);
+        world_end(w);
+        world_settle(w);
+        m = receive(w, "q", &a);
+        assert_true(slice_eq_str(json_print(m.body, &a), cases[i].gets));
+        arena_fini(&a);
+    }
+}
+
+static void test_event__to_a_topic_and_a_fifo_queue(void **state)
+{
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    struct letter m;
+
+    world_begin(w);
+    (void)ledger_subscribe(w->l, ledger_topic_put(w->l, SLICE("t"), &(struct topic_row){0}),
+                           SLICE("q"), &(struct subscription_settings){0});
+    world_end(w);
+    put_to(w, STATUS("SUCCEEDED"), SNS "t");
+    (void)start(w, "pass", "{}");
+    world_settle(w);
+    m = receive(w, "q", &a);
+    assert_true(slice_eq_str(text_at(m.body, "Type"), "Notification"));
+    assert_true(slice_starts_with(text_at(m.body, "Message"), SLICE("{\"version\":\"0\"")));
+    put(w, "{\"source\":[\"mine\"]}",
+        &(struct target_texts){.arn = SLICE(SQS "q.fifo"),
+                               .queue = SLICE("{\"MessageGroupId\":\"g\"}")});
+    world_begin(w);
+    for (int i = 0; i < 2; i++) { /* two events: the same bytes but for their ids */
+        struct json_builder none = json_build_array(ledger_turn_arena(w->l));
+        struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
+
+        ledger_event_put(w->l, &head, json_null());
+    }
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(left_in(w, "q.fifo"), 2);
+    arena_fini(&a);
+}
+
+/* Wherever the crash comes: both are there, or neither. */
+static void test_event__starts_an_execution_in_its_own_batch(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_to(w, "{\"detail\":{\"status\":[\"FAILED\"]}}", STATES "pass");
+    for (int point = 0; point < 4; point++) {
+        struct world_crash_point crash = {w, point, false};
+        char name[16];
+        uint64_t id;
+
+        (void)snprintf(name, sizeof(name), "f%d", point);
+        world_begin(w);
+        assert_int_equal(world_start(w, "fail", name, "{}", false, &id), OK);
+        world_end(w);
+        while (world_crash_commit(&crash)) {
+            world_turn(w);
+        }
+        world_settle(w);
+        assert_int_equal(world_index(w, EXECUTION_SUCCEEDED), world_index(w, EXECUTION_FAILED));
+    }
+    assert_int_equal(world_index(w, EXECUTION_FAILED), 3); /* the first one was never written */
+}
+
+/* A rule that wants what its own target makes goes on for ever, some each turn, and others have
+ * their turns too. */
+static void test_event__a_circle_is_bounded(void **state)
+{
+    struct ledger_world *w = *state;
+    size_t started;
+
+    put_to(w, "{\"detail\":{\"status\":[\"SUCCEEDED\"]}}", STATES "pass");
+    (void)start(w, "pass", "{}");
+    for (int i = 0; i < 6; i++) {
+        world_turn(w);
+        (void)world_commit(w);
+    }
+    started = world_index(w, EXECUTION_SUCCEEDED);
+    assert_true(started > LIMIT_DELIVERIES_A_TURN);
+    assert_true(started <= 8 * (size_t)LIMIT_DELIVERIES_A_TURN);
+    world_begin(w);
+    ledger_rule_delete(w->l, ledger_rule_find(w->l, SLICE("r")));
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(world_rows(w, CF_TIMER), 0);
+}
+
+/* ---- what cannot be delivered ---- */
+
+static void test_event__what_is_refused_is_a_dead_letter(void **state)
+{
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    struct letter m;
+
+    put(w, STATUS("SUCCEEDED"),
+        &(struct target_texts){.arn = SLICE(SQS "gone"),
+                               .input = SLICE("1"),
+                               .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")});
+    (void)start(w, "pass", "{}");
+    world_settle(w);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(text_at(m.body, "source"), "aws.states"));
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "NO_RESOURCE"));
+    assert_true(slice_eq_str(attribute(&m, "RETRY_ATTEMPTS"), "0"));
+    assert_true(slice_eq_str(attribute(&m, "TARGET_ARN"), SQS "gone"));
+    assert_true(
+        slice_eq_str(attribute(&m, "RULE_ARN"), "arn:aws:events:eu-x-1:000000000042:rule/r"));
+    assert_int_equal(attribute(&m, "EXHAUSTED_RETRY_CONDITION").len, 0);
+    arena_fini(&a);
+}
+
+/* As many executions are open as may be. */
+static void fill(struct ledger_world *w)
+{
+    uint64_t id;
+
+    world_begin(w);
+    assert_int_equal(world_start(w, "wait", "open", "{}", false, &id), OK);
+    world_end(w);
+    world_settle(w);
+}
+
+static void put_mine(struct ledger_world *w)
+{
+    struct json_builder none;
+    struct event_head head = {.source = SLICE("mine")};
+
+    world_begin(w);
+    none = json_build_array(ledger_turn_arena(w->l));
+    head.resources = json_built(&none);
+    ledger_event_put(w->l, &head, json_null());
+    world_end(w);
+}
+
+static void test_event__what_failed_is_tried_again(void **state)
+{
+    struct ledger_world *w = *state;
+
+    w->config.open_most = 1;
+    world_crash(w);
+    fill(w);
+    put(w, "{\"source\":[\"mine\"]}",
+        &(struct target_texts){.arn = SLICE(STATES "pass"), .input = SLICE("{}")});
+    put_mine(w);
+    world_advance(w, 5000);
+    world_crash(w);
+    world_advance(w, 5000);
+    assert_int_equal(world_index(w, EXECUTION_SUCCEEDED), 0);
+    world_advance(w, 600000); /* the other one ends after a minute */
+    assert_int_equal(world_index(w, EXECUTION_SUCCEEDED), 2);
+}
+
+static void test_event__what_failed_too_often_is_a_dead_letter(void **state)
+{
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    struct letter m;
+
+    w->config.open_most = 1;
+    world_crash(w);
+    fill(w);
+    put(w, "{\"source\":[\"mine\"]}",
+        &(struct target_texts){.arn = SLICE(STATES "pass"),
+                               .retry = SLICE("{\"MaximumRetryAttempts\":2}"),
+                               .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")});
+    put_mine(w);
+    world_advance(w, 20000);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "THROTTLING"));
+    assert_true(slice_eq_str(attribute(&m, "RETRY_ATTEMPTS"), "2"));
+    assert_true(slice_eq_str(attribute(&m, "EXHAUSTED_RETRY_CONDITION"), "MaximumRetryAttempts"));
+    assert_true(slice_eq_str(text_at(m.body, "source"), "mine"));
+    arena_fini(&a);
+}
+
+/* More than a turn delivers, cut short by a crash at each batch there is: each once. */
+static void test_event__a_crash_neither_loses_nor_doubles(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_crash_point crash = {w, 0, true};
+    size_t sent = 0;
+
+    put_to(w, "{\"source\":[\"mine\"]}", SQS "q");
+    for (int point = 0; point < POINTS && crash.happened; point++) {
+        crash = (struct world_crash_point){w, point, false};
+        world_begin(w);
+        for (int i = 0; i < LIMIT_DELIVERIES_A_TURN + 50; i++) {
+            struct json_builder none = json_build_array(ledger_turn_arena(w->l));
+            struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
+
+            ledger_event_put(w->l, &head, json_null());
+        }
+        world_end(w);
+        while (world_crash_commit(&crash)) {
+            world_turn(w);
+        }
+        world_settle(w);
+        sent += point == 0 ? 0 : LIMIT_DELIVERIES_A_TURN + 50; /* that one was never written */
+        assert_int_equal(left_in(w, "q"), sent);
+    }
+    assert_false(crash.happened);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_event__##name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(of_what_starts_and_ends),
+        TEST(of_a_failure_and_its_redrive),
+        TEST(too_long_documents_are_left_out),
+        TEST(express_executions_have_none),
+        TEST(what_a_target_gets),
+        TEST(to_a_topic_and_a_fifo_queue),
+        TEST(starts_an_execution_in_its_own_batch),
+        TEST(a_circle_is_bounded),
+        TEST(what_is_refused_is_a_dead_letter),
+        TEST(what_failed_is_tried_again),
+        TEST(what_failed_too_often_is_a_dead_letter),
+        TEST(a_crash_neither_loses_nor_doubles),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
