@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AWS::Events::Rule: one that runs by a schedule and starts state machines. One that goes by an
- * event pattern, or has other targets, is not known here yet. */
+/* AWS::Events::Rule: by a schedule, by a pattern of events, or by both, with its targets. One with
+ * a target that cannot be one here is not known here yet. */
+#include <stddef.h>
+
 #include "client/cli/deploy.h"
 
 static const char *const properties[] = {
@@ -21,38 +23,75 @@ static void put_text(struct json_builder *b,
              json_is(v, JSON_STRING) ? v : json_string(b->a, slice_str(standard)));
 }
 
-/* Every target is a state machine with its ARN, role and input at most. */
+/* What a template says of a target beside its Id: as texts, or as objects, which are texts of JSON
+ * to the coordinator. */
+static const struct member {
+    const char *property;
+    const char *name;
+    bool object;
+    size_t offset; /* in struct stepfleet_rule_target */
+} members[] = {
+    {"Arn", "arn", false, offsetof(struct stepfleet_rule_target, arn)},
+    {"RoleArn", "roleArn", false, offsetof(struct stepfleet_rule_target, role_arn)},
+    {"Input", "input", false, offsetof(struct stepfleet_rule_target, input)},
+    {"InputPath", "inputPath", false, offsetof(struct stepfleet_rule_target, input_path)},
+    {"InputTransformer", "inputTransformer", true,
+     offsetof(struct stepfleet_rule_target, transformer)},
+    {"SqsParameters", "sqsParameters", true, offsetof(struct stepfleet_rule_target, queue)},
+    {"DeadLetterConfig", "deadLetterConfig", true,
+     offsetof(struct stepfleet_rule_target, dead_letters)},
+    {"RetryPolicy", "retryPolicy", true, offsetof(struct stepfleet_rule_target, retry)},
+};
+
+enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
+
+static bool can_be_target(struct slice arn)
+{
+    return slice_starts_with(arn, SLICE("arn:aws:states:")) ||
+           slice_starts_with(arn, SLICE("arn:aws:sqs:")) ||
+           slice_starts_with(arn, SLICE("arn:aws:sns:"));
+}
+
 static bool is_known(const struct json_node *properties_of)
 {
-    static const char *const members[] = {"Id", "Arn", "RoleArn", "Input"};
     const struct json_node *targets = json_member(properties_of, SLICE("Targets"));
 
     for (const struct json_node *t = json_first(targets); t != NULL; t = json_next(targets, t)) {
-        size_t known = 0;
+        size_t known = json_member(t, SLICE("Id")) != NULL;
 
-        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-            known += json_member(t, slice_str(members[i])) != NULL;
+        for (size_t i = 0; i < MEMBERS; i++) {
+            known += json_member(t, slice_str(members[i].property)) != NULL;
         }
-        if (known != json_count(t) ||
-            !slice_starts_with(json_text(json_member(t, SLICE("Arn"))), SLICE("arn:aws:states:"))) {
+        if (known != json_count(t) || !can_be_target(json_text(json_member(t, SLICE("Arn"))))) {
             return false;
         }
     }
-    return json_member(properties_of, SLICE("EventPattern")) == NULL;
+    return true;
 }
 
-/* {id: {"arn", "roleArn", "input"}}. */
+static const struct json_node *want_target(const struct json_node *t, struct arena *a)
+{
+    struct json_builder b = json_build_object(a);
+
+    for (size_t i = 0; i < MEMBERS; i++) {
+        const struct json_node *v = json_member(t, slice_str(members[i].property));
+
+        if (!members[i].object) {
+            put_text(&b, members[i].name, t, members[i].property, "");
+        } else if (v != NULL) {
+            json_put(&b, slice_str(members[i].name), v);
+        }
+    }
+    return json_built(&b);
+}
+
+/* {id: {"arn", "roleArn", ...}}. */
 static const struct json_node *want_targets(const struct json_node *targets, struct arena *a)
 {
     struct json_builder b = json_build_object(a);
 
     for (const struct json_node *t = json_first(targets); t != NULL; t = json_next(targets, t)) {
-        struct json_builder one = json_build_object(a);
-
-        put_text(&one, "arn", t, "Arn", "");
-        put_text(&one, "roleArn", t, "RoleArn", "");
-        put_text(&one, "input", t, "Input", "");
-        json_put(&b, json_text(json_member(t, SLICE("Id"))), json_built(&one));
+        json_put(&b, json_text(json_member(t, SLICE("Id"))), want_target(t, a));
     }
     return json_built(&b);
 }
@@ -63,16 +102,21 @@ static enum err_code want(struct template_scope *s,
                           struct err *err)
 {
     const struct json_node *p = resource->properties;
+    const struct json_node *pattern = json_member(p, SLICE("EventPattern"));
+    bool scheduled = json_is(json_member(p, SLICE("ScheduleExpression")), JSON_STRING);
     struct json_builder b = json_build_object(s->a);
 
     if (!is_known(p)) {
         *out = NULL;
         return OK;
     }
-    if (!json_is(json_member(p, SLICE("ScheduleExpression")), JSON_STRING)) {
+    if (!scheduled && !json_is(pattern, JSON_OBJECT)) {
         return template_refuse(s, err, "a rule has a ScheduleExpression or an EventPattern");
     }
     put_text(&b, "scheduleExpression", p, "ScheduleExpression", "");
+    if (pattern != NULL) {
+        json_put(&b, SLICE("eventPattern"), pattern);
+    }
     put_text(&b, "state", p, "State", "ENABLED");
     put_text(&b, "description", p, "Description", "");
     put_text(&b, "roleArn", p, "RoleArn", "");
@@ -88,19 +132,44 @@ static void put(struct json_builder *b, const char *member, const char *text)
     json_put(b, slice_str(member), json_string(b->a, slice_str(text)));
 }
 
+/* A text of JSON as what it says; an empty one as nothing. */
+static void put_object(struct json_builder *b, const char *member, const char *text)
+{
+    const struct json_node *v;
+
+    if (text[0] != '\0' && json_parse(slice_str(text), b->a, &v, NULL) == OK) {
+        json_put(b, slice_str(member), v);
+    }
+}
+
+static const char *const *field_of(const struct stepfleet_rule_target *t, const struct member *m)
+{
+    return (const char *const *)(const void *)((const char *)t + m->offset);
+}
+
+static const struct json_node *have_target(const struct stepfleet_rule_target *t, struct arena *a)
+{
+    struct json_builder b = json_build_object(a);
+
+    for (size_t i = 0; i < MEMBERS; i++) {
+        const char *text = *field_of(t, &members[i]);
+
+        if (members[i].object) {
+            put_object(&b, members[i].name, text);
+        } else {
+            put(&b, members[i].name, text);
+        }
+    }
+    return json_built(&b);
+}
+
 static const struct json_node *have_targets(const struct stepfleet_rule_targets *targets,
                                             struct arena *a)
 {
     struct json_builder b = json_build_object(a);
 
     for (size_t i = 0; i < targets->count; i++) {
-        const struct stepfleet_rule_target *t = &targets->targets[i];
-        struct json_builder one = json_build_object(a);
-
-        put(&one, "arn", t->arn);
-        put(&one, "roleArn", t->role_arn);
-        put(&one, "input", t->input);
-        json_put(&b, slice_str(t->id), json_built(&one));
+        json_put(&b, slice_str(targets->targets[i].id), have_target(&targets->targets[i], a));
     }
     return json_built(&b);
 }
@@ -128,6 +197,7 @@ look_up(struct cli *cli, const struct template_resource *resource, const struct 
     }
     cli_keep(cli, targets);
     put(&b, "scheduleExpression", rule->expression);
+    put_object(&b, "eventPattern", rule->pattern);
     put(&b, "state", rule->state);
     put(&b, "description", rule->description);
     put(&b, "roleArn", rule->role_arn);
@@ -143,6 +213,27 @@ static const char *text_of(struct cli *cli, const struct json_node *from, const 
     return arena_str(&cli->arena, json_text(json_member(from, slice_str(member))));
 }
 
+static const char *json_of(struct cli *cli, const struct json_node *from, const char *member)
+{
+    const struct json_node *v = json_member(from, slice_str(member));
+
+    return v != NULL ? arena_str(&cli->arena, json_print(v, &cli->arena)) : NULL;
+}
+
+static struct stepfleet_rule_target
+target_of(struct cli *cli, const char *id, const struct json_node *want)
+{
+    struct stepfleet_rule_target t = {.id = id};
+
+    for (size_t i = 0; i < MEMBERS; i++) {
+        const char **field = (const char **)(uintptr_t)field_of(&t, &members[i]);
+
+        *field = members[i].object ? json_of(cli, want, members[i].name)
+                                   : text_of(cli, want, members[i].name);
+    }
+    return t;
+}
+
 static enum stepfleet_code put_targets(struct cli *cli,
                                        const struct deploy_item *item,
                                        const char *rule,
@@ -154,12 +245,7 @@ static enum stepfleet_code put_targets(struct cli *cli,
     size_t count = 0;
 
     for (const struct json_node *t = json_first(want_all); t != NULL; t = json_next(want_all, t)) {
-        targets[count++] = (struct stepfleet_rule_target){
-            .id = arena_str(&cli->arena, json_key(want_all, t)),
-            .arn = text_of(cli, t, "arn"),
-            .role_arn = text_of(cli, t, "roleArn"),
-            .input = text_of(cli, t, "input"),
-        };
+        targets[count++] = target_of(cli, arena_str(&cli->arena, json_key(want_all, t)), t);
     }
     return count != 0 ? stepfleet_rule_targets_put(cli->client, rule, targets, count, error)
                       : STEPFLEET_OK;
@@ -193,6 +279,7 @@ static int apply(struct cli *cli, const struct deploy_item *item)
         .state = text_of(cli, item->want, "state"),
         .description = text_of(cli, item->want, "description"),
         .role_arn = text_of(cli, item->want, "roleArn"),
+        .pattern = json_of(cli, item->want, "eventPattern"),
     };
     struct stepfleet_error error;
     enum stepfleet_code code = stepfleet_rule_put(cli->client, &rule, &error);

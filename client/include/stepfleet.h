@@ -676,20 +676,27 @@ STEPFLEET_API enum stepfleet_code stepfleet_pipe_describe(struct stepfleet *c,
                                                           struct stepfleet_pipe **out,
                                                           struct stepfleet_error *error);
 
-/** A rule that runs by a schedule. In a request NULL is absent. */
+/** A rule: by a schedule, by the events it wants, or by both. In a request NULL is absent. */
 struct stepfleet_rule {
     const char *name;
     const char *expression; /**< "rate(5 minutes)", "cron(0 10 * * ? *)" */
     const char *state;      /**< "ENABLED" (also NULL), "DISABLED" */
     const char *description;
     const char *role_arn;
+    const char *pattern; /**< JSON */
 };
 
+/** What gets a rule's events. What is NULL or "" is absent. */
 struct stepfleet_rule_target {
     const char *id;
-    const char *arn; /**< of a state machine */
+    const char *arn; /**< of a queue, a topic or a state machine */
     const char *role_arn;
-    const char *input; /**< JSON; NULL or "": the event */
+    const char *input; /**< JSON: this, whatever the event */
+    const char *input_path;
+    const char *transformer;  /**< JSON, as those below: InputTransformer, */
+    const char *queue;        /**< SqsParameters, */
+    const char *dead_letters; /**< DeadLetterConfig, */
+    const char *retry;        /**< RetryPolicy */
 };
 
 struct stepfleet_rule_targets {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules that run by a schedule: plain structs to messages and back. */
+/* Rules and their targets: plain structs to messages and back. */
 #include "client/src/client.h"
 
 enum stepfleet_code stepfleet_rule_put(struct stepfleet *c,
@@ -13,6 +13,7 @@ enum stepfleet_code stepfleet_rule_put(struct stepfleet *c,
     q.state = text_to(rule->state);
     q.description = text_to(rule->description);
     q.role_arn = text_to(rule->role_arn);
+    q.pattern = text_to(rule->pattern);
     return client_tell(c, RPC_RULE_PUT, &q.base, error);
 }
 
@@ -32,10 +33,32 @@ enum stepfleet_code stepfleet_rule_describe(struct stepfleet *c,
     if (rc == STEPFLEET_OK) {
         m = message;
         *out = reply;
-        **out =
-            (struct stepfleet_rule){m->name, m->expression, m->state, m->description, m->role_arn};
+        **out = (struct stepfleet_rule){m->name,        m->expression, m->state,
+                                        m->description, m->role_arn,   m->pattern};
     }
     return rc;
+}
+
+static const char *text_in(ProtobufCBinaryData d, struct arena *a)
+{
+    struct stepfleet_bytes b = bytes_of(d);
+
+    return arena_str(a, slice_make(b.ptr, b.len));
+}
+
+static struct stepfleet_rule_target target_of(const Stepfleet__RuleTarget *t, struct arena *a)
+{
+    return (struct stepfleet_rule_target){
+        .id = t->id,
+        .arn = t->arn,
+        .role_arn = t->role_arn,
+        .input = t->input,
+        .input_path = t->input_path,
+        .transformer = text_in(t->input_transformer, a),
+        .queue = text_in(t->queue, a),
+        .dead_letters = text_in(t->dead_letter, a),
+        .retry = text_in(t->retry_policy, a),
+    };
 }
 
 static void targets_fill(struct stepfleet_rule_targets *out,
@@ -45,9 +68,7 @@ static void targets_fill(struct stepfleet_rule_targets *out,
         ARENA_ARRAY(reply_arena(out), m->n_targets, struct stepfleet_rule_target);
 
     for (size_t i = 0; i < m->n_targets; i++) {
-        const Stepfleet__RuleTarget *t = m->targets[i];
-
-        each[i] = (struct stepfleet_rule_target){t->id, t->arn, t->role_arn, t->input};
+        each[i] = target_of(m->targets[i], reply_arena(out));
     }
     *out = (struct stepfleet_rule_targets){each, m->n_targets};
 }
@@ -71,6 +92,27 @@ enum stepfleet_code stepfleet_rule_targets(struct stepfleet *c,
     return rc;
 }
 
+static ProtobufCBinaryData text_bytes(const char *text)
+{
+    struct slice s = slice_str(text != NULL ? text : "");
+
+    return bytes_to((struct stepfleet_bytes){s.ptr, s.len});
+}
+
+static void target_fill(Stepfleet__RuleTarget *m, const struct stepfleet_rule_target *t)
+{
+    stepfleet__rule_target__init(m);
+    m->id = text_to(t->id);
+    m->arn = text_to(t->arn);
+    m->role_arn = text_to(t->role_arn);
+    m->input = text_to(t->input);
+    m->input_path = text_to(t->input_path);
+    m->input_transformer = text_bytes(t->transformer);
+    m->queue = text_bytes(t->queue);
+    m->dead_letter = text_bytes(t->dead_letters);
+    m->retry_policy = text_bytes(t->retry);
+}
+
 enum stepfleet_code stepfleet_rule_targets_put(struct stepfleet *c,
                                                const char *rule,
                                                const struct stepfleet_rule_target *targets,
@@ -86,11 +128,7 @@ enum stepfleet_code stepfleet_rule_targets_put(struct stepfleet *c,
     for (q.n_targets = 0; q.n_targets < count; q.n_targets++) {
         Stepfleet__RuleTarget *t = arena_alloc(&a, sizeof(*t));
 
-        stepfleet__rule_target__init(t);
-        t->id = text_to(targets[q.n_targets].id);
-        t->arn = text_to(targets[q.n_targets].arn);
-        t->role_arn = text_to(targets[q.n_targets].role_arn);
-        t->input = text_to(targets[q.n_targets].input);
+        target_fill(t, &targets[q.n_targets]);
         q.targets[q.n_targets] = t;
     }
     rc = client_tell(c, RPC_RULE_TARGETS_PUT, &q.base, error);

@@ -271,11 +271,29 @@ def test_rules_that_run_by_a_schedule(fleet, deploy):
     assert {d["path"] for d in resource(changed, "Rule")["differences"]} == {
         "scheduleExpression", "state", "targets/T", "targets/Target0"}
     assert "nothing to change" in deploy(wanted)[1]
-    pattern = rule(EventPattern={"source": ["aws.states"]})
-    pattern["Properties"].pop("ScheduleExpression")
-    assert changes(deploy(template(Flow=flow, Rule=pattern), code=1)[0])["Rule"] == "UNKNOWN"
     _, words = deploy(template(Flow=flow, Rule=rule(ScheduleExpression="rate(1 days)")), code=3)
     assert "Parameter ScheduleExpression is not valid." in words and "rule Shop-Rule" in words
+
+
+def test_rules_that_go_by_a_pattern(fleet, deploy):
+    """As the CDK makes them of a Rule with a topic and a queue."""
+    alerts = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "alerts"}}
+    letters = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "letters"}}
+    pattern = {"source": ["aws.states"], "detail-type": ["Step Functions Execution Status Change"],
+               "detail": {"status": ["FAILED", "TIMED_OUT", "ABORTED"], "stateMachineArn": [{"Ref": "Flow"}]}}
+    targets = [{"Arn": {"Ref": "Alerts"}, "Id": "Target0", "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["Letters", "Arn"]}},
+                "RetryPolicy": {"MaximumRetryAttempts": 2},
+                "InputTransformer": {"InputPathsMap": {"n": "$.detail.name"}, "InputTemplate": '"<n> failed"'}}]
+    what = {"Flow": machine(StateMachineName="watched"), "Alerts": alerts, "Letters": letters,
+            "Failures": {"Type": "AWS::Events::Rule", "Properties": {"EventPattern": pattern, "Targets": targets}}}
+    document, _ = deploy(template(**what))
+    assert changes(document)["Failures"] == "CREATE" and document["resources"][-1]["logicalId"] == "Failures"
+    assert "nothing to change" in deploy(template(**what))[1]
+    pattern["detail"]["status"].pop()
+    del targets[0]["RetryPolicy"]
+    changed, _ = deploy(template(**what))
+    assert {d["path"].split("/")[0] for d in resource(changed, "Failures")["differences"]} == {"eventPattern", "targets"}
+    assert "nothing to change" in deploy(template(**what))[1]
 
 
 def test_what_is_ignored_is_named(fleet, deploy):

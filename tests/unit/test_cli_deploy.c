@@ -284,7 +284,16 @@ static void test_plan__what_is_wanted_of_rules(void **state)
                "Shop-X",
                "{\"scheduleExpression\":\"rate(1 day)\",\"state\":\"ENABLED\","
                "\"description\":\"\",\"roleArn\":\"\",\"targets\":{\"T\":{\"arn\":"
-               "\"arn:aws:states:r:a:stateMachine:m\",\"roleArn\":\"\",\"input\":\"1\"}}}");
+               "\"arn:aws:states:r:a:stateMachine:m\",\"roleArn\":\"\",\"input\":\"1\","
+               "\"inputPath\":\"\"}}}");
+    check_want(OF("AWS::Events::Rule",
+                  "\"EventPattern\":{\"source\":[\"s\"]},\"Targets\":[{\"Id\":\"T\",\"Arn\":"
+                  "\"arn:aws:sns:r:a:t\",\"RetryPolicy\":{\"MaximumRetryAttempts\":3}}]"),
+               "Shop-X",
+               "{\"scheduleExpression\":\"\",\"eventPattern\":{\"source\":[\"s\"]},\"state\":"
+               "\"ENABLED\",\"description\":\"\",\"roleArn\":\"\",\"targets\":{\"T\":{\"arn\":"
+               "\"arn:aws:sns:r:a:t\",\"roleArn\":\"\",\"input\":\"\",\"inputPath\":\"\","
+               "\"retryPolicy\":{\"MaximumRetryAttempts\":3}}}}");
     check_refused(OF("AWS::Events::Rule", "\"State\":\"ENABLED\""),
                   "a ScheduleExpression or an EventPattern");
 }
@@ -294,12 +303,11 @@ static void test_plan__what_is_more_than_is_known(void **state)
 {
     static const char *const resources[] = {
         OF("AWS::SNS::Topic", "\"FifoTopic\":true"),
-        OF("AWS::Events::Rule", "\"EventPattern\":{}"),
         OF("AWS::Events::Rule", "\"ScheduleExpression\":\"rate(1 day)\",\"Targets\":[{\"Id\":"
-                                "\"T\",\"Arn\":\"arn:aws:lambda:r:a:function:f\"}]"),
+                                "\"T\",\"Arn\":\"arn:aws:ecs:r:a:cluster/c\"}]"),
         OF("AWS::Events::Rule", "\"ScheduleExpression\":\"rate(1 day)\",\"Targets\":[{\"Id\":"
                                 "\"T\",\"Arn\":\"arn:aws:states:r:a:stateMachine:m\","
-                                "\"RetryPolicy\":{}}]"),
+                                "\"EcsParameters\":{}}]"),
     };
 
     (void)state;
