@@ -689,7 +689,7 @@ struct stepfleet_rule {
 /** What gets a rule's events. What is NULL or "" is absent. */
 struct stepfleet_rule_target {
     const char *id;
-    const char *arn; /**< of a queue, a topic or a state machine */
+    const char *arn; /**< of a queue, a topic, a state machine or a function */
     const char *role_arn;
     const char *input; /**< JSON: this, whatever the event */
     const char *input_path;

@@ -11,9 +11,8 @@
  * a turn tries a bounded number, and no more rows are kept than LIMIT_DELIVERIES. */
 #include <assert.h>
 
-#include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/delivery.h"
 #include "coordinator/store/keys.h"
-#include "coordinator/store/row_delivery.h"
 
 /* Not tried yet. */
 struct fresh_delivery {
@@ -22,14 +21,7 @@ struct fresh_delivery {
     char row[];
 };
 
-/* One that has a row. */
-struct delivery {
-    uint64_t number;
-    int64_t due_ms;
-    uint64_t batch; /* that the row is in */
-    struct list fresh;
-    struct heap_node due;
-};
+enum { FULL_AGAIN_MS = 500 }; /* as many are in flight as may be */
 
 /* ---- rows ---- */
 
@@ -39,12 +31,16 @@ static struct delivery *delivery_new(struct ledger *l, uint64_t number)
 
     d->number = number;
     list_init(&d->fresh);
+    list_init(&d->over);
+    list_push_back(&l->deliveries, &d->link);
     l->delivery_count++;
     return d;
 }
 
 static void delivery_free(struct ledger *l, struct delivery *d)
 {
+    flight_forget(l, d);
+    list_remove(&d->link);
     list_remove(&d->fresh);
     heap_remove(&l->deliveries_due, &d->due);
     l->delivery_count--;
@@ -102,19 +98,19 @@ enum err_code deliveries_load(struct ledger *l, struct err *err)
 
 void deliveries_free(struct ledger *l)
 {
-    struct heap_node *due;
     struct list *n;
 
     while ((n = list_pop_front(&l->deliveries_new)) != NULL) {
         mem_free(container_of(n, struct fresh_delivery, link));
     }
-    while (!list_empty(&l->deliveries_fresh)) {
-        delivery_free(l, container_of(l->deliveries_fresh.next, struct delivery, fresh));
-    }
-    while ((due = heap_min(&l->deliveries_due)) != NULL) {
-        delivery_free(l, container_of(due, struct delivery, due));
+    while (!list_empty(&l->deliveries)) {
+        delivery_free(l, container_of(l->deliveries.next, struct delivery, link));
     }
     heap_fini(&l->deliveries_due);
+    hash_fini(&l->delivery_flights);
+    if (l->invoker != NULL) {
+        machine_own_free(l->invoker);
+    }
 }
 
 void deliveries_durable(struct ledger *l)
@@ -139,8 +135,8 @@ static bool has_room(const struct ledger *l)
 
 static void keep_or_bury(struct ledger *l, struct delivery *d, const struct delivery_row *row)
 {
-    static const struct delivery_fault full = {"RESOURCE_LIMIT_EXCEEDED",
-                                               SLICE_INIT("Too many deliveries wait.")};
+    static const struct delivery_fault full = {.code = "RESOURCE_LIMIT_EXCEEDED",
+                                               .message = SLICE_INIT("Too many deliveries wait.")};
 
     if (d == NULL && l->delivery_count >= LIMIT_DELIVERIES) {
         delivery_bury(l, row, &full, NULL);
@@ -153,10 +149,14 @@ static void keep_or_bury(struct ledger *l, struct delivery *d, const struct deli
 static void
 failed(struct ledger *l, struct delivery *d, struct delivery_row *row, struct delivery_fault *fault)
 {
+    struct target_retries retries = row->retries;
     const char *exhausted;
 
+    if (fault->own && retries.most > LIMIT_HANDLER_RETRIES) {
+        retries.most = LIMIT_HANDLER_RETRIES;
+    }
     row->tries++;
-    exhausted = target_retry(&row->retries, row->tries, row->created_ms, l->now.wall_ms,
+    exhausted = target_retry(&retries, row->tries, row->created_ms, l->now.wall_ms,
                              ledger_random(l), &row->due_ms);
     if (exhausted == NULL) {
         keep_or_bury(l, d, row);
@@ -167,19 +167,55 @@ failed(struct ledger *l, struct delivery *d, struct delivery_row *row, struct de
 }
 
 /* @param d  NULL: it has no row yet */
-static void try(struct ledger *l, struct delivery *d, struct delivery_row *row)
+static void take_end(struct ledger *l,
+                     struct delivery *d,
+                     struct delivery_row *row,
+                     enum delivery_end end,
+                     struct delivery_fault *fault)
 {
-    struct delivery_fault fault;
-
-    l->deliveries_left--;
-    switch (delivery_send(l, row, &fault)) {
+    switch (end) {
     case DELIVERY_DONE: forget(l, d); break;
-    case DELIVERY_FAILED: failed(l, d, row, &fault); break;
+    case DELIVERY_AWAY: break;
+    case DELIVERY_FAILED: failed(l, d, row, fault); break;
     case DELIVERY_REFUSED:
-        delivery_bury(l, row, &fault, NULL);
+        delivery_bury(l, row, fault, NULL);
         forget(l, d);
         break;
     }
+}
+
+static void try_new(struct ledger *l, struct delivery_row *row)
+{
+    struct delivery_fault fault = {0};
+
+    if (has_room(l) && !delivery_is_flight(l, row)) {
+        l->deliveries_left--;
+        take_end(l, NULL, row, delivery_send(l, row, &fault), &fault);
+    } else {
+        keep_or_bury(l, NULL, row);
+    }
+}
+
+static void try_due(struct ledger *l, struct delivery *d, struct delivery_row *row)
+{
+    struct delivery_fault fault = {0};
+
+    l->deliveries_left--;
+    if (!delivery_is_flight(l, row)) {
+        take_end(l, d, row, delivery_send(l, row, &fault), &fault);
+    } else if (flights_are_full(l)) {
+        heap_set(&l->deliveries_due, &d->due, l->now.wall_ms + FULL_AGAIN_MS);
+    } else {
+        take_end(l, d, row, flight_begin(l, d, row, &fault), &fault);
+    }
+}
+
+static void take_flight(struct ledger *l, struct delivery *d, struct delivery_row *row)
+{
+    struct delivery_fault fault = {0};
+    enum delivery_end end = flight_end(l, d, &fault);
+
+    take_end(l, d, row, end, &fault);
 }
 
 void delivery_add(struct ledger *l, const struct delivery_row *d)
@@ -206,16 +242,16 @@ void deliveries_run(struct ledger *l)
 
         assert(rc == OK);
         (void)rc;
-        if (has_room(l)) {
-            try(l, NULL, &row);
-        } else {
-            keep_or_bury(l, NULL, &row);
-        }
+        try_new(l, &row);
         mem_free(f);
     }
 }
 
-static enum err_code try_stored(struct ledger *l, struct delivery *d, struct err *err)
+static enum err_code
+with_row(struct ledger *l,
+         struct delivery *d,
+         void (*go_on)(struct ledger *l, struct delivery *d, struct delivery_row *row),
+         struct err *err)
 {
     struct key key = key_delivery(l->config.account, d->number);
     struct delivery_row row;
@@ -226,7 +262,7 @@ static enum err_code try_stored(struct ledger *l, struct delivery *d, struct err
         rc = delivery_row_decode(buf_slice(&b), &row, err);
     }
     if (rc == OK) {
-        try(l, d, &row);
+        go_on(l, d, &row);
     } else {
         err_wrap(err, "delivery %llu", (unsigned long long)d->number);
     }
@@ -236,12 +272,16 @@ static enum err_code try_stored(struct ledger *l, struct delivery *d, struct err
 
 enum err_code deliveries_try(struct ledger *l, struct err *err)
 {
-    struct heap_node *n;
     enum err_code rc = OK;
+    struct heap_node *n;
 
+    while (rc == OK && ledger_accepts(l) && !list_empty(&l->deliveries_over)) {
+        rc = with_row(l, container_of(l->deliveries_over.next, struct delivery, over), take_flight,
+                      err);
+    }
     while (rc == OK && has_room(l) && (n = heap_min(&l->deliveries_due)) != NULL &&
            n->key <= l->now.wall_ms) {
-        rc = try_stored(l, container_of(n, struct delivery, due), err);
+        rc = with_row(l, container_of(n, struct delivery, due), try_due, err);
     }
     return rc;
 }
@@ -250,7 +290,7 @@ int64_t deliveries_wait_ms(const struct ledger *l, struct fleet_now now)
 {
     const struct heap_node *due = heap_min(&l->deliveries_due);
 
-    if (!list_empty(&l->deliveries_new)) {
+    if (!list_empty(&l->deliveries_new) || !list_empty(&l->deliveries_over)) {
         return 0;
     }
     return due != NULL ? due->key - now.wall_ms : INT64_MAX;

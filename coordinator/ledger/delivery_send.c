@@ -2,26 +2,26 @@
 /* One try of a delivery: a message to a queue or a topic, or an execution; and where it goes when
  * none is to follow. Codes and attributes of dead letters are AWS's: EventBridge User Guide, "Using
  * dead-letter queues". */
-#include "coordinator/ledger/internal.h"
+#include "coordinator/ledger/delivery.h"
 #include "coordinator/ledger/queue.h"
 #include "coordinator/ledger/topic.h"
-#include "coordinator/store/row_delivery.h"
 #include "proto/host/log.h"
 
-static enum delivery_end
-refuse(struct delivery_fault *fault, const char *code, struct slice message)
+enum delivery_end
+delivery_refuse(struct delivery_fault *fault, const char *code, struct slice message)
 {
-    *fault = (struct delivery_fault){code, message};
+    *fault = (struct delivery_fault){.code = code, .message = message};
     return DELIVERY_REFUSED;
 }
 
-static enum delivery_end fail(struct delivery_fault *fault, const char *code, struct slice message)
+enum delivery_end
+delivery_fail(struct delivery_fault *fault, const char *code, struct slice message)
 {
-    *fault = (struct delivery_fault){code, message};
+    *fault = (struct delivery_fault){.code = code, .message = message};
     return DELIVERY_FAILED;
 }
 
-static struct slice input_of(const struct delivery_row *d)
+struct slice delivery_input(const struct delivery_row *d)
 {
     return d->input.len != 0 ? d->input : d->event;
 }
@@ -39,19 +39,21 @@ static enum delivery_end send_message(struct ledger *l,
                                       struct delivery_fault *fault)
 {
     const struct queue_attributes *a = &q->row.attributes;
-    struct message_row m = {.sender = account_text(l), .group = d->group, .body = input_of(d)};
+    struct message_row m = {
+        .sender = account_text(l), .group = d->group, .body = delivery_input(d)};
     struct dedup_key dedup = {0};
     struct ledger_sent sent;
 
     if (m.body.len > a->message_bytes) {
-        return refuse(
+        return delivery_refuse(
             fault, "INVALID_PARAMETER",
             arena_printf(&l->arena, "Message must be shorter than %u bytes.", a->message_bytes));
     }
     if (a->fifo && !a->content_dedup) {
-        return refuse(fault, "INVALID_PARAMETER",
-                      SLICE("The queue should either have ContentBasedDeduplication enabled or "
-                            "MessageDeduplicationId provided explicitly"));
+        return delivery_refuse(
+            fault, "INVALID_PARAMETER",
+            SLICE("The queue should either have ContentBasedDeduplication enabled or "
+                  "MessageDeduplicationId provided explicitly"));
     }
     if (a->fifo) {
         m.dedup = dedup_content_id(m.body, &l->arena);
@@ -69,7 +71,8 @@ static enum delivery_end to_queue(struct ledger *l,
     struct ledger_queue *q = ledger_queue_find(l, name);
 
     return q != NULL ? send_message(l, q, d, fault)
-                     : refuse(fault, "NO_RESOURCE", SLICE("The specified queue does not exist."));
+                     : delivery_refuse(fault, "NO_RESOURCE",
+                                       SLICE("The specified queue does not exist."));
 }
 
 /* ---- topics ---- */
@@ -80,14 +83,15 @@ static enum delivery_end to_topic(struct ledger *l,
                                   struct delivery_fault *fault)
 {
     struct ledger_topic *t = ledger_topic_find(l, name);
-    struct topic_message m = {.body = input_of(d)};
+    struct topic_message m = {.body = delivery_input(d)};
     struct err err;
 
     if (t == NULL) {
-        return refuse(fault, "NO_RESOURCE", SLICE("Topic does not exist"));
+        return delivery_refuse(fault, "NO_RESOURCE", SLICE("Topic does not exist"));
     }
     if (topic_message_check(&m, &err) != OK) {
-        return refuse(fault, "INVALID_PARAMETER", arena_copy(&l->arena, slice_str(err.msg)));
+        return delivery_refuse(fault, "INVALID_PARAMETER",
+                               arena_copy(&l->arena, slice_str(err.msg)));
     }
     ledger_topic_publish(l, t, &m);
     return DELIVERY_DONE;
@@ -113,8 +117,8 @@ static enum delivery_end start(struct ledger *l,
     if (rc == OK) {
         return DELIVERY_DONE;
     }
-    return fail(fault, rc == ERR_EXECUTION_LIMIT ? "THROTTLING" : "ERROR_FROM_TARGET",
-                arena_copy(&l->arena, slice_str(err.msg)));
+    return delivery_fail(fault, rc == ERR_EXECUTION_LIMIT ? "THROTTLING" : "ERROR_FROM_TARGET",
+                         arena_copy(&l->arena, slice_str(err.msg)));
 }
 
 static enum delivery_end to_machine(struct ledger *l,
@@ -127,16 +131,16 @@ static enum delivery_end to_machine(struct ledger *l,
     struct slice input;
 
     if (m == NULL || m->deleting) {
-        return refuse(fault, "NO_RESOURCE",
-                      arena_printf(&l->arena, "State Machine Does Not Exist: '%.*s'",
-                                   SLICE_FMT(d->target_arn)));
+        return delivery_refuse(fault, "NO_RESOURCE",
+                               arena_printf(&l->arena, "State Machine Does Not Exist: '%.*s'",
+                                            SLICE_FMT(d->target_arn)));
     }
-    if (json_parse(input_of(d), &l->arena, &v, NULL) != OK) {
-        return refuse(fault, "INVALID_JSON", SLICE("The input is not JSON."));
+    if (json_parse(delivery_input(d), &l->arena, &v, NULL) != OK) {
+        return delivery_refuse(fault, "INVALID_JSON", SLICE("The input is not JSON."));
     }
     input = json_print(v, &l->arena);
     if (input.len > l->rules.payload_bytes) {
-        return refuse(fault, "INVALID_PARAMETER", SLICE("The input is too large."));
+        return delivery_refuse(fault, "INVALID_PARAMETER", SLICE("The input is too large."));
     }
     return start(l, m, d, input, fault);
 }
@@ -149,14 +153,15 @@ delivery_send(struct ledger *l, const struct delivery_row *d, struct delivery_fa
     struct slice name;
 
     if (!target_of_arn(d->target_arn, &place, &kind, &name)) {
-        return refuse(fault, "NO_RESOURCE", SLICE("There is no such target."));
+        return delivery_refuse(fault, "NO_RESOURCE", SLICE("There is no such target."));
     }
     switch (kind) {
     case TARGET_QUEUE: return to_queue(l, name, d, fault);
     case TARGET_TOPIC: return to_topic(l, name, d, fault);
-    case TARGET_MACHINE: break;
+    case TARGET_MACHINE: return to_machine(l, name, d, fault);
+    case TARGET_HANDLER: break; /* delivery_is_flight() */
     }
-    return to_machine(l, name, d, fault);
+    return delivery_refuse(fault, "INTERNAL_ERROR", SLICE("A handler takes its time."));
 }
 
 /* ---- dead letters ---- */

@@ -206,12 +206,16 @@ struct ledger {
     size_t rule_count;
     size_t listeners; /* rules that want events: where there is none, none is made */
 
-    struct list deliveries_new;   /* delivery.c's, like those that follow: not tried yet */
-    struct list deliveries_fresh; /* their rows are not durable, by batch */
-    struct heap deliveries_due;   /* wall */
-    size_t delivery_count;        /* that have rows */
-    uint64_t last_delivery;       /* number given last */
-    unsigned deliveries_left;     /* this turn may try so many more */
+    struct list deliveries_new;     /* delivery.c's, like those that follow: not tried yet */
+    struct list deliveries;         /* that have rows */
+    struct list deliveries_fresh;   /* their rows are not durable, by batch */
+    struct heap deliveries_due;     /* wall */
+    struct hash delivery_flights;   /* by their execution (delivery_flight.c) */
+    struct list deliveries_over;    /* that execution has ended */
+    struct ledger_machine *invoker; /* whose executions they are; NULL: there was none yet */
+    size_t delivery_count;
+    uint64_t last_delivery;   /* number given last */
+    unsigned deliveries_left; /* this turn may try so many more */
 
     struct hash topics;        /* ledger_topic.by_name */
     struct hash subscriptions; /* ledger_subscription.by_id */
@@ -356,6 +360,10 @@ enum err_code machine_revision_get(struct ledger *l,
                                    struct machine_revision **out,
                                    struct err *err); /* +1 ref */
 void machine_revision_unref(struct machine_revision *r);
+/* An Express machine for what the ledger runs by itself: it has no rows, and nobody finds it. The
+ * definition is the program's own, and parses. */
+struct ledger_machine *machine_own(struct ledger *l, struct slice name, struct slice definition);
+void machine_own_free(struct ledger_machine *m);
 void machines_delete_some(struct ledger *l);
 
 /* ---- task.c, worker.c ---- */
@@ -390,7 +398,7 @@ void event_step(struct ledger *l,
                 bool began,
                 enum execution_status was);
 
-/* ---- delivery.c, delivery_send.c ---- */
+/* ---- delivery.c ---- */
 
 struct delivery_row;
 /* To be tried when the turn ends; it is copied. */
@@ -399,29 +407,13 @@ enum err_code deliveries_load(struct ledger *l, struct err *err);
 void deliveries_free(struct ledger *l);
 /* Try what was added; what a turn has no room for gets a row. */
 void deliveries_run(struct ledger *l);
-/* Try what is due again. */
+/* Take the ends of those that were away, and try what is due again. */
 enum err_code deliveries_try(struct ledger *l, struct err *err);
 /* A batch is durable: rows in it can be read. */
 void deliveries_durable(struct ledger *l);
 int64_t deliveries_wait_ms(const struct ledger *l, struct fleet_now now); /* INT64_MAX: none */
-
-enum delivery_end {
-    DELIVERY_DONE,
-    DELIVERY_FAILED,  /* it may be tried again */
-    DELIVERY_REFUSED, /* it is of no use */
-};
-/* Why it was not delivered, as a dead letter says it. */
-struct delivery_fault {
-    const char *code;
-    struct slice message;
-};
-enum delivery_end
-delivery_send(struct ledger *l, const struct delivery_row *d, struct delivery_fault *fault);
-/* To the dead-letter queue, if any. `exhausted` as target_retry() has it; NULL: it was refused. */
-void delivery_bury(struct ledger *l,
-                   const struct delivery_row *d,
-                   const struct delivery_fault *fault,
-                   const char *exhausted);
+/* An execution has ended: that of a delivery? */
+void delivery_run_ended(struct ledger *l, const struct execution_header *h);
 
 /* ---- job.c ---- */
 

@@ -118,16 +118,17 @@ static enum err_code load_meta(struct ledger *l, struct err *err)
 static void ledger_init(struct ledger *l)
 {
     struct list *lists[] = {
-        &l->filling_waits, &l->flying_waits,   &l->ready_waits,
-        &l->lru,           &l->continuing,     &l->closed,
-        &l->kept,          &l->moved,          &l->mail,
-        &l->objects,       &l->deleting,       &l->idle_docs,
-        &l->calls,         &l->calls_out,      &l->activities_ready,
-        &l->calls_gone,    &l->runs_over,      &l->runs_moved,
-        &l->keys,          &l->sweeps,         &l->queues_ready,
-        &l->queues_dirty,  &l->queue_sweeps,   &l->bodies_pinned,
-        &l->bodies_idle,   &l->logged,         &l->event_rules,
-        &l->pipes_ready,   &l->deliveries_new, &l->deliveries_fresh,
+        &l->filling_waits, &l->flying_waits,    &l->ready_waits,
+        &l->lru,           &l->continuing,      &l->closed,
+        &l->kept,          &l->moved,           &l->mail,
+        &l->objects,       &l->deleting,        &l->idle_docs,
+        &l->calls,         &l->calls_out,       &l->activities_ready,
+        &l->calls_gone,    &l->runs_over,       &l->runs_moved,
+        &l->keys,          &l->sweeps,          &l->queues_ready,
+        &l->queues_dirty,  &l->queue_sweeps,    &l->bodies_pinned,
+        &l->bodies_idle,   &l->logged,          &l->event_rules,
+        &l->pipes_ready,   &l->deliveries_new,  &l->deliveries_fresh,
+        &l->deliveries,    &l->deliveries_over,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {

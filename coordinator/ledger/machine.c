@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* State machines: all rows in memory, definitions parsed when they are needed and kept while they
  * are used. A revision never changes; executions go on under the one they started with. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "coordinator/ledger/internal.h"
@@ -23,7 +24,7 @@ static void drop(struct slice *s)
     *s = (struct slice){NULL, 0};
 }
 
-static struct ledger_machine *machine_new(struct ledger *l, const struct machine_row *row)
+static struct ledger_machine *machine_make(const struct ledger *l, const struct machine_row *row)
 {
     struct ledger_machine *m = mem_zalloc(1, sizeof(*m));
     struct buf arn = {0};
@@ -38,6 +39,13 @@ static struct ledger_machine *machine_new(struct ledger *l, const struct machine
     buf_fini(&arn);
     list_init(&m->revisions);
     list_init(&m->dying);
+    return m;
+}
+
+static struct ledger_machine *machine_new(struct ledger *l, const struct machine_row *row)
+{
+    struct ledger_machine *m = machine_make(l, row);
+
     hash_insert(&l->machines_by_name, &m->by_name, hash_bytes(m->name, 0));
     hash_insert(&l->machines_by_number, &m->by_number, hash_u64(m->number));
     return m;
@@ -84,14 +92,12 @@ static void revision_free(struct machine_revision *r)
     mem_free(r);
 }
 
-static void machine_free(struct ledger *l, struct ledger_machine *m)
+void machine_own_free(struct ledger_machine *m)
 {
     while (!list_empty(&m->revisions)) {
         revision_free(container_of(m->revisions.next, struct machine_revision, link));
     }
     list_remove(&m->dying);
-    hash_remove(&l->machines_by_name, &m->by_name);
-    hash_remove(&l->machines_by_number, &m->by_number);
     drop(&m->name);
     drop(&m->arn);
     drop(&m->role_arn);
@@ -99,6 +105,13 @@ static void machine_free(struct ledger *l, struct ledger_machine *m)
     drop(&m->log.group);
     versions_free(m);
     mem_free(m);
+}
+
+static void machine_free(struct ledger *l, struct ledger_machine *m)
+{
+    hash_remove(&l->machines_by_name, &m->by_name);
+    hash_remove(&l->machines_by_number, &m->by_number);
+    machine_own_free(m);
 }
 
 void machines_free(struct ledger *l)
@@ -305,6 +318,22 @@ struct ledger_machine *ledger_machine_put(struct ledger *l,
     machine_set(l, m, &row);
     put_revision(l, m, parsed->definition);
     put_machine(l, m);
+    (void)revision_add(m, m->revision, parsed);
+    return m;
+}
+
+struct ledger_machine *machine_own(struct ledger *l, struct slice name, struct slice definition)
+{
+    const struct machine_row row = {.revision = 1, .express = true, .name = name};
+    const struct asl_options options = {.express = true, .stored = true};
+    struct ledger_machine *m = machine_make(l, &row);
+    struct asl_diagnostics found = {0};
+    struct asl_machine *parsed = NULL;
+    enum err_code rc = asl_machine_parse(definition, &options, &l->arena, &found, &parsed, NULL);
+
+    assert(rc == OK);
+    (void)rc;
+    m->revision = row.revision;
     (void)revision_add(m, m->revision, parsed);
     return m;
 }

@@ -328,6 +328,7 @@ static void closed(struct txn *t)
     fleet_timer_clear(t->l->fleet, &t->h->deadline);
     notice_ended(t->l, h);
     pipe_run_ended(t->l, h);
+    delivery_run_ended(t->l, h);
 }
 
 static void run_commands(struct txn *t)

@@ -46,6 +46,7 @@ bool target_of_arn(struct slice arn,
         {SLICE_INIT("sqs"), SLICE_INIT(""), TARGET_QUEUE},
         {SLICE_INIT("sns"), SLICE_INIT(""), TARGET_TOPIC},
         {SLICE_INIT("states"), SLICE_INIT("stateMachine:"), TARGET_MACHINE},
+        {SLICE_INIT("lambda"), SLICE_INIT("function:"), TARGET_HANDLER},
     };
     struct slice service;
     struct slice rest;
@@ -91,11 +92,12 @@ static enum err_code read_arn(const struct compiler *c, struct target *t)
     struct slice arn = c->texts->arn;
 
     if (!target_of_arn(arn, c->place, &t->kind, &t->name)) {
-        return err_set(c->err, ERR_VALIDATION,
-                       "Parameter %.*s is not valid. Reason: Provided Arn is not in correct "
-                       "format: a target here is a queue, a topic or a state machine of this "
-                       "region and account.",
-                       SLICE_FMT(slice_head(arn, 200)));
+        return err_set(
+            c->err, ERR_VALIDATION,
+            "Parameter %.*s is not valid. Reason: Provided Arn is not in correct "
+            "format: a target here is a queue, a topic, a state machine or a function of "
+            "this region and account.",
+            SLICE_FMT(slice_head(arn, 200)));
     }
     if (t->kind == TARGET_TOPIC && slice_ends_with(t->name, SLICE(".fifo"))) {
         return err_set(c->err, ERR_VALIDATION,

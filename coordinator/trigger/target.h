@@ -29,6 +29,7 @@ enum target_kind {
     TARGET_QUEUE,
     TARGET_TOPIC,
     TARGET_MACHINE,
+    TARGET_HANDLER, /* a function that workers offer */
 };
 
 struct target_retries {
@@ -38,7 +39,7 @@ struct target_retries {
 
 struct target {
     enum target_kind kind;
-    struct slice name;                     /* of the queue, topic or machine */
+    struct slice name;                     /* of the queue, topic, machine or function */
     struct slice input;                    /* empty: as the template has it */
     const struct input_template *template; /* NULL: the event itself */
     struct slice group;                    /* of a FIFO queue's messages; empty: none */

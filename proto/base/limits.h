@@ -222,6 +222,8 @@ enum limits {
     LIMIT_DELIVERIES_A_TURN = 256,   /* of events to targets: a turn stays short, those left over
                                         are rows */
     LIMIT_DELIVERIES = 100000,       /* that wait: some 100 bytes of memory each */
+    LIMIT_DELIVERY_FLIGHTS = 256,    /* to handlers at once: each has its input in memory */
+    LIMIT_HANDLER_RETRIES = 2,       /* AWS: of an asynchronous invocation whose function fails */
     LIMIT_DELIVERY_RETRIES = 185,    /* AWS: and where a target does not say */
     LIMIT_DELIVERY_AGE_S = 86400,    /* AWS: likewise */
     LIMIT_DELIVERY_AGE_S_MIN = 60,   /* AWS */

@@ -215,6 +215,29 @@ def test_machines_are_started(coordinator, events):
     dropped(events, r)
 
 
+def test_a_handler_is_run(coordinator, events, sqs, tmp_path):
+    dead, url = queue(sqs)
+    log = tmp_path / "seen"
+    coordinator.start_worker("w-events", {
+        "alert": {"handler": "event", "command": f"sh -c 'cat >> {log}; echo >> {log}; echo {{}}'"},
+        "broken": {"handler": "event", "command": "sh -c 'exit 3'"}})
+    function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:"
+    r, _ = rule(events, {"source": ["for-handler"]}, Arn=function + "alert", InputPath="$.detail")
+    events.put_targets(Rule=r, Targets=[{"Id": "b", "Arn": function + "broken",
+                                         "DeadLetterConfig": {"Arn": QUEUE + dead}}])
+    put(events, "for-handler", {"k": 1})
+    wait_until(lambda: log.exists() and log.read_text().strip(), 60)
+    assert json.loads(log.read_text().split("\n")[0]) == {"k": 1}
+    m = receive(sqs, url)[0]
+    assert m["MessageAttributes"]["RETRY_ATTEMPTS"]["StringValue"] == "2"
+    assert m["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "ERROR_FROM_TARGET"
+    assert len(log.read_text().split("\n")) == 2
+    names = [x["name"] for x in client(coordinator, "stepfunctions").list_state_machines()["stateMachines"]]
+    assert not any("$" in n for n in names)
+    events.remove_targets(Rule=r, Ids=["b"])
+    dropped(events, r)
+
+
 def test_dead_letters_say_why(events, sqs):
     dead, url = queue(sqs)
     target = {"Arn": QUEUE + "nowhere", "DeadLetterConfig": {"Arn": QUEUE + dead},

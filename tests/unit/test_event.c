@@ -101,6 +101,12 @@ static void test_event__targets_that_may_be(void **state)
     assert_int_equal(compile((struct target_texts){.arn = SLICE(STATES "m")}, &a, &t), OK);
     assert_int_equal(t.kind, TARGET_MACHINE);
     assert_int_equal(
+        compile(
+            (struct target_texts){.arn = SLICE("arn:aws:lambda:eu-x-1:000000000042:function:f")},
+            &a, &t),
+        OK);
+    assert_int_equal(t.kind, TARGET_HANDLER);
+    assert_int_equal(
         compile((struct target_texts){.arn = SLICE(SQS "q.fifo"),
                                       .queue = SLICE("{\"MessageGroupId\":\"g\"}"),
                                       .dead_letters = SLICE("{\"Arn\":\"" SQS "d\"}"),

@@ -482,6 +482,95 @@ static void test_event__a_crash_neither_loses_nor_doubles(void **state)
     assert_false(crash.happened);
 }
 
+/* ---- handlers ---- */
+
+#define LAMBDA "arn:aws:lambda:eu-x-1:000000000042:function:"
+
+static const char *const functions[] = {"alert", NULL};
+
+/* The worker asks, and has one lease. */
+static void have_lease(struct ledger_world *w)
+{
+    world_poll(w, 0);
+    world_settle(w);
+    assert_int_equal(w->workers[0].lease_count, 1);
+    assert_string_equal(w->workers[0].leases[0].function, "alert");
+}
+
+static void put_alert(struct ledger_world *w)
+{
+    put(w, "{\"source\":[\"mine\"]}",
+        &(struct target_texts){.arn = SLICE(LAMBDA "alert"),
+                               .input_path = SLICE("$.source"),
+                               .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")});
+}
+
+static void test_event__a_handler_gets_it(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_alert(w);
+    world_hello(w, 0, functions);
+    put_mine(w);
+    world_settle(w);
+    have_lease(w);
+    assert_string_equal(w->workers[0].leases[0].payload, "\"mine\"");
+    assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
+    world_advance(w, 3600000);
+    assert_int_equal(w->workers[0].lease_count, 0);
+    assert_int_equal(left_in(w, "dead"), 0);
+    world_crash(w); /* and it is forgotten */
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    world_advance(w, 60000);
+    assert_int_equal(w->workers[0].lease_count, 0);
+}
+
+/* As AWS tries an asynchronous invocation: twice more. */
+static void test_event__a_handler_that_fails_is_run_thrice(void **state)
+{
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    struct letter m;
+
+    put_alert(w);
+    world_hello(w, 0, functions);
+    put_mine(w);
+    for (int i = 0; i < 3; i++) {
+        world_advance(w, 5000);
+        have_lease(w);
+        assert_int_equal(world_fail(w, 0, 0, "Boom"), OK);
+    }
+    world_advance(w, 5000);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "ERROR_FROM_TARGET"));
+    assert_true(slice_starts_with(attribute(&m, "ERROR_MESSAGE"), SLICE("Boom")));
+    assert_true(slice_eq_str(attribute(&m, "RETRY_ATTEMPTS"), "2"));
+    assert_true(slice_eq_str(text_at(m.body, "source"), "mine"));
+    arena_fini(&a);
+}
+
+static void test_event__a_handler_is_run_again_after_a_crash(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_alert(w);
+    world_hello(w, 0, functions);
+    put_mine(w);
+    world_settle(w);
+    have_lease(w);
+    world_crash(w);
+    world_hello(w, 0, functions);
+    world_advance(w, 1000);
+    world_poll(w, 0);
+    world_settle(w);
+    assert_true(w->workers[0].lease_count >= 1);
+    assert_int_equal(world_succeed(w, 0, w->workers[0].lease_count - 1, "{}"), OK);
+    world_advance(w, 600000);
+    assert_int_equal(left_in(w, "dead"), 0);
+    assert_int_equal(world_rows(w, CF_TIMER), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_event__##name, setup, teardown)
@@ -498,6 +587,9 @@ int main(void)
         TEST(what_failed_is_tried_again),
         TEST(what_failed_too_often_is_a_dead_letter),
         TEST(a_crash_neither_loses_nor_doubles),
+        TEST(a_handler_gets_it),
+        TEST(a_handler_that_fails_is_run_thrice),
+        TEST(a_handler_is_run_again_after_a_crash),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers as targets: a worker that offers the function runs it, as AWS Lambda does for an
+ * asynchronous invocation. Each try is a synchronous Express execution of a machine that nobody
+ * finds, with one Task: leases, fencing, timeouts and lost workers are the engine's and the
+ * fleet's. It lives in memory alone; the delivery's row outlives it, so that after a crash the
+ * function runs again: at least once, for at most the five minutes of an Express execution.
+ *
+ *   due ---flight_begin---> in flight ---its run ends---> over ---flight_end---> done | failed */
+#include <assert.h>
+
+#include "coordinator/ledger/delivery.h"
+#include "proto/base/text.h"
+
+#define DEFINITION                                                                                 \
+    "{\"StartAt\":\"Invoke\",\"States\":{\"Invoke\":{\"Type\":\"Task\",\"End\":true,"              \
+    "\"Resource\":\"arn:aws:states:::lambda:invoke\",\"Parameters\":{"                             \
+    "\"FunctionName.$\":\"$.function\",\"Payload.$\":\"$.payload\"},\"ResultPath\":null}}}"
+
+enum { REASON_BYTES = 1024 };
+
+bool delivery_is_flight(const struct ledger *l, const struct delivery_row *row)
+{
+    const struct target_place place = ledger_target_place(l);
+    enum target_kind kind;
+    struct slice name;
+
+    return target_of_arn(row->target_arn, &place, &kind, &name) && kind == TARGET_HANDLER;
+}
+
+bool flights_are_full(const struct ledger *l)
+{
+    return l->delivery_flights.count >= LIMIT_DELIVERY_FLIGHTS;
+}
+
+static enum err_code start(struct ledger *l, struct slice input, uint64_t *id, struct err *err)
+{
+    struct ledger_start s = {.input = input, .synchronous = true};
+
+    if (l->invoker == NULL) {
+        l->invoker = machine_own(l, SLICE("$events"), SLICE(DEFINITION));
+    }
+    s.machine = l->invoker;
+    s.name = ledger_uuid(l);
+    s.arn = ledger_start_arn(l, &s);
+    return ledger_start(l, &s, id, err);
+}
+
+/* A worker's or the fleet's affair, not the function's: "Lambda.ServiceException" and the like. */
+static bool is_own(const struct execution_header *h)
+{
+    return h->status == EXECUTION_FAILED && (!slice_starts_with(h->error, SLICE("Lambda.")) ||
+                                             slice_eq_str(h->error, "Lambda.Unknown"));
+}
+
+static void flight_over(struct ledger *l, struct delivery *d, const struct execution_header *h)
+{
+    struct slice reason =
+        arena_printf(&l->arena, "%.*s%s%.*s", SLICE_FMT(h->error), h->error.len != 0 ? ": " : "",
+                     SLICE_FMT(slice_head(h->cause, REASON_BYTES)));
+
+    d->status = h->status;
+    d->own = is_own(h);
+    d->reason = mem_strdup(reason);
+    list_push_back(&l->deliveries_over, &d->over);
+}
+
+/* What the machine gets. A payload that is a string is read as JSON once more: as AWS has it. */
+static struct slice
+run_input(struct ledger *l, struct slice function, const struct json_node *payload)
+{
+    struct json_builder b = json_build_object(&l->arena);
+
+    if (json_is(payload, JSON_STRING)) {
+        payload = json_string(&l->arena, json_print(payload, &l->arena));
+    }
+    json_put(&b, SLICE("function"), json_string(&l->arena, function));
+    json_put(&b, SLICE("payload"), payload);
+    return json_print(json_built(&b), &l->arena);
+}
+
+static void take_off(struct ledger *l, struct delivery *d)
+{
+    const struct execution_header *h = ledger_execution_header(l, d->run);
+
+    heap_remove(&l->deliveries_due, &d->due);
+    if (h != NULL && h->status != EXECUTION_RUNNING) {
+        flight_over(l, d, h); /* within its first step */
+        return;
+    }
+    hash_insert(&l->delivery_flights, &d->by_run, hash_u64(d->run));
+    d->flying = true;
+}
+
+enum delivery_end flight_begin(struct ledger *l,
+                               struct delivery *d,
+                               const struct delivery_row *row,
+                               struct delivery_fault *fault)
+{
+    const struct target_place place = ledger_target_place(l);
+    const struct json_node *payload;
+    enum target_kind kind;
+    struct slice input;
+    struct slice name;
+    struct err err;
+
+    if (!target_of_arn(row->target_arn, &place, &kind, &name) ||
+        json_parse(delivery_input(row), &l->arena, &payload, NULL) != OK) {
+        return delivery_refuse(fault, "INVALID_JSON", SLICE("The input is not JSON."));
+    }
+    input = run_input(l, name, payload);
+    if (input.len > l->rules.payload_bytes) {
+        return delivery_refuse(fault, "INVALID_PARAMETER", SLICE("The input is too large."));
+    }
+    if (start(l, input, &d->run, &err) != OK) {
+        return delivery_fail(fault, "THROTTLING", arena_copy(&l->arena, slice_str(err.msg)));
+    }
+    take_off(l, d);
+    return DELIVERY_AWAY;
+}
+
+static void flight_land(struct ledger *l, struct delivery *d)
+{
+    if (d->flying) {
+        hash_remove(&l->delivery_flights, &d->by_run);
+        d->flying = false;
+    }
+}
+
+void delivery_run_ended(struct ledger *l, const struct execution_header *h)
+{
+    HASH_EACH_MATCH(n, &l->delivery_flights, hash_u64(h->id))
+    {
+        struct delivery *d = container_of(n, struct delivery, by_run);
+
+        if (d->run == h->id) {
+            flight_land(l, d);
+            flight_over(l, d, h);
+            return;
+        }
+    }
+}
+
+enum delivery_end flight_end(struct ledger *l, struct delivery *d, struct delivery_fault *fault)
+{
+    enum delivery_end end = DELIVERY_DONE;
+
+    assert(d->reason != NULL && d->status != EXECUTION_RUNNING);
+    if (d->status != EXECUTION_SUCCEEDED) {
+        struct slice reason = arena_copy(&l->arena, slice_str(d->reason));
+
+        end = delivery_fail(
+            fault, d->status == EXECUTION_TIMED_OUT ? "TIMEOUT" : "ERROR_FROM_TARGET", reason);
+        fault->own = d->own;
+    }
+    flight_forget(l, d);
+    return end;
+}
+
+void flight_forget(struct ledger *l, struct delivery *d)
+{
+    flight_land(l, d);
+    list_remove(&d->over);
+    mem_free(d->reason);
+    d->reason = NULL;
+}
