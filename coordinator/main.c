@@ -172,8 +172,9 @@ static enum err_code read_job_clean(struct config *file, int64_t *out, struct er
     return rc;
 }
 
-static enum err_code read_retention(struct config *file, struct ledger_config *l, struct err *err)
+static enum err_code read_retention(struct config *file, struct shell_config *out, struct err *err)
 {
+    struct ledger_config *l = &out->ledger;
     const int64_t day_ms = 24 * 60 * 60 * 1000;
     enum err_code rc = config_duration_ms(file, "coordinator", "retention",
                                           LIMIT_RETENTION_DAYS * day_ms, &l->retention_ms, err);
@@ -182,6 +183,10 @@ static enum err_code read_retention(struct config *file, struct ledger_config *l
         rc = config_duration_ms(file, "coordinator", "retention_express",
                                 LIMIT_RETENTION_EXPRESS_DAYS * day_ms, &l->retention_express_ms,
                                 err);
+    }
+    if (rc == OK) {
+        rc = config_duration_ms(file, "coordinator", "retention_outputs",
+                                LIMIT_RETENTION_OUTPUTS_DAYS * day_ms, &out->outputs_ms, err);
     }
     return rc;
 }
@@ -302,7 +307,7 @@ static enum err_code read_config(const struct options *o,
         rc = read_job_clean(file, &l->job_clean_ms, err);
     }
     if (rc == OK) {
-        rc = read_retention(file, l, err);
+        rc = read_retention(file, out, err);
     }
     if (rc == OK) {
         rc = config_bool(file, "coordinator", "verify", true, &out->verify, err);

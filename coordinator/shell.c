@@ -18,16 +18,24 @@
 #include "coordinator/api/execution_archive.h"
 #include "coordinator/api/execution_log.h"
 #include "coordinator/api/rpc/server.h"
+#include "coordinator/outputs.h"
 #include "proto/base/limits.h"
 #include "proto/host/clock.h"
 #include "proto/host/log.h"
 
 enum { TRIM_MS = 2000, OBJECT_THREADS = 4, SWEEP_UPLOADS_MAX = 1024, STOP_POLL_MS = 50 };
+enum {
+    OUTPUTS_LOOKS = 64, /* at old outputs, in the time that they are kept */
+    OUTPUTS_LOOK_MS_MIN = 1000,
+    OUTPUTS_LOOK_MS_MAX = 60 * 60 * 1000,
+};
 
-/* Work for a thread of the object store: a ledger's request, or a bucket to sweep. */
+/* Work for a thread of the object store: a ledger's request, or a bucket to sweep of uploads, or of
+ * outputs that are old. */
 struct object_task {
     struct list link;
     struct object_request *request; /* NULL: sweep `bucket` */
+    struct outputs *outputs;        /* NULL: of uploads */
     struct slice bucket;
     struct slice prefix;
     bool exact; /* the key that `prefix` is alone */
@@ -42,6 +50,7 @@ struct shell {
     uv_loop_t loop;
     uv_timer_t timer;
     uv_timer_t sweep;
+    uv_timer_t outputs;
     uv_timer_t trim;
     uv_idle_t again;  /* active: the next turn follows at once */
     size_t held_peak; /* things in memory at once, since memory was given back */
@@ -54,7 +63,8 @@ struct shell {
     struct http_face *http;            /* NULL: none */
     struct execution_log *log;         /* NULL: nobody writes one */
     struct execution_archive *archive; /* NULL: there is none */
-    size_t sweeping;                   /* buckets being swept */
+    size_t sweeping;                   /* buckets being swept of uploads, */
+    size_t removing;                   /* and of outputs */
     bool stopping;
     bool ended;
     int64_t stop_by_ms;
@@ -213,6 +223,19 @@ static void sweep_do(struct s3_client *c, struct object_task *t)
     }
 }
 
+static void outputs_do(struct s3_client *c, const struct outputs *o)
+{
+    struct err err;
+    size_t removed;
+
+    if (outputs_remove(c, o, &removed, &err) != OK) {
+        log_warn("old outputs in bucket %.*s: %s", SLICE_FMT(o->bucket), err.msg);
+    }
+    if (removed != 0) {
+        log_info("old outputs removed: bucket=%.*s objects=%zu", SLICE_FMT(o->bucket), removed);
+    }
+}
+
 static void *object_thread(void *arg)
 {
     struct shell *s = arg;
@@ -239,6 +262,8 @@ static void *object_thread(void *arg)
         (void)pthread_mutex_unlock(&s->lock);
         if (t->request != NULL) {
             object_do(client, t->request, &t->arena);
+        } else if (t->outputs != NULL) {
+            outputs_do(client, t->outputs);
         } else {
             sweep_do(client, t);
         }
@@ -317,6 +342,36 @@ static void shell_sweep(uv_timer_t *timer)
         t->exact = sweeps[i].exact;
         t->older_than_ms = sweeps[i].ended_ms != 0 ? sweeps[i].ended_ms
                                                    : clock_wall_ms() - s->config->sweep_age_ms;
+        object_queue(s, t);
+    }
+    serve(s);
+    end_turn(s);
+}
+
+/* In every bucket that a stage wrote to. */
+static void shell_outputs(uv_timer_t *timer)
+{
+    struct shell *s = timer->data;
+    struct ledger_sweep *sweeps;
+    size_t count;
+
+    if (s->removing != 0) {
+        return; /* the last time has not ended */
+    }
+    ledger_turn_begin(s->ledger, now());
+    sweeps = ledger_stage_buckets(s->ledger, &count);
+    s->removing = count;
+    for (size_t i = 0; i < count; i++) {
+        struct object_task *t = mem_zalloc(1, sizeof(*t));
+
+        t->outputs = ARENA_NEW(&t->arena, struct outputs);
+        *t->outputs = (struct outputs){
+            .store = s->store,
+            .account = s->config->ledger.account,
+            .root = s->config->objects.root,
+            .bucket = arena_copy(&t->arena, sweeps[i].bucket),
+            .before_ms = clock_wall_ms() - s->config->outputs_ms,
+        };
         object_queue(s, t);
     }
     serve(s);
@@ -453,6 +508,8 @@ static void shell_woken(uv_async_t *handle)
 
         if (t->request != NULL) {
             ledger_object_done(s->ledger, t->request);
+        } else if (t->outputs != NULL) {
+            s->removing--;
         } else {
             swept(s, t);
             s->sweeping--;
@@ -589,6 +646,7 @@ static void shell_quit(struct shell *s)
     s->ended = true;
     uv_close((uv_handle_t *)&s->timer, NULL);
     uv_close((uv_handle_t *)&s->sweep, NULL);
+    uv_close((uv_handle_t *)&s->outputs, NULL);
     uv_close((uv_handle_t *)&s->trim, NULL);
     uv_close((uv_handle_t *)&s->again, NULL);
     uv_close((uv_handle_t *)&s->signals[0], NULL);
@@ -650,10 +708,12 @@ static enum err_code init_loop(struct shell *s, struct err *err)
     }
     (void)uv_timer_init(&s->loop, &s->timer);
     (void)uv_timer_init(&s->loop, &s->sweep);
+    (void)uv_timer_init(&s->loop, &s->outputs);
     (void)uv_timer_init(&s->loop, &s->trim);
     (void)uv_idle_init(&s->loop, &s->again);
     (void)uv_async_init(&s->loop, &s->wake, shell_woken);
-    s->timer.data = s->sweep.data = s->trim.data = s->again.data = s->wake.data = s;
+    s->timer.data = s->sweep.data = s->outputs.data = s->trim.data = s->again.data = s->wake.data =
+        s;
     for (unsigned i = 0; i < 2; i++) {
         (void)uv_signal_init(&s->loop, &s->signals[i]);
         s->signals[i].data = s;
@@ -758,6 +818,23 @@ static void drop_tasks(struct list *l)
     }
 }
 
+/* A bucket of a server has a lifecycle of its own. */
+static void start_sweeps(struct shell *s)
+{
+    const struct shell_config *c = s->config;
+    int64_t pace = c->outputs_ms / OUTPUTS_LOOKS;
+
+    if (s->object_thread_count > 0 && c->sweep_interval_ms > 0) {
+        (void)uv_timer_start(&s->sweep, shell_sweep, (uint64_t)c->sweep_interval_ms,
+                             (uint64_t)c->sweep_interval_ms);
+    }
+    if (c->objects.root != NULL && c->outputs_ms > 0) {
+        pace = pace < OUTPUTS_LOOK_MS_MAX ? pace : OUTPUTS_LOOK_MS_MAX;
+        pace = pace > OUTPUTS_LOOK_MS_MIN ? pace : OUTPUTS_LOOK_MS_MIN;
+        (void)uv_timer_start(&s->outputs, shell_outputs, (uint64_t)pace, (uint64_t)pace);
+    }
+}
+
 enum err_code shell_run(const struct shell_config *config, struct err *err)
 {
     struct shell *s = mem_zalloc(1, sizeof(*s));
@@ -771,10 +848,7 @@ enum err_code shell_run(const struct shell_config *config, struct err *err)
     }
     rc = open_all(s, err);
     if (rc == OK) {
-        if (s->object_thread_count > 0 && config->sweep_interval_ms > 0) {
-            (void)uv_timer_start(&s->sweep, shell_sweep, (uint64_t)config->sweep_interval_ms,
-                                 (uint64_t)config->sweep_interval_ms);
-        }
+        start_sweeps(s);
         (void)uv_timer_start(&s->trim, shell_trim, TRIM_MS, TRIM_MS);
         say_ready(s);
         shell_turn(s);

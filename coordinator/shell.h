@@ -21,6 +21,7 @@ struct shell_config {
     bool accept_loss; /* open a database that lost what was synced: an operator said so */
     int64_t sweep_interval_ms;
     int64_t sweep_age_ms; /* uploads nobody owns are aborted when so old */
+    int64_t outputs_ms;   /* of stages are kept so long, in a directory store; 0: for ever */
     int64_t stop_ms;      /* a graceful stop takes at most so long */
     int ready_fd;         /* written to once it serves; -1: none */
 };

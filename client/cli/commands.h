@@ -25,6 +25,7 @@ extern const struct command command_key;
 extern const struct command command_alias;
 extern const struct command command_tag;
 extern const struct command command_queue;
+extern const struct command command_bucket;
 
 /* Of `machine`. */
 extern const struct command command_machine_publish;

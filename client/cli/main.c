@@ -13,6 +13,7 @@ static const struct command *const commands[] = {
     &command_start,  &command_show,   &command_list,    &command_watch,   &command_history,
     &command_output, &command_stop,   &command_redrive, &command_job,     &command_activity,
     &command_task,   &command_queue,  &command_key,     &command_workers, &command_health,
+    &command_bucket,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

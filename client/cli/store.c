@@ -131,7 +131,7 @@ int store_find_place(struct cli *cli, const char *arn, const char *stage, struct
 
 /* ---- The object ---- */
 
-static int store_error(const struct err *err)
+int store_error(const struct err *err)
 {
     (void)fprintf(stderr, "stepfleet: %s: %s\n", err_name(err->code), err->msg);
     return err->code == ERR_UNAVAILABLE || err->code == ERR_TIMED_OUT ? CLI_UNREACHABLE
@@ -196,19 +196,30 @@ static int pump(struct s3_client *client, struct s3_reader *reader, int fd, stru
     }
 }
 
+int store_client(struct cli *cli, struct s3_client **out)
+{
+    struct s3_config config;
+    struct err err;
+    int rc = cli_connect(cli);
+
+    if (rc == CLI_DONE) {
+        rc = store_config(cli, &config);
+    }
+    if (rc == CLI_DONE && s3_client_new(&config, out, &err) != OK) {
+        rc = store_error(&err);
+    }
+    return rc;
+}
+
 int store_stream(struct cli *cli, const struct store_place *place, int fd)
 {
     struct s3_client *client = NULL;
     struct s3_reader *reader = NULL;
-    struct s3_config config;
     struct err err;
-    int rc = store_config(cli, &config);
+    int rc = store_client(cli, &client);
 
     if (rc != CLI_DONE) {
         return rc;
-    }
-    if (s3_client_new(&config, &client, &err) != OK) {
-        return store_error(&err);
     }
     if (s3_reader_open(client, place->bucket, place->key, &reader, &err) != OK) {
         rc = store_error(&err);

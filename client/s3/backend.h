@@ -93,6 +93,16 @@ struct s3_ops {
                             struct slice bucket,
                             struct slice key,
                             struct err *err);
+    /* Both NULL: it has none. */
+    enum err_code (*lifecycle_get)(struct s3_client *c,
+                                   struct slice bucket,
+                                   struct arena *a,
+                                   struct slice *out,
+                                   struct err *err);
+    enum err_code (*lifecycle_put)(struct s3_client *c,
+                                   struct slice bucket,
+                                   struct slice xml,
+                                   struct err *err);
     enum err_code (*bucket_create)(struct s3_client *c, struct slice bucket, struct err *err);
     enum err_code (*list)(struct s3_client *c,
                           struct slice bucket,

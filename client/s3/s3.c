@@ -320,6 +320,36 @@ enum err_code s3_bucket_create(struct s3_client *c, struct slice bucket, struct 
     return rc != OK ? rc : c->ops->bucket_create(c, bucket, err);
 }
 
+static enum err_code
+s3_check_lifecycle(const struct s3_client *c, struct slice bucket, struct err *err)
+{
+    if (c->ops->lifecycle_get == NULL) {
+        return err_set(err, ERR_VALIDATION,
+                       "the store is a directory, which has no lifecycle: the coordinator removes "
+                       "old outputs there (retention_outputs)");
+    }
+    return s3_check_bucket(bucket, err);
+}
+
+enum err_code s3_lifecycle_get(struct s3_client *c,
+                               struct slice bucket,
+                               struct arena *a,
+                               struct slice *out,
+                               struct err *err)
+{
+    enum err_code rc = s3_check_lifecycle(c, bucket, err);
+
+    return rc != OK ? rc : c->ops->lifecycle_get(c, bucket, a, out, err);
+}
+
+enum err_code
+s3_lifecycle_put(struct s3_client *c, struct slice bucket, struct slice xml, struct err *err)
+{
+    enum err_code rc = s3_check_lifecycle(c, bucket, err);
+
+    return rc != OK ? rc : c->ops->lifecycle_put(c, bucket, xml, err);
+}
+
 static enum err_code s3_list_either(struct s3_client *c,
                                     struct slice bucket,
                                     struct slice prefix,

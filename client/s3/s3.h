@@ -192,6 +192,16 @@ s3_delete(struct s3_client *c, struct slice bucket, struct slice key, struct err
 /* Idempotent: ours already is OK. */
 enum err_code s3_bucket_create(struct s3_client *c, struct slice bucket, struct err *err);
 
+/* The bucket's lifecycle configuration as XML (lifecycle.h); empty: it has none. Of a server alone:
+ * ERR_VALIDATION where the store is a directory. */
+enum err_code s3_lifecycle_get(struct s3_client *c,
+                               struct slice bucket,
+                               struct arena *a,
+                               struct slice *out,
+                               struct err *err);
+enum err_code
+s3_lifecycle_put(struct s3_client *c, struct slice bucket, struct slice xml, struct err *err);
+
 struct s3_entry {
     struct slice key;
     struct slice upload_id; /* of s3_list_uploads */

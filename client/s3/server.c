@@ -93,8 +93,7 @@ enum err_code call_run(struct call *c, struct err *err)
     return transfer_run(&c->transfer, err);
 }
 
-/* The body and what vouches for it. */
-static void call_set_body(struct call *c, struct slice body)
+void call_set_body(struct call *c, struct slice body)
 {
     char *hash = arena_alloc(&c->arena, SIGN_HEX_BYTES);
 
@@ -556,6 +555,8 @@ static const struct s3_ops server_ops = {
     .put = server_put,
     .get = server_get,
     .remove = server_remove,
+    .lifecycle_get = server_lifecycle_get,
+    .lifecycle_put = server_lifecycle_put,
     .bucket_create = server_bucket_create,
     .list = server_list,
 };

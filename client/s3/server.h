@@ -20,6 +20,8 @@ void call_init(struct call *c,
                struct slice bucket,
                struct slice key);
 void call_fini(struct call *c);
+/* The body and what vouches for it. */
+void call_set_body(struct call *c, struct slice body);
 enum err_code call_run(struct call *c, struct err *err);
 
 /* Is the ETag the MD5 of the whole object? */
@@ -62,5 +64,15 @@ enum err_code server_writer_done(struct s3_writer *w,
                                  size_t *count,
                                  struct err *err);
 void server_writer_close(struct s3_writer *w);
+
+enum err_code server_lifecycle_get(struct s3_client *client,
+                                   struct slice bucket,
+                                   struct arena *a,
+                                   struct slice *out,
+                                   struct err *err);
+enum err_code server_lifecycle_put(struct s3_client *client,
+                                   struct slice bucket,
+                                   struct slice xml,
+                                   struct err *err);
 
 #endif

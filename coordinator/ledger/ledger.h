@@ -765,5 +765,7 @@ struct ledger_sweep {
 /* Where stages write, in the buckets they wrote to; and the outputs of job runs that have ended,
  * whose joining may have been lost before its upload was recorded. In the turn's arena. */
 struct ledger_sweep *ledger_sweeps(struct ledger *l, size_t *count);
+/* The former alone. */
+struct ledger_sweep *ledger_stage_buckets(struct ledger *l, size_t *count);
 
 #endif

@@ -358,15 +358,27 @@ void buckets_load(struct ledger *l, struct slice text)
     }
 }
 
-struct ledger_sweep *ledger_sweeps(struct ledger *l, size_t *count)
+static struct ledger_sweep *stage_buckets(struct ledger *l, size_t room)
 {
-    size_t most = l->bucket_count + l->runs.count + l->runs_parked.count;
-    struct ledger_sweep *all = ARENA_ARRAY(&l->arena, most, struct ledger_sweep);
+    struct ledger_sweep *all = ARENA_ARRAY(&l->arena, l->bucket_count + room, struct ledger_sweep);
     struct cursor c = cursor_make(buf_slice(&l->buckets));
 
     for (size_t i = 0; i < l->bucket_count; i++) {
         all[i] = (struct ledger_sweep){.bucket = cursor_bytes(&c), .prefix = SLICE("executions/")};
     }
+    return all;
+}
+
+struct ledger_sweep *ledger_stage_buckets(struct ledger *l, size_t *count)
+{
+    *count = l->bucket_count;
+    return stage_buckets(l, 0);
+}
+
+struct ledger_sweep *ledger_sweeps(struct ledger *l, size_t *count)
+{
+    struct ledger_sweep *all = stage_buckets(l, l->runs.count + l->runs_parked.count);
+
     *count = l->bucket_count + runs_sweeps(l, all + l->bucket_count);
     return all;
 }

@@ -75,6 +75,7 @@ _stepfleet_options() {
     "task success") echo "--token-file --output --output-file" ;;
     "task failure") echo "--token-file --error --cause" ;;
     "task heartbeat") echo "--token-file" ;;
+    "bucket lifecycle") echo "--days --prefix --show --remove" ;;
     "key create") echo "--role --note --profile" ;;
     esac
 }
@@ -82,7 +83,7 @@ _stepfleet_options() {
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="dev deploy machine alias tag start show list watch history output stop redrive job activity task queue key workers"
-    commands+=" health"
+    commands+=" health bucket"
     local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word words
 
     COMPREPLY=()
@@ -97,13 +98,14 @@ _stepfleet() {
         case $word in
         --coordinator) coordinator=${words[++i]} ;;
         --coordinator=*) coordinator=${word#*=} ;;
-        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --fifo | --delete | --dry-run | --partial | --*=*) ;;
+        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --fifo | --delete | --dry-run | --partial | --show | --*=*) ;;
         --wait) [[ $command =~ ^(activity|queue)$ ]] && i=$((i + 1)) ;;
+        --remove) [[ $command != bucket ]] && i=$((i + 1)) ;;
         -*) i=$((i + 1)) ;; # its value
         *)
             if [[ -z $command ]]; then
                 command=$word
-            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|key)$ && -z $sub ]]; then
+            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|key|bucket)$ && -z $sub ]]; then
                 sub=$word
             else
                 operands=$((operands + 1))
@@ -113,6 +115,7 @@ _stepfleet() {
     done
     case $prev in
     --output) [[ $command == task ]] && return ;;&
+    --remove) [[ $command != bucket ]] && return ;;
     --data | --worker-config | --input-file | --output-file | --token-file | -o | --output | -c)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -125,7 +128,7 @@ _stepfleet() {
     --type) mapfile -t COMPREPLY < <(compgen -W "STANDARD EXPRESS" -- "$cur") && return ;;
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
     --coordinator | --listen | --workers | --function | --name | --input | --prefix | --since | --until | --limit | -n | --error | --cause | \
-        --bucket | --role-arn | --logging | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --remove | --attribute | --delay | --group | --dedup | --max | --visibility | -f | \
+        --bucket | --role-arn | --logging | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --days | --attribute | --delay | --group | --dedup | --max | --visibility | -f | \
         --parameter | -p | --stack) return ;;
     --wait) [[ $command =~ ^(activity|queue)$ ]] && return ;;
     esac
@@ -157,6 +160,8 @@ _stepfleet() {
         mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_queues)" -- "$cur")
     elif [[ $command == key && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "create list delete" -- "$cur")
+    elif [[ $command == bucket && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "lifecycle" -- "$cur")
     elif [[ $command == activity && $sub =~ ^(describe|delete|poll)$ && $operands -eq 0 ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_activities)" -- "$cur")
     elif [[ $command == deploy && $operands -eq 0 ]]; then

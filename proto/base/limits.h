@@ -37,6 +37,7 @@ enum limits {
     LIMIT_LOG_QUEUE_BYTES = 64 * 1024 * 1024, /* to be logged: what is more is left out */
     LIMIT_REDRIVE_DAYS = 14,                  /* a closed execution may be redriven that long */
     LIMIT_RETENTION_DAYS = 90,                /* a closed Standard execution is kept that long */
+    LIMIT_RETENTION_OUTPUTS_DAYS = 7,         /* what a stage wrote, unless its execution runs */
     LIMIT_RETENTION_EXPRESS_DAYS = 1,   /* an Express one; AWS keeps nothing of them but logs */
     LIMIT_TIMEOUT_SECONDS = 99999999,   /* TimeoutSeconds and Wait Seconds */
     LIMIT_MAX_DELAY_SECONDS = 31622400, /* MaxDelaySeconds */

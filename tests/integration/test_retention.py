@@ -3,6 +3,7 @@
 kill -9 at any moment; a store that is away keeps them."""
 import datetime
 import json
+import os
 import random
 import shutil
 import time
@@ -164,6 +165,39 @@ def test_a_store_that_is_away_keeps_them(tmp_path):
         assert len(store.keys()) == 40
         health = f.json("health")
         assert "archiveProblem" not in health and health["archived"] == 40
+        clean(f)
+
+
+def test_old_outputs(tmp_path):
+    """Of a directory store: those of executions that have ended, and of nobody's; others stay."""
+    store = stores.Directory(tmp_path)
+    (store.root / stores.BUCKET).mkdir(parents=True)
+    with fleets.Fleet(tmp_path) as f:
+        f.start_coordinator()
+        f.start_worker("w", {"a": {"handler": "stream", "command": "cat"}})
+        f.create("s", fleets.stages(["a"]))
+        f.create("w", WAIT)
+        f.finish(f.start("s", "done", {"a": 1}))
+        f.finish(f.start("s", "young", {"a": 1}))
+        f.start("w", "runs")
+        for name in ("runs", "nobody's", "runs-not"):
+            store.put(f"executions/{name}/Stage1/output.json", b"{}")
+        store.put("other/done/Stage1/output.json", b"{}")
+        old, keys = time.time() - 700, store.keys()
+        for key in keys:
+            if "young" not in key:
+                os.utime(store.root / stores.BUCKET / key, (old, old))
+    with fleets.Fleet(tmp_path, coordinator={"retention_outputs": "600s"}) as f:
+        f.start_coordinator()
+        left = ["executions/runs/Stage1/output.json", "executions/young/Stage1/output.json",
+                "other/done/Stage1/output.json"]
+
+        def there():  # what vanishes meanwhile must not be walked through
+            return [k for k in keys if (store.root / stores.BUCKET / k).exists()]
+        wait_until(lambda: there() == left, 60, say="too many, or too few, are left")
+        f.cli("stop", "w/runs")
+        wait_until(lambda: there() == left[1:], 60, say="what ended is left")
+        assert not (store.root / stores.BUCKET / "executions" / "done").exists()
         clean(f)
 
 

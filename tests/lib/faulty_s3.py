@@ -21,6 +21,7 @@ request is used up by one:
 As a program it listens on a port the system chooses, prints the endpoint, takes faults by POST /_fault
 (JSON), gives its log at GET /_log, and ends when its standard input does.
 """
+import base64
 import datetime
 import hashlib
 import http.server
@@ -48,6 +49,7 @@ class Store:
         self.lock = threading.RLock()
         self.buckets = {}
         self.uploads = {}
+        self.lifecycles = {}  # XML by bucket
         self.faults = []
         self.log = []
         self.counter = 0
@@ -231,6 +233,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "uploadId" in self.query:
             known = self.query["uploadId"] in store.uploads
             return self.xml("ListPartsResult", "") if known else self.error(404, "NoSuchUpload")
+        if "lifecycle" in self.query:
+            return self.lifecycle(store)
         if not self.key:
             return self.list_uploads(store) if "uploads" in self.query else self.list_keys(store)
         with store.lock:
@@ -253,7 +257,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(206, body[first:last + 1],
                     Content_Range=f"bytes {first}-{last}/{len(body)}", **more)
 
+    def lifecycle(self, store):
+        with store.lock:
+            known, found = self.bucket in store.buckets, store.lifecycles.get(self.bucket)
+        if not found:
+            return self.error(404, "NoSuchLifecycleConfiguration" if known else "NoSuchBucket")
+        self.answer(200, found, Content_Type="application/xml")
+
+    def put_lifecycle(self, store, body):
+        if self.headers.get("Content-MD5") != base64.b64encode(hashlib.md5(body).digest()).decode():
+            return self.error(400, "InvalidDigest")
+        store.lifecycles[self.bucket] = body
+        self.answer(200)
+
     def on_put(self, store, body):
+        if "lifecycle" in self.query:
+            return self.put_lifecycle(store, body)
         if not self.key:
             store.buckets.setdefault(self.bucket, {})
             return self.answer(200)
@@ -292,7 +311,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def on_delete(self, store, _):
         with store.lock:
-            if "uploadId" in self.query:
+            if "lifecycle" in self.query:
+                found = store.lifecycles.pop(self.bucket, True)
+            elif "uploadId" in self.query:
                 found = store.uploads.pop(self.query["uploadId"], None)
             else:
                 store.buckets.get(self.bucket, {}).pop(self.key, None)

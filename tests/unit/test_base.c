@@ -178,8 +178,8 @@ static void test_printf__of_any_length(void **state)
 
         buf_put_str(&b, "before");
         buf_printf(&b, "%.*s", len, wanted);
-        assert_int_equal(b.len, 6 + len);
-        assert_memory_equal(b.ptr + 6, wanted, len);
+        assert_int_equal(b.len, 6 + (size_t)len);
+        assert_memory_equal(b.ptr + 6, wanted, (size_t)len);
         buf_fini(&b);
         assert_int_equal(text.len, (size_t)len);
         assert_int_equal(strlen(text.ptr), len);
