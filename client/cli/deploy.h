@@ -86,6 +86,9 @@ void deploy_attributes_want(const struct json_node *properties,
                             const char *const *names,
                             struct arena *a,
                             struct json_builder *out);
+/* Without that member where it is "false": what the API does not say of things that are not so. */
+const struct json_node *
+deploy_without_false(const struct json_node *wanted, struct slice name, struct arena *a);
 void deploy_attributes_have(const struct stepfleet_tags *attributes,
                             struct arena *a,
                             struct json_builder *out);

@@ -26,6 +26,21 @@ void deploy_attributes_want(const struct json_node *properties,
     }
 }
 
+const struct json_node *
+deploy_without_false(const struct json_node *wanted, struct slice name, struct arena *a)
+{
+    struct json_builder b = json_build_object(a);
+
+    for (const struct json_node *e = json_first(wanted); e != NULL; e = json_next(wanted, e)) {
+        struct slice key = json_key(wanted, e);
+
+        if (!slice_eq(key, name) || !slice_eq_str(json_text(e), "false")) {
+            json_put(&b, key, e);
+        }
+    }
+    return json_built(&b);
+}
+
 void deploy_attributes_have(const struct stepfleet_tags *attributes,
                             struct arena *a,
                             struct json_builder *out)

@@ -12,21 +12,6 @@
 static const char *const attributes[] = {ATTRIBUTES};
 static const char *const properties[] = {"QueueName", "Tags", ATTRIBUTES};
 
-/* Of a standard queue the API does not say that it is none. */
-static const struct json_node *without_false(const struct json_node *wanted, struct arena *a)
-{
-    struct json_builder b = json_build_object(a);
-
-    for (const struct json_node *e = json_first(wanted); e != NULL; e = json_next(wanted, e)) {
-        struct slice name = json_key(wanted, e);
-
-        if (!slice_eq_str(name, "FifoQueue") || !slice_eq_str(json_text(e), "false")) {
-            json_put(&b, name, e);
-        }
-    }
-    return json_built(&b);
-}
-
 static enum err_code want(struct template_scope *s,
                           const struct template_resource *resource,
                           const struct json_node **out,
@@ -43,7 +28,7 @@ static enum err_code want(struct template_scope *s,
     if (tags != NULL) {
         json_put(&b, SLICE("tags"), tags);
     }
-    *out = without_false(json_built(&b), s->a);
+    *out = deploy_without_false(json_built(&b), SLICE("FifoQueue"), s->a);
     return OK;
 }
 

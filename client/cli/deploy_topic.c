@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AWS::SNS::Topic: attributes and tags. There are no FIFO topics here yet. */
+/* AWS::SNS::Topic: attributes and tags. */
 #include "client/cli/deploy.h"
 
-#define ATTRIBUTES "DisplayName", "ContentBasedDeduplication", "KmsMasterKeyId", NULL
+#define ATTRIBUTES                                                                                 \
+    "DisplayName", "FifoTopic", "ContentBasedDeduplication", "FifoThroughputScope",                \
+        "KmsMasterKeyId", NULL
 
 static const char *const attributes[] = {ATTRIBUTES};
-static const char *const properties[] = {"TopicName", "FifoTopic", "Tags", ATTRIBUTES};
+static const char *const properties[] = {"TopicName", "Tags", ATTRIBUTES};
 
 static enum err_code want(struct template_scope *s,
                           const struct template_resource *resource,
@@ -14,21 +16,16 @@ static enum err_code want(struct template_scope *s,
 {
     struct json_builder b = json_build_object(s->a);
     const struct json_node *tags = NULL;
-    const struct json_node *fifo = json_member(resource->properties, SLICE("FifoTopic"));
     enum err_code rc = deploy_tags_want(s, resource->properties, &tags, err);
 
     if (rc != OK) {
         return rc;
     }
-    if (json_is(fifo, JSON_TRUE) || slice_eq_str(json_text(fifo), "true")) {
-        *out = NULL;
-        return OK;
-    }
     deploy_attributes_want(resource->properties, attributes, s->a, &b);
     if (tags != NULL) {
         json_put(&b, SLICE("tags"), tags);
     }
-    *out = json_built(&b);
+    *out = deploy_without_false(json_built(&b), SLICE("FifoTopic"), s->a);
     return OK;
 }
 
@@ -80,6 +77,7 @@ static int apply(struct cli *cli, const struct deploy_item *item)
 
 const struct deploy_kind deploy_topic = {
     .properties = properties,
+    .fixed = "FifoTopic",
     .want = want,
     .read = look_up,
     .apply = apply,

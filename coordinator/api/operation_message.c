@@ -8,8 +8,6 @@
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
-enum { ID_CHARS_MAX = 128 };
-
 /* ---- what may be in a message ---- */
 
 static enum err_code check_body(struct slice body, struct err *err)
@@ -25,23 +23,17 @@ static enum err_code check_body(struct slice body, struct err *err)
                          "#x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF");
 }
 
-/* 1 to 128 printable ASCII characters, none of them a space. */
 static enum err_code check_id(const char *id, const char *what, struct err *err)
 {
-    size_t len = strlen(id);
-    bool good = len <= ID_CHARS_MAX;
-
-    for (size_t i = 0; i < len && good; i++) {
-        good = id[i] > ' ' && id[i] <= '~';
-    }
-    return good ? OK
-                : err_set(err, ERR_QUEUE_PARAMETER,
-                          "Value %.200s for parameter %s is invalid. Reason: %s can only include "
-                          "alphanumeric and punctuation characters. 1 to 128 in length.",
-                          id, what, what);
+    return queue_is_message_id(slice_str(id))
+               ? OK
+               : err_set(err, ERR_QUEUE_PARAMETER,
+                         "Value %.200s for parameter %s is invalid. Reason: %s can only include "
+                         "alphanumeric and punctuation characters. 1 to 128 in length.",
+                         id, what, what);
 }
 
-static enum err_code not_for_this_type(const char *value, const char *what, struct err *err)
+enum err_code message_not_for_type(const char *value, const char *what, struct err *err)
 {
     return err_set(
         err, ERR_QUEUE_PARAMETER,
@@ -69,7 +61,7 @@ static enum err_code check_delay(const struct ledger_queue *q,
     }
     if (q->row.attributes.fifo && m->delay_s != 0) {
         (void)snprintf(text, sizeof(text), "%d", m->delay_s);
-        return not_for_this_type(text, "DelaySeconds", err);
+        return message_not_for_type(text, "DelaySeconds", err);
     }
     if (!q->row.attributes.fifo) {
         *delay_ms = (int64_t)m->delay_s * 1000;
@@ -90,7 +82,7 @@ check_fifo(const struct ledger_queue *q, const Stepfleet__MessageSendRequest *m,
     }
     if (!q->row.attributes.fifo) {
         return m->dedup[0] == '\0' ? OK
-                                   : not_for_this_type(m->dedup, "MessageDeduplicationId", err);
+                                   : message_not_for_type(m->dedup, "MessageDeduplicationId", err);
     }
     if (m->group[0] == '\0') {
         return err_set(err, ERR_QUEUE_MISSING,
@@ -106,7 +98,7 @@ check_fifo(const struct ledger_queue *q, const Stepfleet__MessageSendRequest *m,
 
 static enum err_code check_dedups(const struct ledger_queue *q, struct err *err)
 {
-    return q->dedup.by_key.count < LIMIT_QUEUE_DEDUPS
+    return ledger_queue_remembers(q)
                ? OK
                : err_set(err, ERR_BUSY,
                          "%d messages were sent to %.*s within five minutes, the most it remembers",
@@ -125,16 +117,6 @@ struct outgoing {
     char *attributes_md5;
     char *system_md5;
 };
-
-static void set_dedup(const struct ledger_queue *q, struct outgoing *o, struct arena *a)
-{
-    if (o->row.dedup.len == 0) {
-        o->row.dedup = dedup_content_id(o->row.body, a);
-    }
-    o->dedup =
-        dedup_key_of(o->row.dedup, q->row.attributes.dedup_by_group ? &o->row.group : NULL, a);
-    o->has_dedup = true;
-}
 
 static enum err_code read_system(const Stepfleet__MessageSendRequest *m,
                                  struct arena *a,
@@ -219,7 +201,9 @@ static enum err_code prepare(struct api *api,
         rc = check_dedups(q, err);
     }
     if (rc == OK && q->row.attributes.fifo) {
-        set_dedup(q, o, a);
+        o->row.dedup = o->row.dedup.len != 0 ? o->row.dedup : dedup_content_id(o->row.body, a);
+        o->dedup = ledger_dedup_key(q, o->row.group, o->row.dedup, a);
+        o->has_dedup = true;
     }
     return rc;
 }

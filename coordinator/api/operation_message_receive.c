@@ -23,6 +23,7 @@ struct wanted {
     size_t told_count;
     char **attributes;
     size_t attribute_count;
+    struct slice attempt; /* empty: none */
 };
 
 struct message_poll {
@@ -165,7 +166,10 @@ static enum err_code receive(struct api *api,
     struct ledger_received *got = ARENA_ARRAY(a, w->most, struct ledger_received);
     size_t count;
     enum err_code rc =
-        ledger_queue_receive(api->ledger, q, w->most, w->visibility_ms, got, &count, err);
+        w->attempt.len == 0
+            ? ledger_queue_receive(api->ledger, q, w->most, w->visibility_ms, got, &count, err)
+            : ledger_queue_attempt(api->ledger, q, w->attempt, w->most, w->visibility_ms, got,
+                                   &count, err);
 
     out->messages = ARENA_ARRAY(a, w->most, Stepfleet__Message *);
     for (size_t i = 0; i < count && rc == OK; i++) {
@@ -275,6 +279,7 @@ poll_park(struct call *c, struct ledger_queue *q, const struct wanted *w, int64_
     p->wanted = *w;
     p->wanted.told = copy_names(&p->arena, w->told, w->told_count);
     p->wanted.attributes = copy_names(&p->arena, w->attributes, w->attribute_count);
+    p->wanted.attempt = arena_copy(&p->arena, w->attempt);
     c->messages = p;
     list_push_back(&line->calls, &c->link);
     line->count++;
@@ -305,11 +310,27 @@ check_between(int32_t value, int32_t min, int32_t max, const char *name, struct 
                          value, name, min, max);
 }
 
-static enum err_code check(const Stepfleet__MessageReceiveRequest *q, struct err *err)
+/* Of FIFO queues alone, and as their other ids. */
+static enum err_code check_attempt(const char *id, const struct ledger_queue *q, struct err *err)
 {
-    enum err_code rc = OK;
+    if (id[0] != '\0' && !q->row.attributes.fifo) {
+        return message_not_for_type(id, "ReceiveRequestAttemptId", err);
+    }
+    return queue_is_message_id(slice_str(id))
+               ? OK
+               : err_set(err, ERR_QUEUE_PARAMETER,
+                         "Value %.200s for parameter ReceiveRequestAttemptId is invalid. Reason: "
+                         "ReceiveRequestAttemptId can only include alphanumeric and punctuation "
+                         "characters. 1 to 128 in length.",
+                         id);
+}
 
-    if (q->has_max) {
+static enum err_code
+check(const Stepfleet__MessageReceiveRequest *q, const struct ledger_queue *queue, struct err *err)
+{
+    enum err_code rc = check_attempt(q->attempt, queue, err);
+
+    if (rc == OK && q->has_max) {
         rc = check_between(q->max, 1, LIMIT_QUEUE_BATCH, "MaxNumberOfMessages", err);
     }
     if (rc == OK && q->has_visibility_s) {
@@ -337,6 +358,7 @@ wanted_of(const Stepfleet__MessageReceiveRequest *m, const struct ledger_queue *
         .told_count = m->n_names + m->n_system_names,
         .attributes = m->attribute_names,
         .attribute_count = m->n_attribute_names,
+        .attempt = slice_str(m->attempt),
     };
 
     for (size_t i = 0; i < m->n_names; i++) {
@@ -359,7 +381,7 @@ void operation_MESSAGE_RECEIVE(struct call *c)
     enum err_code rc = find_queue(c->api, m->queue, &q, &err);
 
     if (rc == OK) {
-        rc = check(m, &err);
+        rc = check(m, q, &err);
     }
     if (rc != OK) {
         c->fail(c, rc, &err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/api/operation_topic.h"
+#include "coordinator/ledger/queue.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
@@ -77,15 +78,46 @@ static enum err_code read_attributes(struct slice json,
     return rc;
 }
 
-/* A standard topic has neither groups that order nor repeats. */
-static enum err_code check_fifo(const Stepfleet__PublishRequest *q, struct err *err)
+static enum err_code refuse(struct err *err, const char *why)
 {
-    if (q->dedup[0] == '\0') {
-        return OK;
+    return err_set(err, ERR_TOPIC_PARAMETER, "Invalid parameter: %s", why);
+}
+
+/* What orders a message, and what tells it from others. A standard topic hands the group on, to
+ * queues that share fairly between groups. */
+static enum err_code read_fifo(struct api *api,
+                               const struct ledger_topic *t,
+                               const Stepfleet__PublishRequest *q,
+                               struct topic_message *m,
+                               struct err *err)
+{
+    m->group = slice_str(q->group);
+    m->dedup = slice_str(q->dedup);
+    if (!queue_is_message_id(m->group) || !queue_is_message_id(m->dedup)) {
+        return refuse(err,
+                      queue_is_message_id(m->group) ? "MessageDeduplicationId" : "MessageGroupId");
     }
-    return err_set(err, ERR_TOPIC_PARAMETER,
-                   "Invalid parameter: MessageDeduplicationId Reason: The request includes "
-                   "MessageDeduplicationId parameter that is not valid for this topic type");
+    if (!t->fifo) {
+        return m->dedup.len == 0
+                   ? OK
+                   : refuse(err, "MessageDeduplicationId Reason: The request includes "
+                                 "MessageDeduplicationId parameter that is not valid for this "
+                                 "topic type");
+    }
+    if (m->group.len == 0) {
+        return refuse(err, "The MessageGroupId parameter is required for FIFO topics");
+    }
+    if (m->dedup.len == 0 && !topic_dedups_by_content(t)) {
+        return refuse(err, "The topic should either have ContentBasedDeduplication enabled or "
+                           "MessageDeduplicationId provided explicitly");
+    }
+    if (m->dedup.len == 0) {
+        m->dedup = dedup_content_id(message_slice(q->message), ledger_turn_arena(api->ledger));
+    }
+    return ledger_topic_accepts(api->ledger, t)
+               ? OK
+               : err_set(err, ERR_BUSY, "a queue of topic %.*s remembers no more messages",
+                         SLICE_FMT(t->name));
 }
 
 /* @param before  in front of names in messages: where it stands in a batch */
@@ -104,9 +136,6 @@ static enum err_code read_message(const Stepfleet__PublishRequest *q,
     }
     if (rc == OK) {
         rc = topic_message_check(m, err);
-    }
-    if (rc == OK) {
-        rc = check_fifo(q, err);
     }
     if (rc == OK && strcmp(q->structure, "json") == 0) {
         rc = topic_body_of(m->body, a, &m->body, err);
@@ -127,12 +156,16 @@ void operation_PUBLISH(struct call *c)
     if (rc == OK) {
         rc = find_topic(c->api, "TopicArn", q->topic[0] != '\0' ? q->topic : q->target, &t, &err);
     }
+    if (rc == OK) {
+        rc = read_fifo(c->api, t, q, &m, &err);
+    }
     if (rc != OK) {
         c->fail(c, rc, &err);
         return;
     }
     ledger_topic_publish(c->api->ledger, t, &m);
     r.message = arena_str(a, m.id);
+    r.sequence = arena_str(a, m.sequence);
     c->reply(c, &r.base);
 }
 
@@ -181,11 +214,13 @@ static enum err_code check_entries(const Stepfleet__PublishBatchRequest *q, stru
     return OK;
 }
 
-static enum err_code read_batch(const Stepfleet__PublishBatchRequest *q,
-                                struct arena *a,
+static enum err_code read_batch(struct api *api,
+                                const struct ledger_topic *t,
+                                const Stepfleet__PublishBatchRequest *q,
                                 struct topic_message *out,
                                 struct err *err)
 {
+    struct arena *a = ledger_turn_arena(api->ledger);
     enum err_code rc = check_entries(q, err);
     size_t bytes = 0;
 
@@ -197,6 +232,9 @@ static enum err_code read_batch(const Stepfleet__PublishBatchRequest *q,
             arena_str(a, arena_printf(a, "publishBatchRequestEntries.%zu.member.", i + 1));
 
         rc = read_message(q->entries[i], before, a, &out[i], err);
+        if (rc == OK) {
+            rc = read_fifo(api, t, q->entries[i], &out[i], err);
+        }
         bytes += topic_message_bytes(&out[i]);
     }
     if (rc == OK && bytes > LIMIT_PAYLOAD_BYTES) {
@@ -217,7 +255,7 @@ void operation_PUBLISH_BATCH(struct call *c)
     enum err_code rc = find_topic(c->api, "TopicArn", q->topic, &t, &err);
 
     if (rc == OK) {
-        rc = read_batch(q, a, messages, &err);
+        rc = read_batch(c->api, t, q, messages, &err);
     }
     if (rc != OK) {
         c->fail(c, rc, &err);
@@ -231,6 +269,7 @@ void operation_PUBLISH_BATCH(struct call *c)
         stepfleet__publish_reply__init(done);
         done->id = q->entries[r.n_done]->id;
         done->message = arena_str(a, messages[r.n_done].id);
+        done->sequence = arena_str(a, messages[r.n_done].sequence);
         r.done[r.n_done] = done;
     }
     c->reply(c, &r.base);

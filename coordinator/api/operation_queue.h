@@ -67,6 +67,8 @@ enum { MD5_HEX_BYTES = 32, SEQUENCE_DIGITS = 20 };
 
 /* "5d41402abc4b2a76b9719d911017c592", NUL-terminated. */
 char *message_md5(struct slice bytes, struct arena *a);
+/* ERR_QUEUE_PARAMETER: a queue of the other type has that parameter. */
+enum err_code message_not_for_type(const char *value, const char *what, struct err *err);
 /* Text that XML 1.0 can hold: of a body, or of an attribute. */
 bool message_text_is_valid(struct slice s);
 /* Attributes of a message, from JSON as SDKs send it, by name. ERR_QUEUE_PARAMETER.

@@ -48,8 +48,10 @@ static bool same_settings(const struct subscription_settings *x,
            slice_eq(x->redrive, y->redrive);
 }
 
-/* The queue to deliver to: of this coordinator, and no FIFO queue. It need not be there. */
+/* The queue to deliver to: of this coordinator, and a FIFO queue of FIFO topics alone. It need not
+ * be there. */
 static enum err_code find_endpoint(struct api *a,
+                                   const struct ledger_topic *t,
                                    const Stepfleet__SubscribeRequest *q,
                                    struct slice *queue,
                                    struct err *err)
@@ -64,7 +66,7 @@ static enum err_code find_endpoint(struct api *a,
     if (queue->len == 0) {
         return err_set(err, ERR_TOPIC_PARAMETER, "Invalid parameter: SQS endpoint ARN");
     }
-    if (slice_ends_with(*queue, SLICE(".fifo"))) {
+    if (!t->fifo && slice_ends_with(*queue, SLICE(".fifo"))) {
         return err_set(err, ERR_TOPIC_PARAMETER,
                        "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can "
                        "not be subscribed to standard SNS topics");
@@ -97,7 +99,7 @@ static enum err_code subscribe(struct api *api,
 {
     struct subscription_settings s = {0};
     struct slice queue;
-    enum err_code rc = find_endpoint(api, q, &queue, err);
+    enum err_code rc = find_endpoint(api, t, q, &queue, err);
 
     if (rc == OK) {
         rc = read_settings(q, &s, err);

@@ -20,7 +20,20 @@ static const char *const settable[] = {
     "SQSSuccessFeedbackSampleRate",
 };
 
-enum { SETTABLE = sizeof(settable) / sizeof(settable[0]), SHOWN = SETTABLE + 8 };
+/* And of FIFO topics alone; the values of each. */
+static const struct {
+    const char *name;
+    const char *values[2]; /* the first is the default */
+} fifo_settable[] = {
+    {"ContentBasedDeduplication", {"false", "true"}},
+    {"FifoThroughputScope", {"Topic", "MessageGroup"}},
+};
+
+enum {
+    FIFO_SETTABLE = sizeof(fifo_settable) / sizeof(fifo_settable[0]),
+    SETTABLE = sizeof(settable) / sizeof(settable[0]) + FIFO_SETTABLE,
+    SHOWN = SETTABLE + 9,
+};
 
 /* ---- names ---- */
 
@@ -88,14 +101,40 @@ static void reply_topic(struct call *c, const struct ledger_topic *t)
 
 /* ---- attributes ---- */
 
-static bool is_settable(const char *name)
+static enum err_code check_fifo_value(size_t at, const char *value, bool fifo, struct err *err)
 {
-    for (size_t i = 0; i < SETTABLE; i++) {
+    const char *name = fifo_settable[at].name;
+
+    if (!fifo) {
+        return err_set(err, ERR_TOPIC_PARAMETER,
+                       "Invalid parameter: %s can only be set for FIFO topics", name);
+    }
+    return strcmp(value, fifo_settable[at].values[0]) == 0 ||
+                   strcmp(value, fifo_settable[at].values[1]) == 0
+               ? OK
+               : err_set(err, ERR_TOPIC_PARAMETER,
+                         "Invalid parameter: Attributes Reason: %s: Invalid value [%.200s]", name,
+                         value);
+}
+
+/* May a topic have that attribute? `unknown` is what is said of a name that is none. */
+static enum err_code check_attribute(const char *name,
+                                     const char *value,
+                                     bool fifo,
+                                     const char *unknown,
+                                     struct err *err)
+{
+    for (size_t i = 0; i < sizeof(settable) / sizeof(settable[0]); i++) {
         if (strcmp(name, settable[i]) == 0) {
-            return true;
+            return OK;
         }
     }
-    return false;
+    for (size_t i = 0; i < FIFO_SETTABLE; i++) {
+        if (strcmp(name, fifo_settable[i].name) == 0) {
+            return check_fifo_value(i, value, fifo, err);
+        }
+    }
+    return err_set(err, ERR_TOPIC_PARAMETER, "Invalid parameter: %s", unknown);
 }
 
 static const struct tag *find_attribute(const struct topic_row *row, const char *name)
@@ -119,32 +158,54 @@ put_attribute(struct topic_row *row, struct tag *items, const char *name, const 
 }
 
 static enum err_code read_attributes(const Stepfleet__TopicCreateRequest *q,
+                                     bool fifo,
                                      struct arena *a,
                                      struct topic_row *row,
                                      struct err *err)
 {
     struct tag *items = ARENA_ARRAY(a, SETTABLE, struct tag);
+    enum err_code rc = OK;
 
     *row = (struct topic_row){.attributes = items};
-    for (size_t i = 0; i < q->n_attributes; i++) {
+    for (size_t i = 0; i < FIFO_SETTABLE && fifo; i++) {
+        put_attribute(row, items, fifo_settable[i].name, fifo_settable[i].values[0]);
+    }
+    for (size_t i = 0; i < q->n_attributes && rc == OK; i++) {
         const char *name = q->attributes[i]->key;
         const char *value = q->attributes[i]->value;
 
-        if (strcmp(name, "FifoTopic") == 0 && strcmp(value, "false") == 0) {
-            continue;
-        }
         if (strcmp(name, "FifoTopic") == 0) {
-            return err_set(err, ERR_TOPIC_PARAMETER,
-                           "Invalid parameter: Attributes Reason: FifoTopic: there are no FIFO "
-                           "topics here");
+            continue; /* wants_fifo() */
         }
-        if (!is_settable(name)) {
-            return err_set(err, ERR_TOPIC_PARAMETER,
-                           "Invalid parameter: Attributes Reason: Unknown attribute %.200s", name);
+        rc = check_attribute(
+            name, value, fifo,
+            arena_str(a, arena_printf(a, "Attributes Reason: Unknown attribute %.200s", name)),
+            err);
+        if (rc == OK) {
+            put_attribute(row, items, name, value);
         }
-        put_attribute(row, items, name, value);
     }
-    return OK;
+    return rc;
+}
+
+/* FifoTopic is said, and the name must agree. */
+static bool wants_fifo(const Stepfleet__TopicCreateRequest *q)
+{
+    bool fifo = false;
+
+    for (size_t i = 0; i < q->n_attributes; i++) {
+        if (strcmp(q->attributes[i]->key, "FifoTopic") == 0) {
+            fifo = strcmp(q->attributes[i]->value, "true") == 0;
+        }
+    }
+    return fifo;
+}
+
+bool topic_dedups_by_content(const struct ledger_topic *t)
+{
+    const struct tag *by_content = find_attribute(&t->row, "ContentBasedDeduplication");
+
+    return by_content != NULL && slice_eq_str(by_content->value, "true");
 }
 
 /* ---- create and delete ---- */
@@ -198,7 +259,7 @@ static enum err_code make_topic(struct api *api,
     struct ledger *l = api->ledger;
     struct slice name = slice_str(q->name);
     struct topic_row row;
-    enum err_code rc = read_attributes(q, ledger_turn_arena(l), &row, err);
+    enum err_code rc = read_attributes(q, wants_fifo(q), ledger_turn_arena(l), &row, err);
 
     *out = ledger_topic_find(l, name);
     if (rc != OK) {
@@ -225,7 +286,7 @@ void operation_TOPIC_CREATE(struct call *c)
     enum err_code rc;
     bool fifo;
 
-    if (!topic_is_name(slice_str(q->name), &fifo) || fifo) {
+    if (!topic_is_name(slice_str(q->name), &fifo) || fifo != wants_fifo(q)) {
         call_fail(c, ERR_TOPIC_PARAMETER, "Invalid parameter: Topic Name");
         return;
     }
@@ -330,6 +391,9 @@ void operation_TOPIC_ATTRIBUTES(struct call *c)
                         arena_printf(a, "%zu", t->subscription_count));
     topic_attribute_put(a, &r, "SubscriptionsPending", SLICE("0"));
     topic_attribute_put(a, &r, "SubscriptionsDeleted", SLICE("0"));
+    if (t->fifo) {
+        topic_attribute_put(a, &r, "FifoTopic", SLICE("true"));
+    }
     if (find_attribute(&t->row, "DisplayName") == NULL) {
         topic_attribute_put(a, &r, "DisplayName", SLICE(""));
     }
@@ -352,8 +416,8 @@ void operation_TOPIC_SET(struct call *c)
     struct err err;
     enum err_code rc = find_topic(c->api, "TopicArn", q->topic, &t, &err);
 
-    if (rc == OK && !is_settable(q->name)) {
-        rc = err_set(&err, ERR_TOPIC_PARAMETER, "Invalid parameter: AttributeName");
+    if (rc == OK) {
+        rc = check_attribute(q->name, q->value, t->fifo, "AttributeName", &err);
     }
     if (rc == OK) {
         row = t->row;

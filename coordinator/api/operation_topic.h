@@ -27,6 +27,9 @@ size_t arn_elements(struct slice arn);
 /* "Invalid parameter: NAME Reason: ..." where it is empty or has too few parts; else OK. */
 enum err_code check_arn(const char *name, struct slice arn, struct err *err);
 
+/* Of a FIFO topic: a message without an id of its own is known again by its body. */
+bool topic_dedups_by_content(const struct ledger_topic *t);
+
 /* One more attribute of a reply that has room for it; the value is copied. */
 void topic_attribute_put(struct arena *a,
                          Stepfleet__TopicAttributesReply *r,

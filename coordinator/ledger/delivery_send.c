@@ -55,9 +55,12 @@ static enum delivery_end send_message(struct ledger *l,
             SLICE("The queue should either have ContentBasedDeduplication enabled or "
                   "MessageDeduplicationId provided explicitly"));
     }
+    if (a->fifo && !ledger_queue_remembers(q)) {
+        return delivery_fail(fault, "THROTTLING", SLICE("The queue remembers no more messages."));
+    }
     if (a->fifo) {
         m.dedup = dedup_content_id(m.body, &l->arena);
-        dedup = dedup_key_of(m.dedup, a->dedup_by_group ? &m.group : NULL, &l->arena);
+        dedup = ledger_dedup_key(q, m.group, m.dedup, &l->arena);
     }
     ledger_queue_send(l, q, &m, (int64_t)a->delay_s * 1000, a->fifo ? &dedup : NULL, &sent);
     return DELIVERY_DONE;

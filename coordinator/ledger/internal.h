@@ -219,6 +219,7 @@ struct ledger {
 
     struct hash topics;        /* ledger_topic.by_name */
     struct hash subscriptions; /* ledger_subscription.by_id */
+    uint64_t published;        /* sequence number given last by a FIFO topic */
 
     struct hash queues;        /* ledger_queue.by_name */
     struct heap queues_due;    /* ledger_queue.due: wall */

@@ -76,6 +76,7 @@ static struct ledger_queue *queue_new_of(struct ledger *l, struct slice name)
     list_init(&q->dirty);
     list_init(&q->pending);
     list_init(&q->dedup_rows);
+    list_init(&q->attempts);
     dedup_init(&q->dedup);
     hash_insert(&l->queues, &q->by_name, hash_bytes(q->name, 0));
     return q;
@@ -91,6 +92,7 @@ static void queue_free_of(struct ledger *l, struct ledger_queue *q)
     list_remove(&q->ready);
     list_remove(&q->dirty);
     queue_dedup_free(q);
+    queue_attempts_free(q);
     queue_free(q->core);
     arena_fini(&q->texts);
     arena_fini(&q->moves_arena);
@@ -214,7 +216,7 @@ void queue_touched(struct ledger *l, struct ledger_queue *q)
     queue_time(l, q);
 }
 
-void queue_left(struct ledger *l, struct ledger_queue *q)
+void queue_searched(struct ledger *l, struct ledger_queue *q)
 {
     if (queue_is_ready(q->core)) {
         wake(l, q);

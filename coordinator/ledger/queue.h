@@ -5,6 +5,7 @@
  *   queue_row.c      what is on disk of messages: bodies, loads by window, counters, what is swept
  *   queue_message.c  send, receive, delete; what is due; dead letters
  *   queue_dedup.c    what FIFO queues remember of what was sent
+ *   queue_attempt.c  receives of FIFO queues that are asked for again
  *   queue_move.c     move tasks
  *
  * A message is one put when it is sent (its row), one when it is received (its state), and two
@@ -40,7 +41,9 @@ struct ledger_queue {
     struct dedup_entry *fresh; /* of the filling batch */
     size_t fresh_count;
     size_t fresh_cap;
-    struct list dedup_rows;  /* the oldest first */
+    struct list dedup_rows; /* the oldest first */
+    struct list attempts;   /* queue_attempt.link */
+    size_t attempt_count;
     struct move_task *moves; /* in `moves_arena`; the newest first */
     size_t move_count;
     struct arena moves_arena;
@@ -82,6 +85,14 @@ void ledger_queue_send(struct ledger *l,
                        const struct dedup_key *dedup,
                        struct ledger_sent *out);
 
+/* What tells repeats in a FIFO queue: the id, and the group where the queue says so. */
+struct dedup_key ledger_dedup_key(const struct ledger_queue *q,
+                                  struct slice group,
+                                  struct slice id,
+                                  struct arena *a);
+/* Can it remember one message more? */
+bool ledger_queue_remembers(const struct ledger_queue *q);
+
 struct ledger_received {
     struct queue_state state;
     struct message_row message; /* until the end of the turn */
@@ -97,6 +108,17 @@ struct ledger_received {
  */
 enum err_code ledger_queue_receive(struct ledger *l,
                                    struct ledger_queue *q,
+                                   size_t most,
+                                   int64_t visibility_ms,
+                                   struct ledger_received *out,
+                                   size_t *count,
+                                   struct err *err);
+/* The same of a FIFO queue under an id: asked for again within five minutes, the messages it gave
+ * are given again, under their receipts and hidden anew, as long as all of them are as they were.
+ * At most LIMIT_QUEUE_BATCH of them; `id` is not empty. */
+enum err_code ledger_queue_attempt(struct ledger *l,
+                                   struct ledger_queue *q,
+                                   struct slice id,
                                    size_t most,
                                    int64_t visibility_ms,
                                    struct ledger_received *out,
@@ -146,7 +168,7 @@ void queue_changed(struct ledger *l, struct ledger_queue *q);
 void queue_touched(struct ledger *l, struct ledger_queue *q);
 /* It was looked through for messages: others may have what is left; what cannot be loaded before
  * a batch is durable is asked for again by and by. */
-void queue_left(struct ledger *l, struct ledger_queue *q);
+void queue_searched(struct ledger *l, struct ledger_queue *q);
 /* When it is to be looked at next. */
 void queue_time(struct ledger *l, struct ledger_queue *q);
 /* Up to now, and what came to be too old is deleted. */
@@ -179,6 +201,16 @@ void queue_sweeps_free(struct ledger *l);
 struct ledger_queue *queue_dead_letters(const struct ledger *l, const struct ledger_queue *q);
 /* A message of another queue: as it is, or as a new one. */
 void queue_accept(struct ledger *l, struct ledger_queue *q, struct message_row *m, bool anew);
+
+/* A message that was received, or hidden anew, for who asked; its state's row is written. */
+enum err_code queue_received(struct ledger *l,
+                             struct ledger_queue *q,
+                             const struct queue_state *s,
+                             struct ledger_received *out,
+                             struct err *err);
+
+/* queue_attempt.c */
+void queue_attempts_free(struct ledger_queue *q);
 
 /* queue_move.c */
 enum err_code queue_move_some(struct ledger *l, struct ledger_queue *q, struct err *err);

@@ -5,6 +5,17 @@
 #include "coordinator/ledger/queue.h"
 #include "coordinator/store/keys.h"
 
+struct dedup_key
+ledger_dedup_key(const struct ledger_queue *q, struct slice group, struct slice id, struct arena *a)
+{
+    return dedup_key_of(id, q->row.attributes.dedup_by_group ? &group : NULL, a);
+}
+
+bool ledger_queue_remembers(const struct ledger_queue *q)
+{
+    return q->dedup.by_key.count < LIMIT_QUEUE_DEDUPS;
+}
+
 struct dedup_kept {
     struct list link;
     uint64_t first;
@@ -106,8 +117,8 @@ static void delete_first(struct ledger *l, struct ledger_queue *q)
 void queue_dedup_turn(struct ledger *l, struct ledger_queue *q)
 {
     dedup_turn(&q->dedup, l->now.wall_ms);
-    for (unsigned n = 0;
-         n < LIMIT_QUEUE_DELETES_A_TURN && queue_dedup_due_ms(q) <= l->now.wall_ms; n++) {
+    for (unsigned n = 0; n < LIMIT_QUEUE_DELETES_A_TURN && queue_dedup_due_ms(q) <= l->now.wall_ms;
+         n++) {
         delete_first(l, q);
     }
 }

@@ -106,21 +106,19 @@ bury(struct ledger *l, struct ledger_queue *q, const struct queue_state *s, stru
     return rc;
 }
 
-static enum err_code received(struct ledger *l,
-                              struct ledger_queue *q,
-                              const struct queue_state *s,
-                              struct ledger_received *out,
-                              struct err *err)
+enum err_code queue_received(struct ledger *l,
+                             struct ledger_queue *q,
+                             const struct queue_state *s,
+                             struct ledger_received *out,
+                             struct err *err)
 {
     struct receipt receipt = {q->row.generation, s->place, s->receipt};
-    enum err_code rc;
 
     put_state(l, q, s);
     out->state = *s;
     out->state.group = arena_copy(&l->arena, s->group);
     out->handle = receipt_text(&receipt, &l->arena);
-    rc = message_get(l, q, s->place, &out->message, err);
-    return rc;
+    return message_get(l, q, s->place, &out->message, err);
 }
 
 /* One more; *more is false where there is none. */
@@ -140,7 +138,7 @@ static enum err_code receive_one(struct ledger *l,
         return rc;
     }
     switch (queue_take(q->core, round, l->now.wall_ms, visibility_ms, &s)) {
-    case QUEUE_TAKEN: return received(l, q, &s, &out[(*count)++], err);
+    case QUEUE_TAKEN: return queue_received(l, q, &s, &out[(*count)++], err);
     case QUEUE_DEAD: return bury(l, q, &s, err);
     case QUEUE_OLD:
         message_delete(l, q, s.place, s.count != 0);
@@ -189,7 +187,7 @@ enum err_code ledger_queue_receive(struct ledger *l,
             bytes += out[before].message.body.len + out[before].message.attributes.len;
         }
     }
-    queue_left(l, q);
+    queue_searched(l, q);
     return rc;
 }
 

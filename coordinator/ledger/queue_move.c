@@ -187,7 +187,10 @@ static enum err_code move_one(struct ledger *l, struct ledger_queue *q, struct e
     }
     to = ledger_queue_find(l, t->destination.len != 0 ? t->destination : m.source);
     if (to == NULL) {
-        move_end(l, q, MOVE_FAILED, "AWS.SimpleQueueService.NonExistentQueue");
+        move_end(l, q, MOVE_FAILED,
+                 t->destination.len != 0 || m.source.len != 0
+                     ? "AWS.SimpleQueueService.NonExistentQueue"
+                     : "CouldNotDetermineMessageSource"); /* it was sent there itself */
         return OK;
     }
     (void)queue_pull(q->core, &s);

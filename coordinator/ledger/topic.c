@@ -280,9 +280,35 @@ void ledger_unsubscribe(struct ledger *l, struct ledger_subscription *s)
 
 /* ---- publishing ---- */
 
+enum { SEQUENCE_SHIFT = 20 }; /* messages of one batch that are counted, as bits */
+
+/* Numbers grow, also over a restart, without a row of their own: they begin with the batch's. */
+static struct slice next_sequence(struct ledger *l)
+{
+    uint64_t first = l->filling_number << SEQUENCE_SHIFT;
+
+    l->published = l->published < first ? first : l->published + 1;
+    return queue_sequence_text(l->published, &l->arena);
+}
+
+bool ledger_topic_accepts(const struct ledger *l, const struct ledger_topic *t)
+{
+    LIST_EACH(n, &t->subscriptions)
+    {
+        const struct ledger_subscription *s = container_of(n, struct ledger_subscription, link);
+        const struct ledger_queue *q = t->fifo ? ledger_queue_find(l, s->row.queue) : NULL;
+
+        if (q != NULL && !ledger_queue_remembers(q)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A message on its way to one queue. */
 struct delivery {
     struct ledger *ledger;
+    bool fifo; /* the topic */
     const struct topic_message *message;
     struct message_row row;
 };
@@ -325,14 +351,20 @@ static void make_notification(struct delivery *d, const struct ledger_subscripti
 /* False: it cannot take the message. */
 static bool send_to(struct delivery *d, struct ledger_queue *q, size_t attributes)
 {
+    bool fifo = q != NULL && q->row.attributes.fifo;
     struct ledger_sent sent;
+    struct dedup_key key;
 
-    if (q == NULL || q->row.attributes.fifo || attributes > LIMIT_QUEUE_ATTRIBUTES ||
+    if (q == NULL || (fifo && !d->fifo) || attributes > LIMIT_QUEUE_ATTRIBUTES ||
         d->row.body.len + d->row.attributes.len > q->row.attributes.message_bytes) {
         return false;
     }
-    ledger_queue_send(d->ledger, q, &d->row, (int64_t)q->row.attributes.delay_s * 1000, NULL,
-                      &sent);
+    d->row.dedup = fifo ? d->message->dedup : SLICE("");
+    if (fifo) {
+        key = ledger_dedup_key(q, d->row.group, d->row.dedup, &d->ledger->arena);
+    }
+    ledger_queue_send(d->ledger, q, &d->row, (int64_t)q->row.attributes.delay_s * 1000,
+                      fifo ? &key : NULL, &sent);
     return true;
 }
 
@@ -357,12 +389,14 @@ static void deliver(struct delivery *d, const struct ledger_subscription *s)
 
 void ledger_topic_publish(struct ledger *l, struct ledger_topic *t, struct topic_message *m)
 {
-    struct delivery d = {.ledger = l, .message = m};
+    struct delivery d = {.ledger = l, .fifo = t->fifo, .message = m};
     struct topic_view view = {.message = m, .a = &l->arena};
 
     m->topic_arn = t->arn;
     m->id = make_uuid(l);
     m->time_ms = l->now.wall_ms;
+    m->sequence = t->fifo ? next_sequence(l) : SLICE("");
+    d.row.group = m->group;
     d.row.sender = arena_printf(&l->arena, "%012llu", (unsigned long long)l->config.account);
     LIST_EACH(n, &t->subscriptions)
     {

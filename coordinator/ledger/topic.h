@@ -63,8 +63,12 @@ void ledger_subscription_set(struct ledger *l,
                              const struct subscription_settings *settings);
 void ledger_unsubscribe(struct ledger *l, struct ledger_subscription *s);
 
+/* Can all FIFO queues it delivers to remember one message more? */
+bool ledger_topic_accepts(const struct ledger *l, const struct ledger_topic *t);
 /**
- * Publish a message that topic_message_check() accepts. Its topic_arn, id and time are made here.
+ * Publish a message that topic_message_check() accepts. Its topic_arn, id and time are made here,
+ * and of a FIFO topic its sequence. A FIFO queue knows a repeat by its deduplication id; a standard
+ * one, to which a FIFO topic may deliver, gets it again.
  *
  * What a queue cannot take (it is gone, it takes no such message) goes to the subscription's own
  * dead-letter queue, or nowhere, as with AWS.

@@ -5,7 +5,20 @@
 
 #include "proto/base/arena.h"
 
-enum { SWEEP_MS = 60000 }; /* between looks for messages that are too old */
+enum {
+    SWEEP_MS = 60000, /* between looks for messages that are too old */
+    ID_CHARS_MAX = 128,
+};
+
+bool queue_is_message_id(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] <= ' ' || s.ptr[i] > '~') {
+            return false;
+        }
+    }
+    return s.len <= ID_CHARS_MAX;
+}
 
 struct queue *queue_new(const struct queue_settings *s, uint64_t epoch)
 {

@@ -41,6 +41,10 @@ static inline bool queue_place_less(struct queue_place a, struct queue_place b)
     return a.due_ms != b.due_ms ? a.due_ms < b.due_ms : a.number < b.number;
 }
 
+/* May it be the id of a group, or of deduplication? At most 128 printable ASCII characters, none
+ * of them a space; also none at all: there is none. */
+bool queue_is_message_id(struct slice s);
+
 /* What is to be known of a message that was received. */
 struct queue_state {
     struct queue_place place;

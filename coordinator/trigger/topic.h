@@ -26,6 +26,8 @@ struct topic_message {
     struct slice topic_arn;
     struct slice id;       /* a UUID's text */
     struct slice sequence; /* of a FIFO topic: 20 digits; else empty */
+    struct slice group;    /* MessageGroupId; empty: none. A FIFO topic's has one, and */
+    struct slice dedup;    /* MessageDeduplicationId */
     struct slice subject;  /* ptr NULL: there is none */
     struct slice body;
     int64_t time_ms;

@@ -184,6 +184,7 @@ enum limits {
     LIMIT_QUEUE_BATCH = 10,
     LIMIT_QUEUE_ATTRIBUTES = 10, /* of one message */
     LIMIT_QUEUE_DEDUP_MS = 5 * 60 * 1000,
+    LIMIT_QUEUE_ATTEMPTS = 256,   /* receives a FIFO queue remembers by their ids, 0.5 KiB each */
     LIMIT_QUEUE_DEDUPS = 4000000, /* of one queue, some 100 bytes each: 13,000 a second */
     LIMIT_QUEUE_PURGE_MS = 60000, /* between two purges */
     LIMIT_QUEUE_RECEIVES = 1000,  /* maxReceiveCount */

@@ -267,6 +267,8 @@ static void test_plan__what_is_wanted_of_queues_and_topics(void **state)
     check_want(OF("AWS::SQS::Queue", "\"FifoQueue\":false,\"QueueName\":\"q\""), "q", "{}");
     check_want(OF("AWS::SNS::Topic", "\"DisplayName\":\"n\",\"FifoTopic\":false"), "Shop-X",
                "{\"DisplayName\":\"n\"}");
+    check_want(OF("AWS::SNS::Topic", "\"FifoTopic\":true,\"ContentBasedDeduplication\":true"),
+               "Shop-X.fifo", "{\"FifoTopic\":\"true\",\"ContentBasedDeduplication\":\"true\"}");
     check_want(OF("AWS::SNS::Subscription",
                   "\"TopicArn\":\"t\",\"Protocol\":\"sqs\",\"Endpoint\":\"q\","
                   "\"RawMessageDelivery\":true"),
@@ -302,7 +304,6 @@ static void test_plan__what_is_wanted_of_rules(void **state)
 static void test_plan__what_is_more_than_is_known(void **state)
 {
     static const char *const resources[] = {
-        OF("AWS::SNS::Topic", "\"FifoTopic\":true"),
         OF("AWS::Events::Rule", "\"ScheduleExpression\":\"rate(1 day)\",\"Targets\":[{\"Id\":"
                                 "\"T\",\"Arn\":\"arn:aws:ecs:r:a:cluster/c\"}]"),
         OF("AWS::Events::Rule", "\"ScheduleExpression\":\"rate(1 day)\",\"Targets\":[{\"Id\":"

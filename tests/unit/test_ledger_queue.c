@@ -479,6 +479,36 @@ static void test_ledger_queue__move_tasks_go_on_after_a_crash(void **state)
     assert_int_equal(ledger_move_find(find(w, "dead"), 1)->moved, 5);
 }
 
+static void test_ledger_queue__a_move_task_says_why_it_failed(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes dead = plain(false);
+    const struct queue_attributes a = buried("dead", 1);
+    struct got got[MOST];
+
+    make(w, "dead", &dead);
+    make(w, "q", &a);
+    world_begin(w);
+    (void)send(w, "dead", "sent there itself", "", 0);
+    (void)ledger_move_start(w->l, find(w, "dead"), SLICE(""), 0);
+    world_end(w);
+    world_advance(w, 1000);
+    assert_true(slice_eq_str(ledger_move_find(find(w, "dead"), 1)->reason,
+                             "CouldNotDetermineMessageSource"));
+    world_begin(w);
+    assert_int_equal(receive(w, "dead", 1, HOUR_MS, got), 1);
+    (void)send(w, "q", "x", "", 0);
+    assert_int_equal(receive(w, "q", 1, 0, got), 1);
+    assert_int_equal(receive(w, "q", 1, 0, got), 0);
+    ledger_queue_delete(w->l, find(w, "q"));
+    (void)ledger_move_start(w->l, find(w, "dead"), SLICE(""), 0);
+    world_end(w);
+    world_advance(w, 1000);
+    assert_true(slice_eq_str(ledger_move_find(find(w, "dead"), 2)->reason,
+                             "AWS.SimpleQueueService.NonExistentQueue"));
+    check_counts(w, "dead", 1, 1, 0);
+}
+
 /* ---- deduplication ---- */
 
 static void test_ledger_queue__repeats_are_known_over_a_crash_for_five_minutes(void **state)
@@ -934,6 +964,7 @@ int main(void)
         TEST(dead_letters_move_with_the_receive),
         TEST(dead_letters_move_some_at_a_time),
         TEST(move_tasks_go_on_after_a_crash),
+        TEST(a_move_task_says_why_it_failed),
         TEST(repeats_are_known_over_a_crash_for_five_minutes),
         TEST(what_is_purged_is_swept_and_numbers_go_on),
         TEST(nothing_is_left_of_a_deleted_queue),

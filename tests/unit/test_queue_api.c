@@ -250,6 +250,95 @@ static void test_queue_api__a_long_poll_waits_until_less_is_in_flight(void **sta
     world_close(&w);
 }
 
+/* A receive of q.fifo under an id; its bodies one behind the other. */
+static const char *attempt(struct world *w, const char *id, int32_t max)
+{
+    Stepfleet__MessageReceiveRequest m = STEPFLEET__MESSAGE_RECEIVE_REQUEST__INIT;
+    const Stepfleet__MessageReceiveReply *r;
+    struct slice text = SLICE("");
+
+    m.queue = (char *)"q.fifo";
+    m.attempt = (char *)(uintptr_t)id;
+    m.has_max = true;
+    m.max = max;
+    r = call(w, RPC_MESSAGE_RECEIVE, &m.base);
+    for (size_t i = 0; i < r->n_messages; i++) {
+        text = arena_printf(&w->last.arena, "%.*s%.*s", SLICE_FMT(text),
+                            SLICE_FMT(message_slice(r->messages[i]->body)));
+    }
+    return arena_str(&w->last.arena, text);
+}
+
+static struct receipt first_receipt(struct world *w)
+{
+    const Stepfleet__MessageReceiveReply *r = w->last.reply;
+    struct receipt receipt;
+
+    assert_true(receipt_parse(slice_str(r->messages[0]->receipt), &receipt));
+    return receipt;
+}
+
+static void test_queue_api__an_attempt_is_answered_again(void **state)
+{
+    Stepfleet__MessageReceiveRequest m = STEPFLEET__MESSAGE_RECEIVE_REQUEST__INIT;
+    struct ledger_queue *q;
+    struct receipt receipt;
+    struct world w;
+
+    (void)state;
+    world_open(&w);
+    q = ledger_queue_find(w.api.ledger, SLICE("q.fifo"));
+    send(&w, "q.fifo", "a", 0);
+    send(&w, "q.fifo", "b", 0);
+    assert_string_equal(attempt(&w, "one", 1), "a");
+    receipt = first_receipt(&w);
+    api_world_advance(&w.api, 20000);
+    assert_string_equal(attempt(&w, "two", 10), ""); /* the group is blocked */
+    assert_string_equal(attempt(&w, "one", 10), "a");
+    assert_true(token_eq(receipt.token, first_receipt(&w).token));
+    api_world_advance(&w.api, 20000); /* it was hidden anew: 30 s from then */
+    assert_string_equal(attempt(&w, "two", 10), "");
+    ledger_turn_begin(w.api.ledger, w.api.now);
+    assert_int_equal(ledger_queue_remove(w.api.ledger, q, &receipt), QUEUE_DONE);
+    ledger_turn_end(w.api.ledger);
+    assert_string_equal(attempt(&w, "one", 10), "b"); /* "a" is not as it was */
+    m.queue = (char *)"q";
+    m.attempt = (char *)"one";
+    assert_int_equal(try(&w, RPC_MESSAGE_RECEIVE, &m.base), ERR_QUEUE_PARAMETER);
+    m.queue = (char *)"q.fifo";
+    m.attempt = (char *)"a b";
+    assert_int_equal(try(&w, RPC_MESSAGE_RECEIVE, &m.base), ERR_QUEUE_PARAMETER);
+    world_close(&w);
+}
+
+/* A message each, of a group of its own. */
+static void test_queue_api__so_many_attempts_are_remembered(void **state)
+{
+    struct ledger_queue *q;
+    struct world w;
+    char id[16];
+
+    (void)state;
+    world_open(&w);
+    q = ledger_queue_find(w.api.ledger, SLICE("q.fifo"));
+    for (unsigned i = 0; i <= LIMIT_QUEUE_ATTEMPTS; i++) {
+        struct receipt receipt;
+
+        (void)snprintf(id, sizeof(id), "%u", i);
+        send(&w, "q.fifo", id, 0);
+        assert_string_equal(attempt(&w, id, 1), id);
+        receipt = first_receipt(&w);
+        ledger_turn_begin(w.api.ledger, w.api.now);
+        assert_int_equal(ledger_queue_remove(w.api.ledger, q, &receipt), QUEUE_DONE);
+        ledger_turn_end(w.api.ledger);
+        assert_int_equal(q->attempt_count, i < LIMIT_QUEUE_ATTEMPTS ? i + 1 : LIMIT_QUEUE_ATTEMPTS);
+    }
+    api_world_advance(&w.api, LIMIT_QUEUE_DEDUP_MS);
+    assert_string_equal(attempt(&w, id, 1), "");
+    assert_int_equal(q->attempt_count, 0);
+    world_close(&w);
+}
+
 static void test_queue_api__a_queue_remembers_so_many_messages(void **state)
 {
     Stepfleet__MessageSendRequest m = STEPFLEET__MESSAGE_SEND_REQUEST__INIT;
@@ -558,6 +647,8 @@ int main(void)
         cmocka_unit_test(test_queue_api__who_comes_later_does_not_overtake),
         cmocka_unit_test(test_queue_api__many_polls_are_answered_some_a_turn),
         cmocka_unit_test(test_queue_api__a_long_poll_waits_until_less_is_in_flight),
+        cmocka_unit_test(test_queue_api__an_attempt_is_answered_again),
+        cmocka_unit_test(test_queue_api__so_many_attempts_are_remembered),
         cmocka_unit_test(test_queue_api__a_queue_remembers_so_many_messages),
         cmocka_unit_test(test_queue_api__a_poll_ends_empty_in_time),
         cmocka_unit_test(test_queue_api__a_message_that_comes_back_wakes),

@@ -99,7 +99,10 @@ static const char *member(struct world *w, const char *answer, const char *name)
 
 static void make_queue(struct world *w, const char *name)
 {
-    const char *request = arena_str(&w->a, arena_printf(&w->a, "{\"QueueName\":\"%s\"}", name));
+    bool fifo = slice_ends_with(slice_str(name), SLICE(".fifo"));
+    const char *request =
+        arena_str(&w->a, arena_printf(&w->a, "{\"QueueName\":\"%s\"%s}", name,
+                                      fifo ? ",\"Attributes\":{\"FifoQueue\":\"true\"}" : ""));
 
     assert_string_not_equal(member(w, ask(w, AWS_SQS, "CreateQueue", request), "QueueUrl"), "");
 }
@@ -110,7 +113,8 @@ static const struct json_node *receive(struct world *w, const char *queue)
     const char *request =
         arena_str(&w->a, arena_printf(&w->a,
                                       "{\"QueueUrl\":\"%s\",\"MaxNumberOfMessages\":10,"
-                                      "\"MessageAttributeNames\":[\"All\"]}",
+                                      "\"MessageAttributeNames\":[\"All\"],"
+                                      "\"AttributeNames\":[\"All\"]}",
                                       queue));
     const struct json_node *v = NULL;
 
@@ -567,6 +571,115 @@ static void test_topic_api__batches_have_a_length(void **state)
 
 /* ---- disk ---- */
 
+/* ---- FIFO ---- */
+
+/* Topic "t.fifo", with FIFO queue "q.fifo" and standard queue "q" subscribed, raw. */
+static void begin_fifo(struct world *w, const char *attributes)
+{
+    w->topic = arena_str(
+        &w->a,
+        slice_str(member(w,
+                         sns(w, "CreateTopic",
+                             "{\"Name\":\"t.fifo\",\"Attributes\":{\"FifoTopic\":\"true\"%s}}",
+                             attributes),
+                         "TopicArn")));
+    make_queue(w, "q");
+    make_queue(w, "q.fifo");
+    (void)subscribed(w, "q", "\"RawMessageDelivery\":\"true\"");
+    (void)subscribed(w, "q.fifo", "\"RawMessageDelivery\":\"true\"");
+}
+
+static const char *
+publish_fifo(struct world *w, const char *body, const char *group, const char *id)
+{
+    return sns(w, "Publish",
+               "{\"TopicArn\":\"%s\",\"Message\":\"%s\",\"MessageGroupId\":\"%s\","
+               "\"MessageDeduplicationId\":\"%s\"}",
+               w->topic, body, group, id);
+}
+
+/* "BODY GROUP ID " of each message received. */
+static const char *received(struct world *w, const char *queue)
+{
+    const struct json_node *messages = receive(w, queue);
+    struct slice text = SLICE("");
+
+    for (const struct json_node *m = json_first(messages); m != NULL; m = json_next(messages, m)) {
+        const struct json_node *a = json_member(m, SLICE("Attributes"));
+
+        text = arena_printf(&w->a, "%.*s%.*s %.*s %.*s ", SLICE_FMT(text),
+                            SLICE_FMT(json_text(json_member(m, SLICE("Body")))),
+                            SLICE_FMT(json_text(json_member(a, SLICE("MessageGroupId")))),
+                            SLICE_FMT(json_text(json_member(a, SLICE("MessageDeduplicationId")))));
+    }
+    return arena_str(&w->a, text);
+}
+
+static void test_topic_api__fifo(void **state)
+{
+    struct world *w = *state;
+    const char *first;
+    struct err err;
+
+    begin_fifo(w, "");
+    first = member(w, publish_fifo(w, "a", "g", "1"), "SequenceNumber");
+    assert_int_equal(strlen(first), 20);
+    assert_string_not_equal(publish_fifo(w, "b", "h", "2"), "");
+    assert_int_equal(api_world_restart(&w->api, &err), OK);
+    assert_true(strcmp(member(w, publish_fifo(w, "a again", "g", "1"), "SequenceNumber"), first) >
+                0);
+    (void)member(w, publish_fifo(w, "c", "g", "3"), "MessageId");
+    assert_string_equal(received(w, "q.fifo"), "a g 1 c g 3 b h 2 ");
+    assert_string_equal(received(w, "q"), "a g  b h  a again g  c g  "); /* it knows no repeats */
+    assert_string_equal(publish_fifo(w, "a", "", "1"),
+                        "InvalidParameter: Invalid parameter: The MessageGroupId parameter is "
+                        "required for FIFO topics");
+    assert_string_equal(publish_fifo(w, "a", "g", ""),
+                        "InvalidParameter: Invalid parameter: The topic should either have "
+                        "ContentBasedDeduplication enabled or MessageDeduplicationId provided "
+                        "explicitly");
+    assert_string_equal(publish_fifo(w, "a", "a b", "1"),
+                        "InvalidParameter: Invalid parameter: MessageGroupId");
+    assert_string_equal(
+        sns(w, "PublishBatch",
+            "{\"TopicArn\":\"%s\",\"PublishBatchRequestEntries\":[{\"Id\":\"x\",\"Message\":\"d\"}]"
+            "}",
+            w->topic),
+        "InvalidParameter: Invalid parameter: The MessageGroupId parameter is required for FIFO "
+        "topics");
+}
+
+static void test_topic_api__fifo_by_content(void **state)
+{
+    static const char digest[] =
+        "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"; /* of "a" */
+    struct world *w = *state;
+
+    begin_fifo(w, ",\"ContentBasedDeduplication\":\"true\"");
+    for (unsigned i = 0; i < 2; i++) {
+        (void)member(w, publish_fifo(w, "a", "g", ""), "MessageId");
+    }
+    assert_string_equal(received(w, "q.fifo"),
+                        arena_str(&w->a, arena_printf(&w->a, "a g %s ", digest)));
+    assert_string_equal(attribute(w,
+                                  sns(w, "GetTopicAttributes", "{\"TopicArn\":\"%s\"}", w->topic),
+                                  "ContentBasedDeduplication"),
+                        "true");
+    assert_string_equal(
+        attribute(w, sns(w, "GetTopicAttributes", "{\"TopicArn\":\"%s\"}", w->topic), "FifoTopic"),
+        "true");
+    assert_string_equal(sns(w, "CreateTopic", "{\"Name\":\"u.fifo\"}"),
+                        "InvalidParameter: Invalid parameter: Topic Name");
+    assert_string_equal(
+        sns(w, "CreateTopic", "{\"Name\":\"u\",\"Attributes\":{\"FifoTopic\":\"true\"}}"),
+        "InvalidParameter: Invalid parameter: Topic Name");
+    assert_string_equal(sns(w, "CreateTopic",
+                            "{\"Name\":\"u\",\"Attributes\":{\"ContentBasedDeduplication\":"
+                            "\"true\"}}"),
+                        "InvalidParameter: Invalid parameter: ContentBasedDeduplication can only "
+                        "be set for FIFO topics");
+}
+
 static void test_topic_api__outlasts_a_restart(void **state)
 {
     struct world *w = *state;
@@ -674,6 +787,8 @@ int main(void)
         CASE(bounds),
         CASE(what_a_queue_cannot_take),
         CASE(batches_have_a_length),
+        CASE(fifo),
+        CASE(fifo_by_content),
         CASE(outlasts_a_restart),
     };
 
