@@ -7,8 +7,9 @@
 #include "coordinator/api/operation_queue.h"
 #include "coordinator/ledger/pipe.h"
 #include "proto/base/limits.h"
+#include "proto/base/text.h"
 
-enum { NAME_CHARS = 64, DESCRIPTION_BYTES = 512, REASON_CHARS = 300 };
+enum { NAME_CHARS = 64, DESCRIPTION_CHARS = 512, REASON_CHARS = 300 };
 
 /* What AWS fills in. */
 #define SOURCE_DEFAULT "{\"SqsQueueParameters\":{\"BatchSize\":10}}"
@@ -89,7 +90,7 @@ check_row(const struct api *a, const struct pipe_row *row, const char *enrichmen
         return unfit("enrichment", slice_str(enrichment),
                      "not be given: pipes here have no enrichment", err);
     }
-    if (row->description.len > DESCRIPTION_BYTES) {
+    if (text_code_points(row->description) > DESCRIPTION_CHARS) {
         return unfit("description", row->description, "have length less than or equal to 512", err);
     }
     if (row->role.len > LIMIT_ROLE_BYTES) {
@@ -103,9 +104,11 @@ check_row(const struct api *a, const struct pipe_row *row, const char *enrichmen
 
 /* ---- replies ---- */
 
-static char *desired_state(bool wanted)
+static char *desired_state(const struct ledger_pipe *p)
 {
-    return wanted ? (char *)(uintptr_t) "RUNNING" : (char *)(uintptr_t) "STOPPED";
+    const char *state = p->row.wanted ? "RUNNING" : "STOPPED";
+
+    return (char *)(uintptr_t)(p->row.state == PIPE_DELETING ? "DELETED" : state);
 }
 
 static char *current_state(const struct ledger_pipe *p)
@@ -120,7 +123,7 @@ static void reply_pipe(struct call *c, const struct ledger_pipe *p)
 
     r.arn = arena_str(a, p->arn);
     r.name = arena_str(a, p->name);
-    r.desired_state = desired_state(p->row.wanted);
+    r.desired_state = desired_state(p);
     r.current_state = current_state(p);
     r.created_ms = p->row.created_ms;
     r.updated_ms = p->row.updated_ms;
@@ -274,7 +277,7 @@ static Stepfleet__PipeDetail *summary_of(struct api *api, const struct ledger_pi
     stepfleet__pipe_detail__init(d);
     d->arn = arena_str(a, p->arn);
     d->name = arena_str(a, p->name);
-    d->desired_state = desired_state(p->row.wanted);
+    d->desired_state = desired_state(p);
     d->current_state = current_state(p);
     d->state_reason = arena_str(a, p->row.reason);
     d->created_ms = p->row.created_ms;
@@ -315,8 +318,7 @@ static bool fits(const struct ledger_pipe *p, const Stepfleet__PipeListRequest *
     return slice_starts_with(p->name, slice_str(q->name_prefix)) &&
            slice_starts_with(p->row.source, slice_str(q->source_prefix)) &&
            slice_starts_with(p->row.target, slice_str(q->target_prefix)) &&
-           (q->desired_state[0] == '\0' ||
-            strcmp(q->desired_state, desired_state(p->row.wanted)) == 0) &&
+           (q->desired_state[0] == '\0' || strcmp(q->desired_state, desired_state(p)) == 0) &&
            (q->current_state[0] == '\0' || strcmp(q->current_state, current_state(p)) == 0);
 }
 

@@ -102,11 +102,11 @@ def test_operations(world):
     assert pipes.start_pipe(Name="ops.1")["CurrentState"] == "STARTING"
     world.state("ops.1", "RUNNING")
     refused("ConflictException", 409, pipes.start_pipe, Name="ops.1")
-    updated = pipes.update_pipe(Name="ops.1", RoleArn=ROLE, Description="e", SourceParameters={
+    updated = pipes.update_pipe(Name="ops.1", RoleArn=ROLE, Description="é" * 512, SourceParameters={
         "FilterCriteria": {"Filters": [{"Pattern": '{"body":{"a":[1]}}'}]}})
     assert updated["CurrentState"] == "UPDATING"
     d = world.state("ops.1", "RUNNING")
-    assert d["Description"] == "e" and d["SourceParameters"]["SqsQueueParameters"] == {"BatchSize": 1}
+    assert d["Description"] == "é" * 512 and d["SourceParameters"]["SqsQueueParameters"] == {"BatchSize": 1}
     assert d["SourceParameters"]["FilterCriteria"]["Filters"] == [{"Pattern": '{"body":{"a":[1]}}'}]
     assert pipes.stop_pipe(Name="ops.1")["DesiredState"] == "STOPPED"
     world.state("ops.1", "STOPPED")
@@ -121,7 +121,8 @@ def test_operations(world):
     assert [p["Name"] for p in page["Pipes"]] == ["ops.2"] and "NextToken" not in page
     assert pipes.list_pipes(NamePrefix="ops.", CurrentState="RUNNING")["Pipes"] == []
     for name in ("ops.1", "ops.2"):
-        assert pipes.delete_pipe(Name=name)["CurrentState"] == "DELETING"
+        gone = pipes.delete_pipe(Name=name)
+        assert gone["CurrentState"] == "DELETING" and gone["DesiredState"] == "DELETED"
     wait_until(lambda: pipes.list_pipes(NamePrefix="ops.")["Pipes"] == [])
     refused("NotFoundException", 404, pipes.describe_pipe, Name="ops.1")
     refused("NotFoundException", 404, pipes.delete_pipe, Name="ops.1")
