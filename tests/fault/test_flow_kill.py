@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of the coordinator at random moments while messages go from a topic through queues and pipes to Express and
 Standard workflows: each that was acknowledged is done or a dead letter, none is lost, none starts two executions; and
-all dead letters are redriven."""
+all dead letters are redriven. And while all of that is deployed."""
 import collections
 import itertools
 import random
@@ -9,7 +9,7 @@ import threading
 import time
 
 from fleet import Fleet, wait_until
-from flow import Flow
+from flow import TEMPLATE, Flow
 
 SECONDS = 40
 VISIBILITY = 2
@@ -98,3 +98,23 @@ def test_every_message_is_done_once_or_a_dead_letter_whatever_is_killed(tmp_path
         wait_until(lambda: flow.left("ExpressDead") == 0, 30, 0.2, say="dead letters are not moved")
         flow.empty("ExpressQueue", 3 * PATIENT)
         assert flow.left("ExpressDead") == 0 and letters <= flow.done("express")
+
+
+def test_a_deployment_that_is_cut_short_is_completed_by_the_next(tmp_path):
+    rng = random.Random(3)
+    with Fleet(tmp_path, http={"access": "open"}) as fleet:
+        fleet.start_coordinator()
+        for n in range(8):
+            deploying = threading.Thread(target=fleet.cli, kwargs={"check": False}, args=(
+                "deploy", TEMPLATE, "--parameter", f"Visibility={60 + n}"))
+            deploying.start()
+            time.sleep(rng.uniform(0, 0.3))
+            fleet.coordinator.kill()
+            fleet.start_coordinator()
+            deploying.join()
+        flow = Flow(fleet, VISIBILITY)
+        assert {r["change"] for r in flow.deploy(VISIBILITY)["resources"]} == {"NONE", "LEFT_OUT"}
+        flow.publish("express", 1)
+        flow.publish("standard", 2)
+        wait_until(lambda: flow.done("express") == {1} and flow.done("standard") == {2})
+        assert set(flow.executions()) == {2}
