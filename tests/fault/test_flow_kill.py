@@ -105,15 +105,16 @@ def test_a_deployment_that_is_cut_short_is_completed_by_the_next(tmp_path):
     with Fleet(tmp_path, http={"access": "open"}) as fleet:
         fleet.start_coordinator()
         for n in range(8):
-            deploying = threading.Thread(target=fleet.cli, kwargs={"check": False}, args=(
-                "deploy", TEMPLATE, "--parameter", f"Visibility={60 + n}"))
-            deploying.start()
-            time.sleep(rng.uniform(0, 0.3))
+            deploy = ("deploy", TEMPLATE, "--stack", f"s{n}")
+            first = threading.Thread(target=fleet.cli, args=deploy, kwargs={"check": False})
+            first.start()
+            time.sleep(rng.uniform(0.02, 0.08))
             fleet.coordinator.kill()
             fleet.start_coordinator()
-            deploying.join()
+            first.join()
+            fleet.cli(*deploy)
+            assert {r["change"] for r in fleet.json(*deploy)["resources"]} == {"NONE", "LEFT_OUT"}
         flow = Flow(fleet, VISIBILITY)
-        assert {r["change"] for r in flow.deploy(VISIBILITY)["resources"]} == {"NONE", "LEFT_OUT"}
         flow.publish("express", 1)
         flow.publish("standard", 2)
         wait_until(lambda: flow.done("express") == {1} and flow.done("standard") == {2})
