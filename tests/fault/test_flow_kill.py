@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of the coordinator at random moments while messages go from a topic through queues and pipes to Express and
-Standard workflows: each that was acknowledged is done or a dead letter, none is lost, none starts two executions; and
-all dead letters are redriven. And while all of that is deployed."""
+Standard workflows: each that was acknowledged is done or a dead letter, none is lost, none starts two executions, a
+rule's target is told of each that fails, and all dead letters are redriven. And while all of that is deployed."""
 import collections
 import itertools
 import random
@@ -62,7 +62,7 @@ def kill_for(fleet, seconds, rng):
 def check_express(flow, acknowledged):
     """The dead letters' numbers."""
     flow.empty("ExpressQueue", 120)
-    done, letters = flow.done("express"), flow.look("ExpressDead", 30)
+    done, letters = flow.done("express"), flow.dead()
     assert len(letters) == len(set(letters)) == flow.left("ExpressDead"), "a message is among the dead letters twice"
     assert acknowledged <= done | set(letters), f"lost: {acknowledged - done - set(letters)}"
     assert {n for n in acknowledged if is_bad(n)} <= set(letters) and not any(map(is_bad, done))
@@ -79,6 +79,9 @@ def check_standard(flow, acknowledged):
     assert acknowledged <= set(executions), f"lost: {acknowledged - set(executions)}"
     for n, started in executions.items():
         assert [e["status"] for e in started] == ["FAILED" if is_bad(n) else "SUCCEEDED"], started
+    failed = {e["executionArn"] for started in executions.values() for e in started if e["status"] == "FAILED"}
+    wait_until(lambda: {told["executionArn"] for told in flow.failures()} == failed, 60, 1,
+               say="the rule's target is not told of all failures")
 
 
 def test_every_message_is_done_once_or_a_dead_letter_whatever_is_killed(tmp_path):

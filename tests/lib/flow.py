@@ -77,16 +77,23 @@ class Flow:
         a = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["All"])["Attributes"]
         return sum(int(a["ApproximateNumberOfMessages" + what]) for what in ("", "NotVisible", "Delayed"))
 
-    def look(self, queue, seconds=5):
-        """The messages' numbers; they are back in the queue when this returns."""
+    def look(self, queue, seconds=30):
+        """The messages' bodies; they are back in the queue when this returns."""
         found = {}
         while got := self.sqs.receive_message(QueueUrl=self.url(queue), MaxNumberOfMessages=10,
                                               VisibilityTimeout=seconds).get("Messages"):
-            for m in got:
-                found[m["ReceiptHandle"]] = json.loads(json.loads(m["Body"])["Message"])["n"]
+            found |= {m["ReceiptHandle"]: json.loads(m["Body"]) for m in got}
         for handle in found:
             self.sqs.change_message_visibility(QueueUrl=self.url(queue), ReceiptHandle=handle, VisibilityTimeout=0)
         return list(found.values())
+
+    def dead(self):
+        """The dead letters' numbers."""
+        return [json.loads(body["Message"])["n"] for body in self.look("ExpressDead")]
+
+    def failures(self):
+        """What the rule's target was told: details of executions."""
+        return [event["detail"] for event in self.look("Failures")]
 
     def executions(self):
         """Of the Standard workflow: number of the message -> [description]."""
