@@ -242,6 +242,31 @@ static int check_state(struct cli *cli, const struct deploy_item *item)
     return CLI_REFUSED;
 }
 
+/* Was it made as it is wanted by a call whose answer was lost? */
+static bool is_made(struct cli *cli, const struct deploy_item *item)
+{
+    const struct json_node *have = NULL;
+    bool same = look_up(cli, &item->resource, &have) == CLI_DONE && have != NULL;
+
+    for (const struct json_node *e = json_first(item->want); e != NULL && same;
+         e = json_next(item->want, e)) {
+        const struct json_node *v = json_member(have, json_key(item->want, e));
+
+        same = v != NULL && json_equal(v, e);
+    }
+    return same;
+}
+
+static int make(struct cli *cli, const struct deploy_item *item, const struct stepfleet_pipe *pipe)
+{
+    struct stepfleet_error error;
+    enum stepfleet_code code = stepfleet_pipe_create(cli->client, pipe, &error);
+
+    return code == STEPFLEET_OK || (code == STEPFLEET_CONFLICT && is_made(cli, item))
+               ? CLI_DONE
+               : cli_refused(&error);
+}
+
 static int apply(struct cli *cli, const struct deploy_item *item)
 {
     const struct stepfleet_pipe pipe = {
@@ -260,9 +285,7 @@ static int apply(struct cli *cli, const struct deploy_item *item)
     int rc = CLI_DONE;
 
     if (item->have == NULL) {
-        rc = stepfleet_pipe_create(cli->client, &pipe, &error) == STEPFLEET_OK
-                 ? CLI_DONE
-                 : cli_refused(&error);
+        rc = make(cli, item, &pipe);
     } else {
         rc = stepfleet_pipe_update(cli->client, &pipe, &error) == STEPFLEET_OK
                  ? deploy_tags_apply(cli, arena_str(&cli->arena, item->resource.arn), item)
