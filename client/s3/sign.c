@@ -2,13 +2,14 @@
 #include "client/s3/sign.h"
 
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
+#include <pthread.h>
 
+#include "proto/base/buf.h"
 #include "proto/base/text.h"
 
-enum { SIGN_DATE_BYTES = 8 };
+enum { SIGN_DATE_BYTES = 8, BLOCK_BYTES = 64 };
 
 const struct slice sign_empty_hash =
     SLICE_INIT("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
@@ -114,14 +115,86 @@ void sign_time(int64_t now_ms, char out[SIGN_TIME_BYTES])
     out[15] = 'Z';
 }
 
+/* ---- digests ---- */
+
+/* Looked up once: with EVP_sha256(), and in HMAC(), OpenSSL does it each time, under locks. */
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void sha256_fetch(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    assert(sha256 != NULL);
+}
+
+static EVP_MD_CTX *digest_new(void)
+{
+    EVP_MD_CTX *c;
+    int rv = pthread_once(&sha256_once, sha256_fetch);
+
+    c = EVP_MD_CTX_new();
+    assert(rv == 0 && c != NULL);
+    (void)rv;
+    return c;
+}
+
+/* SHA-256 of one after the other. */
+static struct sign_mac digest_of(EVP_MD_CTX *c, struct slice one, struct slice other)
+{
+    struct sign_mac out;
+    int ok = EVP_DigestInit_ex2(c, sha256, NULL) == 1 &&
+             EVP_DigestUpdate(c, one.ptr, one.len) == 1 &&
+             EVP_DigestUpdate(c, other.ptr, other.len) == 1 &&
+             EVP_DigestFinal_ex(c, out.bytes, NULL) == 1;
+
+    assert(ok);
+    (void)ok;
+    return out;
+}
+
 void sign_hash(struct slice body, char out[SIGN_HEX_BYTES])
 {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    int ok = EVP_Digest(body.len != 0 ? body.ptr : "", body.len, digest, NULL, EVP_sha256(), NULL);
+    EVP_MD_CTX *c = digest_new();
+    struct sign_mac digest = digest_of(c, body, SLICE(""));
 
-    assert(ok == 1);
-    text_format_hex(digest, sizeof(digest), out);
+    EVP_MD_CTX_free(c);
+    text_format_hex(digest.bytes, sizeof(digest.bytes), out);
 }
+
+static struct slice sign_mac_slice(const struct sign_mac *mac)
+{
+    return slice_make(mac->bytes, sizeof(mac->bytes));
+}
+
+/* The key, padded to a block, with each byte changed so. */
+static struct slice key_pad(struct slice key, unsigned char with, unsigned char out[BLOCK_BYTES])
+{
+    for (size_t i = 0; i < BLOCK_BYTES; i++) {
+        out[i] = (unsigned char)((i < key.len ? (unsigned char)key.ptr[i] : 0) ^ with);
+    }
+    return slice_make(out, BLOCK_BYTES);
+}
+
+/* HMAC-SHA256. Source: RFC 2104. */
+static struct sign_mac sign_hmac(struct slice key, struct slice text)
+{
+    EVP_MD_CTX *c = digest_new();
+    unsigned char pad[BLOCK_BYTES];
+    struct sign_mac hashed;
+    struct sign_mac mac;
+
+    if (key.len > BLOCK_BYTES) {
+        hashed = digest_of(c, key, SLICE(""));
+        key = sign_mac_slice(&hashed);
+    }
+    mac = digest_of(c, key_pad(key, 0x36, pad), text);
+    mac = digest_of(c, key_pad(key, 0x5C, pad), sign_mac_slice(&mac));
+    OPENSSL_cleanse(pad, sizeof(pad));
+    EVP_MD_CTX_free(c);
+    return mac;
+}
+
+/* ---- the canonical request ---- */
 
 /* Without blanks around, inner runs of blanks as one. */
 static struct slice sign_trim(struct slice value, struct arena *a)
@@ -152,47 +225,52 @@ static const struct sign_pair *sign_headers_sorted(const struct sign_request *r,
     return sorted;
 }
 
+/* The buffer's bytes; it is gone. */
+static struct slice take_text(struct buf *b, struct arena *a)
+{
+    struct slice copy = arena_copy(a, buf_slice(b));
+
+    buf_fini(b);
+    return copy;
+}
+
 static struct slice sign_header_names(const struct sign_pair *sorted, size_t count, struct arena *a)
 {
-    struct slice out = {"", 0};
+    struct buf b = {0};
 
     for (size_t i = 0; i < count; i++) {
-        out = arena_printf(a, "%.*s%s%.*s", SLICE_FMT(out), i == 0 ? "" : ";",
-                           SLICE_FMT(sorted[i].name));
+        buf_put_str(&b, i == 0 ? "" : ";");
+        buf_put_slice(&b, sorted[i].name);
     }
-    return out;
+    return take_text(&b, a);
+}
+
+static void put_line(struct buf *b, struct slice line)
+{
+    buf_put_slice(b, line);
+    buf_put_str(b, "\n");
 }
 
 struct slice sign_canonical(const struct sign_request *r, struct arena *a)
 {
     const struct sign_pair *sorted = sign_headers_sorted(r, a);
-    struct slice names = sign_header_names(sorted, r->header_count, a);
-    struct slice lines = {"", 0};
+    struct buf b = {0};
 
+    put_line(&b, r->method);
+    put_line(&b, r->path);
+    put_line(&b, r->query);
     for (size_t i = 0; i < r->header_count; i++) {
-        lines = arena_printf(a, "%.*s%.*s:%.*s\n", SLICE_FMT(lines), SLICE_FMT(sorted[i].name),
-                             SLICE_FMT(sorted[i].value));
+        buf_put_slice(&b, sorted[i].name);
+        buf_put_str(&b, ":");
+        put_line(&b, sorted[i].value);
     }
-    return arena_printf(a, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s", SLICE_FMT(r->method),
-                        SLICE_FMT(r->path), SLICE_FMT(r->query), SLICE_FMT(lines), SLICE_FMT(names),
-                        SLICE_FMT(r->payload_hash));
+    put_line(&b, SLICE(""));
+    put_line(&b, sign_header_names(sorted, r->header_count, a));
+    buf_put_slice(&b, r->payload_hash);
+    return take_text(&b, a);
 }
 
-static struct sign_mac sign_hmac(struct slice key, struct slice text)
-{
-    struct sign_mac mac;
-    unsigned len = sizeof(mac.bytes);
-    const unsigned char *done = HMAC(EVP_sha256(), key.ptr, (int)key.len,
-                                     (const unsigned char *)text.ptr, text.len, mac.bytes, &len);
-
-    assert(done != NULL && len == sizeof(mac.bytes));
-    return mac;
-}
-
-static struct slice sign_mac_slice(const struct sign_mac *mac)
-{
-    return slice_make(mac->bytes, sizeof(mac->bytes));
-}
+/* ---- signatures ---- */
 
 struct slice sign_scope_text(const struct sign_scope *scope, struct arena *a)
 {

@@ -200,6 +200,9 @@ static enum err_code prepare(struct api *api,
     if (rc == OK) {
         rc = check_dedups(q, err);
     }
+    if (rc == OK) {
+        o->row.body_md5 = message_digest(o->row.body, a);
+    }
     if (rc == OK && q->row.attributes.fifo) {
         o->row.dedup = o->row.dedup.len != 0 ? o->row.dedup : dedup_content_id(o->row.body, a);
         o->dedup = ledger_dedup_key(q, o->row.group, o->row.dedup, a);
@@ -218,7 +221,7 @@ static void send(struct api *api,
 
     ledger_queue_send(api->ledger, q, &o->row, o->delay_ms, o->has_dedup ? &o->dedup : NULL, &sent);
     r->message = message_uuid(sent.id, a);
-    r->body_md5 = message_md5(o->row.body, a);
+    r->body_md5 = message_body_md5(&o->row, a);
     r->attributes_md5 = o->attributes_md5;
     r->system_md5 = o->system_md5;
     if (q->row.attributes.fifo) {

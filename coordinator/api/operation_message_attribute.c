@@ -8,16 +8,27 @@
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
-enum { NAME_BYTES_MAX = 256, TYPE_BYTES_MAX = 256, MD5_BYTES = 16 };
+enum { NAME_BYTES_MAX = 256, TYPE_BYTES_MAX = 256 };
 
-char *message_md5(struct slice bytes, struct arena *a)
+struct slice message_digest(struct slice body, struct arena *a)
 {
-    uint8_t digest[DIGEST_BYTES_MAX];
-    char *hex = arena_zalloc(a, 1, MD5_HEX_BYTES + 1);
+    uint8_t *digest = arena_alloc(a, DIGEST_BYTES_MAX);
 
-    (void)digest_compute(SLICE("MD5"), bytes, digest);
-    text_format_hex(digest, MD5_BYTES, hex);
+    (void)digest_compute(SLICE("MD5"), body, digest);
+    return slice_make(digest, MESSAGE_MD5_BYTES);
+}
+
+static char *digest_text(struct slice digest, struct arena *a)
+{
+    char *hex = arena_zalloc(a, 1, 2 * digest.len + 1);
+
+    text_format_hex(digest.ptr, digest.len, hex);
     return hex;
+}
+
+char *message_body_md5(const struct message_row *m, struct arena *a)
+{
+    return digest_text(m->body_md5.len != 0 ? m->body_md5 : message_digest(m->body, a), a);
 }
 
 char *message_sequence(uint64_t number, struct arena *a)
@@ -222,7 +233,7 @@ char *message_attributes_md5(const struct message_attribute *items, size_t n, st
         buf_put_u8(&b, items[i].binary ? 2 : 1);
         put_part(&b, items[i].value);
     }
-    hex = message_md5(buf_slice(&b), a);
+    hex = digest_text(message_digest(buf_slice(&b), a), a);
     buf_fini(&b);
     return hex;
 }

@@ -148,7 +148,7 @@ static enum err_code message_of(struct api *api,
     t.out->message = message_uuid(r->message.id, a);
     t.out->receipt = arena_str(a, r->handle);
     t.out->body = message_bytes(r->message.body);
-    t.out->body_md5 = message_md5(r->message.body, a);
+    t.out->body_md5 = message_body_md5(&r->message, a);
     tell_all(api, q, r, &t);
     *out = t.out;
     return tell_attributes(r, &t, err);

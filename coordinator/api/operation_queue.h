@@ -63,10 +63,13 @@ void tag_push(struct arena *a,
 
 /* ---- messages ---- */
 
-enum { MD5_HEX_BYTES = 32, SEQUENCE_DIGITS = 20 };
+enum { SEQUENCE_DIGITS = 20 };
 
-/* "5d41402abc4b2a76b9719d911017c592", NUL-terminated. */
-char *message_md5(struct slice bytes, struct arena *a);
+/* MD5, for message_row.body_md5. */
+struct slice message_digest(struct slice body, struct arena *a);
+/* "5d41402abc4b2a76b9719d911017c592", NUL-terminated: of the body, as its row has it or, for
+ * messages that no client sent, made here. */
+char *message_body_md5(const struct message_row *m, struct arena *a);
 /* ERR_QUEUE_PARAMETER: a queue of the other type has that parameter. */
 enum err_code message_not_for_type(const char *value, const char *what, struct err *err);
 /* Text that XML 1.0 can hold: of a body, or of an attribute. */

@@ -20,7 +20,8 @@ enum message_flag {
     MESSAGE_TRACE = 4,
     MESSAGE_SOURCE = 8,
     MESSAGE_ATTRIBUTES = 16,
-    MESSAGE_FLAGS = 31,
+    MESSAGE_MD5 = 32,
+    MESSAGE_FLAGS = 63,
 };
 
 static enum err_code row_begin(struct cursor *c, const char *what, struct err *err)
@@ -165,7 +166,8 @@ void message_row_encode(const struct message_row *r, struct buf *out)
                               (r->dedup.len != 0 ? MESSAGE_DEDUP : 0) |
                               (r->trace.len != 0 ? MESSAGE_TRACE : 0) |
                               (r->source.len != 0 ? MESSAGE_SOURCE : 0) |
-                              (r->attributes.len != 0 ? MESSAGE_ATTRIBUTES : 0)));
+                              (r->attributes.len != 0 ? MESSAGE_ATTRIBUTES : 0) |
+                              (r->body_md5.len != 0 ? MESSAGE_MD5 : 0)));
     buf_put(out, r->id, sizeof(r->id));
     buf_put_svarint(out, r->sent_ms);
     buf_put_bytes(out, r->sender);
@@ -174,6 +176,7 @@ void message_row_encode(const struct message_row *r, struct buf *out)
     put_optional(out, r->trace);
     put_optional(out, r->source);
     put_optional(out, r->attributes);
+    put_optional(out, r->body_md5);
     buf_put_slice(out, r->body); /* to the end */
 }
 
@@ -198,6 +201,8 @@ enum err_code message_row_decode(struct slice bytes, struct message_row *out, st
     r.trace = get_optional(&c, (flags & MESSAGE_TRACE) != 0);
     r.source = get_optional(&c, (flags & MESSAGE_SOURCE) != 0);
     r.attributes = get_optional(&c, (flags & MESSAGE_ATTRIBUTES) != 0);
+    r.body_md5 = get_optional(&c, (flags & MESSAGE_MD5) != 0);
+    c.bad = c.bad || (r.body_md5.len != 0 && r.body_md5.len != MESSAGE_MD5_BYTES);
     if (!c.bad) {
         memcpy(r.id, id.ptr, sizeof(r.id));
         r.body = cursor_take(&c, (size_t)(c.end - c.ptr));

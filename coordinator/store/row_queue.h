@@ -45,6 +45,8 @@ struct queue_row {
 void queue_row_encode(const struct queue_row *r, struct buf *out);
 enum err_code queue_row_decode(struct slice bytes, struct queue_row *out, struct err *err);
 
+enum { MESSAGE_MD5_BYTES = 16 };
+
 /* A message as it was sent: written once. */
 struct message_row {
     uint8_t id[16]; /* a UUID's bytes */
@@ -55,6 +57,7 @@ struct message_row {
     struct slice trace;      /* AWSTraceHeader */
     struct slice source;     /* name of the queue whose dead letter it is */
     struct slice attributes; /* message_attributes_encode() */
+    struct slice body_md5;   /* 16 bytes: who receives it is told, as often as that happens */
     struct slice body;
 };
 void message_row_encode(const struct message_row *r, struct buf *out);

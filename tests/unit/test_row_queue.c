@@ -156,6 +156,7 @@ static void check_message(const struct message_row *row)
     assert_true(slice_eq(back.dedup, row->dedup) && slice_eq(back.trace, row->trace));
     assert_true(slice_eq(back.source, row->source) && slice_eq(back.body, row->body));
     assert_true(slice_eq(back.attributes, row->attributes));
+    assert_true(slice_eq(back.body_md5, row->body_md5));
     message_row_encode(&back, &again);
     assert_true(slice_eq(buf_slice(&b), buf_slice(&again)));
     for (size_t len = 0; len < b.len - row->body.len; len++) { /* the body goes to the end */
@@ -180,12 +181,26 @@ static void test_row_queue__a_message(void **state)
         .trace = SLICE("t"),
         .source = SLICE("s"),
         .attributes = SLICE("a"),
+        .body_md5 = SLICE("0123456789abcdef"),
         .body = SLICE("body"),
     };
 
     (void)state;
     check_message(&small);
     check_message(&full);
+}
+
+static void test_row_queue__a_digest_of_another_length(void **state)
+{
+    const struct message_row row = {.body_md5 = SLICE("0123456789abcde"), .body = SLICE("body")};
+    struct message_row back;
+    struct buf b = {0};
+    struct err err;
+
+    (void)state;
+    message_row_encode(&row, &b);
+    assert_int_equal(message_row_decode(buf_slice(&b), &back, &err), ERR_CORRUPT);
+    buf_fini(&b);
 }
 
 static void test_row_queue__attributes_of_a_message(void **state)
@@ -329,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_row_queue__a_queue),
         cmocka_unit_test(test_row_queue__a_message),
+        cmocka_unit_test(test_row_queue__a_digest_of_another_length),
         cmocka_unit_test(test_row_queue__attributes_of_a_message),
         cmocka_unit_test(test_row_queue__a_received_message),
         cmocka_unit_test(test_row_queue__counters_deduplication_and_moves),

@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include "client/s3/sign.h"
 
 static const struct sign_keys example_keys = {
@@ -217,6 +220,41 @@ static void test_sign__hash_of_nothing(void **state)
     assert_true(slice_eq(slice_make(hash, sizeof(hash)), sign_empty_hash));
 }
 
+static void openssl_hmac(unsigned char key[SIGN_MAC_BYTES], size_t len, struct slice text)
+{
+    unsigned bytes = SIGN_MAC_BYTES;
+
+    assert_non_null(
+        HMAC(EVP_sha256(), key, (int)len, (const unsigned char *)text.ptr, text.len, key, &bytes));
+}
+
+/* Of any length: HMAC hashes those that are longer than its block. */
+static void test_sign__keys_of_secrets(void **state)
+{
+    const struct sign_scope scope = {SLICE("20130524"), SLICE("us-east-1"), SLICE("s3")};
+    const struct slice chain[] = {scope.date, scope.region, scope.service, SLICE("aws4_request")};
+    unsigned char wanted[256] = "AWS4";
+    struct arena a = {0};
+
+    (void)state;
+    for (size_t len = 0; len < 200; len++) {
+        struct sign_mac key;
+
+        memcpy(wanted, "AWS4", 4);
+        for (size_t i = 0; i < len; i++) {
+            wanted[4 + i] = (unsigned char)(' ' + i % 90);
+        }
+        key =
+            sign_key(slice_make(arena_copy(&a, slice_make(wanted + 4, len)).ptr, len), &scope, &a);
+        for (size_t i = 0; i < 4; i++) {
+            openssl_hmac(wanted, i == 0 ? 4 + len : SIGN_MAC_BYTES, chain[i]);
+        }
+        assert_memory_equal(key.bytes, wanted, SIGN_MAC_BYTES);
+        arena_reset(&a);
+    }
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +267,7 @@ int main(void)
         cmocka_unit_test(test_sign__query_is_sorted_by_name_then_value),
         cmocka_unit_test(test_sign__canonical_headers),
         cmocka_unit_test(test_sign__hash_of_nothing),
+        cmocka_unit_test(test_sign__keys_of_secrets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
