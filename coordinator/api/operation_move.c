@@ -38,19 +38,6 @@ static enum err_code find_by_arn(struct api *api,
 
 /* ---- start ---- */
 
-static bool is_dead_letter_queue(struct api *api, const struct ledger_queue *q)
-{
-    size_t count;
-    struct ledger_queue **all = ledger_queues(api->ledger, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        if (slice_eq(all[i]->row.attributes.dead_letters, q->name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum err_code check_start(struct api *api,
                                  const Stepfleet__MoveStartRequest *m,
                                  struct ledger_queue **q,
@@ -61,7 +48,7 @@ static enum err_code check_start(struct api *api,
     enum err_code rc = find_by_arn(api, slice_str(m->source), "SourceArn", q, err);
 
     *to = slice_make(NULL, 0);
-    if (rc == OK && !is_dead_letter_queue(api, *q)) {
+    if (rc == OK && !ledger_queue_has_sources(api->ledger, *q)) {
         rc = err_set(err, ERR_QUEUE_PARAMETER,
                      "Source queue must be configured as a Dead Letter Queue.");
     }

@@ -132,19 +132,40 @@ static void settle(struct ledger *l, struct ledger_queue *q)
     queue_time(l, q);
 }
 
+/* The next queue that sends its dead letters to one of that name; NULL: there is none. */
+static struct ledger_queue *next_source(const struct ledger *l,
+                                        struct slice name,
+                                        size_t *bucket,
+                                        struct hash_node **at)
+{
+    while ((*at = hash_iterate(&l->queues, bucket, *at)) != NULL) {
+        struct ledger_queue *q = container_of(*at, struct ledger_queue, by_name);
+
+        if (slice_eq(q->row.attributes.dead_letters, name)) {
+            return q;
+        }
+    }
+    return NULL;
+}
+
 /* A queue came or went that others send their dead letters to. */
 static void settle_sources(struct ledger *l, struct slice name)
 {
-    struct hash_node *n = NULL;
+    struct hash_node *at = NULL;
+    struct ledger_queue *q;
     size_t bucket = 0;
 
-    while ((n = hash_iterate(&l->queues, &bucket, n)) != NULL) {
-        struct ledger_queue *q = container_of(n, struct ledger_queue, by_name);
-
-        if (slice_eq(q->row.attributes.dead_letters, name)) {
-            settle(l, q);
-        }
+    while ((q = next_source(l, name, &bucket, &at)) != NULL) {
+        settle(l, q);
     }
+}
+
+bool ledger_queue_has_sources(const struct ledger *l, const struct ledger_queue *q)
+{
+    struct hash_node *at = NULL;
+    size_t bucket = 0;
+
+    return next_source(l, q->name, &bucket, &at) != NULL;
 }
 
 /* Its row, with texts of its own. */

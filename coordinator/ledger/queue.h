@@ -57,6 +57,8 @@ struct ledger_queue *ledger_queue_find(const struct ledger *l, struct slice name
 /* All of them, sorted by name, in the turn's arena. */
 struct ledger_queue **ledger_queues(struct ledger *l, size_t *count);
 size_t ledger_queue_count(const struct ledger *l);
+/* Is it where another sends its dead letters? */
+bool ledger_queue_has_sources(const struct ledger *l, const struct ledger_queue *q);
 /* A new one; there is none of that name. */
 struct ledger_queue *
 ledger_queue_put(struct ledger *l, struct slice name, const struct queue_attributes *a);

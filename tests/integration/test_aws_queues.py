@@ -377,6 +377,18 @@ def test_fifo(sqs):
     assert [m["Body"] for m in receive(sqs, url, MaxNumberOfMessages=10)] == ["1", "3", "5"]
 
 
+def test_a_receive_is_asked_for_again(sqs):
+    url = queue(sqs, FifoQueue="true", VisibilityTimeout=600)
+    for body in "ab":
+        sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g", MessageDeduplicationId=body)
+    first = receive(sqs, url, MaxNumberOfMessages=10, ReceiveRequestAttemptId="one")
+    assert [m["Body"] for m in first] == ["a", "b"]
+    assert receive(sqs, url, MaxNumberOfMessages=10, ReceiveRequestAttemptId="two") == []
+    assert receive(sqs, url, MaxNumberOfMessages=10, ReceiveRequestAttemptId="one") == first
+    assert refused("InvalidParameterValue", sqs.receive_message, QueueUrl=queue(sqs),
+                   ReceiveRequestAttemptId="one").endswith("that is not valid for this queue type.")
+
+
 def test_what_fifo_queues_ask_for(sqs):
     url = queue(sqs, FifoQueue="true")
     assert refused("MissingParameter", sqs.send_message, QueueUrl=url, MessageBody="x") == \

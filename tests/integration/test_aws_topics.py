@@ -71,6 +71,25 @@ def refused(call, code, status=400):
     return e.value.response["Error"]
 
 
+def test_fifo_topics(sns, sqs):
+    own = name("t") + ".fifo"
+    topic = sns.create_topic(Name=own, Attributes={"FifoTopic": "true", "ContentBasedDeduplication": "true"})["TopicArn"]
+    got = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+    assert got["FifoTopic"] == "true" and got["ContentBasedDeduplication"] == "true"
+    queue = name("q") + ".fifo"
+    url = sqs.create_queue(QueueName=queue, Attributes={"FifoQueue": "true"})["QueueUrl"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE + queue, Attributes={"RawMessageDelivery": "true"})
+    numbers = [sns.publish(TopicArn=topic, Message=body, MessageGroupId="g")["SequenceNumber"] for body in "aab"]
+    assert numbers == sorted(set(numbers)) and all(len(n) == 20 for n in numbers)
+    batch = sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=[
+        {"Id": "1", "Message": "c", "MessageGroupId": "g", "MessageDeduplicationId": "c"},
+        {"Id": "2", "Message": "d", "MessageGroupId": "g", "MessageDeduplicationId": "c"}])
+    assert batch["Successful"][0]["SequenceNumber"] > numbers[-1]
+    assert [m["Body"] for m in receive(sqs, url)] == ["a", "b", "c"]
+    says = refused(lambda: sns.publish(TopicArn=topic, Message="x"), "InvalidParameter")["Message"]
+    assert says == "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
+
+
 def test_topics_and_their_attributes(sns):
     own = name("t")
     arn = sns.create_topic(Name=own, Attributes={"DisplayName": "a <b> & c"},
