@@ -133,10 +133,8 @@ static void settle(struct ledger *l, struct ledger_queue *q)
 }
 
 /* The next queue that sends its dead letters to one of that name; NULL: there is none. */
-static struct ledger_queue *next_source(const struct ledger *l,
-                                        struct slice name,
-                                        size_t *bucket,
-                                        struct hash_node **at)
+static struct ledger_queue *
+next_source(const struct ledger *l, struct slice name, size_t *bucket, struct hash_node **at)
 {
     while ((*at = hash_iterate(&l->queues, bucket, *at)) != NULL) {
         struct ledger_queue *q = container_of(*at, struct ledger_queue, by_name);
@@ -481,6 +479,9 @@ static enum err_code load_counter(struct ledger *l, struct ledger_queue *q, stru
     }
     if (rc == OK) {
         ledger_clock_seen(l, row.time_ms);
+        if (row.head.due_ms > l->now.wall_ms) {
+            row.head = (struct queue_place){0, 0}; /* by a clock that was wrong: it says nothing */
+        }
         queue_restore(q->core, row.total, row.last_number, row.head);
     }
     buf_fini(&b);

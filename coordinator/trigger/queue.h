@@ -162,8 +162,8 @@ struct queue_place queue_head(const struct queue *q);
  * INT64_MAX: it wants none. */
 int64_t queue_stale_ms(const struct queue *q);
 
-/* Opening: its counters, then the states of what was received by place, then the due times of
- * what is delayed. */
+/* Opening: its counters (`head` is not in the future), then the states of what was received by
+ * place, then the due times of what is delayed. */
 void queue_restore(struct queue *q, uint64_t total, uint64_t last_number, struct queue_place head);
 void queue_restore_state(struct queue *q, const struct queue_state *s);
 void queue_restore_delayed(struct queue *q, int64_t now_ms, int64_t due_ms);

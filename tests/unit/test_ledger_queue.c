@@ -115,6 +115,18 @@ static void check_counts(struct ledger_world *w,
     world_end(w);
 }
 
+static void send_many(struct ledger_world *w, const char *queue, unsigned count)
+{
+    struct got got[MOST];
+
+    world_begin(w);
+    for (unsigned i = 0; i < count; i++) {
+        (void)send(w, queue, "x", "", 0);
+    }
+    (void)receive(w, queue, MOST, HOUR_MS, got);
+    world_end(w);
+}
+
 /* ---- one message ---- */
 
 static void test_ledger_queue__sent_and_received_leave_with_one_batch(void **state)
@@ -310,6 +322,27 @@ static void test_ledger_queue__a_clock_put_back_is_not_behind_what_was_received(
     w->now.wall_ms -= 30000;
     world_crash(w);
     check_counts(w, "q", 0, 1, 0);
+}
+
+/* By more than is made up for: it was wrong before. */
+static void
+test_ledger_queue__what_is_sent_under_a_clock_that_was_wrong_is_there_at_once(void **state)
+{
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    struct got got[MOST];
+
+    make(w, "q", &a);
+    send_many(w, "q", 1);
+    world_settle(w);
+    w->now.wall_ms -= INT64_C(2) * LIMIT_CLOCK_BACK_MS;
+    world_crash(w);
+    world_begin(w);
+    (void)send(w, "q", "now", "", 0);
+    assert_int_equal(receive(w, "q", 1, 1000, got), 1);
+    assert_string_equal(got[0].body, "now");
+    world_end(w);
+    check_counts(w, "q", 0, 2, 0);
 }
 
 static void test_ledger_queue__a_receipt_is_of_one_queue(void **state)
@@ -551,18 +584,6 @@ static void test_ledger_queue__repeats_are_known_over_a_crash_for_five_minutes(v
 }
 
 /* ---- purged, deleted, too old ---- */
-
-static void send_many(struct ledger_world *w, const char *queue, unsigned count)
-{
-    struct got got[MOST];
-
-    world_begin(w);
-    for (unsigned i = 0; i < count; i++) {
-        (void)send(w, queue, "x", "", 0);
-    }
-    (void)receive(w, queue, MOST, HOUR_MS, got);
-    world_end(w);
-}
 
 static void test_ledger_queue__what_is_purged_is_swept_and_numbers_go_on(void **state)
 {
@@ -959,6 +980,7 @@ int main(void)
         TEST(rows_that_are_not_written_yet_are_not_passed_over),
         TEST(a_delayed_row_that_is_not_written_is_waited_for),
         TEST(a_clock_put_back_is_not_behind_what_was_received),
+        TEST(what_is_sent_under_a_clock_that_was_wrong_is_there_at_once),
         TEST(a_receipt_is_of_one_queue),
         TEST(large_messages_come_fewer_at_a_time),
         TEST(dead_letters_move_with_the_receive),
