@@ -185,6 +185,15 @@ static void queue_take_row(struct ledger_queue *q, const struct queue_row *row)
 
 /* ---- time ---- */
 
+/* Of what all queues keep in memory before anybody asks for it. */
+static size_t ready_share(const struct ledger *l)
+{
+    size_t share = LIMIT_QUEUE_READY_ALL / (l->queues.count != 0 ? l->queues.count : 1);
+
+    share = share < LIMIT_QUEUE_READY ? share : LIMIT_QUEUE_READY;
+    return share > LIMIT_QUEUE_READY_MIN ? share : LIMIT_QUEUE_READY_MIN;
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -255,6 +264,7 @@ void queue_now(struct ledger *l, struct ledger_queue *q)
     struct queue_place place;
     bool gone = false;
 
+    queue_bound(q->core, ready_share(l));
     queue_turn(q->core, l->now.wall_ms);
     while (queue_expired(q->core, &place)) {
         message_delete(l, q, place, true); /* perhaps: the row of its state may not be there */

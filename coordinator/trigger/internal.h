@@ -55,6 +55,7 @@ struct queue {
     int64_t last_due_ms; /* FIFO: places stay in the order of sending */
     uint64_t total;
     size_t held; /* in `all` */
+    size_t ready_most;
     size_t ready_count;
     struct list all;
     struct queue_message *unpassed; /* in `all`: the first one of before the start whose row no load

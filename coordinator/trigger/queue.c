@@ -26,6 +26,7 @@ struct queue *queue_new(const struct queue_settings *s, uint64_t epoch)
 
     q->settings = *s;
     q->epoch = epoch;
+    q->ready_most = LIMIT_QUEUE_READY;
     q->sweep_ms = q->ahead_ms = INT64_MAX;
     list_init(&q->all);
     list_init(&q->ready);
@@ -287,6 +288,11 @@ bool queue_expired(struct queue *q, struct queue_place *out)
     return true;
 }
 
+void queue_bound(struct queue *q, size_t ready_most)
+{
+    q->ready_most = ready_most;
+}
+
 void queue_set(struct queue *q, const struct queue_settings *s, int64_t now_ms)
 {
     assert(q->settings.fifo == s->fifo);
@@ -304,8 +310,7 @@ struct queue_place queue_send(struct queue *q,
                               bool *held)
 {
     struct queue_place place = {now_ms + delay_ms, ++q->last_number};
-    bool room =
-        q->settings.fifo ? q->held < LIMIT_QUEUE_FIFO_WINDOW : q->ready_count < LIMIT_QUEUE_READY;
+    bool room = q->ready_count < q->ready_most;
     int64_t first_ms = q->settings.fifo ? q->last_due_ms : q->ahead.due_ms;
 
     place.due_ms = place.due_ms > first_ms ? place.due_ms : first_ms;

@@ -60,6 +60,8 @@ struct queue_state {
 /* `epoch` is that of this open of the coordinator. */
 struct queue *queue_new(const struct queue_settings *s, uint64_t epoch);
 void queue_free(struct queue *q); /* NULL is fine */
+/* So many are kept in memory before anybody asks for them; LIMIT_QUEUE_READY at first. */
+void queue_bound(struct queue *q, size_t ready_most);
 /* New settings but for `fifo`. */
 void queue_set(struct queue *q, const struct queue_settings *s, int64_t now_ms);
 

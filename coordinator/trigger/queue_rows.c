@@ -113,7 +113,7 @@ int64_t queue_wants_ms(const struct queue *q, struct queue_place *from)
 {
     bool room = q->settings.fifo
                     ? q->held < LIMIT_QUEUE_FIFO_WINDOW && q->open_count < LIMIT_QUEUE_FIFO_OPEN
-                    : q->ready_count < LIMIT_QUEUE_READY / 2;
+                    : q->ready_count < q->ready_most / 2;
 
     *from = q->ahead;
     return room ? q->ahead_ms : INT64_MAX;

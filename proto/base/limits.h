@@ -164,8 +164,10 @@ enum limits {
     LIMIT_QUEUE_IN_FLIGHT = 120000,   /* AWS: of one queue; OverLimit past it */
     LIMIT_QUEUE_FIFO_WINDOW = 120000, /* AWS: messages looked at for a group that is not blocked */
     LIMIT_QUEUE_FIFO_OPEN = 64,       /* groups that are not blocked: as many are enough */
-    LIMIT_QUEUE_READY = 8192,         /* of a standard queue in memory, some 150 bytes each */
-    LIMIT_QUEUE_LOAD = 1024,          /* rows of one load: a turn stays short */
+    LIMIT_QUEUE_READY = 8192, /* of a queue in memory that nobody asked for, 150 bytes each */
+    LIMIT_QUEUE_READY_ALL = 2097152, /* of all queues: each has its share, but 256 at least */
+    LIMIT_QUEUE_READY_MIN = 256,
+    LIMIT_QUEUE_LOAD = 1024,                     /* rows of one load: a turn stays short */
     LIMIT_QUEUE_LOAD_BYTES = 4 * 1024 * 1024,    /* and their bytes: likewise */
     LIMIT_QUEUE_BODIES_BYTES = 32 * 1024 * 1024, /* read, or written, of late, of all queues */
     LIMIT_QUEUE_RECEIVE_BYTES = 4 * 1024 * 1024, /* bodies of one receive, and one more: a frame */

@@ -718,6 +718,28 @@ static void test_ledger_queue__a_backlog_nobody_wants_goes_when_it_is_too_old(vo
     assert_int_equal(world_rows(w, CF_QUEUE), rows);
 }
 
+/* Many queues have less each. */
+static void test_ledger_queue__memory_is_shared_by_all_queues(void **state)
+{
+    enum { QUEUES = 512, SHARE = LIMIT_QUEUE_READY_ALL / QUEUES };
+    struct ledger_world *w = *state;
+    const struct queue_attributes a = plain(false);
+    char name[16];
+
+    world_begin(w);
+    for (unsigned i = 0; i < QUEUES; i++) {
+        (void)snprintf(name, sizeof(name), "q%u", i);
+        (void)ledger_queue_put(w->l, slice_str(name), &a);
+    }
+    for (unsigned i = 0; i < SHARE + 10; i++) {
+        (void)send(w, "q0", "x", "", 0);
+    }
+    assert_int_equal(queue_held(find(w, "q0")->core), SHARE);
+    world_end(w);
+    world_settle(w);
+    check_counts(w, "q0", SHARE + 10, 0, 0);
+}
+
 /* ---- who waits ---- */
 
 static void test_ledger_queue__who_waits_is_told(void **state)
@@ -993,6 +1015,7 @@ int main(void)
         TEST(what_a_deleted_queue_remembers_goes_by_and_by),
         TEST(what_is_too_old_goes_by_itself),
         TEST(a_backlog_nobody_wants_goes_when_it_is_too_old),
+        TEST(memory_is_shared_by_all_queues),
         TEST(who_waits_is_told),
         cmocka_unit_test(test_ledger_queue__agrees_with_a_model_over_crashes),
     };

@@ -394,6 +394,30 @@ static void test_queue__a_backlog_is_not_in_memory_and_comes_in_order(void **sta
     end(&w);
 }
 
+static void test_queue__so_many_are_kept_unasked(void **state)
+{
+    struct queue_place from;
+    struct world w;
+    struct row *r;
+
+    (void)state;
+    for (unsigned fifo = 0; fifo < 2; fifo++) {
+        begin(&w, fifo != 0, 0);
+        queue_bound(w.q, 10);
+        for (unsigned i = 0; i < 30; i++) {
+            assert_int_equal(send(&w, 0, i % GROUPS)->held, i < 10);
+        }
+        if (fifo == 0) {
+            assert_int_equal(queue_wants_ms(w.q, &from), INT64_MAX);
+        }
+        for (unsigned i = 0; i < 30; i++) {
+            assert_int_equal(take_one(&w, 1000, &r),
+                             i < 30 && (fifo == 0 || i < GROUPS) ? QUEUE_TAKEN : QUEUE_NONE);
+        }
+        end(&w);
+    }
+}
+
 /* What was deleted before costs a load nothing: it begins behind that. */
 static void test_queue__a_load_begins_at_the_first_message(void **state)
 {
@@ -803,6 +827,7 @@ int main(void)
         cmocka_unit_test(test_queue__what_is_too_old_is_gone),
         cmocka_unit_test(test_queue__no_more_than_so_many_are_in_flight),
         cmocka_unit_test(test_queue__a_backlog_is_not_in_memory_and_comes_in_order),
+        cmocka_unit_test(test_queue__so_many_are_kept_unasked),
         cmocka_unit_test(test_queue__a_load_begins_at_the_first_message),
         cmocka_unit_test(test_queue__what_is_deleted_after_a_restart_is_not_loaded_again),
         cmocka_unit_test(test_queue__a_group_is_blocked_while_one_of_its_is_in_flight),
