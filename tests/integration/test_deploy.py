@@ -245,13 +245,18 @@ def test_queues_topics_and_subscriptions(fleet, deploy):
     assert "nothing to change" in deploy(wanted)[1]
 
 
-def test_fifo_queues_are_named_so_and_fifo_topics_not_known(fleet, deploy):
+def test_fifo_queues_and_topics_are_named_so(fleet, deploy):
     line = {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True, "ContentBasedDeduplication": True}}
-    news = {"Type": "AWS::SNS::Topic", "Properties": {"FifoTopic": True}}
-    document, _ = deploy(template(Line=line, News=news), code=1)
-    assert resource(document, "Line")["name"] == "Shop-Line.fifo" and resource(document, "Line")["done"]
-    assert changes(document)["News"] == "UNKNOWN"
-    assert "nothing to change" in deploy(template(Line=line))[1]
+    news = {"Type": "AWS::SNS::Topic", "Properties": {"FifoTopic": True, "ContentBasedDeduplication": True}}
+    feed = {"Type": "AWS::SNS::Subscription", "Properties": {
+        "TopicArn": {"Ref": "News"}, "Protocol": "sqs", "Endpoint": {"Fn::GetAtt": ["Line", "Arn"]}}}
+    document, _ = deploy(template(Line=line, News=news, Feed=feed))
+    assert [resource(document, i)["name"] for i in ("Line", "News")] == ["Shop-Line.fifo", "Shop-News.fifo"]
+    assert all(resource(document, i)["done"] for i in ("Line", "News", "Feed"))
+    assert "nothing to change" in deploy(template(Line=line, News=news, Feed=feed))[1]
+    news["Properties"]["ContentBasedDeduplication"] = False
+    changed, _ = deploy(template(Line=line, News=news, Feed=feed))
+    assert [d["path"] for d in resource(changed, "News")["differences"]] == ["ContentBasedDeduplication"]
 
 
 def rule(**more):
