@@ -9,6 +9,8 @@
 
 enum { SHOWN = 12 };
 
+#define BEFORE_ATTRIBUTE "Invalid parameter: Attributes Reason: "
+
 /* ---- subscribe ---- */
 
 static enum err_code set_from(struct subscription_settings *s,
@@ -21,7 +23,7 @@ static enum err_code set_from(struct subscription_settings *s,
 
         if (slice_eq_str(name, "FilterPolicyScope") == scope) {
             enum err_code rc = subscription_set(s, name, slice_str(q->attributes[i]->value),
-                                                "Invalid parameter: Attributes Reason: ", err);
+                                                BEFORE_ATTRIBUTE, err);
 
             if (rc != OK) {
                 return rc;
@@ -31,14 +33,32 @@ static enum err_code set_from(struct subscription_settings *s,
     return OK;
 }
 
+/* Dead letters go to a queue of this coordinator's; it need not be there. */
+static enum err_code check_dead_letters(struct api *a,
+                                        const struct subscription_settings *s,
+                                        const char *before,
+                                        struct err *err)
+{
+    struct slice arn = subscription_dead_letters(s->redrive, ledger_turn_arena(a->ledger));
+
+    return arn.len == 0 || queue_arn_name(a, arn).len != 0
+               ? OK
+               : err_set(err, ERR_TOPIC_PARAMETER,
+                         "%sRedrivePolicy: deadLetterTargetArn is an invalid arn", before);
+}
+
 /* What the attributes say; the scope first, as it says what a filter may be. */
-static enum err_code read_settings(const Stepfleet__SubscribeRequest *q,
+static enum err_code read_settings(struct api *a,
+                                   const Stepfleet__SubscribeRequest *q,
                                    struct subscription_settings *s,
                                    struct err *err)
 {
     enum err_code rc = set_from(s, q, true, err);
 
-    return rc == OK ? set_from(s, q, false, err) : rc;
+    if (rc == OK) {
+        rc = set_from(s, q, false, err);
+    }
+    return rc == OK ? check_dead_letters(a, s, BEFORE_ATTRIBUTE, err) : rc;
 }
 
 static bool same_settings(const struct subscription_settings *x,
@@ -102,7 +122,7 @@ static enum err_code subscribe(struct api *api,
     enum err_code rc = find_endpoint(api, t, q, &queue, err);
 
     if (rc == OK) {
-        rc = read_settings(q, &s, err);
+        rc = read_settings(api, q, &s, err);
     }
     if (rc != OK) {
         return rc;
@@ -255,6 +275,9 @@ void operation_SUBSCRIPTION_SET(struct call *c)
         settings = s->row.settings;
         rc = subscription_set(&settings, slice_str(q->name), slice_str(q->value),
                               "Invalid parameter: ", &err);
+    }
+    if (rc == OK) {
+        rc = check_dead_letters(c->api, &settings, "Invalid parameter: ", &err);
     }
     if (rc == OK && s->filter == NULL && !has_room(s->topic, &settings)) {
         rc = no_room(&err);

@@ -461,6 +461,27 @@ static void test_topic_api__what_a_queue_cannot_take(void **state)
     assert_int_equal(count(w, "raw"), 0);
 }
 
+/* Of another account there may be one of the same name here. */
+static void test_topic_api__dead_letters_stay_here(void **state)
+{
+    static const char foreign[] =
+        "{\\\"deadLetterTargetArn\\\":\\\"arn:aws:sqs:us-east-1:222222222222:q\\\"}";
+    struct world *w = *state;
+    const char *redrive;
+
+    begin(w);
+    redrive = arena_str(&w->a, arena_printf(&w->a, "\"RedrivePolicy\":\"%s\"", foreign));
+    assert_string_equal(subscribe(w, "q", redrive),
+                        "InvalidParameter: Invalid parameter: Attributes Reason: RedrivePolicy: "
+                        "deadLetterTargetArn is an invalid arn");
+    assert_string_equal(sns(w, "SetSubscriptionAttributes",
+                            "{\"SubscriptionArn\":\"%s\",\"AttributeName\":\"RedrivePolicy\","
+                            "\"AttributeValue\":\"%s\"}",
+                            subscribed(w, "q", ""), foreign),
+                        "InvalidParameter: Invalid parameter: RedrivePolicy: deadLetterTargetArn "
+                        "is an invalid arn");
+}
+
 static void test_topic_api__refused(void **state)
 {
     struct world *w = *state;
@@ -787,6 +808,7 @@ int main(void)
         CASE(bounds),
         CASE(what_a_queue_cannot_take),
         CASE(batches_have_a_length),
+        CASE(dead_letters_stay_here),
         CASE(fifo),
         CASE(fifo_by_content),
         CASE(outlasts_a_restart),
