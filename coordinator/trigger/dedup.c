@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/trigger/dedup.h"
 
-#include <assert.h>
-
 #include "coordinator/asl/digest.h"
 #include "proto/base/arena.h"
 #include "proto/base/buf.h"
