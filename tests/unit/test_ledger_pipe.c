@@ -295,6 +295,64 @@ static void test_ledger_pipe__buries_what_always_fails(void **state)
     world_settle(w);
 }
 
+/* All messages there are, as often as they may be received. */
+static void receive_all(struct ledger_world *w, const char *queue)
+{
+    struct ledger_queue *q = ledger_queue_find(w->l, slice_str(queue));
+    struct ledger_received got[LIMIT_QUEUE_BATCH];
+    struct err err;
+    size_t count;
+
+    for (unsigned i = 0; i < RECEIVES; i++) {
+        do {
+            world_begin(w);
+            assert_int_equal(
+                ledger_queue_receive(w->l, q, LIMIT_QUEUE_BATCH, 1000, got, &count, &err), OK);
+            world_end(w);
+        } while (count != 0);
+        world_settle(w);
+        world_advance(w, 1000);
+    }
+}
+
+/* More of them than a receive looks at: it gives nothing, and there is more. */
+static void test_ledger_pipe__many_dead_letters_do_not_stop_it(void **state)
+{
+    enum { DEAD = 3 * LIMIT_QUEUE_RECEIVE_LOOKS };
+    struct ledger_world *w = *state;
+
+    world_begin(w);
+    for (unsigned i = 0; i < DEAD; i++) {
+        send_one(w, "q", "", i);
+    }
+    world_end(w);
+    receive_all(w, "q");
+    world_begin(w);
+    send_one(w, "q", "", DEAD);
+    world_end(w);
+    world_settle(w);
+    make_pipe(w, "pass", BATCH(1), FORGET);
+    world_settle(w);
+    assert_int_equal(started_of(w, "pass"), 1);
+    assert_int_equal(left_in(w, "q"), 0);
+    assert_int_equal(left_in(w, "dead"), DEAD);
+}
+
+static void test_ledger_pipe__who_polls_beside_it_is_told_too(void **state)
+{
+    struct ledger_world *w = *state;
+    int somebody;
+
+    make_pipe(w, "task-x", BATCH(1), "");
+    world_settle(w);
+    assert_state(w, "RUNNING");
+    ledger_queue_find(w->l, SLICE("q"))->user = &somebody;
+    send_all(w);
+    assert_int_equal(w->queues_ready, 1);
+    assert_int_equal(pipe_in_flight(the_pipe(w)->core), MESSAGES);
+    ledger_queue_find(w->l, SLICE("q"))->user = NULL;
+}
+
 static void test_ledger_pipe__returns_what_a_batch_failed_at(void **state)
 {
     struct ledger_world *w = *state;
@@ -646,6 +704,8 @@ int main(void)
         cmocka_unit_test(test_ledger_pipe__starts_each_once_whatever_crashes),
         CASE(deletes_when_the_run_has_succeeded),
         CASE(buries_what_always_fails),
+        CASE(many_dead_letters_do_not_stop_it),
+        CASE(who_polls_beside_it_is_told_too),
         CASE(returns_what_a_batch_failed_at),
         CASE(comes_back_after_a_crash),
         cmocka_unit_test(test_ledger_pipe__deals_with_each_whatever_crashes),
