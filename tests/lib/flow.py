@@ -14,9 +14,9 @@ from fleet import wait_until
 TEMPLATE = pathlib.Path(__file__).parent / "flow.template.json"
 KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_DEFAULT_REGION": "us-east-1"}
 WORK = r"""event=$(cat)
-echo "$event" >>{0}/seen
+printf '%s\n' "$event" >>{0}/seen
 case $event in *'\"bad\"'*) [ -e {0}/mended ] || exit 1;; esac
-echo "$event" >>{0}/done
+printf '%s\n' "$event" >>{0}/done
 echo '{{}}'
 """
 
@@ -52,7 +52,8 @@ class Flow:
 
     def _messages(self, file, way):
         path = self.fleet.dir / file
-        events = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        whole = path.read_text().rpartition("\n")[0] if path.exists() else ""
+        events = [json.loads(line) for line in whole.splitlines()]
         return [{**json.loads(e["initialData"]["Message"]), **e} for e in events if e["way"] == way]
 
     def seen(self, way):
