@@ -19,6 +19,7 @@
 #include "coordinator/api/execution_log.h"
 #include "coordinator/api/rpc/server.h"
 #include "coordinator/outputs.h"
+#include "coordinator/webhook_sender.h"
 #include "proto/base/limits.h"
 #include "proto/host/clock.h"
 #include "proto/host/log.h"
@@ -63,8 +64,9 @@ struct shell {
     struct http_face *http;            /* NULL: none */
     struct execution_log *log;         /* NULL: nobody writes one */
     struct execution_archive *archive; /* NULL: there is none */
-    size_t sweeping;                   /* buckets being swept of uploads, */
-    size_t removing;                   /* and of outputs */
+    struct webhook_sender *sender;
+    size_t sweeping; /* buckets being swept of uploads, */
+    size_t removing; /* and of outputs */
     bool stopping;
     bool ended;
     int64_t stop_by_ms;
@@ -320,6 +322,19 @@ static void serve(struct shell *s)
     }
 }
 
+/* Answers of webhooks. */
+static void take_webhooks(struct shell *s)
+{
+    struct list answered;
+    struct list *n;
+
+    list_init(&answered);
+    webhook_sender_take(s->sender, &answered);
+    while ((n = list_pop_front(&answered)) != NULL) {
+        ledger_webhook_done(s->ledger, container_of(n, struct webhook_request, link));
+    }
+}
+
 static void end_turn(struct shell *s);
 
 static void shell_sweep(uv_timer_t *timer)
@@ -479,7 +494,7 @@ static void archives_done(struct shell *s, struct list *archived)
     }
 }
 
-/* A commit is done, or an answer of the object store is there. */
+/* A commit is done, or an answer of the object store or a webhook is there. */
 static void shell_woken(uv_async_t *handle)
 {
     struct shell *s = handle->data;
@@ -516,6 +531,7 @@ static void shell_woken(uv_async_t *handle)
         }
         task_free(t);
     }
+    take_webhooks(s);
     archives_done(s, &archived);
     serve(s); /* those that had to wait for the batch */
     end_turn(s);
@@ -619,6 +635,16 @@ static void hook_queue_ready(void *arg, struct ledger_queue *q)
     api_queue_ready(&((struct shell *)arg)->api, q);
 }
 
+static void hook_webhook(void *arg, struct webhook_request *r)
+{
+    webhook_sender_put(((struct shell *)arg)->sender, r);
+}
+
+static void webhook_answered(void *arg)
+{
+    (void)uv_async_send(&((struct shell *)arg)->wake);
+}
+
 /* ---- starting and stopping ---- */
 
 static void closed(void *arg)
@@ -638,6 +664,9 @@ static void join_threads(struct shell *s)
     }
     for (unsigned i = 0; i < s->object_thread_count; i++) {
         (void)pthread_join(s->object_threads[i], NULL);
+    }
+    if (s->sender != NULL) {
+        webhook_sender_close(s->sender);
     }
 }
 
@@ -689,6 +718,10 @@ static enum err_code start_threads(struct shell *s, struct err *err)
         return err_set(err, ERR_IO, "cannot start a thread");
     }
     s->committing = true;
+    s->sender = webhook_sender_open(webhook_answered, s);
+    if (s->sender == NULL) {
+        return err_set(err, ERR_IO, "cannot start a thread");
+    }
     for (unsigned i = 0; objects && i < OBJECT_THREADS; i++) {
         if (pthread_create(&s->object_threads[i], NULL, object_thread, s) != 0) {
             return err_set(err, ERR_IO, "cannot start a thread");
@@ -759,6 +792,7 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .call_gone = hook_call_gone,
         .activity_ready = hook_activity_ready,
         .queue_ready = hook_queue_ready,
+        .webhook = hook_webhook,
         .logged = c->execution_logs != NULL ? hook_logged : NULL,
         .archive = c->archive.bucket.len != 0 ? hook_archive : NULL,
         .failed = hook_failed,

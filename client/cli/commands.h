@@ -25,6 +25,8 @@ extern const struct command command_key;
 extern const struct command command_alias;
 extern const struct command command_tag;
 extern const struct command command_queue;
+extern const struct command command_rule;
+extern const struct command command_event;
 extern const struct command command_bucket;
 
 /* Of `machine`. */

@@ -50,7 +50,8 @@ static bool can_be_target(struct slice arn)
     return slice_starts_with(arn, SLICE("arn:aws:states:")) ||
            slice_starts_with(arn, SLICE("arn:aws:sqs:")) ||
            slice_starts_with(arn, SLICE("arn:aws:sns:")) ||
-           slice_starts_with(arn, SLICE("arn:aws:lambda:"));
+           slice_starts_with(arn, SLICE("arn:aws:lambda:")) ||
+           slice_starts_with(arn, SLICE("arn:aws:events:"));
 }
 
 static bool is_known(const struct json_node *properties_of)

@@ -125,7 +125,8 @@ enum stepfleet_code {
     STEPFLEET_PIPE_NOT_FOUND = 135,
     STEPFLEET_RULE_DOES_NOT_EXIST = 160,
     STEPFLEET_RULE_LIMIT = 161,
-    STEPFLEET_EVENT_PATTERN = 170
+    STEPFLEET_EVENT_PATTERN = 170,
+    STEPFLEET_WEBHOOK_EXISTS = 171
 };
 
 enum { STEPFLEET_ERROR_NAME_BYTES = 64, STEPFLEET_ERROR_MESSAGE_BYTES = 1024 };
@@ -689,7 +690,7 @@ struct stepfleet_rule {
 /** What gets a rule's events. What is NULL or "" is absent. */
 struct stepfleet_rule_target {
     const char *id;
-    const char *arn; /**< of a queue, a topic, a state machine or a function */
+    const char *arn; /**< of a queue, topic, machine, function or API destination */
     const char *role_arn;
     const char *input; /**< JSON: this, whatever the event */
     const char *input_path;
@@ -740,6 +741,48 @@ STEPFLEET_API enum stepfleet_code stepfleet_rule_targets_remove(struct stepfleet
                                                                 const char *const *ids,
                                                                 size_t count,
                                                                 struct stepfleet_error *error);
+
+struct stepfleet_rule_page {
+    const struct stepfleet_rule *rules; /**< by name */
+    size_t count;
+    const char *next_token; /**< empty: that was the last page */
+};
+/** Rules whose names begin so. Source: PROTOCOL.md, RULE_LIST. */
+STEPFLEET_API enum stepfleet_code stepfleet_rule_list(struct stepfleet *c,
+                                                      const char *prefix,
+                                                      uint32_t max_results,
+                                                      const char *next_token,
+                                                      struct stepfleet_rule_page **out,
+                                                      struct stepfleet_error *error);
+/** Source: PROTOCOL.md, RULE_ENABLE. @return STEPFLEET_RULE_DOES_NOT_EXIST */
+STEPFLEET_API enum stepfleet_code
+stepfleet_rule_enable(struct stepfleet *c, const char *name, struct stepfleet_error *error);
+/** Source: PROTOCOL.md, RULE_DISABLE. @return STEPFLEET_RULE_DOES_NOT_EXIST */
+STEPFLEET_API enum stepfleet_code
+stepfleet_rule_disable(struct stepfleet *c, const char *name, struct stepfleet_error *error);
+/** One without targets. Source: PROTOCOL.md, RULE_DELETE. @return STEPFLEET_VALIDATION */
+STEPFLEET_API enum stepfleet_code
+stepfleet_rule_delete(struct stepfleet *c, const char *name, struct stepfleet_error *error);
+
+/** What became of an event: its id, or why it was refused. */
+struct stepfleet_event_put {
+    const char *id;      /**< empty: refused */
+    const char *code;    /**< "MalformedDetail" */
+    const char *message; /**< likewise for people */
+};
+/**
+ * Put an event on the bus `default`. Not safe to repeat: it is another event then. Source:
+ * PROTOCOL.md, EVENTS_PUT.
+ *
+ * @param detail  JSON
+ * @return STEPFLEET_OK, for a refused one as well; STEPFLEET_VALIDATION (too large)
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_event_put(struct stepfleet *c,
+                                                      const char *source,
+                                                      const char *detail_type,
+                                                      struct stepfleet_bytes detail,
+                                                      struct stepfleet_event_put **out,
+                                                      struct stepfleet_error *error);
 
 /* ---- Executions ---- */
 

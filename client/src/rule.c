@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules and their targets: plain structs to messages and back. */
+/* Rules, their targets, events: plain structs to messages and back. */
 #include "client/src/client.h"
 
 enum stepfleet_code stepfleet_rule_put(struct stepfleet *c,
@@ -15,6 +15,12 @@ enum stepfleet_code stepfleet_rule_put(struct stepfleet *c,
     q.role_arn = text_to(rule->role_arn);
     q.pattern = text_to(rule->pattern);
     return client_tell(c, RPC_RULE_PUT, &q.base, error);
+}
+
+static struct stepfleet_rule rule_of(const Stepfleet__Rule *m)
+{
+    return (struct stepfleet_rule){m->name,        m->expression, m->state,
+                                   m->description, m->role_arn,   m->pattern};
 }
 
 enum stepfleet_code stepfleet_rule_describe(struct stepfleet *c,
@@ -33,8 +39,7 @@ enum stepfleet_code stepfleet_rule_describe(struct stepfleet *c,
     if (rc == STEPFLEET_OK) {
         m = message;
         *out = reply;
-        **out = (struct stepfleet_rule){m->name,        m->expression, m->state,
-                                        m->description, m->role_arn,   m->pattern};
+        **out = rule_of(m);
     }
     return rc;
 }
@@ -153,5 +158,96 @@ enum stepfleet_code stepfleet_rule_targets_remove(struct stepfleet *c,
     }
     rc = client_tell(c, RPC_RULE_TARGETS_REMOVE, &q.base, error);
     arena_fini(&a);
+    return rc;
+}
+
+enum stepfleet_code stepfleet_rule_list(struct stepfleet *c,
+                                        const char *prefix,
+                                        uint32_t max_results,
+                                        const char *next_token,
+                                        struct stepfleet_rule_page **out,
+                                        struct stepfleet_error *error)
+{
+    Stepfleet__RuleListRequest q = STEPFLEET__RULE_LIST_REQUEST__INIT;
+    const Stepfleet__RuleListReply *m;
+    struct stepfleet_rule *rules;
+    enum stepfleet_code rc;
+    void *reply;
+    void *message;
+
+    q.prefix = text_to(prefix);
+    q.max_results = max_results;
+    q.next_token = text_to(next_token);
+    rc = client_fetch(c, RPC_RULE_LIST, &q.base, sizeof(**out), &reply, &message, error);
+    if (rc != STEPFLEET_OK) {
+        return rc;
+    }
+    m = message;
+    rules = ARENA_ARRAY(reply_arena(reply), m->n_rules + 1, struct stepfleet_rule);
+    for (size_t i = 0; i < m->n_rules; i++) {
+        rules[i] = rule_of(m->rules[i]);
+    }
+    *out = reply;
+    **out = (struct stepfleet_rule_page){rules, m->n_rules, m->next_token};
+    return STEPFLEET_OK;
+}
+
+static enum stepfleet_code
+tell(struct stepfleet *c, enum rpc method, const char *name, struct stepfleet_error *error)
+{
+    Stepfleet__RuleRequest q = STEPFLEET__RULE_REQUEST__INIT;
+
+    q.name = text_to(name);
+    return client_tell(c, method, &q.base, error);
+}
+
+enum stepfleet_code
+stepfleet_rule_enable(struct stepfleet *c, const char *name, struct stepfleet_error *error)
+{
+    return tell(c, RPC_RULE_ENABLE, name, error);
+}
+
+enum stepfleet_code
+stepfleet_rule_disable(struct stepfleet *c, const char *name, struct stepfleet_error *error)
+{
+    return tell(c, RPC_RULE_DISABLE, name, error);
+}
+
+enum stepfleet_code
+stepfleet_rule_delete(struct stepfleet *c, const char *name, struct stepfleet_error *error)
+{
+    return tell(c, RPC_RULE_DELETE, name, error);
+}
+
+enum stepfleet_code stepfleet_event_put(struct stepfleet *c,
+                                        const char *source,
+                                        const char *detail_type,
+                                        struct stepfleet_bytes detail,
+                                        struct stepfleet_event_put **out,
+                                        struct stepfleet_error *error)
+{
+    Stepfleet__EventsPutRequest q = STEPFLEET__EVENTS_PUT_REQUEST__INIT;
+    Stepfleet__EventEntry entry = STEPFLEET__EVENT_ENTRY__INIT;
+    Stepfleet__EventEntry *entries[] = {&entry};
+    const Stepfleet__EventsPutReply *m;
+    enum stepfleet_code rc;
+    void *reply;
+    void *message;
+
+    entry.source = text_to(source);
+    entry.detail_type = text_to(detail_type);
+    entry.detail = bytes_to(detail);
+    q.entries = entries;
+    q.n_entries = 1;
+    rc = client_fetch(c, RPC_EVENTS_PUT, &q.base, sizeof(**out), &reply, &message, error);
+    if (rc == STEPFLEET_OK) {
+        m = message;
+        *out = reply;
+        **out = (struct stepfleet_event_put){"", "", ""};
+        if (m->n_entries == 1) {
+            **out = (struct stepfleet_event_put){m->entries[0]->event, m->entries[0]->code,
+                                                 m->entries[0]->message};
+        }
+    }
     return rc;
 }

@@ -108,6 +108,7 @@ void deliveries_free(struct ledger *l)
     }
     heap_fini(&l->deliveries_due);
     hash_fini(&l->delivery_flights);
+    webhooks_out_free(l);
     if (l->invoker != NULL) {
         machine_own_free(l->invoker);
     }

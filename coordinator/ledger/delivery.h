@@ -3,12 +3,20 @@
  *
  *   delivery.c         their rows, and when each is tried
  *   delivery_send.c    one try of what is done at once: queues, topics, machines; dead letters
- *   delivery_flight.c  one that takes its time: a handler, which a worker runs */
+ *   delivery_flight.c  those that take their time: handlers, which a worker runs
+ *   delivery_webhook.c and webhooks, which the shell asks */
 #ifndef STEPFLEET_LEDGER_DELIVERY_H
 #define STEPFLEET_LEDGER_DELIVERY_H
 
 #include "coordinator/ledger/internal.h"
 #include "coordinator/store/row_delivery.h"
+
+enum delivery_end {
+    DELIVERY_DONE,
+    DELIVERY_AWAY,    /* its end is told later */
+    DELIVERY_FAILED,  /* it may be tried again */
+    DELIVERY_REFUSED, /* it is of no use */
+};
 
 /* One that has a row. It stands in one of: fresh, due, in flight, over. */
 struct delivery {
@@ -21,17 +29,11 @@ struct delivery {
     uint64_t run; /* the execution that carries it out, */
     bool flying;  /* and does so now: it is found by it */
     struct hash_node by_run;
-    struct list over; /* its run has ended so: */
-    enum execution_status status;
-    char *reason; /* owned; error and cause */
-    bool own;     /* the handler's own failure */
-};
-
-enum delivery_end {
-    DELIVERY_DONE,
-    DELIVERY_AWAY,    /* its end is told later */
-    DELIVERY_FAILED,  /* it may be tried again */
-    DELIVERY_REFUSED, /* it is of no use */
+    struct list over; /* its flight has ended so: */
+    enum delivery_end end;
+    const char *code; /* where it is not DONE, as those below */
+    char *reason;     /* owned */
+    bool own;         /* the handler's own failure */
 };
 
 /* Why it was not delivered, as a dead letter says it. */
@@ -63,9 +65,22 @@ enum delivery_end flight_begin(struct ledger *l,
                                struct delivery *d,
                                const struct delivery_row *row,
                                struct delivery_fault *fault);
-/* Of one that is over: DONE or FAILED. */
+/* Its end is known; `reason` is copied. */
+void flight_over(struct ledger *l,
+                 struct delivery *d,
+                 enum delivery_end end,
+                 const char *code,
+                 struct slice reason);
+/* Of one that is over. */
 enum delivery_end flight_end(struct ledger *l, struct delivery *d, struct delivery_fault *fault);
 /* It goes, wherever it is. */
 void flight_forget(struct ledger *l, struct delivery *d);
+/* @param name  of the destination, and its id */
+enum delivery_end webhook_begin(struct ledger *l,
+                                struct delivery *d,
+                                const struct delivery_row *row,
+                                struct slice name,
+                                struct delivery_fault *fault);
+void webhooks_out_free(struct ledger *l);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Handlers as targets: a worker that offers the function runs it, as AWS Lambda does for an
- * asynchronous invocation. Each try is a synchronous Express execution of a machine that nobody
- * finds, with one Task: leases, fencing, timeouts and lost workers are the engine's and the
- * fleet's. It lives in memory alone; the delivery's row outlives it, so that after a crash the
- * function runs again: at least once, for at most the five minutes of an Express execution.
+/* What takes its time. Handlers as targets: a worker that offers the function runs it, as AWS
+ * Lambda does for an asynchronous invocation. Each try is a synchronous Express execution of a
+ * machine that nobody finds, with one Task: leases, fencing, timeouts and lost workers are the
+ * engine's and the fleet's. It lives in memory alone; the delivery's row outlives it, so that after
+ * a crash the function runs again: at least once, for at most the five minutes of an Express
+ * execution.
  *
  *   due ---flight_begin---> in flight ---its run ends---> over ---flight_end---> done | failed */
 #include <assert.h>
@@ -24,12 +25,13 @@ bool delivery_is_flight(const struct ledger *l, const struct delivery_row *row)
     enum target_kind kind;
     struct slice name;
 
-    return target_of_arn(row->target_arn, &place, &kind, &name) && kind == TARGET_HANDLER;
+    return target_of_arn(row->target_arn, &place, &kind, &name) &&
+           (kind == TARGET_HANDLER || kind == TARGET_WEBHOOK);
 }
 
 bool flights_are_full(const struct ledger *l)
 {
-    return l->delivery_flights.count >= LIMIT_DELIVERY_FLIGHTS;
+    return l->delivery_flights.count + l->webhooks_out_count >= LIMIT_DELIVERY_FLIGHTS;
 }
 
 static enum err_code start(struct ledger *l, struct slice input, uint64_t *id, struct err *err)
@@ -52,16 +54,26 @@ static bool is_own(const struct execution_header *h)
                                              slice_eq_str(h->error, "Lambda.Unknown"));
 }
 
-static void flight_over(struct ledger *l, struct delivery *d, const struct execution_header *h)
+void flight_over(struct ledger *l,
+                 struct delivery *d,
+                 enum delivery_end end,
+                 const char *code,
+                 struct slice reason)
 {
-    struct slice reason =
-        arena_printf(&l->arena, "%.*s%s%.*s", SLICE_FMT(h->error), h->error.len != 0 ? ": " : "",
-                     SLICE_FMT(slice_head(h->cause, REASON_BYTES)));
-
-    d->status = h->status;
-    d->own = is_own(h);
-    d->reason = mem_strdup(reason);
+    d->end = end;
+    d->code = code;
+    d->reason = mem_strdup(slice_head(reason, REASON_BYTES));
     list_push_back(&l->deliveries_over, &d->over);
+}
+
+static void run_over(struct ledger *l, struct delivery *d, const struct execution_header *h)
+{
+    struct slice reason = arena_printf(&l->arena, "%.*s%s%.*s", SLICE_FMT(h->error),
+                                       h->error.len != 0 ? ": " : "", SLICE_FMT(h->cause));
+
+    d->own = is_own(h);
+    flight_over(l, d, h->status == EXECUTION_SUCCEEDED ? DELIVERY_DONE : DELIVERY_FAILED,
+                h->status == EXECUTION_TIMED_OUT ? "TIMEOUT" : "ERROR_FROM_TARGET", reason);
 }
 
 /* What the machine gets. A payload that is a string is read as JSON once more: as AWS has it. */
@@ -84,30 +96,27 @@ static void take_off(struct ledger *l, struct delivery *d)
 
     heap_remove(&l->deliveries_due, &d->due);
     if (h != NULL && h->status != EXECUTION_RUNNING) {
-        flight_over(l, d, h); /* within its first step */
+        run_over(l, d, h); /* within its first step */
         return;
     }
     hash_insert(&l->delivery_flights, &d->by_run, hash_u64(d->run));
     d->flying = true;
 }
 
-enum delivery_end flight_begin(struct ledger *l,
-                               struct delivery *d,
-                               const struct delivery_row *row,
-                               struct delivery_fault *fault)
+static enum delivery_end handler_begin(struct ledger *l,
+                                       struct delivery *d,
+                                       const struct delivery_row *row,
+                                       struct slice function,
+                                       struct delivery_fault *fault)
 {
-    const struct target_place place = ledger_target_place(l);
     const struct json_node *payload;
-    enum target_kind kind;
     struct slice input;
-    struct slice name;
     struct err err;
 
-    if (!target_of_arn(row->target_arn, &place, &kind, &name) ||
-        json_parse(delivery_input(row), &l->arena, &payload, NULL) != OK) {
+    if (json_parse(delivery_input(row), &l->arena, &payload, NULL) != OK) {
         return delivery_refuse(fault, "INVALID_JSON", SLICE("The input is not JSON."));
     }
-    input = run_input(l, name, payload);
+    input = run_input(l, function, payload);
     if (input.len > l->rules.payload_bytes) {
         return delivery_refuse(fault, "INVALID_PARAMETER", SLICE("The input is too large."));
     }
@@ -116,6 +125,22 @@ enum delivery_end flight_begin(struct ledger *l,
     }
     take_off(l, d);
     return DELIVERY_AWAY;
+}
+
+enum delivery_end flight_begin(struct ledger *l,
+                               struct delivery *d,
+                               const struct delivery_row *row,
+                               struct delivery_fault *fault)
+{
+    const struct target_place place = ledger_target_place(l);
+    enum target_kind kind;
+    struct slice name;
+
+    if (!target_of_arn(row->target_arn, &place, &kind, &name)) {
+        return delivery_refuse(fault, "NO_RESOURCE", SLICE("There is no such target."));
+    }
+    return kind == TARGET_WEBHOOK ? webhook_begin(l, d, row, name, fault)
+                                  : handler_begin(l, d, row, name, fault);
 }
 
 static void flight_land(struct ledger *l, struct delivery *d)
@@ -134,7 +159,7 @@ void delivery_run_ended(struct ledger *l, const struct execution_header *h)
 
         if (d->run == h->id) {
             flight_land(l, d);
-            flight_over(l, d, h);
+            run_over(l, d, h);
             return;
         }
     }
@@ -142,18 +167,14 @@ void delivery_run_ended(struct ledger *l, const struct execution_header *h)
 
 enum delivery_end flight_end(struct ledger *l, struct delivery *d, struct delivery_fault *fault)
 {
-    enum delivery_end end = DELIVERY_DONE;
-
-    assert(d->reason != NULL && d->status != EXECUTION_RUNNING);
-    if (d->status != EXECUTION_SUCCEEDED) {
-        struct slice reason = arena_copy(&l->arena, slice_str(d->reason));
-
-        end = delivery_fail(
-            fault, d->status == EXECUTION_TIMED_OUT ? "TIMEOUT" : "ERROR_FROM_TARGET", reason);
-        fault->own = d->own;
-    }
+    assert(d->reason != NULL);
+    *fault = (struct delivery_fault){
+        .code = d->code,
+        .message = arena_copy(&l->arena, slice_str(d->reason)),
+        .own = d->own,
+    };
     flight_forget(l, d);
-    return end;
+    return d->end;
 }
 
 void flight_forget(struct ledger *l, struct delivery *d)

@@ -162,9 +162,10 @@ delivery_send(struct ledger *l, const struct delivery_row *d, struct delivery_fa
     case TARGET_QUEUE: return to_queue(l, name, d, fault);
     case TARGET_TOPIC: return to_topic(l, name, d, fault);
     case TARGET_MACHINE: return to_machine(l, name, d, fault);
-    case TARGET_HANDLER: break; /* delivery_is_flight() */
+    case TARGET_HANDLER:
+    case TARGET_WEBHOOK: break; /* delivery_is_flight() */
     }
-    return delivery_refuse(fault, "INTERNAL_ERROR", SLICE("A handler takes its time."));
+    return delivery_refuse(fault, "INTERNAL_ERROR", SLICE("It takes its time."));
 }
 
 /* ---- dead letters ---- */

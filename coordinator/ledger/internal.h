@@ -206,16 +206,20 @@ struct ledger {
     size_t rule_count;
     size_t listeners; /* rules that want events: where there is none, none is made */
 
-    struct list deliveries_new;     /* delivery.c's, like those that follow: not tried yet */
-    struct list deliveries;         /* that have rows */
-    struct list deliveries_fresh;   /* their rows are not durable, by batch */
-    struct heap deliveries_due;     /* wall */
-    struct hash delivery_flights;   /* by their execution (delivery_flight.c) */
-    struct list deliveries_over;    /* that execution has ended */
+    struct list deliveries_new;   /* delivery.c's, like those that follow: not tried yet */
+    struct list deliveries;       /* that have rows */
+    struct list deliveries_fresh; /* their rows are not durable, by batch */
+    struct heap deliveries_due;   /* wall */
+    struct hash delivery_flights; /* by their execution (delivery_flight.c) */
+    struct list deliveries_over;  /* their flight has ended */
+    struct list webhooks_out;     /* webhook_request.out: those the shell has */
+    size_t webhooks_out_count;
     struct ledger_machine *invoker; /* whose executions they are; NULL: there was none yet */
     size_t delivery_count;
     uint64_t last_delivery;   /* number given last */
     unsigned deliveries_left; /* this turn may try so many more */
+
+    struct hash webhooks; /* ledger_webhook.by_name */
 
     struct hash topics;        /* ledger_topic.by_name */
     struct hash subscriptions; /* ledger_subscription.by_id */

@@ -9,6 +9,7 @@
 #include "coordinator/ledger/retention.h"
 #include "coordinator/ledger/run.h"
 #include "coordinator/ledger/topic.h"
+#include "coordinator/ledger/webhook.h"
 #include "coordinator/store/keys.h"
 #include "proto/base/text.h"
 #include "proto/host/log.h"
@@ -128,7 +129,7 @@ static void ledger_init(struct ledger *l)
         &l->queues_dirty,  &l->queue_sweeps,    &l->bodies_pinned,
         &l->bodies_idle,   &l->logged,          &l->event_rules,
         &l->pipes_ready,   &l->deliveries_new,  &l->deliveries_fresh,
-        &l->deliveries,    &l->deliveries_over,
+        &l->deliveries,    &l->deliveries_over, &l->webhooks_out,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -204,6 +205,9 @@ enum err_code ledger_open(const struct ledger_config *config,
         rc = deliveries_load(l, err);
     }
     if (rc == OK) {
+        rc = webhooks_load(l, err);
+    }
+    if (rc == OK) {
         rc = ledger_recover(l, err);
     }
     if (rc == OK) {
@@ -273,6 +277,7 @@ void ledger_close(struct ledger *l)
     keys_free(l);
     event_rules_free(l);
     deliveries_free(l);
+    webhooks_free(l);
     tags_free(l);
     logged_free(l);
     machines_free(l);

@@ -35,6 +35,7 @@ struct ledger_call;
 struct ledger_activity;
 struct ledger_queue;
 struct job_run_row;
+struct webhook_request;
 
 /* Something that waits until all it may have seen is on disk. Caller's storage, alive until
  * `durable` is called, exactly once, never inside ledger_wait_durable(). */
@@ -161,6 +162,9 @@ struct ledger_hooks {
     /* Write log records of what is durable now, then mem_free() it; on any thread. NULL: nobody
      * does. */
     void (*logged)(void *arg, struct ledger_logged *x);
+    /* Make a request of a webhook on any thread, then ledger_webhook_done() on the writer's, never
+     * inside this call. Called inside ledger_turn_end(). NULL: there are no webhooks. */
+    void (*webhook)(void *arg, struct webhook_request *r);
     /* Archive an ended execution, then ledger_archive_done(), in this turn or a later one, never
      * inside this call. NULL: none is archived. Called inside ledger_turn_end(). */
     void (*archive)(void *arg, struct ledger_archive *a);
@@ -211,6 +215,7 @@ void ledger_turn_end(struct ledger *l);
 /* The batch given to hooks.commit is on disk, or could not be written (rc, err). */
 void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *err);
 void ledger_object_done(struct ledger *l, struct object_request *r);
+void ledger_webhook_done(struct ledger *l, struct webhook_request *r); /* `r` is consumed */
 void ledger_archive_done(struct ledger *l, struct ledger_archive *a);
 /* Milliseconds until the next turn is needed; 0: now; -1: only when something comes. */
 int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now);

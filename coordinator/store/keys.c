@@ -109,6 +109,24 @@ struct key key_rules(uint64_t account)
     return key_kind(account, 's');
 }
 
+struct key key_webhook(uint64_t account, uint8_t kind, struct slice name)
+{
+    struct key k = key_webhooks(account);
+
+    key_u8(&k, kind);
+    key_put(&k, name);
+    return k;
+}
+
+struct key key_webhooks(uint64_t account)
+{
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, 'w');
+    return k;
+}
+
 struct key key_topic(uint64_t account, struct slice name)
 {
     struct key k = key_topics(account);

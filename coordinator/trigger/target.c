@@ -47,6 +47,7 @@ bool target_of_arn(struct slice arn,
         {SLICE_INIT("sns"), SLICE_INIT(""), TARGET_TOPIC},
         {SLICE_INIT("states"), SLICE_INIT("stateMachine:"), TARGET_MACHINE},
         {SLICE_INIT("lambda"), SLICE_INIT("function:"), TARGET_HANDLER},
+        {SLICE_INIT("events"), SLICE_INIT("api-destination/"), TARGET_WEBHOOK},
     };
     struct slice service;
     struct slice rest;

@@ -30,6 +30,7 @@ enum target_kind {
     TARGET_TOPIC,
     TARGET_MACHINE,
     TARGET_HANDLER, /* a function that workers offer */
+    TARGET_WEBHOOK, /* an API destination: "NAME/ID" */
 };
 
 struct target_retries {

@@ -16,6 +16,11 @@ _stepfleet_queues() {
         grep -o '"name":"[^"]*"' | cut -d'"' -f4
 }
 
+_stepfleet_rules() {
+    stepfleet ${coordinator:+--coordinator "$coordinator"} rule list --json 2>/dev/null |
+        grep -o '"name":"[^"]*"' | cut -d'"' -f4
+}
+
 _stepfleet_jobs() {
     stepfleet ${coordinator:+--coordinator "$coordinator"} job list --json 2>/dev/null |
         grep -o '"name":"[^"]*"' | cut -d'"' -f4
@@ -68,6 +73,8 @@ _stepfleet_options() {
     "job run") echo "--arg --workers --timeout --id --wait" ;;
     "job runs") echo "--limit" ;;
     "job status") echo "--pieces --from" ;;
+    "rule create") echo "--pattern --schedule --description --disabled" ;;
+    "rule target") echo "--input --input-path --transformer --group --dead-letters --retries --max-age --role-arn" ;;
     "queue create") echo "--fifo --attribute" ;;
     "queue send") echo "--delay --group --dedup" ;;
     "queue receive") echo "--max --wait --visibility --delete" ;;
@@ -82,7 +89,7 @@ _stepfleet_options() {
 
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="dev deploy machine alias tag start show list watch history output stop redrive job activity task queue key workers"
+    local commands="dev deploy machine alias tag start show list watch history output stop redrive job activity task queue rule event key workers"
     commands+=" health bucket"
     local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word words
 
@@ -98,14 +105,14 @@ _stepfleet() {
         case $word in
         --coordinator) coordinator=${words[++i]} ;;
         --coordinator=*) coordinator=${word#*=} ;;
-        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --fifo | --delete | --dry-run | --partial | --show | --*=*) ;;
+        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --fifo | --disabled | --delete | --dry-run | --partial | --show | --*=*) ;;
         --wait) [[ $command =~ ^(activity|queue)$ ]] && i=$((i + 1)) ;;
         --remove) [[ $command != bucket ]] && i=$((i + 1)) ;;
         -*) i=$((i + 1)) ;; # its value
         *)
             if [[ -z $command ]]; then
                 command=$word
-            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|key|bucket)$ && -z $sub ]]; then
+            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|rule|event|key|bucket)$ && -z $sub ]]; then
                 sub=$word
             else
                 operands=$((operands + 1))
@@ -129,7 +136,7 @@ _stepfleet() {
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
     --coordinator | --listen | --workers | --function | --name | --input | --prefix | --since | --until | --limit | -n | --error | --cause | \
         --bucket | --role-arn | --logging | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --days | --attribute | --delay | --group | --dedup | --max | --visibility | -f | \
-        --parameter | -p | --stack) return ;;
+        --pattern | --schedule | --input-path | --transformer | --dead-letters | --retries | --max-age | --parameter | -p | --stack) return ;;
     --wait) [[ $command =~ ^(activity|queue)$ ]] && return ;;
     esac
     [[ -n $command ]] || globals+=" --version"
@@ -158,6 +165,12 @@ _stepfleet() {
         mapfile -t COMPREPLY < <(compgen -W "create list show send receive purge delete" -- "$cur")
     elif [[ $command == queue && $sub =~ ^(show|send|receive|purge|delete)$ && $operands -eq 0 ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_queues)" -- "$cur")
+    elif [[ $command == rule && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "create list show target untarget enable disable delete" -- "$cur")
+    elif [[ $command == rule && $sub =~ ^(show|target|untarget|enable|disable|delete)$ && $operands -eq 0 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_rules)" -- "$cur")
+    elif [[ $command == event && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "put" -- "$cur")
     elif [[ $command == key && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "create list delete" -- "$cur")
     elif [[ $command == bucket && -z $sub ]]; then

@@ -223,15 +223,21 @@ enum limits {
     LIMIT_EVENT_ENTRIES = 10,           /* AWS: of one PutEvents */
     LIMIT_EVENT_BYTES = 256 * 1024,     /* AWS: likewise, in all */
     LIMIT_EVENT_DOCUMENT_BYTES = 248 * 1024, /* AWS: input and output in an execution's event */
-    LIMIT_DELIVERIES_A_TURN = 256,   /* of events to targets: a turn stays short, those left over
-                                        are rows */
-    LIMIT_DELIVERIES = 100000,       /* that wait: some 100 bytes of memory each */
-    LIMIT_DELIVERY_FLIGHTS = 256,    /* to handlers at once: each has its input in memory */
-    LIMIT_HANDLER_RETRIES = 2,       /* AWS: of an asynchronous invocation whose function fails */
-    LIMIT_DELIVERY_RETRIES = 185,    /* AWS: and where a target does not say */
-    LIMIT_DELIVERY_AGE_S = 86400,    /* AWS: likewise */
-    LIMIT_DELIVERY_AGE_S_MIN = 60,   /* AWS */
-    LIMIT_DELIVERY_WAIT_MS = 480000, /* between two tries at most: 185 of them are a day */
+    LIMIT_DELIVERIES_A_TURN = 256,    /* of events to targets: a turn stays short, those left over
+                                         are rows */
+    LIMIT_DELIVERIES = 100000,        /* that wait: some 100 bytes of memory each */
+    LIMIT_DELIVERY_FLIGHTS = 256,     /* to handlers at once: each has its input in memory */
+    LIMIT_HANDLER_RETRIES = 2,        /* AWS: of an asynchronous invocation whose function fails */
+    LIMIT_WEBHOOKS = 3000,            /* AWS: connections, and API destinations; in memory */
+    LIMIT_WEBHOOK_URL_BYTES = 2048,   /* AWS: an endpoint */
+    LIMIT_WEBHOOK_SECRET_BYTES = 512, /* AWS: a name or secret of a connection */
+    LIMIT_WEBHOOK_RATE = 300,         /* AWS: requests a second, and where nothing is said */
+    LIMIT_WEBHOOK_MS = 5000,          /* AWS: of one request */
+    LIMIT_WEBHOOK_ANSWER_BYTES = 64 * 1024, /* more of an answer is not waited for */
+    LIMIT_DELIVERY_RETRIES = 185,           /* AWS: and where a target does not say */
+    LIMIT_DELIVERY_AGE_S = 86400,           /* AWS: likewise */
+    LIMIT_DELIVERY_AGE_S_MIN = 60,          /* AWS */
+    LIMIT_DELIVERY_WAIT_MS = 480000,        /* between two tries at most: 185 of them are a day */
 
     /* The coordinator's memory. */
     LIMIT_HOT_BYTES = 64 * 1024 * 1024, /* idle executions are parked sooner past it */

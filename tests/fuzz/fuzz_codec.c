@@ -8,6 +8,7 @@
 #include "coordinator/store/row_delivery.h"
 #include "coordinator/store/row_rule.h"
 #include "coordinator/store/row_version.h"
+#include "coordinator/store/row_webhook.h"
 
 static void encode_again(const struct record *r, struct buf *out)
 {
@@ -62,6 +63,7 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     struct tags_row tags;
     struct rule_row rule;
     struct delivery_row delivery;
+    struct webhook_row webhook;
     struct arena a = {0};
     struct slice text;
     struct err err;
@@ -77,6 +79,7 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     case 8: (void)tags_row_decode(bytes, &a, &tags, &err); break;
     case 9: (void)rule_row_decode(bytes, &a, &rule, &err); break;
     case 10: (void)delivery_row_decode(bytes, &delivery, &err); break;
+    case 11: (void)webhook_row_decode(bytes, &webhook, &err); break;
     default: (void)record_doc(bytes, which, &text, &err); break;
     }
     arena_fini(&a);

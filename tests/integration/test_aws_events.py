@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """EventBridge's rules by patterns, and PutEvents, through boto3 with nothing changed but the endpoint: what executions
 tell, what queues, topics and machines get of it, what becomes a dead letter; a coordinator that is killed."""
+import base64
 import datetime
+import hmac
+import http.server
 import json
 import subprocess
+import threading
 from importlib import import_module
 
 import aws
@@ -236,6 +240,124 @@ def test_a_handler_is_run(coordinator, events, sqs, tmp_path):
     assert not any("$" in n for n in names)
     events.remove_targets(Rule=r, Ids=["b"])
     dropped(events, r)
+
+
+class Hook:
+    """A loopback server that answers as it is told, and keeps what came; checks each signature."""
+
+    def __init__(self, secret, port=0):
+        self.answers, self.seen = [], []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                text = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + body
+                mac = base64.b64encode(hmac.new(secret.encode(), text, "sha256").digest()).decode()
+                good = self.headers["webhook-signature"] == "v1," + mac
+                outer.seen.append({"id": self.headers["webhook-id"], "body": body, "signed": good,
+                                   "headers": dict(self.headers)})
+                self.send_response(outer.answers.pop(0) if outer.answers else 204)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def destination(events, port, **parameters):
+    own = name("hook")
+    parameters = parameters or {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "s3cret"}}
+    kind = "API_KEY" if "ApiKeyAuthParameters" in parameters else "BASIC"
+    c = events.create_connection(Name=own, AuthorizationType=kind, AuthParameters=parameters)
+    assert c["ConnectionState"] == "AUTHORIZED"
+    return own, events.create_api_destination(Name=own, ConnectionArn=c["ConnectionArn"], HttpMethod="POST",
+                                              InvocationEndpoint=f"http://127.0.0.1:{port}/in")["ApiDestinationArn"]
+
+
+def test_a_webhook_is_signed_and_tried_again(events):
+    hook = Hook("s3cret")
+    hook.answers = [503, 429]
+    own, arn = destination(events, hook.port)
+    r, _ = rule(events, {"source": ["for-hook"]}, Arn=arn, InputPath="$.detail")
+    put(events, "for-hook", {"k": "é"})
+    wait_until(lambda: len(hook.seen) == 3, 60)
+    for s in hook.seen:
+        assert s["signed"] and json.loads(s["body"]) == {"k": "é"} and s["headers"]["X-Key"] == "s3cret"
+        assert s["headers"]["Content-Type"].startswith("application/json")
+    assert len({s["id"] for s in hook.seen}) == 1
+    dropped(events, r)
+    hook.stop()
+
+
+def test_a_webhook_that_refuses_and_one_with_a_password(events, sqs):
+    dead, url = queue(sqs)
+    hook = Hook("pass word")
+    hook.answers = [400]
+    _, arn = destination(events, hook.port, BasicAuthParameters={"Username": "me", "Password": "pass word"})
+    r, _ = rule(events, {"source": ["for-refusal"]}, Arn=arn, DeadLetterConfig={"Arn": QUEUE + dead})
+    put(events, "for-refusal", {"k": 1})
+    m = receive(sqs, url)[0]
+    assert m["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "ERROR_FROM_TARGET"
+    assert m["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"].startswith("HTTP 400")
+    assert hook.seen[0]["signed"]
+    assert base64.b64decode(hook.seen[0]["headers"]["Authorization"].split()[1]) == b"me:pass word"
+    dropped(events, r)
+    hook.stop()
+
+
+def test_what_a_webhook_is_to_get_outlives_the_coordinator(coordinator, events):
+    port = fleets.free_port()
+    _, arn = destination(events, port)
+    r, _ = rule(events, {"source": ["for-later"]}, Arn=arn, InputPath="$.detail.n")
+    for n in range(5):
+        put(events, "for-later", {"n": n})
+    coordinator.coordinator.kill()
+    coordinator.start_coordinator()
+    hook = Hook("s3cret", port)
+    wait_until(lambda: {s["body"] for s in hook.seen} == {b"0", b"1", b"2", b"3", b"4"}, 90)
+    assert all(s["signed"] for s in hook.seen)
+    dropped(client(coordinator, "events"), r)
+    hook.stop()
+
+
+def test_connections_and_destinations(events, coordinator):
+    own, arn = destination(events, 1)
+    got = events.describe_connection(Name=own)
+    assert got["AuthParameters"] == {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key"}} and got["ConnectionArn"].count("/") == 2
+    assert got["AuthorizationType"] == "API_KEY" and "s3cret" not in json.dumps(got, default=str)
+    shown = events.describe_api_destination(Name=own)
+    assert (shown["ApiDestinationArn"], shown["ConnectionArn"]) == (arn, got["ConnectionArn"])
+    assert (shown["ApiDestinationState"], shown["InvocationRateLimitPerSecond"]) == ("ACTIVE", 300)
+    events.update_api_destination(Name=own, InvocationRateLimitPerSecond=7, InvocationEndpoint="https://example.com/")
+    shown = events.describe_api_destination(Name=own)
+    assert (shown["InvocationRateLimitPerSecond"], shown["HttpMethod"]) == (7, "POST")
+    events.update_connection(Name=own, Description="new", AuthorizationType="BASIC",
+                             AuthParameters={"BasicAuthParameters": {"Username": "u", "Password": "p"}})
+    assert events.describe_connection(Name=own)["AuthParameters"] == {"BasicAuthParameters": {"Username": "u"}}
+    assert [c["Name"] for c in events.list_connections(NamePrefix=own)["Connections"]] == [own]
+    assert [d["Name"] for d in events.list_api_destinations(NamePrefix=own)["ApiDestinations"]] == [own]
+    refused("ResourceAlreadyExistsException", "already exists", events.create_connection, Name=own,
+            AuthorizationType="BASIC", AuthParameters={"BasicAuthParameters": {"Username": "u", "Password": "p"}})
+    for bad, words in [({"InvocationEndpoint": "http://example.com/"}, "InvocationEndpoint"),
+                       ({"InvocationEndpoint": "https://u@example.com/"}, "InvocationEndpoint")]:
+        refused("ValidationException", words, events.create_api_destination, Name=name("hook"), HttpMethod="POST",
+                ConnectionArn=got["ConnectionArn"], **bad)
+    refused("ResourceNotFoundException", "does not exist", events.create_api_destination, Name=name("hook"),
+            HttpMethod="POST", ConnectionArn=got["ConnectionArn"][:-1] + "x", InvocationEndpoint="https://example.com/")
+    events.delete_connection(Name=own)
+    assert events.describe_api_destination(Name=own)["ApiDestinationState"] == "INACTIVE"
+    events.delete_api_destination(Name=own)
+    refused("ResourceNotFoundException", own, events.describe_api_destination, Name=own)
+    refused("ResourceNotFoundException", own, events.delete_connection, Name=own)
+    assert "s3cret" not in coordinator.coordinator.text()
 
 
 def test_dead_letters_say_why(events, sqs):

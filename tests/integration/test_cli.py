@@ -583,6 +583,38 @@ def test_dev_keeps_everything_and_drains(start_dev):
     assert d.stop() == 0, d.log.decode()
 
 
+def test_rules_and_events(dev):
+    arn = dev.json("queue", "create", "told")["queueArn"]
+    lost = dev.json("queue", "create", "lost")["queueArn"]
+    dev.run("rule", "create", "orders", "--pattern", '{"source":["shop"]}', "--description", "all of them")
+    dev.run("rule", "create", "nightly", "--schedule", "cron(0 2 * * ? *)", "--disabled")
+    assert "InvalidEventPatternException" in dev.run("rule", "create", "x", "--pattern", "{", code=3).stderr.decode()
+    dev.run("rule", "target", "orders", "a", arn, "--input-path", "$.detail", "--dead-letters", lost, "--retries", "3")
+    dev.run("rule", "target", "orders", "b", arn, "--input", '"b"')
+    shown = dev.json("rule", "show", "orders")
+    assert [t["id"] for t in shown["targets"]] == ["a", "b"] and shown["eventPattern"] == '{"source":["shop"]}'
+    assert json.loads(shown["targets"][0]["retryPolicy"]) == {"MaximumRetryAttempts": 3}
+    assert json.loads(shown["targets"][0]["deadLetterConfig"]) == {"Arn": lost}
+    dev.run("rule", "untarget", "orders", "b")
+    assert arn in dev.run("rule", "show", "orders").stdout.decode()
+    listed = dev.json("rule", "list")["rules"]
+    assert [(r["name"], r["state"]) for r in listed] == [("nightly", "DISABLED"), ("orders", "ENABLED")]
+    assert dev.json("event", "put", "shop", "order", '{"total": 20}')["eventId"]
+    received = dev.run("queue", "receive", "told", "--wait", "10", "--delete").stdout.decode()
+    assert json.loads(received) == {"total": 20}
+    assert "NotAuthorizedForSource" in dev.run("event", "put", "aws.s3", "x", "{}", code=3).stderr.decode()
+    dev.run("event", "put", "shop", "order", "{", code=2)
+    dev.run("rule", "disable", "orders")
+    dev.run("event", "put", "shop", "order", "-", stdin=b"{}")
+    assert dev.run("queue", "receive", "told", code=1).stdout == b""
+    dev.run("rule", "enable", "orders")
+    for name in ("orders", "nightly"):
+        dev.run("rule", "delete", name)
+    assert dev.json("rule", "list")["rules"] == []
+    for name in ("told", "lost"):
+        dev.run("queue", "delete", name)
+
+
 def test_queues(dev):
     arn = dev.run("queue", "create", "work", "--attribute", "VisibilityTimeout=600").stdout.decode().strip()
     assert arn.startswith("arn:aws:sqs:") and arn.endswith(":work")

@@ -65,6 +65,14 @@ static void hook_object(void *arg, struct object_request *r)
     w->requests[w->request_count++] = r;
 }
 
+static void hook_webhook(void *arg, struct webhook_request *r)
+{
+    struct ledger_world *w = arg;
+
+    assert_true(w->webhook_count < sizeof(w->webhooks) / sizeof(w->webhooks[0]));
+    w->webhooks[w->webhook_count++] = r;
+}
+
 static void hook_archive(void *arg, struct ledger_archive *a)
 {
     struct ledger_world *w = arg;
@@ -343,10 +351,12 @@ enum err_code world_reopen(struct ledger_world *w, struct err *err)
         .call_gone = world_hook_call_gone,
         .activity_ready = world_hook_activity,
         .queue_ready = world_hook_queue,
+        .webhook = hook_webhook,
         .archive = w->archive ? hook_archive : NULL,
         .failed = hook_failed,
     };
 
+    w->webhook_count = 0; /* what was out is gone with the ledger that asked */
     w->config.seed = w->random + ++w->opens;
     return ledger_open(&w->config, w->store, &hooks, w->now, &w->l, err);
 }

@@ -133,6 +133,9 @@ struct ledger_world {
     size_t grant_count;
     uint64_t moved; /* hooks.moved calls */
 
+    struct webhook_request *webhooks[16]; /* likewise; the test's to answer */
+    size_t webhook_count;
+
     struct ledger_call *calls[4096]; /* handed out, not answered */
     size_t call_count;
     bool hold_calls;       /* they are not answered by world_settle() */

@@ -107,6 +107,13 @@ static void test_event__targets_that_may_be(void **state)
         OK);
     assert_int_equal(t.kind, TARGET_HANDLER);
     assert_int_equal(
+        compile((struct target_texts){.arn = SLICE("arn:aws:events:eu-x-1:000000000042:"
+                                                   "api-destination/d/id")},
+                &a, &t),
+        OK);
+    assert_int_equal(t.kind, TARGET_WEBHOOK);
+    assert_true(slice_eq_str(t.name, "d/id"));
+    assert_int_equal(
         compile((struct target_texts){.arn = SLICE(SQS "q.fifo"),
                                       .queue = SLICE("{\"MessageGroupId\":\"g\"}"),
                                       .dead_letters = SLICE("{\"Arn\":\"" SQS "d\"}"),

@@ -216,11 +216,12 @@ static bool begins_with_one_of(const char *name, const char *const *words, size_
 /* Each operation by what its name says: nothing that changes anything is for readers. */
 static void test_http_request__a_role_for_each(void **state)
 {
-    static const char *const reads[] = {"Describe", "List",     "GetExecutionHistory", "GetQueue",
-                                        "Validate", "GetTopic", "GetSubscription",     "GetJob"};
-    static const char *const runs[] = {"Start",           "Stop",          "Redrive",  "Send",
-                                       "GetActivityTask", "TestState",     "Receive",  "Cancel",
-                                       "DeleteMessage",   "ChangeMessage", "BatchStop"};
+    static const char *const reads[] = {"Describe",        "List",     "GetExecutionHistory",
+                                        "GetQueue",        "Validate", "GetTopic",
+                                        "GetSubscription", "GetJob",   "TestEventPattern"};
+    static const char *const runs[] = {
+        "Start",   "Stop",   "Redrive",       "Send",          "GetActivityTask", "TestState",
+        "Receive", "Cancel", "DeleteMessage", "ChangeMessage", "BatchStop",       "PutEvents"};
     static const char *const changes[] = {
         "Create", "Update", "Delete",    "Publish",     "Tag", "Untag",  "Add",    "Remove",
         "Purge",  "Set",    "Subscribe", "Unsubscribe", "Put", "Enable", "Disable"};

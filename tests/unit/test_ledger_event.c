@@ -6,6 +6,7 @@
 
 #include "coordinator/ledger/queue.h"
 #include "coordinator/ledger/topic.h"
+#include "coordinator/ledger/webhook.h"
 #include "tests/lib/ledger_world.h"
 
 #define PASS "{\"StartAt\":\"P\",\"States\":{\"P\":{\"Type\":\"Pass\",\"End\":true}}}"
@@ -571,6 +572,122 @@ static void test_event__a_handler_is_run_again_after_a_crash(void **state)
     assert_int_equal(world_rows(w, CF_TIMER), 0);
 }
 
+/* ---- webhooks ---- */
+
+static void put_webhook(struct ledger_world *w)
+{
+    struct target_texts t = {.input_path = SLICE("$.source"),
+                             .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")};
+
+    world_begin(w);
+    (void)ledger_webhook_put(
+        w->l, &(struct webhook_row){.kind = WEBHOOK_CONNECTION,
+                                    .name = SLICE("c"),
+                                    .auth = {WEBHOOK_API_KEY, SLICE("X-Key"), SLICE("secret")}});
+    t.arn = ledger_webhook_put(w->l, &(struct webhook_row){.kind = WEBHOOK_DESTINATION,
+                                                           .name = SLICE("d"),
+                                                           .connection = SLICE("c"),
+                                                           .endpoint = SLICE("http://localhost/x"),
+                                                           .method = SLICE("POST"),
+                                                           .rate = 10})
+                ->arn;
+    world_end(w);
+    put(w, "{\"source\":[\"mine\"]}", &t);
+}
+
+/* The only one that is out. */
+static struct webhook_request *the_request(struct ledger_world *w)
+{
+    struct webhook_request *r;
+
+    assert_int_equal(w->webhook_count, 1);
+    r = w->webhooks[0];
+    assert_string_equal(r->url, "http://localhost/x");
+    assert_string_equal(r->method, "POST");
+    assert_string_equal(r->auth_name, "X-Key");
+    assert_true(slice_eq_str(r->secret, "secret"));
+    assert_true(slice_eq_str(r->body, "\"mine\""));
+    return r;
+}
+
+static void answer(struct ledger_world *w, long status)
+{
+    struct webhook_request *r = the_request(w);
+
+    world_begin(w);
+    w->webhook_count = 0;
+    r->status = status;
+    (void)snprintf(r->why, sizeof(r->why), "said");
+    ledger_webhook_done(w->l, r);
+    world_end(w);
+    world_settle(w);
+}
+
+static void test_event__a_webhook_is_asked_until_it_takes_it(void **state)
+{
+    struct ledger_world *w = *state;
+    char id[80];
+
+    put_webhook(w);
+    put_mine(w);
+    world_settle(w);
+    (void)snprintf(id, sizeof(id), "%s", the_request(w)->id);
+    answer(w, 503);
+    assert_int_equal(w->webhook_count, 0);
+    world_advance(w, 1000);
+    answer(w, 0);
+    world_advance(w, 2000);
+    assert_string_equal(the_request(w)->id, id);
+    world_crash(w); /* nobody knows what became of it */
+    world_advance(w, 2000);
+    assert_string_equal(the_request(w)->id, id);
+    answer(w, 204);
+    world_crash(w);
+    world_advance(w, 600000);
+    assert_int_equal(w->webhook_count, 0);
+    assert_int_equal(left_in(w, "dead"), 0);
+}
+
+static void test_event__a_webhook_that_refuses_is_a_dead_letter(void **state)
+{
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    struct letter m;
+
+    put_webhook(w);
+    put_mine(w);
+    world_settle(w);
+    answer(w, 404);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "ERROR_FROM_TARGET"));
+    assert_true(slice_eq_str(attribute(&m, "ERROR_MESSAGE"), "HTTP 404 said"));
+    world_begin(w);
+    ledger_webhook_delete(w->l, ledger_webhook_find(w->l, WEBHOOK_DESTINATION, SLICE("d")));
+    world_end(w);
+    put_mine(w);
+    world_settle(w);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "NO_RESOURCE"));
+    arena_fini(&a);
+}
+
+/* Ten a second: no two within a hundred milliseconds. */
+static void test_event__a_webhook_is_asked_at_its_rate(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_webhook(w);
+    put_mine(w);
+    put_mine(w);
+    world_settle(w);
+    answer(w, 200);
+    assert_int_equal(w->webhook_count, 0);
+    world_advance(w, 99);
+    assert_int_equal(w->webhook_count, 0);
+    world_advance(w, 1);
+    answer(w, 200);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_event__##name, setup, teardown)
@@ -590,6 +707,9 @@ int main(void)
         TEST(a_handler_gets_it),
         TEST(a_handler_that_fails_is_run_thrice),
         TEST(a_handler_is_run_again_after_a_crash),
+        TEST(a_webhook_is_asked_until_it_takes_it),
+        TEST(a_webhook_that_refuses_is_a_dead_letter),
+        TEST(a_webhook_is_asked_at_its_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
