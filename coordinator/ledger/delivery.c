@@ -54,6 +54,7 @@ static void keep(struct ledger *l, struct delivery *d, const struct delivery_row
 
     d = d != NULL ? d : delivery_new(l, ++l->last_delivery);
     d->due_ms = row->due_ms;
+    d->flight = delivery_is_flight(l, row);
     d->batch = l->filling_number;
     heap_remove(&l->deliveries_due, &d->due);
     list_push_back(&l->deliveries_fresh, &d->fresh);
@@ -84,6 +85,7 @@ static enum err_code load(struct ledger *l, struct slice rest, struct slice valu
     if (rc == OK) {
         l->last_delivery = cursor_u64be(&c);
         d = delivery_new(l, l->last_delivery);
+        d->flight = delivery_is_flight(l, &row);
         heap_set(&l->deliveries_due, &d->due, row.due_ms);
     }
     return rc;
@@ -201,14 +203,8 @@ static void try_due(struct ledger *l, struct delivery *d, struct delivery_row *r
 {
     struct delivery_fault fault = {0};
 
-    l->deliveries_left--;
-    if (!delivery_is_flight(l, row)) {
-        take_end(l, d, row, delivery_send(l, row, &fault), &fault);
-    } else if (flights_are_full(l)) {
-        heap_set(&l->deliveries_due, &d->due, l->now.wall_ms + FULL_AGAIN_MS);
-    } else {
-        take_end(l, d, row, flight_begin(l, d, row, &fault), &fault);
-    }
+    take_end(l, d, row, d->flight ? flight_begin(l, d, row, &fault) : delivery_send(l, row, &fault),
+             &fault);
 }
 
 static void take_flight(struct ledger *l, struct delivery *d, struct delivery_row *row)
@@ -282,7 +278,14 @@ enum err_code deliveries_try(struct ledger *l, struct err *err)
     }
     while (rc == OK && has_room(l) && (n = heap_min(&l->deliveries_due)) != NULL &&
            n->key <= l->now.wall_ms) {
-        rc = with_row(l, container_of(n, struct delivery, due), try_due, err);
+        struct delivery *d = container_of(n, struct delivery, due);
+
+        l->deliveries_left--;
+        if (d->flight && flights_are_full(l)) {
+            heap_set(&l->deliveries_due, n, l->now.wall_ms + FULL_AGAIN_MS);
+        } else {
+            rc = with_row(l, d, try_due, err);
+        }
     }
     return rc;
 }

@@ -26,6 +26,8 @@ struct delivery {
     struct list link;
     struct list fresh;
     struct heap_node due;
+    bool flight;  /* delivery_is_flight() */
+    bool slotted; /* it is due when its destination may be asked: the time is its own */
     uint64_t run; /* the execution that carries it out, */
     bool flying;  /* and does so now: it is found by it */
     struct hash_node by_run;

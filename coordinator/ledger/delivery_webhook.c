@@ -72,6 +72,25 @@ static struct ledger_webhook *destination_of(const struct ledger *l, struct slic
     return w != NULL && slice_eq(w->row.id, slice_from(name, slash + 1)) ? w : NULL;
 }
 
+/* May it be asked now? Else its turn is put off until it may, which nobody takes from it: each of
+ * many that wait is looked at once more, not every time that one of them goes. */
+static bool has_slot(struct ledger *l, struct delivery *d, struct ledger_webhook *to)
+{
+    int64_t at_ms = to->next_ms > l->now.wall_ms ? to->next_ms : l->now.wall_ms;
+
+    if (d->slotted) {
+        d->slotted = false;
+        return true;
+    }
+    to->next_ms = at_ms + SECOND_MS / to->row.rate;
+    if (at_ms == l->now.wall_ms) {
+        return true;
+    }
+    d->slotted = true;
+    heap_set(&l->deliveries_due, &d->due, at_ms);
+    return false;
+}
+
 enum delivery_end webhook_begin(struct ledger *l,
                                 struct delivery *d,
                                 const struct delivery_row *row,
@@ -87,11 +106,9 @@ enum delivery_end webhook_begin(struct ledger *l,
         return delivery_refuse(fault, "NO_RESOURCE",
                                SLICE("The API destination or its connection does not exist."));
     }
-    if (l->now.wall_ms < to->next_ms) {
-        heap_set(&l->deliveries_due, &d->due, to->next_ms);
+    if (!has_slot(l, d, to)) {
         return DELIVERY_AWAY;
     }
-    to->next_ms = l->now.wall_ms + SECOND_MS / to->row.rate;
     r = request_new(l, d, row, &to->row, &connection->row.auth);
     heap_remove(&l->deliveries_due, &d->due);
     list_push_back(&l->webhooks_out, &r->out);
