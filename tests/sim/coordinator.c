@@ -400,6 +400,18 @@ void coordinator_object_done(struct sim *s, uint64_t life, struct object_request
     turn_end(s);
 }
 
+static void hook_archive(void *arg, struct ledger_archive *a)
+{
+    retention_archive(arg, a);
+}
+
+void coordinator_archive_done(struct sim *s, struct ledger_archive *a)
+{
+    turn_begin(s);
+    ledger_archive_done(s->coordinator->ledger, a);
+    turn_end(s);
+}
+
 static void background_runs(struct sim *s, void *arg)
 {
     struct background *b = arg;
@@ -527,6 +539,7 @@ static void coordinator_starts(struct sim *s, void *arg)
         .history_events = s->history_events,
         .open_most = s->open_most,
         .job_clean_ms = COORDINATOR_CLEAN_MS,
+        .retention_ms = s->retention_ms,
         .seed = sim_below(s, CHANCE_WORLD, UINT64_MAX),
         .secret = SLICE("the same thirty-two bytes always"),
     };
@@ -541,6 +554,7 @@ static void coordinator_starts(struct sim *s, void *arg)
         .call_gone = hook_call_gone,
         .activity_ready = hook_activity,
         .queue_ready = hook_queue_ready,
+        .archive = hook_archive,
         .failed = hook_failed,
     };
     struct api_hooks api = {.arg = s, .background = hook_background, .region = config.region};

@@ -211,6 +211,7 @@ static void world_run(struct sim *s)
             return;
         }
     }
+    retention_check(s);
     check_world(s);
 }
 

@@ -36,6 +36,7 @@ enum sim_stream {
     CHANCE_JOB = CHANCE_FAULTS + FAULT_COUNT,
     CHANCE_DELETE,
     CHANCE_QUOTA,
+    CHANCE_RETENTION,
     CHANCES
 };
 
@@ -59,6 +60,7 @@ struct sim_clients;
 struct sim_machines;
 struct sim_worker;
 struct sim_jobs;
+struct sim_retention;
 
 enum { SIM_MS = 1000, SIM_SECOND = 1000000, SIM_WORKERS = 8, SIM_CLIENTS = 8, SIM_RUNS = 1000 };
 
@@ -92,10 +94,12 @@ struct sim {
     struct sim_clients *clients;
     struct sim_machines *machines;
     struct sim_worker *workers[SIM_WORKERS];
-    struct sim_jobs *jobs;        /* NULL: this world has none */
-    uint64_t history_events;      /* the quota of this world; 0: AWS's */
-    size_t open_most;             /* executions at once, until faults stop; 0: AWS's quota */
-    uint64_t refused;             /* starts and redrives, for that */
+    struct sim_jobs *jobs;           /* NULL: this world has none */
+    uint64_t history_events;         /* the quota of this world; 0: AWS's */
+    size_t open_most;                /* executions at once, until faults stop; 0: AWS's quota */
+    int64_t retention_ms;            /* of Standard executions, which are archived; 0: none goes */
+    struct sim_retention *retention; /* NULL: likewise */
+    uint64_t refused;                /* starts and redrives, for that */
     int64_t calm_ms;              /* the coordinator's time when faults had stopped; 0: not yet */
     int64_t clock_us;             /* when rest.c last looked at the coordinator's clock */
     int64_t clock_ms;             /* which showed that */
@@ -195,7 +199,10 @@ void coordinator_receive(struct sim *s, struct sim_request *r);
 void coordinator_lost(struct sim *s, struct sim_node *node);
 /* An object request of the ledger is answered (objects.c). */
 struct object_request;
+struct ledger_archive;
 void coordinator_object_done(struct sim *s, uint64_t life, struct object_request *r);
+/* A request to archive is answered (retention.c). */
+void coordinator_archive_done(struct sim *s, struct ledger_archive *a);
 /* Uploads of a bucket that are old are looked at, and those nobody owns are aborted. */
 void coordinator_sweep(struct sim *s);
 /* It dies: what it is writing is on disk, or not. It comes again by itself. */
@@ -346,6 +353,14 @@ bool rest_is_untold(struct sim *s);
 /* When all have ended: what the coordinator has in hand yet, or NULL. */
 const char *rest_left(struct sim *s, size_t *count);
 void rest_check(struct sim *s);
+
+/* ---- retention.c ---- */
+
+/* All is done: in some worlds all executions that have ended go, and come back from their archive.
+ */
+void retention_check(struct sim *s);
+/* The ledger's request: carried out after a while, then coordinator_archive_done(). */
+void retention_archive(struct sim *s, struct ledger_archive *a);
 
 /* ---- upgrade.c ---- */
 
