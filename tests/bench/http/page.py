@@ -6,7 +6,8 @@ from table import machine, write  # noqa: F401  (the race's: the same head, the 
 
 STARTS_A_SECOND = 20_000
 TIMES_BEANSTALKD = 10
-TITLES = {"starts": "StartExecution", "cycles": "SendMessage, ReceiveMessage, DeleteMessage"}
+TITLES = {"starts": "StartExecution", "cycles": "SendMessage, ReceiveMessage, DeleteMessage",
+          "slow": "The same messages, where each sync takes 1 ms longer"}
 
 
 def of(result, part, name):
@@ -31,11 +32,12 @@ def bars(result):
         rate = median(rows, "rate")
         found.append({"bar": f"durable StartExecution over HTTP: {STARTS_A_SECOND:,} a second", "value": f"{rate:,.0f}",
                       "met": rate >= STARTS_A_SECOND})
-    for name in ("stepfleet", "stepfleet, batches of 10"):
-        value = times(result, "cycles", name, "beanstalkd -f0")
-        if value is not None:
-            found.append({"bar": f"messages a second: {TIMES_BEANSTALKD} × beanstalkd -f0, {name}",
-                          "value": f"{value:.1f} ×", "met": value >= TIMES_BEANSTALKD})
+    for part, disk in (("cycles", "this disk"), ("slow", "a sync 1 ms longer")):
+        for name in ("stepfleet", "stepfleet, batches of 10"):
+            value = times(result, part, name, "beanstalkd -f0")
+            if value is not None:
+                found.append({"bar": f"messages a second, {disk}: {TIMES_BEANSTALKD} × beanstalkd -f0, {name}",
+                              "value": f"{value:.1f} ×", "met": value >= TIMES_BEANSTALKD})
     return found
 
 

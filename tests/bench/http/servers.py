@@ -36,7 +36,8 @@ class Server(Contestant):
 
     part = ""  # "starts", or "cycles": messages sent, received and deleted
     durable = ""  # what is on disk before an answer
-    options = ()  # of bench_http, beside what part() makes of it
+    options = ()  # of bench_http, beside what asked() says
+    syncs = False  # measured on a slower disk, too
 
     def load(self, connections, warm, seconds):
         """What bench_http is told, and what its environment has."""
@@ -178,10 +179,12 @@ class LocalStackStarts(Aws, contestants.LocalStack):
 
 class OurCycles(Ours):
     part = "cycles"
+    syncs = True
 
 
 class OurQueues(OurCycles):
     name = "stepfleet, 4 queues"
+    syncs = False
     options = ("-n", MOST_QUEUES)
 
 
@@ -192,6 +195,7 @@ class OurBatches(OurCycles):
 
 class OurFifo(OurCycles):
     name = "stepfleet, FIFO"
+    syncs = False
     about = "a group each connection, a deduplication id each message"
     options = ("-f",)
 
@@ -210,6 +214,7 @@ class Beanstalkd(Server):
     needs = "beanstalkd"
     about = "put, reserve, delete"
     part = "cycles"
+    syncs = True
     durable = "every put and delete, by a sync each; a reserve is not kept"
     kept = True
 
@@ -233,6 +238,7 @@ class Beanstalkd(Server):
 
 class BeanstalkdMemory(Beanstalkd):
     name = "beanstalkd"
+    syncs = False
     durable = "nothing: in memory"
     kept = False
 
@@ -242,6 +248,7 @@ class Redis(Server, contestants.BullJobs):
     needs = "bullmq"  # which brings it
     about = "a stream and a consumer group: XADD, XREADGROUP, XACK with XDEL; appendonly, appendfsync always"
     part = "cycles"
+    syncs = True
     durable = "every answer"
 
     @staticmethod
