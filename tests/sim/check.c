@@ -7,6 +7,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/history.h"
 #include "tests/sim/job.h"
+#include "tests/sim/trigger.h"
 
 enum {
     CHECK_WAIT_SECONDS = 2 * 3600, /* runs of jobs are cleaned up once more after an hour */
@@ -461,7 +462,7 @@ static void check_execution(struct sim *s, const struct sim_execution *e)
 /* The last synchronous runs stay in memory. */
 static size_t kept(const struct sim *s)
 {
-    size_t n = 0;
+    size_t n = s->triggers != NULL ? s->triggers->runs : 0;
 
     for (unsigned i = 0; i < s->options.executions; i++) {
         n += s->clients->executions[i].synchronous;
@@ -469,7 +470,7 @@ static size_t kept(const struct sim *s)
     return n;
 }
 
-static void pass(struct sim *s, int64_t us)
+void check_pass(struct sim *s, int64_t us)
 {
     int64_t end_us = s->now_us + us;
 
@@ -505,7 +506,7 @@ static void wait_until_rest(struct sim *s)
                 r->n_executions, ledger_hot_count(coordinator_ledger(s)), objects_open_uploads(s),
                 left, what != NULL ? what : "things");
         }
-        pass(s, SIM_SECOND);
+        check_pass(s, SIM_SECOND);
         arena_reset(&a);
     }
     arena_fini(&a);
@@ -531,8 +532,9 @@ void check_world(struct sim *s)
 {
     const struct sim_clients *c = s->clients;
 
+    triggers_end(s);
     wait_until_rest(s);
-    pass(s, CHECK_LINGER_US); /* handlers that were dropped end */
+    check_pass(s, CHECK_LINGER_US); /* handlers that were dropped end */
     for (unsigned i = 0; i < s->options.executions; i++) {
         const struct sim_execution *e = &c->executions[i];
 
@@ -543,6 +545,7 @@ void check_world(struct sim *s)
     check_deleted(s);
     objects_check(s);
     jobs_check_world(s);
+    triggers_check_world(s);
     workers_check(s);
     rest_check(s);
 }

@@ -4,6 +4,7 @@
  * once. */
 #include "tests/sim/errand.h"
 #include "tests/sim/job.h"
+#include "tests/sim/trigger.h"
 
 #include <stdio.h>
 
@@ -502,12 +503,12 @@ static void make_activity(struct sim *s, unsigned n)
                 errand_new(s, &s->client_nodes[0], RPC_ACTIVITY_CREATE, &m->base, activity_made));
 }
 
-static void send_machine(struct sim *s,
-                         const char *name,
-                         bool express,
-                         struct slice definition,
-                         void (*done)(struct errand *x, enum err_code rc, const void *reply),
-                         unsigned number)
+void send_machine(struct sim *s,
+                  const char *name,
+                  bool express,
+                  struct slice definition,
+                  void (*done)(struct errand *x, enum err_code rc, const void *reply),
+                  unsigned number)
 {
     Stepfleet__MachineCreateRequest *m = client_keep(s, sizeof(*m));
     struct errand *x = errand_new(s, &s->client_nodes[0], RPC_MACHINE_CREATE, &m->base, done);
@@ -572,12 +573,13 @@ static void set_up(struct sim *s)
         make_machine(s, made);
         return;
     }
-    if (client_make_job(s, set_up)) {
+    if (client_make_job(s, set_up) || client_make_trigger(s, set_up)) {
         return;
     }
     c->ready = true;
     pollers_begin(s);
     client_jobs_begin(s);
+    client_triggers_begin(s);
     if (s->options.machines > CLIENT_FIXED && sim_one_in(s, CHANCE_DELETE, 6)) {
         sim_after(s, NULL, (int64_t)sim_below(s, CHANCE_DELETE, (uint64_t)s->options.faults_us),
                   delete_one, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "tests/sim/job.h"
+#include "tests/sim/trigger.h"
 
 enum {
     COORDINATOR_ACCOUNT = 42,
@@ -229,6 +230,7 @@ static void turn_end(struct sim *s)
         return;
     }
     jobs_check_turn(s);
+    triggers_check_turn(s);
     check_quota(s);
     wait = ledger_wait_ms(c->ledger, now);
     parked = api_wait_ms(&c->api);
@@ -445,6 +447,7 @@ static void hook_gone(void *arg, struct fleet_worker *w)
 
 static void hook_moved(void *arg, uint64_t execution)
 {
+    triggers_moved(arg, execution);
     api_moved(&((struct sim *)arg)->coordinator->api, execution);
 }
 

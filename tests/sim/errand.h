@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What clients ask, for the files that are they: client.c (machines, executions), client_task.c
- * (tasks that end by their token). */
+ * (tasks that end by their token), client_job.c, client_trigger.c. */
 #ifndef STEPFLEET_TESTS_SIM_ERRAND_H
 #define STEPFLEET_TESTS_SIM_ERRAND_H
 
@@ -20,6 +20,7 @@ struct errand {
     unsigned number; /* of a machine, revision, activity */
     struct slice token;
     struct sim_run *run;
+    void *about; /* client_trigger.c's: a parcel */
     struct err err;
 };
 
@@ -37,6 +38,13 @@ struct errand *errand_new(struct sim *s,
                           void (*done)(struct errand *e, enum err_code rc, const void *reply));
 void errand_send(struct sim *s, void *errand);
 _Noreturn void errand_refused(const struct errand *e);
+/* A machine of that definition is to be made; `number` is the errand's. */
+void send_machine(struct sim *s,
+                  const char *name,
+                  bool express,
+                  struct slice definition,
+                  void (*done)(struct errand *x, enum err_code rc, const void *reply),
+                  unsigned number);
 
 /* ---- client_task.c ---- */
 

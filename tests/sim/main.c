@@ -20,12 +20,25 @@
 
 #include "proto/host/log.h"
 #include "tests/sim/job.h"
+#include "tests/sim/trigger.h"
 
 enum {
     SIM_LIVELY_US_MAX = 12 * 3600, /* seconds: once faults have stopped, all work ends by then */
     SIM_CHAOS_US = SIM_SECOND,
     SIM_SECONDS_MAX = 120, /* of one world, of the system's time */
 };
+
+/* Of worlds that have queues, pipes and rules. */
+static const char *const triggered[] = {
+    "worlds with queues",
+    "messages sent",
+    "receives",
+    "dead letters",
+    "messages piped to executions",
+    "runs of an Express pipe",
+    "executions by schedule",
+};
+enum { TRIGGERED = sizeof(triggered) / sizeof(triggered[0]) };
 
 /* Of all worlds of a run, in shared memory. */
 struct totals {
@@ -37,6 +50,7 @@ struct totals {
     _Atomic uint64_t modelled;
     _Atomic uint64_t untold;
     _Atomic uint64_t refused;
+    _Atomic uint64_t triggered[TRIGGERED];
     _Atomic uint64_t faults[FAULT_COUNT];
 };
 
@@ -180,6 +194,7 @@ static void world_begin(struct sim *s)
 {
     objects_open(s);
     jobs_open(s);
+    triggers_open(s);
     coordinator_open(s);
     for (unsigned i = 0; i < s->options.workers; i++) {
         char name[16];
@@ -200,7 +215,8 @@ static void world_run(struct sim *s)
 {
     int64_t end_us = s->options.faults_us + (int64_t)SIM_LIVELY_US_MAX * SIM_SECOND;
 
-    while (s->faulty || !clients_are_done(s) || !client_jobs_are_done(s)) {
+    while (s->faulty || !clients_are_done(s) || !client_jobs_are_done(s) ||
+           !client_triggers_are_done(s)) {
         if (!sim_step(s)) {
             sim_violation(s, "nothing happens any more, and work is left");
         }
@@ -215,8 +231,22 @@ static void world_run(struct sim *s)
     check_world(s);
 }
 
+static void count_triggers(const struct sim_triggers *t)
+{
+    const uint64_t counts[TRIGGERED] = {
+        1, t->sent, t->receives, t->dead, t->piped, t->runs, t->ticks,
+    };
+
+    for (unsigned i = 0; i < TRIGGERED; i++) {
+        totals->triggered[i] += counts[i];
+    }
+}
+
 static void world_count(const struct sim *s)
 {
+    if (s->triggers != NULL) {
+        count_triggers(s->triggers);
+    }
     totals->worlds++;
     totals->executions += s->options.executions;
     totals->events += s->events;
@@ -310,8 +340,8 @@ static bool fails(const struct sim_options *o)
 static void say_command(const struct sim_options *o)
 {
     printf("sim --seed %" PRIu64 " --executions %u --workers %u --clients %u --machines %u "
-           "--runs %u --seconds %" PRId64 " --faults ",
-           o->seed, o->executions, o->workers, o->clients, o->machines, o->runs,
+           "--runs %u --messages %u --seconds %" PRId64 " --faults ",
+           o->seed, o->executions, o->workers, o->clients, o->machines, o->runs, o->messages,
            o->faults_us / SIM_SECOND);
     for (unsigned i = 0, n = 0; i < FAULT_COUNT; i++) {
         if ((o->faults & (UINT32_C(1) << i)) != 0) {
@@ -368,6 +398,7 @@ static bool minimise_once(struct sim_options *o)
     better = minimise_number(o, &o->clients, 1) || better;
     better = minimise_number(o, &o->machines, 1) || better;
     better = minimise_number(o, &o->runs, 0) || better;
+    better = minimise_number(o, &o->messages, 0) || better;
     return better;
 }
 
@@ -388,8 +419,8 @@ static int minimise(struct sim_options *o)
 
 static const char usage[] =
     "usage: sim [--seed N] [--count M] [--jobs J] [--executions E] [--workers W] [--clients C]\n"
-    "           [--machines D] [--runs R] [--seconds S] [--faults LIST|all|none] [--steps EVENTS]\n"
-    "           [--stop-after FAILURES] [--trace] [--minimise] [--edges]\n"
+    "           [--machines D] [--runs R] [--messages Q] [--seconds S] [--faults LIST|all|none]\n"
+    "           [--steps EVENTS] [--stop-after FAILURES] [--trace] [--minimise] [--edges]\n"
     "Worlds of coordinator, workers, clients and store, under faults, in simulated time.\n";
 
 static bool read_faults(const char *list, uint32_t *out)
@@ -436,6 +467,10 @@ static void say_totals(double took, unsigned failed)
     printf("%" PRIu64 " ends held to the model; beside them %" PRIu64
            " of executions that may end in too many ways to tell\n",
            totals->modelled - totals->untold, totals->untold);
+    for (unsigned i = 0; i < TRIGGERED; i++) {
+        printf("%s%" PRIu64 " %s", i != 0 ? ", " : "", totals->triggered[i], triggered[i]);
+    }
+    printf("\n");
     printf("faults:");
     for (unsigned i = 0; i < FAULT_COUNT; i++) {
         printf(" %s %" PRIu64, fault_names[i], totals->faults[i]);
@@ -462,7 +497,8 @@ static const struct option long_options[] = {
     {"clients", required_argument, NULL, 'c'},
     {"machines", required_argument, NULL, 'd'},
     {"seconds", required_argument, NULL, 't'},
-    {"runs", required_argument, NULL, 'r'},
+    {"runs", required_argument, NULL, 'r'}, /* of jobs */
+    {"messages", required_argument, NULL, 'q'},
     {"faults", required_argument, NULL, 'f'},
     {"steps", required_argument, NULL, 'm'},
     {"trace", no_argument, NULL, 'v'},
@@ -492,6 +528,7 @@ static bool read_option(struct sim_command *c, int option, const char *text)
     case 'd': c->o.machines = at_most(n, 100); return true;
     case 't': c->o.faults_us = (int64_t)at_most(n, 86400) * SIM_SECOND; return true;
     case 'r': c->o.runs = n < SIM_RUNS ? (unsigned)n : SIM_RUNS; return true;
+    case 'q': c->o.messages = n < SIM_MESSAGES ? (unsigned)n : SIM_MESSAGES; return true;
     case 'm': c->o.steps = n; return true;
     case 'x': c->most = at_most(n, UINT32_MAX); return true;
     case 'v': c->o.trace = true; return true;
@@ -522,6 +559,7 @@ int main(int argc, char **argv)
     c.o = (struct sim_options){.seed = 1, .executions = 100, .workers = 3, .clients = 3};
     c.o.machines = 6;
     c.o.runs = 6;
+    c.o.messages = 80;
     c.o.faults = (UINT32_C(1) << FAULT_COUNT) - 1;
     c.o.faults_us = INT64_C(120) * SIM_SECOND;
     for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {

@@ -14,6 +14,7 @@
 #include "coordinator/ledger/run.h"
 #include "coordinator/store/keys.h"
 #include "tests/sim/job.h"
+#include "tests/sim/trigger.h"
 
 enum {
     REST_CALM_US = 60 * SIM_SECOND,
@@ -132,6 +133,7 @@ static void look(struct sim *s, void *arg)
     }
     check_fleet(s, l);
     jobs_check_rows(s);
+    triggers_check_rows(s);
     if (s->faulty) {
         return;
     }

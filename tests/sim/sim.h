@@ -36,6 +36,7 @@ enum sim_stream {
     CHANCE_JOB = CHANCE_FAULTS + FAULT_COUNT,
     CHANCE_DELETE,
     CHANCE_QUOTA,
+    CHANCE_TRIGGER,
     CHANCE_RETENTION,
     CHANCES
 };
@@ -47,6 +48,7 @@ struct sim_options {
     unsigned clients;
     unsigned machines;
     unsigned runs;     /* of jobs that clients start in a world that has jobs */
+    unsigned messages; /* that they send in a world that has queues, pipes and rules */
     uint32_t faults;   /* bits of enum sim_fault */
     uint64_t steps;    /* events at most; 0: as many as there are */
     bool trace;        /* say every event */
@@ -60,6 +62,7 @@ struct sim_clients;
 struct sim_machines;
 struct sim_worker;
 struct sim_jobs;
+struct sim_triggers;
 struct sim_retention;
 
 enum { SIM_MS = 1000, SIM_SECOND = 1000000, SIM_WORKERS = 8, SIM_CLIENTS = 8, SIM_RUNS = 1000 };
@@ -95,6 +98,7 @@ struct sim {
     struct sim_machines *machines;
     struct sim_worker *workers[SIM_WORKERS];
     struct sim_jobs *jobs;           /* NULL: this world has none */
+    struct sim_triggers *triggers;   /* likewise */
     uint64_t history_events;         /* the quota of this world; 0: AWS's */
     size_t open_most;                /* executions at once, until faults stop; 0: AWS's quota */
     int64_t retention_ms;            /* of Standard executions, which are archived; 0: none goes */
@@ -338,6 +342,8 @@ void check_world(struct sim *s);
 /* A request that must be answered well. In `arena`. */
 const void *
 check_ask(struct sim *s, enum rpc method, const ProtobufCMessage *m, struct arena *arena);
+/* The world goes on for so long. */
+void check_pass(struct sim *s, int64_t us);
 /* The reply of a synchronous run is what the model says. */
 struct sim_execution;
 void check_synchronous(struct sim *s,
