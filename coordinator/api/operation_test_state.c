@@ -243,8 +243,24 @@ static enum err_code no_mock(struct test *t)
                        "TestState API does not support Map or Parallel states. Supported state "
                        "types include: [Task, Wait, Pass, Succeed, Fail, Choice]");
     }
-    return s->kind != ASL_TASK ? OK
-                               : invalid(t, "A Task is tested with a mock here: nothing is called");
+    if (s->kind != ASL_TASK) {
+        return OK;
+    }
+    return invalid(t, t->q->role_arn[0] == '\0'
+                          ? "RoleArn must be specified when testing a Task state"
+                          : "A Task is tested with a mock here: nothing is called");
+}
+
+static enum err_code check_mode(struct test *t, const struct json_node *mode)
+{
+    if (mode == NULL || (json_is(mode, JSON_STRING) && (slice_eq_str(json_text(mode), "STRICT") ||
+                                                        slice_eq_str(json_text(mode), "PRESENT") ||
+                                                        slice_eq_str(json_text(mode), "NONE")))) {
+        return OK;
+    }
+    return invalid(t, "1 validation error detected: Value at 'mock.fieldValidationMode' failed to "
+                      "satisfy constraint: Member must satisfy enum value set: [STRICT, PRESENT, "
+                      "NONE]");
 }
 
 static struct slice member_text(const struct json_node *v, const char *name)
@@ -268,6 +284,13 @@ static enum err_code read_mock(struct test *t)
         return err_set(t->err, ERR_VALIDATION,
                        "State type '%s' is not supported when a mock is specified",
                        asl_kind_name(t->request.state->kind));
+    }
+    if (t->q->reveal_secrets) {
+        return invalid(t, "TestState does not support RevealSecrets when a mock is specified.");
+    }
+    rc = check_mode(t, json_member(mock, SLICE("fieldValidationMode")));
+    if (rc != OK) {
+        return rc;
     }
     result = member_text(mock, "result");
     error = json_member(mock, SLICE("errorOutput"));

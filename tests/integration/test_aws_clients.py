@@ -660,7 +660,11 @@ def test_refused_tests_of_states(sfn):
     assert no("ValidationException", LAMBDA, mock={"result": "not JSON"}) == "Mocked result must be valid JSON"
     assert "only one" in no("ValidationException", LAMBDA, mock={"result": "1", "errorOutput": {"error": "E"}})
     assert "'Task' when state is not" in no("ValidationException", LAMBDA, context='{"Task":{}}', mock={"result": "1"})
-    no("ValidationException", LAMBDA)
+    assert "RoleArn must be specified" in no("ValidationException", LAMBDA)
+    assert "nothing is called" in no("ValidationException", LAMBDA, roleArn=ROLE)
+    assert "RevealSecrets" in no("ValidationException", LAMBDA, mock={"result": "1"}, revealSecrets=True)
+    assert "[STRICT, PRESENT, NONE]" in no("ValidationException", LAMBDA, mock={
+        "result": "{}", "fieldValidationMode": "SOME"})
     no("InvalidExecutionInput", passing, input="{")
     no("InvalidDefinition", {"Type": "Nonsense"})
     no("InvalidDefinition", 1)

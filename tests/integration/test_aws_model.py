@@ -14,7 +14,6 @@ KEYS = "nothing is encrypted by a key of the caller's"
 PASSED_OVER = {
     "ListMapRuns.maxResults": MAP_RUNS,
     "ListMapRuns.nextToken": MAP_RUNS,
-    "TestState.revealSecrets": "there are no HTTP tasks, whose secrets it would show",
     "UpdateMapRun.maxConcurrency": MAP_RUNS,
     "UpdateMapRun.toleratedFailurePercentage": MAP_RUNS,
     "UpdateMapRun.toleratedFailureCount": MAP_RUNS,
