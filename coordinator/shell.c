@@ -18,32 +18,17 @@
 #include "coordinator/api/execution_archive.h"
 #include "coordinator/api/execution_log.h"
 #include "coordinator/api/rpc/server.h"
-#include "coordinator/outputs.h"
+#include "coordinator/object_threads.h"
 #include "coordinator/webhook_sender.h"
 #include "proto/base/limits.h"
 #include "proto/host/clock.h"
 #include "proto/host/log.h"
 
-enum { TRIM_MS = 2000, OBJECT_THREADS = 4, SWEEP_UPLOADS_MAX = 1024, STOP_POLL_MS = 50 };
+enum { TRIM_MS = 2000, STOP_POLL_MS = 50 };
 enum {
     OUTPUTS_LOOKS = 64, /* at old outputs, in the time that they are kept */
     OUTPUTS_LOOK_MS_MIN = 1000,
     OUTPUTS_LOOK_MS_MAX = 60 * 60 * 1000,
-};
-
-/* Work for a thread of the object store: a ledger's request, or a bucket to sweep of uploads, or of
- * outputs that are old. */
-struct object_task {
-    struct list link;
-    struct object_request *request; /* NULL: sweep `bucket` */
-    struct outputs *outputs;        /* NULL: of uploads */
-    struct slice bucket;
-    struct slice prefix;
-    bool exact; /* the key that `prefix` is alone */
-    struct arena arena;
-    struct s3_entry *found; /* sweep: uploads old enough */
-    size_t found_count;
-    int64_t older_than_ms;
 };
 
 struct shell {
@@ -65,6 +50,7 @@ struct shell {
     struct execution_log *log;         /* NULL: nobody writes one */
     struct execution_archive *archive; /* NULL: there is none */
     struct webhook_sender *sender;
+    struct object_threads *objects;
     size_t sweeping; /* buckets being swept of uploads, */
     size_t removing; /* and of outputs */
     bool stopping;
@@ -75,19 +61,14 @@ struct shell {
 
     pthread_t committer;
     bool committing; /* the thread runs */
-    pthread_t object_threads[OBJECT_THREADS];
-    unsigned object_thread_count;
 
     pthread_mutex_t lock;
     pthread_cond_t work; /* for the committer */
-    pthread_cond_t object_work;
     /* locked: */
     struct store_batch *batch;
     bool batch_done;
     enum err_code batch_rc;
     struct err batch_err;
-    struct list objects; /* object_task, to be done */
-    struct list objects_done;
     struct list archived; /* ledger_archive.queued */
     bool quit;
 };
@@ -150,147 +131,7 @@ static void hook_failed(void *arg, const struct err *err)
     _exit(EXIT_FAILURE);
 }
 
-/* ---- the object store's threads ---- */
-
-static size_t parts_decode(struct slice bytes, struct arena *a, struct s3_part **out)
-{
-    struct cursor c = cursor_make(bytes);
-    size_t count = 0;
-    size_t cap = 0;
-
-    *out = NULL;
-    while (!cursor_done(&c) && !c.bad) {
-        struct s3_part p = {.number = (uint32_t)cursor_varint(&c)};
-        struct slice etag;
-
-        p.bytes = cursor_varint(&c);
-        etag = cursor_bytes(&c);
-        if (etag.len >= sizeof(p.etag)) {
-            c.bad = true;
-            break;
-        }
-        if (etag.len != 0) {
-            memcpy(p.etag, etag.ptr, etag.len);
-        }
-        if (count == cap) {
-            size_t more = cap != 0 ? cap * 2 : 8;
-
-            *out = arena_grow(a, *out, cap * sizeof(p), more * sizeof(p));
-            cap = more;
-        }
-        (*out)[count++] = p;
-    }
-    return c.bad ? 0 : count;
-}
-
-static void object_do(struct s3_client *c, struct object_request *r, struct arena *a)
-{
-    struct s3_object object;
-    struct s3_part *parts;
-    size_t count;
-
-    switch (r->kind) {
-    case OBJECT_ABORT: r->rc = s3_abort(c, r->bucket, r->key, r->upload_id, &r->err); break;
-    case OBJECT_COMPLETE:
-        count = parts_decode(r->parts, a, &parts);
-        r->rc = s3_complete(c, r->bucket, r->key, r->upload_id, r->mark, parts, count, &object,
-                            &r->err);
-        r->found = r->rc == OK && object.found;
-        break;
-    }
-}
-
-static bool sweep_each(void *arg, const struct s3_entry *e)
-{
-    struct object_task *t = arg;
-
-    if (e->time_ms < t->older_than_ms && (!t->exact || slice_eq(e->key, t->prefix))) {
-        t->found[t->found_count++] = (struct s3_entry){
-            .key = arena_copy(&t->arena, e->key),
-            .upload_id = arena_copy(&t->arena, e->upload_id),
-            .time_ms = e->time_ms,
-        };
-    }
-    return t->found_count < SWEEP_UPLOADS_MAX;
-}
-
-/* Only where stages and job runs write: the bucket may hold others' uploads. */
-static void sweep_do(struct s3_client *c, struct object_task *t)
-{
-    struct err err;
-
-    t->found = ARENA_ARRAY(&t->arena, SWEEP_UPLOADS_MAX, struct s3_entry);
-    if (s3_list_uploads(c, t->bucket, t->prefix, sweep_each, t, &err) != OK) {
-        log_warn("sweep of bucket %.*s: %s", SLICE_FMT(t->bucket), err.msg);
-    }
-}
-
-static void outputs_do(struct s3_client *c, const struct outputs *o)
-{
-    struct err err;
-    size_t removed;
-
-    if (outputs_remove(c, o, &removed, &err) != OK) {
-        log_warn("old outputs in bucket %.*s: %s", SLICE_FMT(o->bucket), err.msg);
-    }
-    if (removed != 0) {
-        log_info("old outputs removed: bucket=%.*s objects=%zu", SLICE_FMT(o->bucket), removed);
-    }
-}
-
-static void *object_thread(void *arg)
-{
-    struct shell *s = arg;
-    struct s3_client *client = NULL;
-    struct err err;
-    enum err_code rc = s3_client_new(&s->config->objects, &client, &err);
-
-    (void)pthread_setname_np(pthread_self(), "objects");
-    if (rc != OK) {
-        log_error("object store: %s", err.msg);
-        return NULL;
-    }
-    (void)pthread_mutex_lock(&s->lock);
-    for (;;) {
-        struct object_task *t;
-
-        while (list_empty(&s->objects) && !s->quit) {
-            (void)pthread_cond_wait(&s->object_work, &s->lock);
-        }
-        if (s->quit) {
-            break;
-        }
-        t = container_of(list_pop_front(&s->objects), struct object_task, link);
-        (void)pthread_mutex_unlock(&s->lock);
-        if (t->request != NULL) {
-            object_do(client, t->request, &t->arena);
-        } else if (t->outputs != NULL) {
-            outputs_do(client, t->outputs);
-        } else {
-            sweep_do(client, t);
-        }
-        (void)pthread_mutex_lock(&s->lock);
-        list_push_back(&s->objects_done, &t->link);
-        (void)uv_async_send(&s->wake);
-    }
-    (void)pthread_mutex_unlock(&s->lock);
-    s3_client_free(client);
-    return NULL;
-}
-
-static void object_queue(struct shell *s, struct object_task *t)
-{
-    (void)pthread_mutex_lock(&s->lock);
-    list_push_back(&s->objects, &t->link);
-    (void)pthread_cond_signal(&s->object_work);
-    (void)pthread_mutex_unlock(&s->lock);
-}
-
-static void task_free(struct object_task *t)
-{
-    arena_fini(&t->arena);
-    mem_free(t);
-}
+/* ---- the object store ---- */
 
 static void hook_object(void *arg, struct object_request *r)
 {
@@ -298,7 +139,7 @@ static void hook_object(void *arg, struct object_request *r)
 
     t->request = r;
     r->work = t;
-    object_queue(arg, t);
+    object_threads_put(((struct shell *)arg)->objects, t);
 }
 
 /* Abort what a sweep found and nobody owns. */
@@ -319,6 +160,29 @@ static void serve(struct shell *s)
     rpc_server_serve(s->server);
     if (s->http != NULL) {
         http_face_serve(s->http);
+    }
+}
+
+/* Answers of the object store. */
+static void take_objects(struct shell *s)
+{
+    struct list done;
+    struct list *n;
+
+    list_init(&done);
+    object_threads_take(s->objects, &done);
+    while ((n = list_pop_front(&done)) != NULL) {
+        struct object_task *t = container_of(n, struct object_task, link);
+
+        if (t->request != NULL) {
+            ledger_object_done(s->ledger, t->request);
+        } else if (t->outputs != NULL) {
+            s->removing--;
+        } else {
+            swept(s, t);
+            s->sweeping--;
+        }
+        object_task_free(t);
     }
 }
 
@@ -357,7 +221,7 @@ static void shell_sweep(uv_timer_t *timer)
         t->exact = sweeps[i].exact;
         t->older_than_ms = sweeps[i].ended_ms != 0 ? sweeps[i].ended_ms
                                                    : clock_wall_ms() - s->config->sweep_age_ms;
-        object_queue(s, t);
+        object_threads_put(s->objects, t);
     }
     serve(s);
     end_turn(s);
@@ -387,7 +251,7 @@ static void shell_outputs(uv_timer_t *timer)
             .bucket = arena_copy(&t->arena, sweeps[i].bucket),
             .before_ms = clock_wall_ms() - s->config->outputs_ms,
         };
-        object_queue(s, t);
+        object_threads_put(s->objects, t);
     }
     serve(s);
     end_turn(s);
@@ -499,38 +363,22 @@ static void shell_woken(uv_async_t *handle)
 {
     struct shell *s = handle->data;
     struct list archived;
-    struct list done;
-    struct list *n;
     bool batch_done;
 
     if (s->ended) {
         return;
     }
-    list_init(&done);
     list_init(&archived);
     (void)pthread_mutex_lock(&s->lock);
     batch_done = s->batch_done;
     s->batch_done = false;
-    list_splice(&done, &s->objects_done);
     list_splice(&archived, &s->archived);
     (void)pthread_mutex_unlock(&s->lock);
     ledger_turn_begin(s->ledger, now());
     if (batch_done) {
         ledger_commit_done(s->ledger, s->batch_rc, &s->batch_err);
     }
-    while ((n = list_pop_front(&done)) != NULL) {
-        struct object_task *t = container_of(n, struct object_task, link);
-
-        if (t->request != NULL) {
-            ledger_object_done(s->ledger, t->request);
-        } else if (t->outputs != NULL) {
-            s->removing--;
-        } else {
-            swept(s, t);
-            s->sweeping--;
-        }
-        task_free(t);
-    }
+    take_objects(s);
     take_webhooks(s);
     archives_done(s, &archived);
     serve(s); /* those that had to wait for the batch */
@@ -640,7 +488,8 @@ static void hook_webhook(void *arg, struct webhook_request *r)
     webhook_sender_put(((struct shell *)arg)->sender, r);
 }
 
-static void webhook_answered(void *arg)
+/* On a thread of others: something is there to be taken. */
+static void woken(void *arg)
 {
     (void)uv_async_send(&((struct shell *)arg)->wake);
 }
@@ -657,13 +506,12 @@ static void join_threads(struct shell *s)
     (void)pthread_mutex_lock(&s->lock);
     s->quit = true;
     (void)pthread_cond_broadcast(&s->work);
-    (void)pthread_cond_broadcast(&s->object_work);
     (void)pthread_mutex_unlock(&s->lock);
     if (s->committing) {
         (void)pthread_join(s->committer, NULL);
     }
-    for (unsigned i = 0; i < s->object_thread_count; i++) {
-        (void)pthread_join(s->object_threads[i], NULL);
+    if (s->objects != NULL) {
+        object_threads_close(s->objects);
     }
     if (s->sender != NULL) {
         webhook_sender_close(s->sender);
@@ -712,21 +560,13 @@ static void shell_signal(uv_signal_t *handle, int number)
 
 static enum err_code start_threads(struct shell *s, struct err *err)
 {
-    bool objects = s->config->objects.root != NULL || s->config->objects.endpoint != NULL;
-
     if (pthread_create(&s->committer, NULL, commit_thread, s) != 0) {
         return err_set(err, ERR_IO, "cannot start a thread");
     }
     s->committing = true;
-    s->sender = webhook_sender_open(webhook_answered, s);
+    s->sender = webhook_sender_open(woken, s);
     if (s->sender == NULL) {
         return err_set(err, ERR_IO, "cannot start a thread");
-    }
-    for (unsigned i = 0; objects && i < OBJECT_THREADS; i++) {
-        if (pthread_create(&s->object_threads[i], NULL, object_thread, s) != 0) {
-            return err_set(err, ERR_IO, "cannot start a thread");
-        }
-        s->object_thread_count++;
     }
     return OK;
 }
@@ -754,9 +594,6 @@ static enum err_code init_loop(struct shell *s, struct err *err)
     }
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->work, NULL);
-    (void)pthread_cond_init(&s->object_work, NULL);
-    list_init(&s->objects);
-    list_init(&s->objects_done);
     list_init(&s->archived);
     return OK;
 }
@@ -804,8 +641,11 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .objects_endpoint = c->objects.endpoint,
         .objects_region = c->objects.region,
     };
-    enum err_code rc = store_open_rocks(&store, &s->store, err);
+    enum err_code rc;
 
+    s->objects = object_threads_open(&c->objects, woken, s); /* the ledger may ask when it opens */
+    rc = s->objects != NULL ? store_open_rocks(&store, &s->store, err)
+                            : err_set(err, ERR_IO, "cannot start a thread");
     if (rc == OK) {
         rc = ledger_open(&c->ledger, s->store, &hooks, now(), &s->ledger, err);
     }
@@ -843,22 +683,13 @@ static void say_ready(const struct shell *s)
     }
 }
 
-static void drop_tasks(struct list *l)
-{
-    struct list *n;
-
-    while ((n = list_pop_front(l)) != NULL) {
-        task_free(container_of(n, struct object_task, link));
-    }
-}
-
 /* A bucket of a server has a lifecycle of its own. */
 static void start_sweeps(struct shell *s)
 {
     const struct shell_config *c = s->config;
     int64_t pace = c->outputs_ms / OUTPUTS_LOOKS;
 
-    if (s->object_thread_count > 0 && c->sweep_interval_ms > 0) {
+    if (object_threads_have_store(s->objects) && c->sweep_interval_ms > 0) {
         (void)uv_timer_start(&s->sweep, shell_sweep, (uint64_t)c->sweep_interval_ms,
                              (uint64_t)c->sweep_interval_ms);
     }
@@ -891,8 +722,6 @@ enum err_code shell_run(const struct shell_config *config, struct err *err)
     }
     (void)uv_run(&s->loop, UV_RUN_DEFAULT);
     join_threads(s);
-    drop_tasks(&s->objects);
-    drop_tasks(&s->objects_done);
     if (s->log != NULL) {
         execution_log_close(s->log);
     }
