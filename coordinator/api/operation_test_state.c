@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/api/api.h"
+#include "coordinator/api/mock_schema.h"
 #include "coordinator/engine/inspect.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
@@ -270,6 +271,28 @@ static struct slice member_text(const struct json_node *v, const char *name)
     return json_is(m, JSON_STRING) ? json_text(m) : (struct slice){NULL, 0};
 }
 
+/* Held against the schema of what it stands for, as strictly as is asked. */
+static enum err_code check_result(struct test *t, const struct json_node *mock)
+{
+    const struct json_node *v = json_member(mock, SLICE("fieldValidationMode"));
+    struct slice mode = v != NULL ? member_text(mock, "fieldValidationMode") : SLICE("STRICT");
+
+    if (!slice_eq_str(mode, "STRICT") && !slice_eq_str(mode, "PRESENT") &&
+        !slice_eq_str(mode, "NONE")) {
+        return err_set(t->err, ERR_VALIDATION,
+                       "1 validation error detected: Value '%.*s' at 'mock.fieldValidationMode' "
+                       "failed to satisfy constraint: Member must satisfy enum value set: "
+                       "[STRICT, PRESENT, NONE]",
+                       SLICE_FMT(slice_head(mode, 100)));
+    }
+    if (t->mock.result == NULL || t->request.state->kind != ASL_TASK ||
+        slice_eq_str(mode, "NONE")) {
+        return OK;
+    }
+    return mock_schema_check(&t->request.state->task, t->mock.result, slice_eq_str(mode, "STRICT"),
+                             t->a, t->err);
+}
+
 static enum err_code read_mock(struct test *t)
 {
     const struct json_node *mock = NULL;
@@ -306,7 +329,7 @@ static enum err_code read_mock(struct test *t)
             (struct failure){member_text(error, "error"), member_text(error, "cause")};
     }
     t->request.mock = &t->mock;
-    return OK;
+    return check_result(t, mock);
 }
 
 static enum err_code read_count(struct test *t, const struct json_node *v, uint32_t *out)

@@ -75,11 +75,11 @@ def finish(sfn, arn, timeout=60):
 
 
 def refused(what, call, **kwargs):
-    """The call fails with the modelled exception of that name."""
+    """The call fails with the modelled exception of that name, or of one of those."""
     with pytest.raises(Exception) as e:
         call(**kwargs)
     error = getattr(e.value, "response", {}).get("Error", {})
-    assert error.get("Code") == what, repr(e.value)
+    assert error.get("Code") in (what if isinstance(what, tuple) else (what,)), repr(e.value)
     return error["Message"]
 
 
@@ -638,6 +638,37 @@ def test_states_with_mocked_work(sfn):
     assert got["inspectionData"]["toleratedFailureCount"] == 1
     both = {"Type": "Parallel", "Branches": [each["ItemProcessor"]], "ResultPath": "$.r", "End": True}
     assert state(sfn, both, {"a": 1}, mock={"result": "[2]"})["output"] == {"a": 1, "r": [2]}
+
+
+def test_mocks_are_held_against_what_an_api_answers(sfn):
+    def mocked(resource, result, **more):
+        task = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "End": True, "Parameters": {"x": 1}}
+        return dict(definition=json.dumps(task), input="{}", mock={"result": json.dumps(result), **more})
+
+    wrong = "Mock result schema validation error: "
+    for resource, result, says in (
+            ("lambda:invoke", {"StatusCode": "200"}, "Field 'StatusCode' must be a number"),
+            ("events:putEvents", {"Entries": "e"}, "Field 'Entries' must be an array"),
+            ("events:putEvents", {"Entries": [{"EventId": "a"}, {"EventId": []}]}, "Field 'EventId' must be a string"),
+            ("aws-sdk:sfn:getExecutionHistory", {"Events": {}}, "Field 'Events' must be an array"),
+            ("states:startExecution", {"ExecutionArn": "x", "StartDate": True}, "Field 'StartDate' must be a string"),
+            ("aws-sdk:sfn:describeMapRun", {}, None),
+            ("events:putEvents", {"other": 1}, None),
+            ("states:startExecution", {"executionArn": "x"}, "Required field 'ExecutionArn' is missing")):
+        asked = mocked(resource, result)
+        if says is None:
+            assert sfn.test_state(**asked)["status"] == "SUCCEEDED"
+            continue
+        assert refused("ValidationException", sfn.test_state, **asked) == wrong + says
+        assert sfn.test_state(**mocked(resource, result, fieldValidationMode="NONE"))["status"] == "SUCCEEDED"
+        present = mocked(resource, result, fieldValidationMode="PRESENT")
+        if says.startswith("Required"):
+            assert sfn.test_state(**present)["status"] == "SUCCEEDED"
+        else:
+            assert refused("ValidationException", sfn.test_state, **present) == wrong + says
+    assert "[STRICT, PRESENT, NONE]" in refused("ValidationException", sfn.test_state,
+                                                **mocked("lambda:invoke", {}, fieldValidationMode="LAX"))
+    assert sfn.test_state(**mocked("states:startExecution.sync", {"StartDate": 1}))["status"] == "SUCCEEDED"
 
 
 def test_a_state_of_a_machine(sfn):

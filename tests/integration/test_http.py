@@ -250,11 +250,47 @@ def test_slow_clients(open_fleet):
     assert time.monotonic() < end
 
 
+def test_who_dawdles_is_cut_off(open_fleet, certificate, tmp_path_factory):
+    """A body that trickles, an answer that is not taken, a connection left idle, TLS that never begins: each has its
+    time, whatever bytes still come, and nobody else waits for them."""
+    arn = create(open_fleet, definition=PASS + " " * 900000)
+    describe = request("DescribeStateMachine", {"stateMachineArn": arn})
+    with fleets.Fleet(tmp_path_factory.mktemp("tls"), http={"access": "open", **certificate}) as secure:
+        secure.start_coordinator()
+        body, deaf, idle = (connect(open_fleet.endpoint, timeout=120) for _ in range(3))
+        silent = connect(secure.endpoint.replace("https", "http"), timeout=120)
+        begun = time.monotonic()
+        body.sendall(request("ListActivities", b"").replace(b"Content-Length: 0", b"Content-Length: 1000"))
+        deaf.sendall(describe * 20)  # more than the kernel's buffers have room for
+        trickles = True
+        while trickles and time.monotonic() - begun < 100:
+            assert ask(open_fleet.endpoint, "ListActivities")[0] == 200
+            time.sleep(1)
+            try:
+                body.sendall(b" ")
+            except OSError:
+                trickles = False
+        assert not trickles and time.monotonic() - begun > 45
+        for s in (idle, silent):
+            assert s.recv(1) == b""
+        answers = 0
+        try:
+            while Answers(deaf).next() is not None:
+                answers += 1
+        except (AssertionError, ConnectionResetError):
+            pass  # cut off in the middle of one
+        assert answers < 20
+        assert ask(secure.endpoint, "ListActivities", ca=certificate["certificate"])[0] == 200
+        for s in (body, deaf, idle, silent):
+            s.close()
+        clean(secure)
+
+
 def test_a_reader_that_does_not_read(open_fleet):
     """Answers wait in bounded memory; requests behind them are not even read."""
     arn = create(open_fleet, definition=PASS + " " * 900000)
     s = connect(open_fleet.endpoint, timeout=60)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     one = request("DescribeStateMachine", json.dumps({"stateMachineArn": arn}).encode() + b" " * 60000)
     before = memory(open_fleet.coordinator.pid)
 

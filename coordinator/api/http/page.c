@@ -163,18 +163,21 @@ enum err_code page_read(struct slice key,
     uint32_t *max = field_of(request, "max_results");
     struct slice word;
     struct slice inner;
-    uint32_t asked;
+    uint32_t asked = max != NULL ? *max : 0;
 
-    out->pages = token != NULL && max != NULL;
+    out->pages = token != NULL;
     if (!out->pages) {
         return OK;
     }
     word = slice_str(*token);
-    asked = *max;
     *token = (char *)(uintptr_t)protobuf_c_empty_string;
-    *max = 0;
+    if (max != NULL) {
+        *max = 0;
+    }
     context_of(key, method, request, a, out);
-    *max = asked;
+    if (max != NULL) {
+        *max = asked;
+    }
     if (word.len == 0) {
         return OK;
     }

@@ -264,8 +264,25 @@ enum err_code aws_understand(const struct http_request *r,
 
 /* ---- errors ---- */
 
+/* A page's token that is none: only Step Functions has a name for just that. */
+static const char *token_error_name(enum aws_service service)
+{
+    switch (service) {
+    case AWS_SQS: return err_name(ERR_QUEUE_PARAMETER);
+    case AWS_SNS: return "InvalidParameter";
+    case AWS_EVENTBRIDGE:
+    case AWS_PIPES: return err_name(ERR_VALIDATION);
+    case AWS_GLUE: return glue_error_name(ERR_INVALID_TOKEN);
+    case AWS_STATES: break;
+    }
+    return err_name(ERR_INVALID_TOKEN);
+}
+
 const char *aws_error_name(const struct aws_row *operation, enum err_code code)
 {
+    if (operation != NULL && code == ERR_INVALID_TOKEN) {
+        return token_error_name(operation->service);
+    }
     if (operation != NULL && operation->service == AWS_GLUE) {
         return glue_error_name(code);
     }
@@ -306,6 +323,7 @@ static const char *query_code(enum err_code code)
     case ERR_BATCH_IDS: return "AWS.SimpleQueueService.BatchEntryIdsNotDistinct";
     case ERR_BATCH_ID: return "AWS.SimpleQueueService.InvalidBatchEntryId";
     case ERR_BATCH_LONG: return "AWS.SimpleQueueService.BatchRequestTooLong";
+    case ERR_INVALID_TOKEN: return token_error_name(AWS_SQS);
     case ERR_QUEUE_OPERATION: return "AWS.SimpleQueueService.UnsupportedOperation";
     default: return aws_error_name(NULL, code);
     }
@@ -326,7 +344,6 @@ const char *aws_form_error(const struct aws_row *operation, enum err_code code)
         return operation != NULL && operation->service == AWS_SQS ? "AccessDenied"
                                                                   : "AuthorizationError";
     case ERR_TAGS: return "TagLimitExceeded";
-    case ERR_INVALID_TOKEN: return "InvalidParameter";
     case ERR_SIGNATURE_MISSING: return "MissingAuthenticationToken";
     case ERR_SIGNATURE_INCOMPLETE: return "IncompleteSignature";
     case ERR_SIGNATURE_INVALID: return "SignatureDoesNotMatch";
