@@ -15,7 +15,6 @@ COORDINATOR = ROOT / "coordinator"
 IGNORED = {
     "ListMapRuns": {"maxResults", "nextToken"},  # there is none to be listed
     "UpdateMapRun": {"maxConcurrency", "toleratedFailurePercentage", "toleratedFailureCount"},  # refused: no map runs
-    "TestState": {"revealSecrets"},  # HTTP tasks alone have any
 }
 # Members of answers that are never given.
 NEVER = {
