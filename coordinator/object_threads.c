@@ -6,9 +6,10 @@
 
 #include "proto/base/arena.h"
 #include "proto/base/buf.h"
+#include "proto/base/limits.h"
 #include "proto/host/log.h"
 
-enum { THREADS = 4, SWEEP_UPLOADS_MAX = 1024 };
+enum { THREADS = 4 };
 
 struct object_threads {
     const struct s3_config *objects;
@@ -85,7 +86,7 @@ static bool sweep_each(void *arg, const struct s3_entry *e)
             .time_ms = e->time_ms,
         };
     }
-    return t->found_count < SWEEP_UPLOADS_MAX;
+    return t->found_count < LIMIT_SWEEP_UPLOADS;
 }
 
 /* Only where stages and job runs write: the bucket may hold others' uploads. */
@@ -93,7 +94,7 @@ static void sweep_do(struct s3_client *c, struct object_task *t)
 {
     struct err err;
 
-    t->found = ARENA_ARRAY(&t->arena, SWEEP_UPLOADS_MAX, struct s3_entry);
+    t->found = ARENA_ARRAY(&t->arena, LIMIT_SWEEP_UPLOADS, struct s3_entry);
     if (s3_list_uploads(c, t->bucket, t->prefix, sweep_each, t, &err) != OK) {
         log_warn("sweep of bucket %.*s: %s", SLICE_FMT(t->bucket), err.msg);
     }

@@ -7,8 +7,7 @@
 #include "coordinator/store/codec.h"
 #include "coordinator/store/keys.h"
 #include "proto/base/hash.h"
-
-enum { REMOVED_AT_ONCE = 4096 }; /* keys in memory */
+#include "proto/base/limits.h"
 
 #define OUTPUTS_PREFIX "executions/"
 
@@ -70,7 +69,7 @@ struct round {
     const struct outputs *o;
     struct buf running; /* hashes */
     struct arena arena;
-    struct slice keys[REMOVED_AT_ONCE];
+    struct slice keys[LIMIT_OUTPUT_KEYS];
     size_t count;
 };
 
@@ -90,7 +89,7 @@ static bool round_each(void *arg, const struct s3_entry *e)
     if (e->time_ms < r->o->before_ms && !is_running(r, e->key)) {
         r->keys[r->count++] = arena_copy(&r->arena, e->key);
     }
-    return r->count < REMOVED_AT_ONCE;
+    return r->count < LIMIT_OUTPUT_KEYS;
 }
 
 /* It may have been written anew since it was listed, by a redrive. */
@@ -136,7 +135,7 @@ outputs_remove(struct s3_client *c, const struct outputs *o, size_t *removed, st
     if (rc == OK) {
         do {
             rc = round_run(c, r, removed, err);
-        } while (rc == OK && r->count == REMOVED_AT_ONCE);
+        } while (rc == OK && r->count == LIMIT_OUTPUT_KEYS);
     }
     arena_fini(&r->arena);
     buf_fini(&r->running);

@@ -27,10 +27,7 @@
 #include "proto/host/log.h"
 
 enum {
-    LOOKS_A_TURN = 512,      /* index rows */
-    DELETES_A_BATCH = 64,    /* executions */
     SINGLE_DELETES = 64,     /* records of one; what it has more goes as a range */
-    ARCHIVES_MAX = 16,       /* handed out at once */
     PASSES_A_RETENTION = 64, /* so late is deleted, at most, what is kept for a short time */
     PASS_MS_MIN = 1000,
     PASS_MS_MAX = 10 * 60 * 1000,
@@ -199,7 +196,8 @@ static bool batch_has_room(const struct ledger *l)
 {
     const struct retention *r = l->retention;
 
-    return ledger_accepts(l) && (r->batch != l->filling_number || r->deletes < DELETES_A_BATCH);
+    return ledger_accepts(l) &&
+           (r->batch != l->filling_number || r->deletes < LIMIT_RETENTION_DELETES_A_BATCH);
 }
 
 /* ---- archiving ---- */
@@ -310,7 +308,7 @@ static bool expire(struct ledger *l, const struct ended_execution *e, struct sli
         delete_execution(l, e, row.name);
         return true;
     }
-    r->full = r->archive_count == ARCHIVES_MAX;
+    r->full = r->archive_count == LIMIT_ARCHIVES;
     if (!r->full) {
         hand_out(l, e, bytes);
     }
@@ -372,7 +370,7 @@ static bool goes_on(const struct ledger *l)
 static void pass(struct ledger *l)
 {
     struct retention *r = l->retention;
-    unsigned looks = LOOKS_A_TURN;
+    unsigned looks = LIMIT_RETENTION_LOOKS_A_TURN;
 
     while (looks > 0 && goes_on(l)) {
         struct key from = key_index_status(l->config.account, ended[r->status]);

@@ -239,6 +239,13 @@ enum limits {
     LIMIT_DELIVERY_AGE_S_MIN = 60,          /* AWS */
     LIMIT_DELIVERY_WAIT_MS = 480000,        /* between two tries at most: 185 of them are a day */
 
+    /* Executions that go for their age. */
+    LIMIT_RETENTION_LOOKS_A_TURN = 512,   /* rows of the index: a turn stays short */
+    LIMIT_RETENTION_DELETES_A_BATCH = 64, /* executions, each of up to 65 deletes */
+    LIMIT_ARCHIVES = 16,                  /* handed out at once: each reads a history */
+    LIMIT_OUTPUT_KEYS = 4096,             /* of old outputs, in memory before they are removed */
+    LIMIT_SWEEP_UPLOADS = 1024,           /* of one bucket and sweep: the next finds the others */
+
     /* The coordinator's memory. */
     LIMIT_HOT_BYTES = 64 * 1024 * 1024, /* idle executions are parked sooner past it */
     LIMIT_PARK_AFTER_MS = 200,          /* idle for so long: looked at for parking */
