@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Conformance cases through a live coordinator's HTTP, as AWS's own SDK asks: scripts of API calls, TestState, and
-definitions that are refused or only checked. One coordinator for all of them; what a case makes is left behind."""
+definitions that are refused or only checked. One coordinator for all of them; what a case makes is left behind. Executions
+of activities and callbacks as real.py plays them, but asked by the SDK."""
 import collections
 import datetime
 import json
+import pathlib
 import re
 import sys
 import tempfile
 import time
 
 import aws
+import real
 from fleet import Fleet
+from real import ACCOUNT, ROLE
 
-ACCOUNT = "111111111111"
 KINDS = ("api", "test_state", "create_error", "validate")
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
+PLAYED = {"activity", "callback"}  # classes whose executions wait for a client
+SECONDS = 20  # the longest of those may take on AWS
 
 
 class LeftOut(Exception):
@@ -51,12 +55,75 @@ class Client:
             return {"error": {"code": e.response["Error"]["Code"], "message": e.response["Error"]["Message"]}}, None
         return {"response": plain(answer)}, answer
 
-    def wait_ended(self, arn):
-        end = time.monotonic() + 60
+    def wait_ended(self, arn, seconds=60):
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.sfn.describe_execution(executionArn=arn)["status"] != "RUNNING":
                 return
             time.sleep(0.05)
+
+
+class Hands(Client):
+    """What a played case asks of a fleet; real.CommandLine says what each does."""
+
+    def __init__(self, fleet, _root):
+        super().__init__(fleet)
+
+    @staticmethod
+    def arn(name, kind="stateMachine"):
+        return f"arn:aws:states:us-east-1:{ACCOUNT}:{kind}:{name}"
+
+    def create(self, name, text, kind):
+        got, _ = self.ask("CreateStateMachine", {"name": name, "definition": text, "roleArn": ROLE, "type": kind})
+        return got.get("error")
+
+    def create_activity(self, name):
+        self.ask("CreateActivity", {"name": name})
+
+    def delete_activity(self, name):
+        self.ask("DeleteActivity", {"activityArn": self.arn(name, "activity")})
+
+    def poll(self, activity, worker):
+        from botocore.exceptions import BotoCoreError
+        try:
+            got, _ = self.ask("GetActivityTask", {"activityArn": self.arn(activity, "activity"), "workerName": worker})
+        except BotoCoreError:
+            return None  # the fleet is stopped while it waits
+        return got["response"] if got.get("response", {}).get("taskToken") else None
+
+    def start(self, machine, name, text):
+        given = {k: v for k, v in (("name", name), ("input", text)) if v is not None}
+        return self.sfn.start_execution(stateMachineArn=self.arn(machine), **given)["executionArn"]
+
+    def run(self, machine, name, text, seconds):
+        arn = self.start(machine, name, text)
+        self.finish(arn, seconds)
+        return self.detail(arn)
+
+    def finish(self, arn, seconds):
+        self.wait_ended(arn, seconds + 60)
+
+    def detail(self, arn):
+        return plain(self.sfn.describe_execution(executionArn=arn))
+
+    def history(self, arn):
+        pages = self.sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
+        return [plain(e) for page in pages for e in page["events"]]
+
+    def redrive(self, arn):
+        self.ask("RedriveExecution", {"executionArn": arn})
+
+    def stop(self, arn, **why):
+        self.ask("StopExecution", {"executionArn": arn, **why})
+
+    def heartbeat(self, token):
+        self.ask("SendTaskHeartbeat", {"taskToken": token})
+
+    def succeed(self, token, output):
+        self.ask("SendTaskSuccess", {"taskToken": token, "output": output})
+
+    def fail(self, token, **why):
+        self.ask("SendTaskFailure", {"taskToken": token, **why})
 
 
 def filled(v, answers):
@@ -120,11 +187,9 @@ def run_validate(client, case):
 RUN = {"api": run_api, "test_state": run_test_state, "create_error": run_create_error, "validate": run_validate}
 
 
-def run(files, results, classes):
-    left_out = collections.Counter()
+def ask_all(files, out, classes, left_out):
     with tempfile.TemporaryDirectory(prefix="stepfleet-conformance-") as place, \
-            Fleet(place, coordinator={"account": ACCOUNT}, http={"access": "open"}) as fleet, \
-            open(results, "w", encoding="utf-8") as out:
+            Fleet(place, coordinator={"account": ACCOUNT}, http={"access": "open"}) as fleet:
         fleet.start_coordinator()
         client = Client(fleet)
         for path in files:
@@ -138,6 +203,33 @@ def run(files, results, classes):
                     left_out[str(e)] += 1
                     continue
                 out.write(json.dumps({"id": case["id"], **got}) + "\n")
+
+
+def play_all(files, out, classes, left_out):
+    """@return how many did not run."""
+    classes = PLAYED & set(classes or PLAYED)
+    if not classes:
+        return 0
+    cases, left = real.choose(files, classes, SECONDS)
+    cases = [(case, bindings) for case, bindings in cases if case["kind"] == "execution"]
+    left_out.update({reason: len(ids) for reason, ids in left.items()})
+    with tempfile.TemporaryDirectory(prefix="stepfleet-conformance-") as place:
+        bindings = {k: v for _, b in cases for k, v in b.items()}
+        results = real.play_all(pathlib.Path(place), [c for c, _ in cases], bindings, Hands, {"access": "open"})
+    failed = [r for r in results if "did_not_run" in r]
+    for r in results:
+        if r not in failed:
+            out.write(json.dumps(r) + "\n")
+    for r in failed:
+        print(f"{r['id']}: {r['did_not_run']}", file=sys.stderr)
+    return len(failed)
+
+
+def run(files, results, classes):
+    left_out = collections.Counter()
+    with open(results, "w", encoding="utf-8") as out:
+        ask_all(files, out, classes, left_out)
+        failed = play_all(files, out, classes, left_out)
     for reason, count in left_out.most_common():
         print(f"{count} left out: {reason}", file=sys.stderr)
-    return 0
+    return 1 if failed else 0

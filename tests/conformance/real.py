@@ -20,6 +20,7 @@ from fleet import BIN, Fleet
 
 HERE = pathlib.Path(__file__).resolve().parent
 ACCOUNT = "111111111111"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/conformance"
 AT_ONCE = 6  # cases in one fleet
 NAMED = 20  # so many that are left out for one reason are named
 OWN = ("states:", "aws-sdk:sfn:")
@@ -58,19 +59,14 @@ def refusal(run):
     return {"code": code, "message": message}
 
 
-class Play:
-    """One case in a fleet."""
+class CommandLine:
+    """What a case asks of a fleet, by the command line."""
 
-    def __init__(self, fleet, root, case, number):
-        self.fleet, self.root, self.case = fleet, root, case
-        mocks = case.get("mock_config", {}).get("StateMachines", {})
-        self.machine = next(iter(mocks), None) or bound_name(
-            case, r"state.?machine.?name", f"conformance-{number}")
-        self.id = {"id": case["id"]}
-        self.over = threading.Event()
+    def __init__(self, fleet, root):
+        self.fleet, self.root = fleet, root
 
-    def cli(self, *args, **kwargs):
-        return self.fleet.cli(*args, check=False, timeout=seconds_of(self.case) + 120, **kwargs)
+    def cli(self, *args, seconds=0, **kwargs):
+        return self.fleet.cli(*args, check=False, timeout=seconds + 120, **kwargs)
 
     def file(self, name, text):
         path = self.root / "texts" / name
@@ -78,8 +74,80 @@ class Play:
         return path
 
     def create(self, name, text, kind):
-        return self.cli("machine", "create", name, self.file(f"{name}.json", text), "--type", kind,
-                        "--role-arn", f"arn:aws:iam::{ACCOUNT}:role/conformance", "--json")
+        """How it was refused; None: it was not."""
+        run = self.cli("machine", "create", name, self.file(f"{name}.json", text), "--type", kind,
+                       "--role-arn", ROLE, "--json")
+        return refusal(run) if run.returncode else None
+
+    def lint(self, name, text, kind):
+        return json.loads(self.cli("machine", "lint", self.file(f"{name}.json", text), "--type", kind,
+                                   "--json").stdout)
+
+    def create_activity(self, name):
+        self.cli("activity", "create", name)
+
+    def delete_activity(self, name):
+        self.cli("activity", "delete", name)
+
+    def poll(self, activity, worker):
+        """Its token and its input; None: there was no task."""
+        run = self.cli("activity", "poll", activity, "--wait", 2, "--worker", worker, "--json")
+        return json.loads(run.stdout) if run.returncode == 0 else None
+
+    def input(self, machine, text):
+        return [] if text is None else ["--input-file", self.file(f"{machine}.input", text)]
+
+    def start(self, machine, name, text):
+        return json.loads(self.cli("start", machine, *(("--name", name) if name else ()), "--json",
+                                   *self.input(machine, text)).stdout)["executionArn"]
+
+    def start_sync(self, machine, text):
+        return json.loads(self.cli("start", machine, "--sync", "--json", *self.input(machine, text)).stdout)
+
+    def run(self, machine, name, text, seconds):
+        """Its detail when it has ended."""
+        return json.loads(self.cli("start", machine, "--name", name, "--wait", "--json",
+                                   *self.input(machine, text), seconds=seconds).stdout)
+
+    def finish(self, arn, seconds):
+        self.fleet.finish(arn, seconds + 60)
+
+    def detail(self, arn):
+        return self.fleet.show(arn)
+
+    def history(self, arn):
+        return self.fleet.history(arn)
+
+    def redrive(self, arn):
+        self.cli("redrive", arn)
+
+    def stop(self, arn, **why):
+        self.cli("stop", arn, *(x for k, v in why.items() for x in (f"--{k}", v)))
+
+    def heartbeat(self, token):
+        self.cli("task", "heartbeat", "-", stdin=token)
+
+    def succeed(self, token, output):
+        self.cli("task", "success", "-", "--output", output, stdin=token)
+
+    def fail(self, token, **why):
+        self.cli("task", "failure", "-", *(x for k, v in why.items() for x in (f"--{k}", v)), stdin=token)
+
+
+def why_of(deed):
+    return {k: deed[k] for k in ("error", "cause") if k in deed}
+
+
+class Play:
+    """One case in a fleet, by whose hands it is asked."""
+
+    def __init__(self, hands, root, case, number):
+        self.hands, self.root, self.case = hands, root, case
+        mocks = case.get("mock_config", {}).get("StateMachines", {})
+        self.machine = next(iter(mocks), None) or bound_name(
+            case, r"state.?machine.?name", f"conformance-{number}")
+        self.id = {"id": case["id"]}
+        self.over = threading.Event()
 
     def text(self):
         return self.case.get("definition_text") or json.dumps(self.case["definition"])
@@ -95,9 +163,9 @@ class Play:
         self.remember(self.machine)
         for t in tasks:
             if "activity" in t:
-                self.cli("activity", "create", t["activity"])
+                self.hands.create_activity(t["activity"])
                 if t.get("deleted_before_start"):
-                    self.cli("activity", "delete", t["activity"])
+                    self.hands.delete_activity(t["activity"])
                 elif "worker" in t:
                     threading.Thread(target=self.work, args=(t,), daemon=True).start()
         for aux in self.case.get("aux_state_machines", ()):
@@ -105,37 +173,35 @@ class Play:
             name = aux["state_machine_name"]
             if start is None or not played:
                 self.remember(name)
-                self.create(name, json.dumps(aux["definition"]), aux.get("type", "STANDARD"))
+                self.hands.create(name, json.dumps(aux["definition"]), aux.get("type", "STANDARD"))
                 if start is not None:
-                    self.cli("start", name, "--input", json.dumps(start))
+                    self.hands.start(name, None, json.dumps(start))
 
     def work(self, task):
         """The worker of an activity."""
         while not self.over.is_set():
-            run = self.cli("activity", "poll", task["activity"], "--wait", 2, "--worker",
-                           task["worker"].get("worker_name", "player"), "--json")
-            if run.returncode == 0:
-                got = json.loads(run.stdout)
+            got = self.hands.poll(task["activity"], task["worker"].get("worker_name", "player"))
+            if got is not None:
                 told = actor.ask(PROGRAM, {"case": self.case, "activity": task,
                                            "input": got["input"]})
-                answer(self.fleet, got["taskToken"], told["deeds"])
+                answer(self.hands, got["taskToken"], told["deeds"])
 
     def operate(self, arn):
         """Stop and redrive it."""
         for deed in actor.ask(PROGRAM, {"case": self.case})["deeds"]:
             time.sleep(deed["after_ms"] / 1000)
             if deed["kind"] == "redrive":
-                self.cli("redrive", arn)
+                self.hands.redrive(arn)
             else:
-                flags = [x for k in ("error", "cause") if k in deed for x in (f"--{k}", deed[k])]
-                self.cli("stop", arn, *flags)
+                self.hands.stop(arn, **why_of(deed))
 
     # ---- the execution ----
 
     def input(self):
+        """Its text; None: it has none."""
         case = self.case
         if case.get("input_text", "") is None or "input" not in case:
-            return []
+            return None
         value = case["input"]
         if "input_time" in case:
             then = time.time() + case["input_time"]["days_from_now"] * 86400
@@ -144,53 +210,47 @@ class Play:
         if "input_fill" in case:
             fill = case["input_fill"]
             value = {**value, fill["member"]: fill["char"] * fill["count"]}
-            return ["--input-file", self.file(f"{self.machine}.input",
-                                              json.dumps(value, separators=(",", ":")))]
-        text = case.get("input_text") or json.dumps(value)
-        return ["--input-file", self.file(f"{self.machine}.input", text)]
+            return json.dumps(value, separators=(",", ":"))
+        return case.get("input_text") or json.dumps(value)
 
     def execute(self):
         case = self.case
         running = case.get("flags", {}).get("expect_running")
         self.prepare()
-        run = self.create(self.machine, self.text(), case.get("type", "STANDARD"))
-        if run.returncode != 0:
-            return {"create_error": refusal(run)}
+        refused = self.hands.create(self.machine, self.text(), case.get("type", "STANDARD"))
+        if refused is not None:
+            return {"create_error": refused}
         name = bound_name(case, r"execution.?name", "run")
         if case["kind"] == "sync_execution":
-            return output_of(json.loads(
-                self.cli("start", self.machine, "--sync", "--json", *self.input()).stdout))
+            return output_of(self.hands.start_sync(self.machine, self.input()))
         if running or "operations" in case:
-            arn = json.loads(self.cli("start", self.machine, "--name", name, "--json",
-                                      *self.input()).stdout)["executionArn"]
+            arn = self.hands.start(self.machine, name, self.input())
             if running:
                 time.sleep(1)
             else:
                 self.operate(arn)
-                self.fleet.finish(arn, seconds_of(case) + 60)
-            detail = self.fleet.show(arn)
+                self.hands.finish(arn, seconds_of(case))
+            detail = self.hands.detail(arn)
         else:
-            detail = json.loads(self.cli("start", self.machine, "--name", name, "--wait", "--json",
-                                         *self.input()).stdout)
+            detail = self.hands.run(self.machine, name, self.input(), seconds_of(case))
             arn = detail["executionArn"]
         out = output_of(detail)
         if case.get("type") != "EXPRESS":
-            out["history"] = self.fleet.history(arn)
+            out["history"] = self.hands.history(arn)
         if running:
-            self.cli("stop", arn)
+            self.hands.stop(arn)
         return out
 
     def result(self):
         kind = self.case["kind"]
         try:
             if kind == "create_error":
-                run = self.create(self.machine, self.text(), self.case.get("type", "STANDARD"))
-                return {**self.id, **({"create_error": refusal(run)} if run.returncode else {})}
+                refused = self.hands.create(self.machine, self.text(), self.case.get("type", "STANDARD"))
+                return {**self.id, **({"create_error": refused} if refused is not None else {})}
             if kind == "validate":
                 request = self.case.get("request", {})
-                run = self.cli("machine", "lint", self.file(f"{self.machine}.json", self.text()), "--type",
-                               request.get("type", "STANDARD"), "--json")
-                return {**self.id, "response": json.loads(run.stdout)}
+                return {**self.id, "response": self.hands.lint(self.machine, self.text(),
+                                                               request.get("type", "STANDARD"))}
             return {**self.id, **self.execute()}
         finally:
             self.over.set()
@@ -198,26 +258,24 @@ class Play:
 
 # ---- task tokens ----
 
-def answer(fleet, token, deeds):
+def answer(hands, token, deeds):
     for deed in deeds:
         time.sleep(deed["after_ms"] / 1000)
         if deed["kind"] == "heartbeat":
-            fleet.cli("task", "heartbeat", "-", stdin=token, check=False)
+            hands.heartbeat(token)
         elif deed["kind"] == "token_success":
-            fleet.cli("task", "success", "-", "--output", deed.get("text", "{}"), stdin=token,
-                      check=False)
+            hands.succeed(token, deed.get("text", "{}"))
         else:
-            flags = [x for k in ("error", "cause") if k in deed for x in (f"--{k}", deed[k])]
-            fleet.cli("task", "failure", "-", *flags, stdin=token, check=False)
+            hands.fail(token, **why_of(deed))
 
 
-def deliver(fleet, root, over):
+def deliver(hands, root, over):
     """What actors left to be done by token."""
     while not over.wait(0.05):
         for path in (root / "posts").glob("*.json"):
             post = json.loads(path.read_text(encoding="utf-8"))
             path.unlink()
-            threading.Thread(target=answer, args=(fleet, post["token"], post["deeds"]),
+            threading.Thread(target=answer, args=(hands, post["token"], post["deeds"]),
                              daemon=True).start()
 
 
@@ -243,14 +301,14 @@ def choose(files, classes, seconds):
     return cases, left
 
 
-def play_one(fleet, root, case, number):
+def play_one(hands, root, case, number):
     try:
-        return Play(fleet, root, case, number).result()
+        return Play(hands, root, case, number).result()
     except (OSError, ValueError, KeyError, TimeoutError, subprocess.SubprocessError) as e:
         return {"id": case["id"], "did_not_run": f"{type(e).__name__}: {e}"}
 
 
-def play_all(root, cases, bindings):
+def play_all(root, cases, bindings, hands_of=CommandLine, http=None):
     """In one fleet, a few at once; results in the order of the cases."""
     for name in ("cases", "plays", "posts", "texts"):
         (root / name).mkdir(parents=True)
@@ -259,15 +317,16 @@ def play_all(root, cases, bindings):
     section = {"handler": "event", "slots": 4,
                "command": f"{sys.executable} {HERE / 'actor.py'} {root} {PROGRAM}"}
     options = {"account": ACCOUNT, "no_function": "1s", "lease": "10s"}
-    with Fleet(root, coordinator=options, bind=bindings) as fleet:
+    with Fleet(root, coordinator=options, bind=bindings, http=http) as fleet:
         fleet.start_coordinator()
+        hands = hands_of(fleet, root)
         if offers:
             fleet.start_worker("player", {f: section for f in sorted(offers)}, slots=8)
-        poster = threading.Thread(target=deliver, args=(fleet, root, over))
+        poster = threading.Thread(target=deliver, args=(hands, root, over))
         poster.start()
         try:
             with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-                return list(pool.map(lambda n: play_one(fleet, root, cases[n], n),
+                return list(pool.map(lambda n: play_one(hands, root, cases[n], n),
                                      range(len(cases))))
         finally:
             over.set()
