@@ -252,18 +252,6 @@ static enum err_code no_mock(struct test *t)
                           : "A Task is tested with a mock here: nothing is called");
 }
 
-static enum err_code check_mode(struct test *t, const struct json_node *mode)
-{
-    if (mode == NULL || (json_is(mode, JSON_STRING) && (slice_eq_str(json_text(mode), "STRICT") ||
-                                                        slice_eq_str(json_text(mode), "PRESENT") ||
-                                                        slice_eq_str(json_text(mode), "NONE")))) {
-        return OK;
-    }
-    return invalid(t, "1 validation error detected: Value at 'mock.fieldValidationMode' failed to "
-                      "satisfy constraint: Member must satisfy enum value set: [STRICT, PRESENT, "
-                      "NONE]");
-}
-
 static struct slice member_text(const struct json_node *v, const char *name)
 {
     const struct json_node *m = json_member(v, slice_str(name));
@@ -271,20 +259,25 @@ static struct slice member_text(const struct json_node *v, const char *name)
     return json_is(m, JSON_STRING) ? json_text(m) : (struct slice){NULL, 0};
 }
 
-/* Held against the schema of what it stands for, as strictly as is asked. */
-static enum err_code check_result(struct test *t, const struct json_node *mock)
+static enum err_code read_mode(struct test *t, const struct json_node *mock, struct slice *out)
 {
     const struct json_node *v = json_member(mock, SLICE("fieldValidationMode"));
-    struct slice mode = v != NULL ? member_text(mock, "fieldValidationMode") : SLICE("STRICT");
 
-    if (!slice_eq_str(mode, "STRICT") && !slice_eq_str(mode, "PRESENT") &&
-        !slice_eq_str(mode, "NONE")) {
-        return err_set(t->err, ERR_VALIDATION,
-                       "1 validation error detected: Value '%.*s' at 'mock.fieldValidationMode' "
-                       "failed to satisfy constraint: Member must satisfy enum value set: "
-                       "[STRICT, PRESENT, NONE]",
-                       SLICE_FMT(slice_head(mode, 100)));
+    *out = v != NULL ? member_text(mock, "fieldValidationMode") : SLICE("STRICT");
+    if (slice_eq_str(*out, "STRICT") || slice_eq_str(*out, "PRESENT") ||
+        slice_eq_str(*out, "NONE")) {
+        return OK;
     }
+    return err_set(t->err, ERR_VALIDATION,
+                   "1 validation error detected: Value '%.*s' at 'mock.fieldValidationMode' failed "
+                   "to satisfy constraint: Member must satisfy enum value set: [STRICT, PRESENT, "
+                   "NONE]",
+                   SLICE_FMT(slice_head(*out, 100)));
+}
+
+/* Held against the schema of what it stands for, as strictly as is asked. */
+static enum err_code check_result(struct test *t, struct slice mode)
+{
     if (t->mock.result == NULL || t->request.state->kind != ASL_TASK ||
         slice_eq_str(mode, "NONE")) {
         return OK;
@@ -298,6 +291,7 @@ static enum err_code read_mock(struct test *t)
     const struct json_node *mock = NULL;
     const struct json_node *error;
     struct slice result;
+    struct slice mode;
     enum err_code rc = read_json(t, t->q->mock, "", "", &mock);
 
     if (rc != OK || mock == NULL) {
@@ -311,7 +305,7 @@ static enum err_code read_mock(struct test *t)
     if (t->q->reveal_secrets) {
         return invalid(t, "TestState does not support RevealSecrets when a mock is specified.");
     }
-    rc = check_mode(t, json_member(mock, SLICE("fieldValidationMode")));
+    rc = read_mode(t, mock, &mode);
     if (rc != OK) {
         return rc;
     }
@@ -329,7 +323,7 @@ static enum err_code read_mock(struct test *t)
             (struct failure){member_text(error, "error"), member_text(error, "cause")};
     }
     t->request.mock = &t->mock;
-    return check_result(t, mock);
+    return check_result(t, mode);
 }
 
 static enum err_code read_count(struct test *t, const struct json_node *v, uint32_t *out)
