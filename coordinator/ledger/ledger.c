@@ -487,7 +487,7 @@ static void send_batch(struct ledger *l)
     queues_keep(l);
     notices_keep(l); /* what an execution tells another is in the batch that holds why */
     if (store_batch_count(l->filling) == 0) {
-        assert(list_empty(&l->filling_waits));
+        list_splice(&l->ready_waits, &l->filling_waits); /* for deliveries that came to nothing */
         return;
     }
     l->flying = l->filling;
@@ -612,7 +612,7 @@ void ledger_commit_done(struct ledger *l, enum err_code rc, const struct err *er
 
 void ledger_wait_durable(struct ledger *l, struct ledger_wait *w)
 {
-    if (store_batch_count(l->filling) != 0) {
+    if (store_batch_count(l->filling) != 0 || !list_empty(&l->deliveries_new)) {
         list_push_back(&l->filling_waits, &w->link);
     } else if (l->flying != NULL) {
         list_push_back(&l->flying_waits, &w->link);
