@@ -157,12 +157,7 @@ void triggers_end(struct sim *s)
 
 /* ---- executions of a machine ---- */
 
-typedef void execution_see(struct sim *s,
-                           void *arg,
-                           const Stepfleet__ExecutionDetail *d,
-                           const struct json_node *input);
-
-static void each_execution(struct sim *s, const char *machine, execution_see *see, void *arg)
+void triggers_each_execution(struct sim *s, const char *machine, execution_see *see, void *arg)
 {
     Stepfleet__ListRequest q = STEPFLEET__LIST_REQUEST__INIT;
     const Stepfleet__ListReply *r;
@@ -498,7 +493,7 @@ static void check_rules(struct sim *s)
 {
     struct ticks t = {0};
 
-    each_execution(s, "tick", see_tick, &t);
+    triggers_each_execution(s, "tick", see_tick, &t);
     qsort(t.all, t.count, sizeof(*t.all), by_due);
     for (unsigned i = 0; i < SIM_RULES; i++) {
         (s->triggers->crowded ? check_crowded_rule : check_rule)(s, &s->triggers->rules[i], &t);
@@ -513,9 +508,10 @@ void triggers_check_world(struct sim *s)
     if (s->triggers == NULL) {
         return;
     }
-    each_execution(s, "ps", see_started, NULL);
+    triggers_each_execution(s, "ps", see_started, NULL);
     check_letters(s);
     check_rules(s);
+    events_check_world(s);
     left = triggers_left(s);
     if (left != NULL) {
         sim_violation(s, "all queues are empty, and there are %s", left);

@@ -8,7 +8,17 @@
 #include "coordinator/trigger/internal.h"
 #include "tests/sim/trigger.h"
 
-/* ---- after a turn ---- */
+/* ---- turns ---- */
+
+enum { NARROW_DELIVERIES = 4 };
+
+void triggers_turn_begin(struct sim *s)
+{
+    if (s->triggers != NULL && s->triggers->narrow) {
+        coordinator_ledger(s)->deliveries_left =
+            (unsigned)sim_below(s, CHANCE_EVENT, NARROW_DELIVERIES);
+    }
+}
 
 /* Its times count from when it got its targets; a crash may have undone that. */
 static void see_targets(const struct ledger *l, struct sim_rule *r)

@@ -82,6 +82,10 @@ static void make_queue(struct sim *s, const struct sim_queue *q)
     if (q->fifo) {
         m->attributes[m->n_attributes++] = trigger_tag(memory(s), "FifoQueue", SLICE("true"));
     }
+    if (q->by_content) {
+        m->attributes[m->n_attributes++] =
+            trigger_tag(memory(s), "ContentBasedDeduplication", SLICE("true"));
+    }
     if (q->dead != NULL) {
         m->attributes[m->n_attributes++] = trigger_tag(
             memory(s), "RedrivePolicy",
@@ -99,7 +103,15 @@ static const struct {
     bool express;
     const char *definition;
 } machines[] = {
-    {"ps", false, "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Pass\",\"End\":true}}}"},
+    {"ps", false,
+     "{\"StartAt\":\"Look\",\"States\":{\"Look\":{\"Type\":\"Choice\",\"Default\":\"Good\","
+     "\"Choices\":["
+     "{\"Variable\":\"$[0].f\",\"StringEquals\":\"always\",\"Next\":\"Bad\"},"
+     "{\"Variable\":\"$[0].f\",\"StringEquals\":\"slow\",\"Next\":\"Slow\"}]},"
+     "\"Bad\":{\"Type\":\"Fail\",\"Error\":\"Bad\"},"
+     "\"Slow\":{\"Type\":\"Wait\",\"Seconds\":3,\"Next\":\"Good\"},"
+     "\"Good\":{\"Type\":\"Pass\",\"End\":true}}}"},
+    {"noted", false, "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}"},
     {"tick", false, "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}"},
     {"px", true,
      "{\"StartAt\":\"Look\",\"States\":{\"Look\":{\"Type\":\"Choice\",\"Default\":\"Good\","
@@ -179,32 +191,76 @@ static void make_pipe(struct sim *s, unsigned n)
     make(s, RPC_PIPE_CREATE, &m->base);
 }
 
-static void make_rule(struct sim *s, const struct sim_rule *r)
+static void make_rule(struct sim *s, const char *name, const char *expression, const char *pattern)
 {
     Stepfleet__RulePutRequest *m = client_keep(s, sizeof(*m));
 
     stepfleet__rule_put_request__init(m);
-    m->name = client_text(s, slice_str(r->name));
-    m->expression = client_text(s, slice_str(r->expression));
+    m->name = client_text(s, slice_str(name));
+    m->expression = client_text(s, slice_str(expression));
+    m->pattern = client_text(s, slice_str(pattern));
     make(s, RPC_RULE_PUT, &m->base);
 }
 
-static void make_targets(struct sim *s, const struct sim_rule *r)
+static void make_targets(struct sim *s, const char *rule, const struct slice *arns, unsigned count)
 {
     Stepfleet__RuleTargetsRequest *m = client_keep(s, sizeof(*m));
 
     stepfleet__rule_targets_request__init(m);
-    m->rule = client_text(s, slice_str(r->name));
-    m->targets = ARENA_ARRAY(memory(s), r->targets, Stepfleet__RuleTarget *);
-    for (unsigned i = 0; i < r->targets; i++) {
+    m->rule = client_text(s, slice_str(rule));
+    m->targets = ARENA_ARRAY(memory(s), count, Stepfleet__RuleTarget *);
+    for (unsigned i = 0; i < count; i++) {
         Stepfleet__RuleTarget *t = client_keep(s, sizeof(*t));
 
         stepfleet__rule_target__init(t);
         t->id = client_text(s, arena_printf(memory(s), "t%u", i));
-        t->arn = client_text(s, SLICE(MACHINE_ "tick"));
+        t->arn = client_text(s, arns[i]);
+        if (slice_ends_with(arns[i], SLICE(".fifo"))) {
+            t->queue = message_bytes(SLICE("{\"MessageGroupId\":\"g\"}"));
+        }
         m->targets[m->n_targets++] = t;
     }
     make(s, RPC_RULE_TARGETS_PUT, &m->base);
+}
+
+static void make_ticking(struct sim *s, const struct sim_rule *r)
+{
+    const struct slice arns[] = {SLICE_INIT(MACHINE_ "tick"), SLICE_INIT(MACHINE_ "tick")};
+
+    make_targets(s, r->name, arns, r->targets);
+}
+
+static void make_listening(struct sim *s, const struct sim_listener *r)
+{
+    struct slice arns[3] = {SQS(&s->triggers->event_queues[EVENT_QUEUE])};
+    unsigned count = 1;
+
+    if (r->starts) {
+        arns[count++] = SLICE(MACHINE_ "noted");
+    }
+    if (r->lines) {
+        arns[count++] = SQS(&s->triggers->event_queues[EVENT_LINE]);
+    }
+    make_targets(s, r->name, arns, count);
+}
+
+/* False: all is there. */
+static bool make_rules(struct sim *s, unsigned n)
+{
+    const struct sim_triggers *t = s->triggers;
+
+    if (n < SIM_RULES) {
+        make_rule(s, t->rules[n].name, t->rules[n].expression, "");
+    } else if ((n -= SIM_RULES) < SIM_RULES) {
+        make_ticking(s, &t->rules[n]);
+    } else if ((n -= SIM_RULES) < SIM_LISTENERS) {
+        make_rule(s, t->listeners[n].name, "", t->listeners[n].pattern);
+    } else if ((n -= SIM_LISTENERS) < SIM_LISTENERS) {
+        make_listening(s, &t->listeners[n]);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static void make_machine_of(struct sim *s, unsigned n)
@@ -225,7 +281,9 @@ bool client_make_trigger(struct sim *s, void (*ready)(struct sim *s))
     t->ready = ready;
     if (n < SIM_QUEUES) {
         make_queue(s, &t->queues[n]);
-    } else if ((n -= SIM_QUEUES) < MACHINES) {
+    } else if ((n -= SIM_QUEUES) < SIM_EVENT_QUEUES) {
+        make_queue(s, &t->event_queues[n]);
+    } else if ((n -= SIM_EVENT_QUEUES) < MACHINES) {
         make_machine_of(s, n);
     } else if ((n -= MACHINES) == 0) {
         make_topic(s);
@@ -236,12 +294,8 @@ bool client_make_trigger(struct sim *s, void (*ready)(struct sim *s))
                                                                                 : QUEUE_OF_PLAIN]);
     } else if ((n -= 3) < 2) {
         make_pipe(s, n);
-    } else if ((n -= 2) < SIM_RULES) {
-        make_rule(s, &t->rules[n]);
-    } else if ((n -= SIM_RULES) < SIM_RULES) {
-        make_targets(s, &t->rules[n]);
     } else {
-        return false;
+        return make_rules(s, n - 2);
     }
     return true;
 }
@@ -334,14 +388,17 @@ static struct sim_parcel *draw_parcel(struct sim *s)
     };
     struct sim_triggers *t = s->triggers;
     struct sim_parcel *p = &t->parcels[t->sent++];
+    uint64_t of = 0;
 
     p->queue = below(s, 9) == 0 ? NULL : &t->queues[to[below(s, sizeof(to) / sizeof(to[0]))]];
     p->group = (unsigned)below(s, GROUPS);
     p->asked_us = s->now_us;
-    (void)snprintf(p->fails, sizeof(p->fails), "%s",
-                   p->queue == &t->queues[QUEUE_OF_EXPRESS]
-                       ? fails[below(s, p->queue->dead != NULL ? 5 : 4)]
-                       : fails[0]);
+    if (p->queue == &t->queues[QUEUE_OF_EXPRESS]) {
+        of = below(s, p->queue->dead != NULL ? 5 : 4);
+    } else if (p->queue == &t->queues[QUEUE_OF_STANDARD]) {
+        of = sim_below(s, CHANCE_EVENT, 5);
+    }
+    (void)snprintf(p->fails, sizeof(p->fails), "%s", fails[of]);
     return p;
 }
 
@@ -606,6 +663,7 @@ static void post_next(struct sim *s, void *arg)
         sim_after(s, NULL, (int64_t)below(s, 30 * SIM_SECOND), send_parcel, p, NULL);
     }
     do_something_else(s);
+    client_post(s);
     sim_after(s, NULL, s->clients->finishing ? 1 : (int64_t)below(s, 2 * (uint64_t)every_us + 1),
               post_next, NULL, NULL);
 }

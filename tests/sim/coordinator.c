@@ -204,6 +204,7 @@ static void serve(struct sim *s)
 static void turn_begin(struct sim *s)
 {
     ledger_turn_begin(s->coordinator->ledger, sim_clock(s, node_of(s)));
+    triggers_turn_begin(s);
 }
 
 static void check_quota(struct sim *s)

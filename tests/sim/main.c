@@ -37,6 +37,7 @@ static const char *const triggered[] = {
     "messages piped to executions",
     "runs of an Express pipe",
     "executions by schedule",
+    "events heard",
 };
 enum { TRIGGERED = sizeof(triggered) / sizeof(triggered[0]) };
 
@@ -234,7 +235,7 @@ static void world_run(struct sim *s)
 static void count_triggers(const struct sim_triggers *t)
 {
     const uint64_t counts[TRIGGERED] = {
-        1, t->sent, t->receives, t->dead, t->piped, t->runs, t->ticks,
+        1, t->sent, t->receives, t->dead, t->piped, t->runs, t->ticks, t->heard,
     };
 
     for (unsigned i = 0; i < TRIGGERED; i++) {

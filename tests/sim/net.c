@@ -253,7 +253,7 @@ static void ask_timed_out(struct sim *s, void *arg)
 static bool may_arrive_twice(enum rpc method)
 {
     return method != RPC_EXECUTION_START_SYNC && method != RPC_ACTIVITY_TASK &&
-           method != RPC_MESSAGE_RECEIVE && !is_ordered(method);
+           method != RPC_MESSAGE_RECEIVE && method != RPC_EVENTS_PUT && !is_ordered(method);
 }
 
 uint64_t sim_ask(struct sim *s,

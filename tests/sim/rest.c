@@ -249,6 +249,7 @@ const char *rest_left(struct sim *s, size_t *count)
     const struct heap *due = l->fleet->due;
     struct key timer = timers(l);
     struct key open_run = key_job_opens(l->config.account);
+    struct key deliveries = key_deliveries(l->config.account);
     struct key running = key_index_status(l->config.account, EXECUTION_RUNNING);
     const struct left all[] = {
         {"open executions", l->open_count},
@@ -259,6 +260,8 @@ const char *rest_left(struct sim *s, size_t *count)
         {"uploads", l->uploads.count},
         {"job runs", l->runs.count + l->runs_parked.count},
         {"sweeps of rows", list_count(&l->sweeps)},
+        {"deliveries", l->delivery_count},
+        {"rows of deliveries", rows(l, CF_QUEUE, &deliveries)},
         {"dates of job runs", l->run_ticks.count},
         {"rows of open job runs", rows(l, CF_JOB, &open_run)},
         {"frames of nothing", l->frames.count - kept_frames(l)},

@@ -38,6 +38,7 @@ enum sim_stream {
     CHANCE_QUOTA,
     CHANCE_TRIGGER,
     CHANCE_RETENTION,
+    CHANCE_EVENT,
     CHANCES
 };
 

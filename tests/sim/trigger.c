@@ -49,6 +49,31 @@ static void draw_pipes(struct sim *s)
     }
 }
 
+#define CHANGES_OF_PS                                                                              \
+    "{\"source\":[\"aws.states\"],\"detail-type\":[\"Step Functions Execution Status Change\"],"   \
+    "\"detail\":{\"stateMachineArn\":[\"arn:aws:states:us-east-1:000000000042:stateMachine:ps\"]"
+
+static void draw_listeners(struct sim *s)
+{
+    struct sim_triggers *t = s->triggers;
+
+    t->ends_only = sim_one_in(s, CHANCE_EVENT, 4);
+    t->listeners[LISTENER_CHANGES] = (struct sim_listener){
+        .name = "changes",
+        .pattern = t->ends_only ? CHANGES_OF_PS ",\"status\":[{\"anything-but\":\"RUNNING\"}]}}"
+                                : CHANGES_OF_PS "}}",
+        .starts = sim_one_in(s, CHANCE_EVENT, 2),
+        .lines = sim_one_in(s, CHANCE_EVENT, 2),
+    };
+    t->listeners[LISTENER_POSTS] = (struct sim_listener){
+        .name = "posts",
+        .pattern = "{\"source\":[\"sim\"],\"detail\":{\"kind\":[\"wanted\"]}}",
+    };
+    t->event_queues[EVENT_QUEUE] = (struct sim_queue){.name = "events", .visibility_s = 30};
+    t->event_queues[EVENT_LINE] = (struct sim_queue){
+        .name = "events.fifo", .visibility_s = 30, .fifo = true, .by_content = true};
+}
+
 void triggers_open(struct sim *s)
 {
     struct sim_triggers *t;
@@ -58,7 +83,8 @@ void triggers_open(struct sim *s)
     }
     t = s->triggers = mem_zalloc(1, sizeof(*t));
     list_init(&t->order);
-    t->crowded = s->open_most != 0;
+    t->narrow = sim_one_in(s, CHANCE_EVENT, 4);
+    t->crowded = t->narrow || s->open_most != 0;
     draw_queue(s, QUEUE_OF_DEAD, "dead", false);
     draw_queue(s, QUEUE_OF_DEAD_FIFO, "dead", true);
     draw_queue(s, QUEUE_OF_PLAIN, "plain", false);
@@ -76,6 +102,7 @@ void triggers_open(struct sim *s)
     for (unsigned i = 0; i < SIM_RULES; i++) {
         t->rules[i].targets = 1 + (unsigned)below(s, 2);
     }
+    draw_listeners(s);
 }
 
 struct sim_queue *triggers_queue(struct sim *s, struct slice name)
@@ -191,7 +218,7 @@ static struct slice told(const Stepfleet__Message *m, const char *name)
     return SLICE("");
 }
 
-static int64_t told_number(const Stepfleet__Message *m, const char *name)
+int64_t triggers_told_number(const Stepfleet__Message *m, const char *name)
 {
     uint64_t n = 0;
 
@@ -334,8 +361,8 @@ triggers_received(struct sim *s, const struct sim_receive *r, const Stepfleet__M
     struct sim_queue *origin = source.len != 0 ? triggers_queue(s, name) : r->queue;
     struct sim_letter *m =
         triggers_letter(s, slice_str(msg->message), message_slice(msg->body), origin, true);
-    int64_t count = told_number(msg, "ApproximateReceiveCount");
-    int64_t first_ms = told_number(msg, "ApproximateFirstReceiveTimestamp");
+    int64_t count = triggers_told_number(msg, "ApproximateReceiveCount");
+    int64_t first_ms = triggers_told_number(msg, "ApproximateFirstReceiveTimestamp");
     struct token token = token_of(s, msg->receipt);
     const char *receipt;
     bool newer;
@@ -350,7 +377,7 @@ triggers_received(struct sim *s, const struct sim_receive *r, const Stepfleet__M
     newer = is_newer(token, m->token);
     check_count(s, m, r, count, newer);
     if (r->queue == origin) {
-        m->sent_ms = told_number(msg, "SentTimestamp");
+        m->sent_ms = triggers_told_number(msg, "SentTimestamp");
         m->first_ms = first_ms;
         take_sequence(s, m, told(msg, "SequenceNumber"));
     }
@@ -428,7 +455,7 @@ void triggers_check_groups(struct sim *s,
     }
 }
 
-/* ---- runs of the Express pipe ---- */
+/* ---- executions of pipes ---- */
 
 static void run_succeeded(struct sim *s, const struct json_node *items, struct slice failed)
 {
@@ -446,17 +473,11 @@ static void run_succeeded(struct sim *s, const struct json_node *items, struct s
 }
 
 /* Its output is its input, or {"batchItemFailures": [the first], "all": the input}. */
-void triggers_moved(struct sim *s, uint64_t execution)
+static void take_run(struct sim *s, const struct execution_header *h)
 {
-    const struct execution_header *h =
-        s->triggers != NULL ? ledger_execution_header(coordinator_ledger(s), execution) : NULL;
     const struct json_node *v = NULL;
     struct arena a = {0};
 
-    if (h == NULL || !h->synchronous || h->status == EXECUTION_RUNNING ||
-        !slice_eq_str(h->machine_name, "px")) {
-        return;
-    }
     s->triggers->runs++;
     if (h->status == EXECUTION_SUCCEEDED && json_parse(h->output.text, &a, &v, NULL) == OK) {
         const struct json_node *failures = json_member(v, SLICE("batchItemFailures"));
@@ -467,4 +488,19 @@ void triggers_moved(struct sim *s, uint64_t execution)
                                      : SLICE(""));
     }
     arena_fini(&a);
+}
+
+void triggers_moved(struct sim *s, uint64_t execution)
+{
+    const struct execution_header *h =
+        s->triggers != NULL ? ledger_execution_header(coordinator_ledger(s), execution) : NULL;
+
+    if (h == NULL || h->status == EXECUTION_RUNNING) {
+        return;
+    }
+    if (h->synchronous && slice_eq_str(h->machine_name, "px")) {
+        take_run(s, h);
+    } else if (h->status == EXECUTION_FAILED && slice_eq_str(h->machine_name, "ps")) {
+        client_redrive_later(s, h->arn, (unsigned)h->redrive_count);
+    }
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Queues, topics, pipes and schedules in the simulator: the product's own, with
+/* Queues, topics, pipes, rules and events in the simulator: the product's own, with
  *
  *   trigger.c         what a world has of them, and each message that was sent or seen
  *   client_trigger.c  clients that make them, send, receive, delete, hide, purge, move
+ *   client_event.c    clients that put events, and redrive what makes some
  *   check_trigger.c   looks into the ledger after each turn and each second
- *   check_message.c   at the end: where each message is, what pipes and rules started
+ *   check_message.c   at the end: where each message is, what pipes and schedules started
+ *   check_event.c     at the end: which events came where
  *
  *   clients ---> plain ----.          clients ---> line.fifo ---> dead.fifo
  *      '-> topic ---> to-standard --- pipe, FIRE_AND_FORGET ---> executions of "ps"
  *                  to-express ------- pipe, REQUEST_RESPONSE --> runs of "px"
  *                            '---> dead (or dead.fifo) --- move tasks ---> where it came from
+ *      changes of "ps" --- rule ---> events, perhaps events.fifo and executions of "noted"
+ *      PutEvents --------- rule ---> events
  *
  * What must hold:
  *  - of what was acknowledged nothing is lost: it was received and its deletion asked for by the
@@ -25,7 +29,12 @@
  *    did not name it as failed;
  *  - a rule starts one execution a target at the last time that is due, each time but those that
  *    passed meanwhile, and its row never says more; where a quota refuses starts they come later,
- *    each once. */
+ *    each once;
+ *  - each change of status of an execution of "ps" is one event, which comes once to each target of
+ *    its rule, with the same id, however late; what did not happen, or was undone by a crash, is
+ *    none. RUNNING comes before its end, where both were sent when they happened;
+ *  - an event that was put and acknowledged comes once to whom its rule names; one that was asked
+ *    for again may come as often as it was asked for. */
 #ifndef STEPFLEET_TESTS_SIM_TRIGGER_H
 #define STEPFLEET_TESTS_SIM_TRIGGER_H
 
@@ -48,6 +57,7 @@ struct sim_queue {
     bool fifo;
     bool piped; /* no client receives from it */
     bool subscribed;
+    bool by_content; /* repeats are told by their bodies */
     unsigned visibility_s;
     unsigned delay_s;
     unsigned retention_s; /* 0: AWS's four days, which no world lasts */
@@ -112,11 +122,40 @@ struct sim_rule {
     unsigned seen_count;
 };
 
+enum sim_event_queue {
+    EVENT_QUEUE, /* a standard one; no client receives from it before the end */
+    EVENT_LINE,  /* of one group; likewise */
+    SIM_EVENT_QUEUES,
+};
+
+/* A rule by event pattern. */
+struct sim_listener {
+    const char *name;
+    const char *pattern;
+    bool starts; /* beside the standard queue it has "noted" for a target, */
+    bool lines;  /* and the FIFO queue */
+};
+
+enum sim_listener_of { LISTENER_CHANGES, LISTENER_POSTS, SIM_LISTENERS };
+
+enum { SIM_POSTS = 64 };
+
+/* PutEvents of one event. */
+struct sim_post {
+    bool wanted; /* a rule listens */
+    unsigned tries;
+    char id[TEXT_UUID_BYTES + 1]; /* as acknowledged */
+};
+
 struct sim_triggers {
     struct arena arena;
     struct sim_queue queues[SIM_QUEUES];
+    struct sim_queue event_queues[SIM_EVENT_QUEUES];
     struct sim_rule rules[SIM_RULES];
-    bool crowded;        /* a quota refuses starts: those of rules come later, too */
+    struct sim_listener listeners[SIM_LISTENERS];
+    bool ends_only;      /* the rule of executions does not want RUNNING */
+    bool narrow;         /* a turn has room for few deliveries */
+    bool crowded;        /* it is, or a quota refuses starts: those of rules come later, too */
     bool named;          /* executions of the Standard pipe are called as their first message */
     unsigned batches[2]; /* of the Standard and the Express pipe */
     unsigned windows[2]; /* seconds */
@@ -133,6 +172,9 @@ struct sim_triggers {
     uint64_t dead;
     uint64_t piped;
     uint64_t ticks;
+    struct sim_post posts[SIM_POSTS];
+    unsigned posted;
+    uint64_t heard; /* events, in all places */
     void (*ready)(struct sim *s);
 };
 
@@ -148,6 +190,8 @@ struct sim_letter *triggers_letter(struct sim *s,
                                    struct slice body,
                                    struct sim_queue *queue,
                                    bool firm);
+/* What a message says of itself, as a number; 0: nothing. */
+int64_t triggers_told_number(const Stepfleet__Message *m, const char *name);
 struct sim_queue *triggers_queue(struct sim *s, struct slice name);
 
 /* A receive as it was asked for. */
@@ -178,8 +222,16 @@ void client_triggers_begin(struct sim *s);
 bool client_triggers_are_done(const struct sim *s);
 Stepfleet__Tag *trigger_tag(struct arena *a, const char *key, struct slice value);
 
+/* ---- client_event.c ---- */
+
+/* Some client may put an event. */
+void client_post(struct sim *s);
+/* An execution of "ps" has failed: some client may redrive it. The ARN is copied. */
+void client_redrive_later(struct sim *s, struct slice arn, unsigned redrives);
+
 /* ---- check_trigger.c ---- */
 
+void triggers_turn_begin(struct sim *s);
 void triggers_check_turn(struct sim *s);
 void triggers_check_rows(struct sim *s);
 /* Deliveries of events that are yet to be tried, again or at all. */
@@ -194,5 +246,17 @@ const char *triggers_left(struct sim *s);
 void triggers_end(struct sim *s);
 /* All executions have ended. */
 void triggers_check_world(struct sim *s);
+/* Each execution of a machine that has not gone. */
+typedef void execution_see(struct sim *s,
+                           void *arg,
+                           const Stepfleet__ExecutionDetail *d,
+                           const struct json_node *input);
+void triggers_each_execution(struct sim *s, const char *machine, execution_see *see, void *arg);
+
+/* ---- check_event.c ---- */
+
+/* All executions have ended, and nothing is to be delivered: empties the queues of events, and
+ * holds what was in them to what happened. */
+void events_check_world(struct sim *s);
 
 #endif
