@@ -19,6 +19,9 @@
  * a later pass. What is deleted and not yet durable is known (retention_is_gone): rows are read
  * until then, and a redrive of such a one would leave half of it.
  *
+ * The first pass comes a while after the start: a machine whose clock was wrong may have set it by
+ * then.
+ *
  * Source: Step Functions developer guide, quotas ("Execution history retention time"). */
 #include "coordinator/ledger/retention.h"
 
@@ -45,6 +48,7 @@ struct gone {
 };
 
 struct retention {
+    bool opened;
     bool passing;
     bool full;            /* no more may be handed out: the pass stands still */
     size_t status;        /* in `ended`: what the pass is at, */
@@ -346,7 +350,7 @@ static enum walked walk(struct ledger *l, struct store_iterator *i, unsigned *lo
     return WALKED_SOME;
 }
 
-static void pass_end(struct ledger *l)
+static void pass_later(struct ledger *l)
 {
     struct retention *r = l->retention;
     int64_t shortest = l->config.retention_ms;
@@ -386,7 +390,7 @@ static void pass(struct ledger *l)
             r->status++;
         }
         if (r->status == ENDED) {
-            pass_end(l);
+            pass_later(l);
         }
     }
 }
@@ -402,6 +406,10 @@ void retention_run(struct ledger *l)
 
     if (!is_wanted(l)) {
         return;
+    }
+    if (!r->opened) {
+        r->opened = true;
+        pass_later(l);
     }
     if (!r->passing && l->now.mono_ms >= r->next_ms) {
         r->passing = true;

@@ -320,6 +320,33 @@ static void test_ledger_retention__a_backlog_goes_in_slices(void **state)
     assert_no_rows(w);
 }
 
+/* From a turn to the next. */
+static void pass_time(struct ledger_world *w, int64_t ms)
+{
+    world_turn(w);
+    w->now.wall_ms += ms;
+    w->now.mono_ms += ms;
+    world_turn(w);
+}
+
+/* A machine that started with a wrong clock has a while to set it. */
+static void test_ledger_retention__not_at_once_after_a_start(void **state)
+{
+    struct ledger_world *w = *state;
+
+    world_machine(w, "m", false, pass);
+    (void)world_started(w, "m", "a");
+    world_settle(w);
+    w->now.wall_ms += 400 * (int64_t)DAY_MS;
+    world_crash(w);
+    pass_time(w, ROUND_MS - 1);
+    world_settle(w);
+    assert_true(is_there(w, "m", "a"));
+    pass_time(w, 1);
+    world_settle(w);
+    assert_no_rows(w);
+}
+
 /* A crash at each batch, before and after it is written: each execution is there whole or not at
  * all, and in the end none is. */
 static void test_ledger_retention__crashes_leave_no_halves(void **state)
@@ -340,7 +367,7 @@ static void test_ledger_retention__crashes_leave_no_halves(void **state)
     while (world_rows(w, CF_INDEX) != 0) {
         size_t left;
 
-        world_turn(w);
+        pass_time(w, ROUND_MS);
         if (crashes++ % 2 == 1) {
             world_write_unheard(w);
         }
@@ -540,6 +567,7 @@ int main(void)
         TEST(test_ledger_retention__a_parent_is_told_first),
         TEST(test_ledger_retention__a_notice_keeps_the_child),
         TEST(test_ledger_retention__a_backlog_goes_in_slices),
+        TEST(test_ledger_retention__not_at_once_after_a_start),
         TEST(test_ledger_retention__crashes_leave_no_halves),
         TEST(test_ledger_retention__steady_load_stays_bounded),
         TEST(test_ledger_retention__nothing_goes_before_it_is_archived),
