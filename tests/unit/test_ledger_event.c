@@ -402,15 +402,19 @@ static void fill(struct ledger_world *w)
     world_settle(w);
 }
 
+/* In a turn. */
+static void put_one_of_mine(struct ledger_world *w)
+{
+    struct json_builder none = json_build_array(ledger_turn_arena(w->l));
+    struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
+
+    ledger_event_put(w->l, &head, json_null());
+}
+
 static void put_mine(struct ledger_world *w)
 {
-    struct json_builder none;
-    struct event_head head = {.source = SLICE("mine")};
-
     world_begin(w);
-    none = json_build_array(ledger_turn_arena(w->l));
-    head.resources = json_built(&none);
-    ledger_event_put(w->l, &head, json_null());
+    put_one_of_mine(w);
     world_end(w);
 }
 
@@ -455,6 +459,39 @@ static void test_event__what_failed_too_often_is_a_dead_letter(void **state)
     arena_fini(&a);
 }
 
+static struct world_wait *put_and_wait(struct ledger_world *w)
+{
+    struct world_wait *wait;
+
+    world_begin(w);
+    put_one_of_mine(w);
+    wait = world_wait(w);
+    world_end(w);
+    return wait;
+}
+
+/* Nothing is written before it is delivered: its answer waits for that, whatever comes of it. */
+static void test_event__is_acknowledged_once_it_is_on_disk(void **state)
+{
+    struct ledger_world *w = *state;
+    struct world_wait *wait;
+
+    put_to(w, "{\"source\":[\"mine\"]}", SQS "q");
+    wait = put_and_wait(w);
+    assert_false(wait->gone);
+    assert_true(world_commit(w));
+    assert_true(wait->gone);
+    put_to(w, "{\"source\":[\"mine\"]}", SQS "none");
+    wait = put_and_wait(w);
+    assert_true(wait->gone);
+    assert_false(world_commit(w));
+    (void)start(w, "wait", "{}"); /* its batch is under way */
+    wait = put_and_wait(w);
+    assert_false(wait->gone);
+    world_settle(w);
+    assert_true(wait->gone);
+}
+
 /* More than a turn delivers, cut short by a crash at each batch there is: each once. */
 static void test_event__a_crash_neither_loses_nor_doubles(void **state)
 {
@@ -467,10 +504,7 @@ static void test_event__a_crash_neither_loses_nor_doubles(void **state)
         crash = (struct world_crash_point){w, point, false};
         world_begin(w);
         for (int i = 0; i < LIMIT_DELIVERIES_A_TURN + 50; i++) {
-            struct json_builder none = json_build_array(ledger_turn_arena(w->l));
-            struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
-
-            ledger_event_put(w->l, &head, json_null());
+            put_one_of_mine(w);
         }
         world_end(w);
         while (world_crash_commit(&crash)) {
@@ -727,6 +761,7 @@ int main(void)
         TEST(what_is_refused_is_a_dead_letter),
         TEST(what_failed_is_tried_again),
         TEST(what_failed_too_often_is_a_dead_letter),
+        TEST(is_acknowledged_once_it_is_on_disk),
         TEST(a_crash_neither_loses_nor_doubles),
         TEST(a_handler_gets_it),
         TEST(a_handler_that_fails_is_run_thrice),
