@@ -558,15 +558,20 @@ static void shell_signal(uv_signal_t *handle, int number)
     end_turn(s);
 }
 
+static enum err_code no_thread(struct err *err)
+{
+    return err_set(err, ERR_NO_MEMORY, "no memory for a thread, or there are too many");
+}
+
 static enum err_code start_threads(struct shell *s, struct err *err)
 {
     if (pthread_create(&s->committer, NULL, commit_thread, s) != 0) {
-        return err_set(err, ERR_IO, "cannot start a thread");
+        return no_thread(err);
     }
     s->committing = true;
     s->sender = webhook_sender_open(woken, s);
     if (s->sender == NULL) {
-        return err_set(err, ERR_IO, "cannot start a thread");
+        return no_thread(err);
     }
     return OK;
 }
@@ -644,8 +649,7 @@ static enum err_code open_all(struct shell *s, struct err *err)
     enum err_code rc;
 
     s->objects = object_threads_open(&c->objects, woken, s); /* the ledger may ask when it opens */
-    rc = s->objects != NULL ? store_open_rocks(&store, &s->store, err)
-                            : err_set(err, ERR_IO, "cannot start a thread");
+    rc = s->objects != NULL ? store_open_rocks(&store, &s->store, err) : no_thread(err);
     if (rc == OK) {
         rc = ledger_open(&c->ledger, s->store, &hooks, now(), &s->ledger, err);
     }

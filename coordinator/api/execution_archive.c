@@ -221,7 +221,7 @@ enum err_code execution_archive_open(struct api *api,
     }
     if (x->thread_count < THREADS) {
         execution_archive_close(x);
-        return err_set(err, ERR_IO, "cannot start a thread");
+        return err_set(err, ERR_NO_MEMORY, "no memory for a thread, or there are too many");
     }
     *out = x;
     return OK;

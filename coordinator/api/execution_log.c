@@ -331,7 +331,7 @@ enum err_code execution_log_open(struct api *api,
     (void)pthread_cond_init(&g->work, NULL);
     if (pthread_create(&g->thread, NULL, log_thread, g) != 0) {
         mem_free(g);
-        return err_set(err, ERR_IO, "cannot start a thread");
+        return err_set(err, ERR_NO_MEMORY, "no memory for a thread, or there are too many");
     }
     *out = g;
     return OK;

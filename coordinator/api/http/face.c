@@ -630,7 +630,7 @@ enum err_code http_face_open(uv_loop_t *loop,
     http.connections = connections_most();
     rc = http_server_open(&f->loop, &http, &hooks, &f->server, err);
     if (rc == OK && pthread_create(&f->thread, NULL, face_thread, f) != 0) {
-        rc = err_set(err, ERR_IO, "cannot start a thread");
+        rc = err_set(err, ERR_NO_MEMORY, "no memory for a thread, or there are too many");
     }
     f->running = rc == OK;
     return rc;
