@@ -4,6 +4,7 @@
  * then the members in a fixed order. A later version is refused by number; bytes left over are
  * malformed. */
 #include "coordinator/store/codec.h"
+#include "coordinator/store/row.h"
 
 /* An index row says version 2 where it has a version or an alias, a machine row where it is traced.
  */
@@ -11,48 +12,6 @@ enum { ROW_VERSION = 1, INDEX_VERSION_STARTED = 2, MACHINE_VERSION_TRACED = 2 };
 
 /* Flags of a machine row. */
 enum { MACHINE_EXPRESS = 1, MACHINE_DELETING = 2, MACHINE_ALL_V1 = 3, MACHINE_TRACED = 4 };
-
-static enum err_code row_begin_upto(struct cursor *c,
-                                    const char *what,
-                                    uint8_t newest,
-                                    uint8_t *version,
-                                    struct err *err)
-{
-    *version = cursor_u8(c);
-    if (c->bad || *version == 0) {
-        return err_set(err, ERR_CORRUPT, "a %s row has no format version", what);
-    }
-    if (*version > newest) {
-        return err_set(err, ERR_VERSION,
-                       "a %s row has format version %u, this program knows up to %u", what,
-                       (unsigned)*version, (unsigned)newest);
-    }
-    return OK;
-}
-
-static enum err_code row_begin(struct cursor *c, const char *what, struct err *err)
-{
-    uint8_t version;
-
-    return row_begin_upto(c, what, ROW_VERSION, &version, err);
-}
-
-static enum err_code row_end(const struct cursor *c, const char *what, struct err *err)
-{
-    if (c->bad || !cursor_done(c)) {
-        return err_set(err, ERR_CORRUPT, "a %s row is malformed: %s", what,
-                       c->bad ? "it ends too early" : "bytes are left over");
-    }
-    return OK;
-}
-
-static uint32_t row_u32(struct cursor *c)
-{
-    uint64_t v = cursor_varint(c);
-
-    c->bad = c->bad || v > UINT32_MAX;
-    return (uint32_t)v;
-}
 
 void machine_row_encode(const struct machine_row *r, struct buf *out)
 {
@@ -74,7 +33,7 @@ enum err_code machine_row_decode(struct slice bytes, struct machine_row *out, st
     struct cursor c = cursor_make(bytes);
     struct machine_row r = {0};
     uint8_t version;
-    enum err_code rc = row_begin_upto(&c, "machine", MACHINE_VERSION_TRACED, &version, err);
+    enum err_code rc = row_begin(&c, "machine", MACHINE_VERSION_TRACED, &version, err);
     uint8_t flags;
 
     if (rc != OK) {
@@ -111,7 +70,7 @@ enum err_code revision_row_decode(struct slice bytes, struct revision_row *out, 
 {
     struct cursor c = cursor_make(bytes);
     struct revision_row r = {0};
-    enum err_code rc = row_begin(&c, "revision", err);
+    enum err_code rc = row_begin(&c, "revision", ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;
@@ -137,7 +96,7 @@ enum err_code name_row_decode(struct slice bytes, struct name_row *out, struct e
 {
     struct cursor c = cursor_make(bytes);
     struct name_row r = {0};
-    enum err_code rc = row_begin(&c, "name", err);
+    enum err_code rc = row_begin(&c, "name", ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;
@@ -172,7 +131,7 @@ enum err_code index_row_decode(struct slice bytes, struct index_row *out, struct
     struct cursor c = cursor_make(bytes);
     struct index_row r = {0};
     uint8_t version;
-    enum err_code rc = row_begin_upto(&c, "index", INDEX_VERSION_STARTED, &version, err);
+    enum err_code rc = row_begin(&c, "index", INDEX_VERSION_STARTED, &version, err);
 
     if (rc != OK) {
         return rc;
@@ -203,7 +162,7 @@ enum err_code activity_row_decode(struct slice bytes, struct activity_row *out, 
 {
     struct cursor c = cursor_make(bytes);
     struct activity_row r = {0};
-    enum err_code rc = row_begin(&c, "activity", err);
+    enum err_code rc = row_begin(&c, "activity", ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;
@@ -229,7 +188,7 @@ enum err_code access_row_decode(struct slice bytes, struct access_row *out, stru
 {
     struct cursor c = cursor_make(bytes);
     struct access_row r = {0};
-    enum err_code rc = row_begin(&c, "access key", err);
+    enum err_code rc = row_begin(&c, "access key", ROW_VERSION, NULL, err);
     uint8_t role;
 
     if (rc != OK) {

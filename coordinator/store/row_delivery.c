@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/store/row_delivery.h"
 
+#include "coordinator/store/row.h"
 #include "proto/base/limits.h"
 
 enum { ROW_VERSION = 1 };
@@ -33,16 +34,11 @@ static uint32_t get_tries(struct cursor *c)
 enum err_code delivery_row_decode(struct slice bytes, struct delivery_row *out, struct err *err)
 {
     struct cursor c = cursor_make(bytes);
-    uint8_t version = cursor_u8(&c);
     struct delivery_row r = {0};
+    enum err_code rc = row_begin(&c, "delivery", ROW_VERSION, NULL, err);
 
-    if (c.bad || version == 0) {
-        return err_set(err, ERR_CORRUPT, "a delivery row has no format version");
-    }
-    if (version > ROW_VERSION) {
-        return err_set(err, ERR_VERSION,
-                       "a delivery row has format version %u, this program knows up to %u",
-                       (unsigned)version, (unsigned)ROW_VERSION);
+    if (rc != OK) {
+        return rc;
     }
     r.created_ms = cursor_svarint(&c);
     r.due_ms = cursor_svarint(&c);
@@ -56,9 +52,9 @@ enum err_code delivery_row_decode(struct slice bytes, struct delivery_row *out, 
     r.event_id = cursor_bytes(&c);
     r.event = cursor_bytes(&c);
     r.input = cursor_bytes(&c);
-    if (c.bad || !cursor_done(&c)) {
-        return err_set(err, ERR_CORRUPT, "a delivery row is malformed");
+    rc = row_end(&c, "delivery", err);
+    if (rc == OK) {
+        *out = r;
     }
-    *out = r;
-    return OK;
+    return rc;
 }

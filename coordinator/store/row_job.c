@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/store/row_job.h"
 
+#include "coordinator/store/row.h"
 #include "proto/base/limits.h"
 
 enum { JOB_ROW_VERSION = 1 };
@@ -9,40 +10,12 @@ enum { JOB_ROW_VERSION = 1 };
 enum { RUN_HAS_OUTPUT = 1 };
 enum { LIVE_SPECULATIVE = 1, LIVE_COMMITTING = 2 };
 
-static enum err_code row_begin(struct cursor *c, const char *what, struct err *err)
-{
-    uint8_t version = cursor_u8(c);
-
-    if (c->bad || version == 0) {
-        return err_set(err, ERR_CORRUPT, "a %s row has no format version", what);
-    }
-    if (version > JOB_ROW_VERSION) {
-        return err_set(err, ERR_VERSION,
-                       "a %s row has format version %u, this program knows up to %u", what,
-                       (unsigned)version, (unsigned)JOB_ROW_VERSION);
-    }
-    return OK;
-}
-
-static enum err_code row_end(const struct cursor *c, const char *what, struct err *err)
-{
-    if (c->bad || !cursor_done(c)) {
-        return err_set(err, ERR_CORRUPT, "a %s row is malformed", what);
-    }
-    return OK;
-}
-
 static uint64_t get_below(struct cursor *c, uint64_t bound)
 {
     uint64_t v = cursor_varint(c);
 
     c->bad = c->bad || v >= bound;
     return c->bad ? 0 : v;
-}
-
-static uint32_t get_u32(struct cursor *c)
-{
-    return (uint32_t)get_below(c, (uint64_t)UINT32_MAX + 1);
 }
 
 static void put_token(struct buf *out, struct token t)
@@ -89,7 +62,7 @@ void job_row_encode(const struct job_row *r, struct buf *out)
 enum err_code job_row_decode(struct slice bytes, struct job_row *out, struct err *err)
 {
     struct cursor c = cursor_make(bytes);
-    enum err_code rc = row_begin(&c, "job", err);
+    enum err_code rc = row_begin(&c, "job", JOB_ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;
@@ -173,16 +146,16 @@ static void get_header(struct cursor *c, struct arena *a, struct job_run_header 
     h->created_ms = cursor_svarint(c);
     h->began_ms = cursor_svarint(c);
     h->ended_ms = cursor_svarint(c);
-    h->pieces = get_u32(c);
-    h->shards = get_u32(c);
-    h->partitions = get_u32(c);
+    h->pieces = row_u32(c);
+    h->shards = row_u32(c);
+    h->partitions = row_u32(c);
     for (size_t i = 0; i < JOB_PHASES; i++) {
         get_sums(c, &h->done[i]);
     }
     h->counters = get_counters(c, a, &h->counter_count);
-    h->failures = get_u32(c);
-    h->losses = get_u32(c);
-    h->speculated = get_u32(c);
+    h->failures = row_u32(c);
+    h->losses = row_u32(c);
+    h->speculated = row_u32(c);
     h->extra = cursor_varint(c);
     h->error = get_text(c);
     h->cause = get_text(c);
@@ -200,8 +173,8 @@ static struct parent_task get_parent(struct cursor *c)
 {
     struct parent_task p = {.execution = cursor_varint(c)};
 
-    p.frame = get_u32(c);
-    p.attempt = get_u32(c);
+    p.frame = row_u32(c);
+    p.attempt = row_u32(c);
     p.entered_event = cursor_varint(c);
     return p;
 }
@@ -254,7 +227,7 @@ enum err_code
 job_run_row_decode(struct slice bytes, struct arena *a, struct job_run_row *out, struct err *err)
 {
     struct cursor c = cursor_make(bytes);
-    enum err_code rc = row_begin(&c, "job run", err);
+    enum err_code rc = row_begin(&c, "job run", JOB_ROW_VERSION, NULL, err);
     uint8_t flags;
 
     if (rc != OK) {
@@ -267,9 +240,9 @@ job_run_row_decode(struct slice bytes, struct arena *a, struct job_run_row *out,
     out->definition = cursor_bytes(&c);
     out->arguments = cursor_bytes(&c);
     out->worker_type = cursor_bytes(&c);
-    out->timeout_minutes = get_u32(&c);
-    out->workers = get_u32(&c);
-    out->attempt = get_u32(&c);
+    out->timeout_minutes = row_u32(&c);
+    out->workers = row_u32(&c);
+    out->attempt = row_u32(&c);
     out->parent = get_parent(&c);
     get_header(&c, a, &out->header);
     out->plan = get_token(&c);
@@ -304,7 +277,7 @@ static void get_live(struct cursor *c, struct job_attempt_state *at)
     c->bad = c->bad || flags > (LIVE_SPECULATIVE | LIVE_COMMITTING);
     at->speculative = (flags & LIVE_SPECULATIVE) != 0;
     at->committing = (flags & LIVE_COMMITTING) != 0;
-    at->holder = get_u32(c);
+    at->holder = row_u32(c);
 }
 
 void job_piece_row_encode(const struct job_piece_state *r, struct buf *out)
@@ -350,13 +323,13 @@ enum err_code job_piece_row_decode(struct slice bytes,
                                    struct err *err)
 {
     struct cursor c = cursor_make(bytes);
-    enum err_code rc = row_begin(&c, "piece", err);
+    enum err_code rc = row_begin(&c, "piece", JOB_ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;
     }
     *out = (struct job_piece_state){.phase = (enum job_phase)get_below(&c, JOB_PHASES)};
-    out->piece = get_u32(&c);
+    out->piece = row_u32(&c);
     out->status = (enum job_piece_status)get_below(&c, JOB_PIECE_STATUSES);
     out->failures = cursor_u8(&c);
     out->losses = cursor_u8(&c);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/store/row_pipe.h"
 
+#include "coordinator/store/row.h"
+
 enum { ROW_VERSION = 1 };
 
 void pipe_row_encode(const struct pipe_row *r, struct buf *out)
@@ -20,26 +22,11 @@ void pipe_row_encode(const struct pipe_row *r, struct buf *out)
     buf_put_bytes(out, r->reason);
 }
 
-static enum err_code check_version(struct cursor *c, struct err *err)
-{
-    uint8_t version = cursor_u8(c);
-
-    if (c->bad || version == 0) {
-        return err_set(err, ERR_CORRUPT, "a pipe row has no format version");
-    }
-    if (version > ROW_VERSION) {
-        return err_set(err, ERR_VERSION,
-                       "a pipe row has format version %u, this program knows up to %u",
-                       (unsigned)version, (unsigned)ROW_VERSION);
-    }
-    return OK;
-}
-
 enum err_code pipe_row_decode(struct slice bytes, struct pipe_row *out, struct err *err)
 {
     struct cursor c = cursor_make(bytes);
     struct pipe_row r = {0};
-    enum err_code rc = check_version(&c, err);
+    enum err_code rc = row_begin(&c, "pipe", ROW_VERSION, NULL, err);
     uint8_t state;
 
     if (rc != OK) {
@@ -57,10 +44,11 @@ enum err_code pipe_row_decode(struct slice bytes, struct pipe_row *out, struct e
     r.target_parameters = cursor_bytes(&c);
     r.logging = cursor_bytes(&c);
     r.reason = cursor_bytes(&c);
-    if (c.bad || !cursor_done(&c) || state < PIPE_CREATING || state >= PIPE_STATES) {
-        return err_set(err, ERR_CORRUPT, "a pipe row is malformed");
-    }
+    c.bad = c.bad || state < PIPE_CREATING || state >= PIPE_STATES;
     r.state = (enum pipe_state)state;
-    *out = r;
-    return OK;
+    rc = row_end(&c, "pipe", err);
+    if (rc == OK) {
+        *out = r;
+    }
+    return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/store/row_queue.h"
 
+#include "coordinator/store/row.h"
 #include "proto/base/limits.h"
 
 enum { ROW_VERSION = 1 };
@@ -23,37 +24,6 @@ enum message_flag {
     MESSAGE_MD5 = 32,
     MESSAGE_FLAGS = 63,
 };
-
-static enum err_code row_begin(struct cursor *c, const char *what, struct err *err)
-{
-    uint8_t version = cursor_u8(c);
-
-    if (c->bad || version == 0) {
-        return err_set(err, ERR_CORRUPT, "a %s row has no format version", what);
-    }
-    if (version > ROW_VERSION) {
-        return err_set(err, ERR_VERSION,
-                       "a %s row has format version %u, this program knows up to %u", what,
-                       (unsigned)version, (unsigned)ROW_VERSION);
-    }
-    return OK;
-}
-
-static enum err_code row_end(const struct cursor *c, const char *what, struct err *err)
-{
-    if (c->bad || !cursor_done(c)) {
-        return err_set(err, ERR_CORRUPT, "a %s row is malformed", what);
-    }
-    return OK;
-}
-
-static uint32_t get_u32(struct cursor *c)
-{
-    uint64_t v = cursor_varint(c);
-
-    c->bad = c->bad || v > UINT32_MAX;
-    return (uint32_t)v;
-}
 
 /* How many follow, of at least so many bytes each. */
 static size_t get_count(struct cursor *c, size_t bytes_min)
@@ -118,13 +88,13 @@ static void get_attributes(struct cursor *c, uint8_t flags, struct queue_attribu
     a->dedup_by_group = (flags & QUEUE_DEDUP_GROUP) != 0;
     a->limit_by_group = (flags & QUEUE_LIMIT_GROUP) != 0;
     a->sse = (flags & QUEUE_SSE) != 0;
-    a->visibility_s = get_u32(c);
-    a->retention_s = get_u32(c);
-    a->delay_s = get_u32(c);
-    a->wait_s = get_u32(c);
-    a->message_bytes = get_u32(c);
-    a->kms_reuse_s = get_u32(c);
-    a->max_receives = get_u32(c);
+    a->visibility_s = row_u32(c);
+    a->retention_s = row_u32(c);
+    a->delay_s = row_u32(c);
+    a->wait_s = row_u32(c);
+    a->message_bytes = row_u32(c);
+    a->kms_reuse_s = row_u32(c);
+    a->max_receives = row_u32(c);
     a->policy = cursor_bytes(c);
     a->redrive_policy = cursor_bytes(c);
     a->redrive_allow = cursor_bytes(c);
@@ -136,7 +106,7 @@ enum err_code queue_row_decode(struct slice bytes, struct queue_row *out, struct
 {
     struct cursor c = cursor_make(bytes);
     struct queue_row r = {0};
-    enum err_code rc = row_begin(&c, "queue", err);
+    enum err_code rc = row_begin(&c, "queue", ROW_VERSION, NULL, err);
     uint8_t flags;
 
     if (rc != OK) {
@@ -184,7 +154,7 @@ enum err_code message_row_decode(struct slice bytes, struct message_row *out, st
 {
     struct cursor c = cursor_make(bytes);
     struct message_row r = {0};
-    enum err_code rc = row_begin(&c, "message", err);
+    enum err_code rc = row_begin(&c, "message", ROW_VERSION, NULL, err);
     struct slice id;
     uint8_t flags;
 
@@ -281,7 +251,7 @@ enum err_code queue_state_decode(struct slice bytes, struct queue_state *out, st
 {
     struct cursor c = cursor_make(bytes);
     struct queue_state s = {.place = out->place};
-    enum err_code rc = row_begin(&c, "received message", err);
+    enum err_code rc = row_begin(&c, "received message", ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;
@@ -290,7 +260,7 @@ enum err_code queue_state_decode(struct slice bytes, struct queue_state *out, st
     s.first_ms = get_after(&c, s.sent_ms);
     s.last_ms = get_after(&c, s.first_ms);
     s.visible_ms = get_after(&c, s.last_ms);
-    s.count = get_u32(&c);
+    s.count = row_u32(&c);
     c.bad = c.bad || s.count == 0;
     s.receipt.epoch = cursor_varint(&c);
     s.receipt.counter = cursor_varint(&c);
@@ -319,7 +289,7 @@ queue_counter_decode(struct slice bytes, struct queue_counter_row *out, struct e
 {
     struct cursor c = cursor_make(bytes);
     struct queue_counter_row r = {0};
-    enum err_code rc = row_begin(&c, "queue counter", err);
+    enum err_code rc = row_begin(&c, "queue counter", ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;
@@ -359,7 +329,7 @@ dedup_row_decode(struct slice bytes, struct arena *a, struct dedup_row *out, str
     struct cursor c = cursor_make(bytes);
     struct dedup_row r = {0};
     struct dedup_entry *items;
-    enum err_code rc = row_begin(&c, "deduplication", err);
+    enum err_code rc = row_begin(&c, "deduplication", ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;
@@ -408,7 +378,7 @@ static void get_task(struct cursor *c, struct move_task *t)
     c->bad = c->bad || status < MOVE_RUNNING || status > MOVE_FAILED;
     t->status = (enum move_status)status;
     t->started_ms = cursor_svarint(c);
-    t->per_second = get_u32(c);
+    t->per_second = row_u32(c);
     t->moved = cursor_varint(c);
     t->to_move = cursor_varint(c);
     t->destination = cursor_bytes(c);
@@ -421,7 +391,7 @@ move_row_decode(struct slice bytes, struct arena *a, struct move_row *out, struc
     struct cursor c = cursor_make(bytes);
     struct move_row r = {0};
     struct move_task *items;
-    enum err_code rc = row_begin(&c, "move tasks", err);
+    enum err_code rc = row_begin(&c, "move tasks", ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/store/row_rule.h"
 
+#include "coordinator/store/row.h"
 #include "proto/base/limits.h"
 
 enum { VERSION_SCHEDULES = 1, ROW_VERSION = 2 };
@@ -69,17 +70,13 @@ enum err_code
 rule_row_decode(struct slice bytes, struct arena *a, struct rule_row *out, struct err *err)
 {
     struct cursor c = cursor_make(bytes);
-    uint8_t version = cursor_u8(&c);
+    uint8_t version;
     struct rule_row r = {0};
+    enum err_code rc = row_begin(&c, "rule", ROW_VERSION, &version, err);
     uint8_t enabled;
 
-    if (c.bad || version == 0) {
-        return err_set(err, ERR_CORRUPT, "a rule row has no format version");
-    }
-    if (version > ROW_VERSION) {
-        return err_set(err, ERR_VERSION,
-                       "a rule row has format version %u, this program knows up to %u",
-                       (unsigned)version, (unsigned)ROW_VERSION);
+    if (rc != OK) {
+        return rc;
     }
     r.created_ms = cursor_svarint(&c);
     r.began_ms = cursor_svarint(&c);
@@ -94,9 +91,9 @@ rule_row_decode(struct slice bytes, struct arena *a, struct rule_row *out, struc
     if (version > VERSION_SCHEDULES) {
         r.pattern = cursor_bytes(&c);
     }
-    if (c.bad || !cursor_done(&c)) {
-        return err_set(err, ERR_CORRUPT, "a rule row is malformed");
+    rc = row_end(&c, "rule", err);
+    if (rc == OK) {
+        *out = r;
     }
-    *out = r;
-    return OK;
+    return rc;
 }

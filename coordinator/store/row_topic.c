@@ -1,32 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/store/row_topic.h"
 
+#include "coordinator/store/row.h"
 #include "proto/base/limits.h"
 
 enum { ROW_VERSION = 1, FLAG_RAW = 1, FLAG_BY_BODY = 2 };
-
-static enum err_code row_begin(struct cursor *c, const char *what, struct err *err)
-{
-    uint8_t version = cursor_u8(c);
-
-    if (c->bad || version == 0) {
-        return err_set(err, ERR_CORRUPT, "a %s row has no format version", what);
-    }
-    if (version > ROW_VERSION) {
-        return err_set(err, ERR_VERSION,
-                       "a %s row has format version %u, this program knows up to %u", what,
-                       (unsigned)version, (unsigned)ROW_VERSION);
-    }
-    return OK;
-}
-
-static enum err_code row_end(const struct cursor *c, const char *what, struct err *err)
-{
-    if (c->bad || !cursor_done(c)) {
-        return err_set(err, ERR_CORRUPT, "a %s row is malformed", what);
-    }
-    return OK;
-}
 
 void topic_row_encode(const struct topic_row *r, struct buf *out)
 {
@@ -46,7 +24,7 @@ topic_row_decode(struct slice bytes, struct arena *a, struct topic_row *out, str
     struct topic_row r = {0};
     struct tag *items;
     uint64_t count;
-    enum err_code rc = row_begin(&c, "topic", err);
+    enum err_code rc = row_begin(&c, "topic", ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;
@@ -84,7 +62,7 @@ subscription_row_decode(struct slice bytes, struct subscription_row *out, struct
 {
     struct cursor c = cursor_make(bytes);
     struct subscription_row r = {0};
-    enum err_code rc = row_begin(&c, "subscription", err);
+    enum err_code rc = row_begin(&c, "subscription", ROW_VERSION, NULL, err);
     uint8_t flags;
 
     if (rc != OK) {

@@ -1,40 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/store/row_version.h"
 
+#include "coordinator/store/row.h"
 #include "proto/base/limits.h"
 
 enum { ROW_VERSION = 1 };
-
-static enum err_code row_begin(struct cursor *c, const char *what, struct err *err)
-{
-    uint8_t version = cursor_u8(c);
-
-    if (c->bad || version == 0) {
-        return err_set(err, ERR_CORRUPT, "a %s row has no format version", what);
-    }
-    if (version > ROW_VERSION) {
-        return err_set(err, ERR_VERSION,
-                       "a %s row has format version %u, this program knows up to %u", what,
-                       (unsigned)version, (unsigned)ROW_VERSION);
-    }
-    return OK;
-}
-
-static enum err_code row_end(const struct cursor *c, const char *what, struct err *err)
-{
-    if (c->bad || !cursor_done(c)) {
-        return err_set(err, ERR_CORRUPT, "a %s row is malformed", what);
-    }
-    return OK;
-}
-
-static uint32_t get_u32(struct cursor *c)
-{
-    uint64_t v = cursor_varint(c);
-
-    c->bad = c->bad || v > UINT32_MAX;
-    return (uint32_t)v;
-}
 
 /* How many of a list follow; never more than there may be. */
 static size_t get_count(struct cursor *c, size_t most)
@@ -84,8 +54,8 @@ void versions_row_encode(const struct versions_row *r, struct buf *out)
 
 static void get_version(struct cursor *c, struct version *v)
 {
-    v->number = get_u32(c);
-    v->revision = get_u32(c);
+    v->number = row_u32(c);
+    v->revision = row_u32(c);
     v->created_ms = cursor_svarint(c);
     v->description = cursor_bytes(c);
 }
@@ -98,8 +68,8 @@ static void get_alias(struct cursor *c, struct alias *a)
     a->updated_ms = cursor_svarint(c);
     a->route_count = get_count(c, ROUTES_MOST);
     for (size_t i = 0; i < a->route_count; i++) {
-        a->routes[i].version = get_u32(c);
-        a->routes[i].weight = get_u32(c);
+        a->routes[i].version = row_u32(c);
+        a->routes[i].weight = row_u32(c);
     }
 }
 
@@ -110,12 +80,12 @@ versions_row_decode(struct slice bytes, struct arena *a, struct versions_row *ou
     struct versions_row r = {0};
     struct version *items;
     struct alias *aliases;
-    enum err_code rc = row_begin(&c, "versions", err);
+    enum err_code rc = row_begin(&c, "versions", ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;
     }
-    r.last = get_u32(&c);
+    r.last = row_u32(&c);
     r.count = get_count(&c, LIMIT_VERSIONS);
     r.items = items = ARENA_ARRAY(a, r.count + 1, struct version);
     for (size_t i = 0; i < r.count; i++) {
@@ -151,7 +121,7 @@ tags_row_decode(struct slice bytes, struct arena *a, struct tags_row *out, struc
     struct cursor c = cursor_make(bytes);
     struct tags_row r = {0};
     struct tag *items;
-    enum err_code rc = row_begin(&c, "tags", err);
+    enum err_code rc = row_begin(&c, "tags", ROW_VERSION, NULL, err);
 
     if (rc != OK) {
         return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/store/row_webhook.h"
 
+#include "coordinator/store/row.h"
 #include "proto/base/limits.h"
 
 enum { ROW_VERSION = 1 };
@@ -54,17 +55,12 @@ static void get_destination(struct cursor *c, struct webhook_row *r)
 enum err_code webhook_row_decode(struct slice bytes, struct webhook_row *out, struct err *err)
 {
     struct cursor c = cursor_make(bytes);
-    uint8_t version = cursor_u8(&c);
     struct webhook_row r = {0};
+    enum err_code rc = row_begin(&c, "webhook", ROW_VERSION, NULL, err);
     uint8_t kind;
 
-    if (c.bad || version == 0) {
-        return err_set(err, ERR_CORRUPT, "a webhook row has no format version");
-    }
-    if (version > ROW_VERSION) {
-        return err_set(err, ERR_VERSION,
-                       "a webhook row has format version %u, this program knows up to %u",
-                       (unsigned)version, (unsigned)ROW_VERSION);
+    if (rc != OK) {
+        return rc;
     }
     kind = cursor_u8(&c);
     r.kind = (enum webhook_kind)kind;
@@ -80,9 +76,9 @@ enum err_code webhook_row_decode(struct slice bytes, struct webhook_row *out, st
     } else {
         c.bad = true;
     }
-    if (c.bad || !cursor_done(&c)) {
-        return err_set(err, ERR_CORRUPT, "a webhook row is malformed");
+    rc = row_end(&c, "webhook", err);
+    if (rc == OK) {
+        *out = r;
     }
-    *out = r;
-    return OK;
+    return rc;
 }
