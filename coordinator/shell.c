@@ -18,6 +18,7 @@
 #include "coordinator/api/execution_archive.h"
 #include "coordinator/api/execution_log.h"
 #include "coordinator/api/rpc/server.h"
+#include "coordinator/committer.h"
 #include "coordinator/object_threads.h"
 #include "coordinator/webhook_sender.h"
 #include "proto/base/limits.h"
@@ -25,18 +26,11 @@
 #include "proto/host/log.h"
 
 enum { TRIM_MS = 2000, STOP_POLL_MS = 50 };
-enum {
-    OUTPUTS_LOOKS = 64, /* at old outputs, in the time that they are kept */
-    OUTPUTS_LOOK_MS_MIN = 1000,
-    OUTPUTS_LOOK_MS_MAX = 60 * 60 * 1000,
-};
 
 struct shell {
     const struct shell_config *config;
     uv_loop_t loop;
     uv_timer_t timer;
-    uv_timer_t sweep;
-    uv_timer_t outputs;
     uv_timer_t trim;
     uv_idle_t again;  /* active: the next turn follows at once */
     size_t held_peak; /* things in memory at once, since memory was given back */
@@ -51,26 +45,16 @@ struct shell {
     struct execution_archive *archive; /* NULL: there is none */
     struct webhook_sender *sender;
     struct object_threads *objects;
-    size_t sweeping; /* buckets being swept of uploads, */
-    size_t removing; /* and of outputs */
+    struct committer *committer;
+    struct sweeper sweeper;
     bool stopping;
     bool ended;
     int64_t stop_by_ms;
     struct err *err;
     enum err_code rc;
 
-    pthread_t committer;
-    bool committing; /* the thread runs */
-
     pthread_mutex_t lock;
-    pthread_cond_t work; /* for the committer */
-    /* locked: */
-    struct store_batch *batch;
-    bool batch_done;
-    enum err_code batch_rc;
-    struct err batch_err;
-    struct list archived; /* ledger_archive.queued */
-    bool quit;
+    struct list archived; /* locked: ledger_archive.queued */
 };
 
 static struct fleet_now now(void)
@@ -78,47 +62,11 @@ static struct fleet_now now(void)
     return (struct fleet_now){clock_wall_ms(), clock_mono_ms()};
 }
 
-/* ---- the committer ---- */
-
-static void *commit_thread(void *arg)
-{
-    struct shell *s = arg;
-
-    (void)pthread_setname_np(pthread_self(), "commit");
-    (void)pthread_mutex_lock(&s->lock);
-    for (;;) {
-        struct store_batch *b;
-        struct err err;
-        enum err_code rc;
-
-        while (s->batch == NULL && !s->quit) {
-            (void)pthread_cond_wait(&s->work, &s->lock);
-        }
-        if (s->batch == NULL) {
-            break;
-        }
-        b = s->batch;
-        s->batch = NULL;
-        (void)pthread_mutex_unlock(&s->lock);
-        rc = store_write(s->store, b, &err);
-        (void)pthread_mutex_lock(&s->lock);
-        s->batch_done = true;
-        s->batch_rc = rc;
-        s->batch_err = err;
-        (void)uv_async_send(&s->wake);
-    }
-    (void)pthread_mutex_unlock(&s->lock);
-    return NULL;
-}
+/* ---- what the ledger asks for ---- */
 
 static void hook_commit(void *arg, struct store_batch *b)
 {
-    struct shell *s = arg;
-
-    (void)pthread_mutex_lock(&s->lock);
-    s->batch = b;
-    (void)pthread_cond_signal(&s->work);
-    (void)pthread_mutex_unlock(&s->lock);
+    committer_put(((struct shell *)arg)->committer, b);
 }
 
 static void hook_failed(void *arg, const struct err *err)
@@ -131,8 +79,6 @@ static void hook_failed(void *arg, const struct err *err)
     _exit(EXIT_FAILURE);
 }
 
-/* ---- the object store ---- */
-
 static void hook_object(void *arg, struct object_request *r)
 {
     struct object_task *t = mem_zalloc(1, sizeof(*t));
@@ -140,18 +86,6 @@ static void hook_object(void *arg, struct object_request *r)
     t->request = r;
     r->work = t;
     object_threads_put(((struct shell *)arg)->objects, t);
-}
-
-/* Abort what a sweep found and nobody owns. */
-static void swept(struct shell *s, const struct object_task *t)
-{
-    for (size_t i = 0; i < t->found_count; i++) {
-        if (ledger_upload_is_stray(s->ledger, t->found[i].key, t->found[i].upload_id)) {
-            log_info("sweep: aborting an upload nobody owns: %.*s/%.*s", SLICE_FMT(t->bucket),
-                     SLICE_FMT(t->found[i].key));
-            ledger_sweep_upload(s->ledger, t->bucket, t->found[i].key, t->found[i].upload_id);
-        }
-    }
 }
 
 /* What has arrived at the faces; the fleet's first. */
@@ -176,11 +110,8 @@ static void take_objects(struct shell *s)
 
         if (t->request != NULL) {
             ledger_object_done(s->ledger, t->request);
-        } else if (t->outputs != NULL) {
-            s->removing--;
         } else {
-            swept(s, t);
-            s->sweeping--;
+            sweeper_done(&s->sweeper, t);
         }
         object_task_free(t);
     }
@@ -197,64 +128,6 @@ static void take_webhooks(struct shell *s)
     while ((n = list_pop_front(&answered)) != NULL) {
         ledger_webhook_done(s->ledger, container_of(n, struct webhook_request, link));
     }
-}
-
-static void end_turn(struct shell *s);
-
-static void shell_sweep(uv_timer_t *timer)
-{
-    struct shell *s = timer->data;
-    size_t count;
-    struct ledger_sweep *sweeps;
-
-    if (s->sweeping != 0) {
-        return; /* the last one has not ended: the store is slow, or away */
-    }
-    ledger_turn_begin(s->ledger, now());
-    sweeps = ledger_sweeps(s->ledger, &count);
-    s->sweeping = count;
-    for (size_t i = 0; i < count; i++) {
-        struct object_task *t = mem_zalloc(1, sizeof(*t));
-
-        t->bucket = arena_copy(&t->arena, sweeps[i].bucket);
-        t->prefix = arena_copy(&t->arena, sweeps[i].prefix);
-        t->exact = sweeps[i].exact;
-        t->older_than_ms = sweeps[i].ended_ms != 0 ? sweeps[i].ended_ms
-                                                   : clock_wall_ms() - s->config->sweep_age_ms;
-        object_threads_put(s->objects, t);
-    }
-    serve(s);
-    end_turn(s);
-}
-
-/* In every bucket that a stage wrote to. */
-static void shell_outputs(uv_timer_t *timer)
-{
-    struct shell *s = timer->data;
-    struct ledger_sweep *sweeps;
-    size_t count;
-
-    if (s->removing != 0) {
-        return; /* the last time has not ended */
-    }
-    ledger_turn_begin(s->ledger, now());
-    sweeps = ledger_stage_buckets(s->ledger, &count);
-    s->removing = count;
-    for (size_t i = 0; i < count; i++) {
-        struct object_task *t = mem_zalloc(1, sizeof(*t));
-
-        t->outputs = ARENA_NEW(&t->arena, struct outputs);
-        *t->outputs = (struct outputs){
-            .store = s->store,
-            .account = s->config->ledger.account,
-            .root = s->config->objects.root,
-            .bucket = arena_copy(&t->arena, sweeps[i].bucket),
-            .before_ms = clock_wall_ms() - s->config->outputs_ms,
-        };
-        object_threads_put(s->objects, t);
-    }
-    serve(s);
-    end_turn(s);
 }
 
 /* ---- memory ---- */
@@ -363,20 +236,19 @@ static void shell_woken(uv_async_t *handle)
 {
     struct shell *s = handle->data;
     struct list archived;
-    bool batch_done;
+    enum err_code rc;
+    struct err err;
 
     if (s->ended) {
         return;
     }
     list_init(&archived);
     (void)pthread_mutex_lock(&s->lock);
-    batch_done = s->batch_done;
-    s->batch_done = false;
     list_splice(&archived, &s->archived);
     (void)pthread_mutex_unlock(&s->lock);
     ledger_turn_begin(s->ledger, now());
-    if (batch_done) {
-        ledger_commit_done(s->ledger, s->batch_rc, &s->batch_err);
+    if (committer_take(s->committer, &rc, &err)) {
+        ledger_commit_done(s->ledger, rc, &err);
     }
     take_objects(s);
     take_webhooks(s);
@@ -503,12 +375,8 @@ static void closed(void *arg)
 
 static void join_threads(struct shell *s)
 {
-    (void)pthread_mutex_lock(&s->lock);
-    s->quit = true;
-    (void)pthread_cond_broadcast(&s->work);
-    (void)pthread_mutex_unlock(&s->lock);
-    if (s->committing) {
-        (void)pthread_join(s->committer, NULL);
+    if (s->committer != NULL) {
+        committer_close(s->committer);
     }
     if (s->objects != NULL) {
         object_threads_close(s->objects);
@@ -522,8 +390,7 @@ static void shell_quit(struct shell *s)
 {
     s->ended = true;
     uv_close((uv_handle_t *)&s->timer, NULL);
-    uv_close((uv_handle_t *)&s->sweep, NULL);
-    uv_close((uv_handle_t *)&s->outputs, NULL);
+    sweeper_close(&s->sweeper);
     uv_close((uv_handle_t *)&s->trim, NULL);
     uv_close((uv_handle_t *)&s->again, NULL);
     uv_close((uv_handle_t *)&s->signals[0], NULL);
@@ -565,15 +432,9 @@ static enum err_code no_thread(struct err *err)
 
 static enum err_code start_threads(struct shell *s, struct err *err)
 {
-    if (pthread_create(&s->committer, NULL, commit_thread, s) != 0) {
-        return no_thread(err);
-    }
-    s->committing = true;
+    s->committer = committer_open(s->store, woken, s);
     s->sender = webhook_sender_open(woken, s);
-    if (s->sender == NULL) {
-        return no_thread(err);
-    }
-    return OK;
+    return s->committer != NULL && s->sender != NULL ? OK : no_thread(err);
 }
 
 static enum err_code init_loop(struct shell *s, struct err *err)
@@ -585,20 +446,17 @@ static enum err_code init_loop(struct shell *s, struct err *err)
         return err_set(err, ERR_INTERNAL, "no event loop: %s", uv_strerror(rv));
     }
     (void)uv_timer_init(&s->loop, &s->timer);
-    (void)uv_timer_init(&s->loop, &s->sweep);
-    (void)uv_timer_init(&s->loop, &s->outputs);
+    sweeper_init(&s->sweeper, &s->loop);
     (void)uv_timer_init(&s->loop, &s->trim);
     (void)uv_idle_init(&s->loop, &s->again);
     (void)uv_async_init(&s->loop, &s->wake, shell_woken);
-    s->timer.data = s->sweep.data = s->outputs.data = s->trim.data = s->again.data = s->wake.data =
-        s;
+    s->timer.data = s->trim.data = s->again.data = s->wake.data = s;
     for (unsigned i = 0; i < 2; i++) {
         (void)uv_signal_init(&s->loop, &s->signals[i]);
         s->signals[i].data = s;
         (void)uv_signal_start(&s->signals[i], shell_signal, numbers[i]);
     }
     (void)pthread_mutex_init(&s->lock, NULL);
-    (void)pthread_cond_init(&s->work, NULL);
     list_init(&s->archived);
     return OK;
 }
@@ -687,21 +545,27 @@ static void say_ready(const struct shell *s)
     }
 }
 
-/* A bucket of a server has a lifecycle of its own. */
+static void sweeps_begin(void *arg)
+{
+    ledger_turn_begin(((struct shell *)arg)->ledger, now());
+}
+
+static void sweeps_end(void *arg)
+{
+    serve(arg);
+    end_turn(arg);
+}
+
 static void start_sweeps(struct shell *s)
 {
-    const struct shell_config *c = s->config;
-    int64_t pace = c->outputs_ms / OUTPUTS_LOOKS;
-
-    if (object_threads_have_store(s->objects) && c->sweep_interval_ms > 0) {
-        (void)uv_timer_start(&s->sweep, shell_sweep, (uint64_t)c->sweep_interval_ms,
-                             (uint64_t)c->sweep_interval_ms);
-    }
-    if (c->objects.root != NULL && c->outputs_ms > 0) {
-        pace = pace < OUTPUTS_LOOK_MS_MAX ? pace : OUTPUTS_LOOK_MS_MAX;
-        pace = pace > OUTPUTS_LOOK_MS_MIN ? pace : OUTPUTS_LOOK_MS_MIN;
-        (void)uv_timer_start(&s->outputs, shell_outputs, (uint64_t)pace, (uint64_t)pace);
-    }
+    s->sweeper.config = s->config->sweeper;
+    s->sweeper.store = s->store;
+    s->sweeper.ledger = s->ledger;
+    s->sweeper.objects = s->objects;
+    s->sweeper.turn_begin = sweeps_begin;
+    s->sweeper.turn_end = sweeps_end;
+    s->sweeper.arg = s;
+    sweeper_start(&s->sweeper);
 }
 
 enum err_code shell_run(const struct shell_config *config, struct err *err)

@@ -8,6 +8,7 @@
 #include "coordinator/api/archive_text.h"
 #include "coordinator/api/http/face.h"
 #include "coordinator/ledger/ledger.h"
+#include "coordinator/sweeper.h"
 
 struct shell_config {
     const char *data;   /* directory of the database */
@@ -19,11 +20,9 @@ struct shell_config {
     struct ledger_config ledger;
     bool verify;      /* read the whole database at start */
     bool accept_loss; /* open a database that lost what was synced: an operator said so */
-    int64_t sweep_interval_ms;
-    int64_t sweep_age_ms; /* uploads nobody owns are aborted when so old */
-    int64_t outputs_ms;   /* of stages are kept so long, in a directory store; 0: for ever */
-    int64_t stop_ms;      /* a graceful stop takes at most so long */
-    int ready_fd;         /* written to once it serves; -1: none */
+    struct sweeper_config sweeper;
+    int64_t stop_ms; /* a graceful stop takes at most so long */
+    int ready_fd;    /* written to once it serves; -1: none */
 };
 
 /* Runs until SIGTERM or SIGINT. @return OK, or why it could not start or go on. */
