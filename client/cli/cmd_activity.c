@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "client/cli/commands.h"
+#include "client/cli/listing.h"
 #include "client/cli/reply_json.h"
 #include "proto/base/limits.h"
 #include "proto/host/clock.h"
@@ -101,53 +102,39 @@ static const struct command command_activity_describe = {
 
 /* ---- list ---- */
 
-static void
-put_activity(struct table *t, struct json_builder *list, const struct stepfleet_activity *v)
+static void list_activity(struct cli *cli, struct listing *l, const struct stepfleet_activity *v)
 {
-    json_push(list, activity_json(v, t->a));
-    table_str(t, v->name);
-    table_text(t, arena_printf(t->a, "%llu", (unsigned long long)v->waiting));
-    table_text(t, human_time(v->created_ms, clock_wall_ms(), t->a));
+    struct arena *a = &cli->arena;
+
+    json_push(&l->list, activity_json(v, a));
+    table_str(&l->table, v->name);
+    table_text(&l->table, arena_printf(a, "%llu", (unsigned long long)v->waiting));
+    table_text(&l->table, human_time(v->created_ms, clock_wall_ms(), a));
 }
 
-static int list_activities(struct cli *cli, struct table *t, struct json_builder *list)
+static int list_activities(struct cli *cli, struct listing *l)
 {
-    const char *token = "";
+    struct stepfleet_activity_page *page;
     struct stepfleet_error error;
 
-    do {
-        struct stepfleet_activity_page *page;
-
-        if (stepfleet_activity_list(cli->client, LIMIT_PAGE_MAX, token, &page, &error) !=
-            STEPFLEET_OK) {
-            return cli_refused(&error);
-        }
-        for (size_t i = 0; i < page->count; i++) {
-            put_activity(t, list, &page->activities[i]);
-        }
-        token = page->next_token;
-        cli_keep(cli, page);
-    } while (token[0] != '\0');
+    if (stepfleet_activity_list(cli->client, LIMIT_PAGE_MAX, l->token, &page, &error) !=
+        STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    for (size_t i = 0; i < page->count; i++) {
+        list_activity(cli, l, &page->activities[i]);
+    }
+    l->token = page->next_token;
+    cli_keep(cli, page);
     return CLI_DONE;
 }
 
 static int run_list(struct cli *cli, int argc, char **argv)
 {
-    struct args a = {0};
-    struct json_builder list = json_build_array(&cli->arena);
-    struct table t;
-    int rc;
+    static const struct listing_kind activities = {"activities", "NAME|>WAITING|CREATED", 0, 0,
+                                                   list_activities};
 
-    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    table_init(&t, &cli->arena, "NAME|>WAITING|CREATED");
-    rc = list_activities(cli, &t, &list);
-    if (rc != CLI_DONE) {
-        return rc;
-    }
-    cli_put_list(cli, "activities", &list, &t);
-    return CLI_DONE;
+    return listing_run(cli, argc, argv, &activities);
 }
 
 static const struct command command_activity_list = {

@@ -2,6 +2,7 @@
 /* stepfleet alias: names for versions of machines: create, update, show, list, delete. */
 #include "client/cli/commands.h"
 #include "client/cli/human.h"
+#include "client/cli/listing.h"
 #include "client/cli/reply_json.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
@@ -198,51 +199,35 @@ static const struct command command_alias_show = {
 
 /* ---- list ---- */
 
-static int
-list_aliases(struct cli *cli, const char *machine, struct table *t, struct json_builder *list)
+static int list_aliases(struct cli *cli, struct listing *l)
 {
-    const char *token = "";
+    struct stepfleet_alias_page *page;
     struct stepfleet_error error;
 
-    do {
-        struct stepfleet_alias_page *page;
+    if (stepfleet_alias_list(cli->client, l->of, LIMIT_PAGE_MAX, l->token, &page, &error) !=
+        STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    for (size_t i = 0; i < page->count; i++) {
+        const struct stepfleet_alias *v = &page->aliases[i];
 
-        if (stepfleet_alias_list(cli->client, machine, LIMIT_PAGE_MAX, token, &page, &error) !=
-            STEPFLEET_OK) {
-            return cli_refused(&error);
-        }
-        for (size_t i = 0; i < page->count; i++) {
-            const struct stepfleet_alias *v = &page->aliases[i];
-
-            json_push(list, alias_json(v, &cli->arena));
-            table_str(t, v->name);
-            table_text(t, routes_text(v, &cli->arena));
-            table_text(t, human_time(v->updated_ms, clock_wall_ms(), &cli->arena));
-            table_str(t, v->description);
-        }
-        token = page->next_token;
-        cli_keep(cli, page);
-    } while (token[0] != '\0');
+        json_push(&l->list, alias_json(v, &cli->arena));
+        table_str(&l->table, v->name);
+        table_text(&l->table, routes_text(v, &cli->arena));
+        table_text(&l->table, human_time(v->updated_ms, clock_wall_ms(), &cli->arena));
+        table_str(&l->table, v->description);
+    }
+    l->token = page->next_token;
+    cli_keep(cli, page);
     return CLI_DONE;
 }
 
 static int run_list(struct cli *cli, int argc, char **argv)
 {
-    const char *machine = NULL;
-    struct args a = {NULL, 0, &machine, 1, 1, 0};
-    struct json_builder list = json_build_array(&cli->arena);
-    struct table t;
-    int rc;
+    static const struct listing_kind aliases = {
+        "stateMachineAliases", "NAME|LEADS TO|UPDATED|DESCRIPTION", 1, 1, list_aliases};
 
-    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    table_init(&t, &cli->arena, "NAME|LEADS TO|UPDATED|DESCRIPTION");
-    rc = list_aliases(cli, machine, &t, &list);
-    if (rc == CLI_DONE) {
-        cli_put_list(cli, "stateMachineAliases", &list, &t);
-    }
-    return rc;
+    return listing_run(cli, argc, argv, &aliases);
 }
 
 static const struct command command_alias_list = {

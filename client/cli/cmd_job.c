@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stepfleet job: definitions (create, update, list, show, delete), and the group itself. */
 #include "client/cli/commands.h"
+#include "client/cli/listing.h"
 #include "client/cli/reply_json.h"
 #include "proto/base/limits.h"
 #include "proto/host/clock.h"
@@ -84,48 +85,33 @@ static const struct command command_job_update = {
 
 /* ---- list ---- */
 
-static int list_jobs(struct cli *cli, struct table *t, struct json_builder *list)
+static int list_jobs(struct cli *cli, struct listing *l)
 {
-    const char *token = "";
+    struct stepfleet_job_page *page;
     struct stepfleet_error error;
 
-    do {
-        struct stepfleet_job_page *page;
+    if (stepfleet_job_list(cli->client, LIMIT_PAGE_MAX, l->token, &page, &error) != STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    for (size_t i = 0; i < page->count; i++) {
+        const struct stepfleet_job *job = &page->jobs[i];
 
-        if (stepfleet_job_list(cli->client, LIMIT_PAGE_MAX, token, &page, &error) != STEPFLEET_OK) {
-            return cli_refused(&error);
-        }
-        for (size_t i = 0; i < page->count; i++) {
-            const struct stepfleet_job *job = &page->jobs[i];
-
-            json_push(list, reply_job(job, t->a));
-            table_str(t, job->name);
-            table_text(t, arena_printf(t->a, "%llu", (unsigned long long)job->open_runs));
-            table_text(t, human_time(job->updated_ms, clock_wall_ms(), t->a));
-        }
-        token = page->next_token;
-        cli_keep(cli, page);
-    } while (token[0] != '\0');
+        json_push(&l->list, reply_job(job, &cli->arena));
+        table_str(&l->table, job->name);
+        table_text(&l->table,
+                   arena_printf(&cli->arena, "%llu", (unsigned long long)job->open_runs));
+        table_text(&l->table, human_time(job->updated_ms, clock_wall_ms(), &cli->arena));
+    }
+    l->token = page->next_token;
+    cli_keep(cli, page);
     return CLI_DONE;
 }
 
 static int run_list(struct cli *cli, int argc, char **argv)
 {
-    struct args a = {0};
-    struct json_builder list = json_build_array(&cli->arena);
-    struct table t;
-    int rc;
+    static const struct listing_kind jobs = {"jobs", "NAME|>RUNNING|UPDATED", 0, 0, list_jobs};
 
-    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    table_init(&t, &cli->arena, "NAME|>RUNNING|UPDATED");
-    rc = list_jobs(cli, &t, &list);
-    if (rc != CLI_DONE) {
-        return rc;
-    }
-    cli_put_list(cli, "jobs", &list, &t);
-    return CLI_DONE;
+    return listing_run(cli, argc, argv, &jobs);
 }
 
 static const struct command command_job_list = {

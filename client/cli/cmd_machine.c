@@ -2,71 +2,49 @@
 /* stepfleet machine: list, show, delete; create and update are in cmd_machine_write.c, versions in
  * cmd_machine_version.c. */
 #include "client/cli/commands.h"
+#include "client/cli/listing.h"
 #include "client/cli/reply_json.h"
 #include "proto/base/limits.h"
 #include "proto/host/clock.h"
 
 /* ---- list ---- */
 
-/* Each page goes where people or programs want it. */
-struct machine_sink {
-    struct table table;
-    struct json_builder list;
-};
-
-static void sink_machine(struct cli *cli, struct machine_sink *s, const struct stepfleet_machine *m)
+static void list_machine(struct cli *cli, struct listing *l, const struct stepfleet_machine *m)
 {
     struct arena *a = &cli->arena;
 
-    if (cli->json) {
-        json_push(&s->list, reply_machine(m, a));
-        return;
-    }
-    table_str(&s->table, m->name);
-    table_str(&s->table, m->type);
-    table_text(&s->table, arena_printf(a, "%u", m->revision));
-    table_text(&s->table, human_time(m->updated_ms, clock_wall_ms(), a));
-    table_cell(&s->table, slice_str(m->status),
+    json_push(&l->list, reply_machine(m, a));
+    table_str(&l->table, m->name);
+    table_str(&l->table, m->type);
+    table_text(&l->table, arena_printf(a, "%u", m->revision));
+    table_text(&l->table, human_time(m->updated_ms, clock_wall_ms(), a));
+    table_cell(&l->table, slice_str(m->status),
                strcmp(m->status, "ACTIVE") == 0 ? STYLE_PLAIN : STYLE_BUSY);
 }
 
-static int list_machines(struct cli *cli, struct machine_sink *sink)
+static int list_machines(struct cli *cli, struct listing *l)
 {
-    const char *token = "";
+    struct stepfleet_machine_page *page;
     struct stepfleet_error error;
 
-    do {
-        struct stepfleet_machine_page *page;
-
-        if (stepfleet_machine_list(cli->client, LIMIT_PAGE_MAX, token, &page, &error) !=
-            STEPFLEET_OK) {
-            return cli_refused(&error);
-        }
-        for (size_t i = 0; i < page->count; i++) {
-            sink_machine(cli, sink, &page->machines[i]);
-        }
-        token = page->next_token;
-        cli_keep(cli, page);
-    } while (token[0] != '\0');
+    if (stepfleet_machine_list(cli->client, LIMIT_PAGE_MAX, l->token, &page, &error) !=
+        STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    for (size_t i = 0; i < page->count; i++) {
+        list_machine(cli, l, &page->machines[i]);
+    }
+    l->token = page->next_token;
+    cli_keep(cli, page);
     return CLI_DONE;
 }
 
 static int run_list(struct cli *cli, int argc, char **argv)
 {
-    struct args a = {0};
-    struct machine_sink sink = {.list = json_build_array(&cli->arena)};
-    int rc;
+    static const struct listing_kind machines = {
+        "stateMachines", "NAME|TYPE|>REVISION|UPDATED|STATUS", 0, 0, list_machines};
 
-    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    table_init(&sink.table, &cli->arena, "NAME|TYPE|>REVISION|UPDATED|STATUS");
-    rc = list_machines(cli, &sink);
-    if (rc != CLI_DONE) {
-        return rc;
-    }
-    cli_put_list(cli, "stateMachines", &sink.list, &sink.table);
-    return CLI_DONE;
+    return listing_run(cli, argc, argv, &machines);
 }
 
 static const struct command command_machine_list = {

@@ -2,6 +2,7 @@
 /* stepfleet machine publish, versions and unpublish: revisions under numbers of their own. */
 #include "client/cli/commands.h"
 #include "client/cli/human.h"
+#include "client/cli/listing.h"
 #include "client/cli/reply_json.h"
 #include "proto/base/limits.h"
 #include "proto/host/clock.h"
@@ -60,49 +61,33 @@ const struct command command_machine_publish = {
 
 /* ---- versions ---- */
 
-static int
-list_versions(struct cli *cli, const char *machine, struct table *t, struct json_builder *list)
+static int list_versions(struct cli *cli, struct listing *l)
 {
-    const char *token = "";
+    struct stepfleet_version_page *page;
     struct stepfleet_error error;
 
-    do {
-        struct stepfleet_version_page *page;
+    if (stepfleet_version_list(cli->client, l->of, LIMIT_PAGE_MAX, l->token, &page, &error) !=
+        STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    for (size_t i = 0; i < page->count; i++) {
+        const struct stepfleet_version *v = &page->versions[i];
 
-        if (stepfleet_version_list(cli->client, machine, LIMIT_PAGE_MAX, token, &page, &error) !=
-            STEPFLEET_OK) {
-            return cli_refused(&error);
-        }
-        for (size_t i = 0; i < page->count; i++) {
-            const struct stepfleet_version *v = &page->versions[i];
-
-            json_push(list, version_json(v, &cli->arena));
-            table_text(t, name_of_version(slice_str(v->arn)));
-            table_text(t, human_time(v->created_ms, clock_wall_ms(), &cli->arena));
-        }
-        token = page->next_token;
-        cli_keep(cli, page);
-    } while (token[0] != '\0');
+        json_push(&l->list, version_json(v, &cli->arena));
+        table_text(&l->table, name_of_version(slice_str(v->arn)));
+        table_text(&l->table, human_time(v->created_ms, clock_wall_ms(), &cli->arena));
+    }
+    l->token = page->next_token;
+    cli_keep(cli, page);
     return CLI_DONE;
 }
 
 static int run_versions(struct cli *cli, int argc, char **argv)
 {
-    const char *machine = NULL;
-    struct args a = {NULL, 0, &machine, 1, 1, 0};
-    struct json_builder list = json_build_array(&cli->arena);
-    struct table t;
-    int rc;
+    static const struct listing_kind versions = {"stateMachineVersions", "VERSION|CREATED", 1, 1,
+                                                 list_versions};
 
-    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    table_init(&t, &cli->arena, "VERSION|CREATED");
-    rc = list_versions(cli, machine, &t, &list);
-    if (rc == CLI_DONE) {
-        cli_put_list(cli, "stateMachineVersions", &list, &t);
-    }
-    return rc;
+    return listing_run(cli, argc, argv, &versions);
 }
 
 const struct command command_machine_versions = {

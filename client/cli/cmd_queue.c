@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "client/cli/commands.h"
+#include "client/cli/listing.h"
 #include "client/cli/reply_json.h"
 #include "proto/base/limits.h"
-#include "proto/host/clock.h"
 
 /* ---- create ---- */
 
@@ -93,49 +93,32 @@ static const struct command command_queue_create = {
 
 /* ---- list ---- */
 
-static int
-list_queues(struct cli *cli, const char *prefix, struct table *t, struct json_builder *list)
+static int list_queues(struct cli *cli, struct listing *l)
 {
-    const char *token = "";
+    struct stepfleet_queue_page *page;
     struct stepfleet_error error;
 
-    do {
-        struct stepfleet_queue_page *page;
+    if (stepfleet_queue_list(cli->client, l->of, LIMIT_PAGE_MAX, l->token, &page, &error) !=
+        STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    for (size_t i = 0; i < page->count; i++) {
+        struct json_builder one = json_build_object(&cli->arena);
 
-        if (stepfleet_queue_list(cli->client, prefix, LIMIT_PAGE_MAX, token, &page, &error) !=
-            STEPFLEET_OK) {
-            return cli_refused(&error);
-        }
-        for (size_t i = 0; i < page->count; i++) {
-            struct json_builder one = json_build_object(&cli->arena);
-
-            reply_put_text(&one, "name", page->names[i]);
-            json_push(list, json_built(&one));
-            table_str(t, page->names[i]);
-        }
-        token = page->next_token;
-        cli_keep(cli, page);
-    } while (token[0] != '\0');
+        reply_put_text(&one, "name", page->names[i]);
+        json_push(&l->list, json_built(&one));
+        table_str(&l->table, page->names[i]);
+    }
+    l->token = page->next_token;
+    cli_keep(cli, page);
     return CLI_DONE;
 }
 
 static int run_list(struct cli *cli, int argc, char **argv)
 {
-    const char *prefix = "";
-    struct args a = {NULL, 0, &prefix, 0, 1, 0};
-    struct json_builder list = json_build_array(&cli->arena);
-    struct table t;
-    int rc;
+    static const struct listing_kind queues = {"queues", "NAME", 0, 1, list_queues};
 
-    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    table_init(&t, &cli->arena, "NAME");
-    rc = list_queues(cli, prefix, &t, &list);
-    if (rc == CLI_DONE) {
-        cli_put_list(cli, "queues", &list, &t);
-    }
-    return rc;
+    return listing_run(cli, argc, argv, &queues);
 }
 
 static const struct command command_queue_list = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stepfleet rule: create, list, show, target, untarget, enable, disable, delete. */
 #include "client/cli/commands.h"
+#include "client/cli/listing.h"
 #include "client/cli/reply_json.h"
 #include "proto/base/limits.h"
 
@@ -58,52 +59,35 @@ static void put_rule(struct json_builder *b, const struct stepfleet_rule *r)
     reply_put_text(b, "description", r->description);
 }
 
-static int
-list_rules(struct cli *cli, const char *prefix, struct table *t, struct json_builder *list)
+static int list_rules(struct cli *cli, struct listing *l)
 {
-    const char *token = "";
+    struct stepfleet_rule_page *page;
     struct stepfleet_error error;
 
-    do {
-        struct stepfleet_rule_page *page;
+    if (stepfleet_rule_list(cli->client, l->of, LIMIT_PAGE_MAX, l->token, &page, &error) !=
+        STEPFLEET_OK) {
+        return cli_refused(&error);
+    }
+    for (size_t i = 0; i < page->count; i++) {
+        const struct stepfleet_rule *r = &page->rules[i];
+        struct json_builder one = json_build_object(&cli->arena);
 
-        if (stepfleet_rule_list(cli->client, prefix, LIMIT_PAGE_MAX, token, &page, &error) !=
-            STEPFLEET_OK) {
-            return cli_refused(&error);
-        }
-        for (size_t i = 0; i < page->count; i++) {
-            const struct stepfleet_rule *r = &page->rules[i];
-            struct json_builder one = json_build_object(&cli->arena);
-
-            put_rule(&one, r);
-            json_push(list, json_built(&one));
-            table_str(t, r->name);
-            table_str(t, r->state);
-            table_str(t, r->expression[0] != '\0' ? r->expression : r->pattern);
-        }
-        token = page->next_token;
-        cli_keep(cli, page);
-    } while (token[0] != '\0');
+        put_rule(&one, r);
+        json_push(&l->list, json_built(&one));
+        table_str(&l->table, r->name);
+        table_str(&l->table, r->state);
+        table_str(&l->table, r->expression[0] != '\0' ? r->expression : r->pattern);
+    }
+    l->token = page->next_token;
+    cli_keep(cli, page);
     return CLI_DONE;
 }
 
 static int run_list(struct cli *cli, int argc, char **argv)
 {
-    const char *prefix = "";
-    struct args a = {NULL, 0, &prefix, 0, 1, 0};
-    struct json_builder list = json_build_array(&cli->arena);
-    struct table t;
-    int rc;
+    static const struct listing_kind rules = {"rules", "NAME|STATE|WHEN", 0, 1, list_rules};
 
-    if (!cli_args(cli, &a, argc, argv, &rc) || (rc = cli_connect(cli)) != CLI_DONE) {
-        return rc;
-    }
-    table_init(&t, &cli->arena, "NAME|STATE|WHEN");
-    rc = list_rules(cli, prefix, &t, &list);
-    if (rc == CLI_DONE) {
-        cli_put_list(cli, "rules", &list, &t);
-    }
-    return rc;
+    return listing_run(cli, argc, argv, &rules);
 }
 
 static const struct command command_rule_list = {

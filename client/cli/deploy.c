@@ -237,3 +237,27 @@ int deploy_plan_apply(struct cli *cli, struct deploy_plan *plan)
     }
     return CLI_DONE;
 }
+
+/* ---- for the kinds ---- */
+
+void deploy_put(struct json_builder *b, const char *member, const char *text)
+{
+    json_put(b, slice_str(member), json_string(b->a, slice_str(text)));
+}
+
+void deploy_put_text(struct json_builder *b,
+                     const char *member,
+                     const struct json_node *properties,
+                     const char *property,
+                     const char *standard)
+{
+    const struct json_node *v = json_member(properties, slice_str(property));
+
+    json_put(b, slice_str(member),
+             json_is(v, JSON_STRING) ? v : json_string(b->a, slice_str(standard)));
+}
+
+const char *deploy_text(struct cli *cli, const struct json_node *from, const char *member)
+{
+    return arena_str(&cli->arena, json_text(json_member(from, slice_str(member))));
+}

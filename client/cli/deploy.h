@@ -86,15 +86,36 @@ void deploy_attributes_want(const struct json_node *properties,
                             const char *const *names,
                             struct arena *a,
                             struct json_builder *out);
-/* Without that member where it is "false": what the API does not say of things that are not so. */
-const struct json_node *
-deploy_without_false(const struct json_node *wanted, struct slice name, struct arena *a);
 void deploy_attributes_have(const struct stepfleet_tags *attributes,
                             struct arena *a,
                             struct json_builder *out);
 struct stepfleet_tags deploy_attributes_changed(struct cli *cli,
                                                 const struct deploy_item *item,
                                                 const char *const *names);
+/* Of a thing that is its attributes and its tags alone. `fifo`: the attribute that the API does not
+ * say where it is false. */
+enum err_code deploy_attributed_want(struct template_scope *s,
+                                     const struct json_node *properties,
+                                     const char *const *names,
+                                     struct slice fifo,
+                                     const struct json_node **out,
+                                     struct err *err);
+int deploy_attributed_read(struct cli *cli,
+                           const char *arn,
+                           const struct stepfleet_tags *attributes,
+                           const struct json_node **out);
+
+/* deploy.c. A member that is a text, an empty one too. */
+void deploy_put(struct json_builder *b, const char *member, const char *text);
+/* A property's text under the name of a member, or the standard one where there is none.
+ */
+void deploy_put_text(struct json_builder *b,
+                     const char *member,
+                     const struct json_node *properties,
+                     const char *property,
+                     const char *standard);
+/* A member's text; "" where it has none. */
+const char *deploy_text(struct cli *cli, const struct json_node *from, const char *member);
 
 /* deploy_tags.c: Tags, [{"Key", "Value"}], as {key: value}; absent: NULL. */
 enum err_code deploy_tags_want(struct template_scope *s,

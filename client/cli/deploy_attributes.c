@@ -26,8 +26,9 @@ void deploy_attributes_want(const struct json_node *properties,
     }
 }
 
-const struct json_node *
-deploy_without_false(const struct json_node *wanted, struct slice name, struct arena *a)
+/* Without that member where it is "false": what the API does not say of things that are not so. */
+static const struct json_node *
+without_false(const struct json_node *wanted, struct slice name, struct arena *a)
 {
     struct json_builder b = json_build_object(a);
 
@@ -39,6 +40,28 @@ deploy_without_false(const struct json_node *wanted, struct slice name, struct a
         }
     }
     return json_built(&b);
+}
+
+enum err_code deploy_attributed_want(struct template_scope *s,
+                                     const struct json_node *properties,
+                                     const char *const *names,
+                                     struct slice fifo,
+                                     const struct json_node **out,
+                                     struct err *err)
+{
+    struct json_builder b = json_build_object(s->a);
+    const struct json_node *tags = NULL;
+    enum err_code rc = deploy_tags_want(s, properties, &tags, err);
+
+    if (rc != OK) {
+        return rc;
+    }
+    deploy_attributes_want(properties, names, s->a, &b);
+    if (tags != NULL) {
+        json_put(&b, SLICE("tags"), tags);
+    }
+    *out = without_false(json_built(&b), fifo, s->a);
+    return OK;
 }
 
 void deploy_attributes_have(const struct stepfleet_tags *attributes,
@@ -54,6 +77,23 @@ void deploy_attributes_have(const struct stepfleet_tags *attributes,
         }
         json_put(out, slice_str(attributes->tags[i].key), v);
     }
+}
+
+int deploy_attributed_read(struct cli *cli,
+                           const char *arn,
+                           const struct stepfleet_tags *attributes,
+                           const struct json_node **out)
+{
+    struct json_builder b = json_build_object(&cli->arena);
+    const struct json_node *tags = NULL;
+    int rc = deploy_tags_read(cli, arn, &tags);
+
+    if (rc == CLI_DONE) {
+        deploy_attributes_have(attributes, &cli->arena, &b);
+        json_put(&b, SLICE("tags"), tags);
+        *out = json_built(&b);
+    }
+    return rc;
 }
 
 struct stepfleet_tags

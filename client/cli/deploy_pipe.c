@@ -37,18 +37,6 @@ static bool is_known(const struct json_node *p)
            json_member(p, SLICE("Enrichment")) == NULL;
 }
 
-static void put_text(struct json_builder *b,
-                     const char *member,
-                     const struct json_node *from,
-                     const char *property,
-                     const char *standard)
-{
-    const struct json_node *v = json_member(from, slice_str(property));
-
-    json_put(b, slice_str(member),
-             json_is(v, JSON_STRING) ? v : json_string(b->a, slice_str(standard)));
-}
-
 static void put_object(struct json_builder *b,
                        const char *member,
                        const struct json_node *from,
@@ -121,11 +109,11 @@ static enum err_code want(struct template_scope *s,
         *out = NULL;
         return OK;
     }
-    put_text(&b, "source", p, "Source", "");
-    put_text(&b, "target", p, "Target", "");
-    put_text(&b, "roleArn", p, "RoleArn", "");
-    put_text(&b, "description", p, "Description", "");
-    put_text(&b, "desiredState", p, "DesiredState", "RUNNING");
+    deploy_put_text(&b, "source", p, "Source", "");
+    deploy_put_text(&b, "target", p, "Target", "");
+    deploy_put_text(&b, "roleArn", p, "RoleArn", "");
+    deploy_put_text(&b, "description", p, "Description", "");
+    deploy_put_text(&b, "desiredState", p, "DesiredState", "RUNNING");
     json_put(&b, SLICE("sourceParameters"),
              source_parameters(json_member(p, SLICE("SourceParameters")), s->a));
     json_put(&b, SLICE("targetParameters"),
@@ -137,11 +125,6 @@ static enum err_code want(struct template_scope *s,
 }
 
 /* ---- What there is ---- */
-
-static void put(struct json_builder *b, const char *member, const char *text)
-{
-    json_put(b, slice_str(member), json_string(b->a, slice_str(text)));
-}
 
 /* NULL: there is none. */
 static const struct json_node *parsed(struct stepfleet_bytes text, struct arena *a)
@@ -188,11 +171,11 @@ look_up(struct cli *cli, const struct template_resource *resource, const struct 
     if (rc != CLI_DONE) {
         return rc;
     }
-    put(&b, "source", pipe->source);
-    put(&b, "target", pipe->target);
-    put(&b, "roleArn", pipe->role_arn);
-    put(&b, "description", pipe->description);
-    put(&b, "desiredState", state_of(pipe));
+    deploy_put(&b, "source", pipe->source);
+    deploy_put(&b, "target", pipe->target);
+    deploy_put(&b, "roleArn", pipe->role_arn);
+    deploy_put(&b, "description", pipe->description);
+    deploy_put(&b, "desiredState", state_of(pipe));
     json_put(&b, SLICE("sourceParameters"),
              whole(parsed(pipe->source_parameters, b.a), source_standard, b.a));
     json_put(&b, SLICE("targetParameters"),
@@ -207,11 +190,6 @@ look_up(struct cli *cli, const struct template_resource *resource, const struct 
 }
 
 /* ---- Making and changing it ---- */
-
-static const char *text_of(struct cli *cli, const struct deploy_item *item, const char *member)
-{
-    return arena_str(&cli->arena, json_text(json_member(item->want, slice_str(member))));
-}
 
 /* Absent where the template has none. */
 static struct stepfleet_bytes
@@ -271,11 +249,11 @@ static int apply(struct cli *cli, const struct deploy_item *item)
 {
     const struct stepfleet_pipe pipe = {
         .name = arena_str(&cli->arena, item->resource.name),
-        .source = text_of(cli, item, "source"),
-        .target = text_of(cli, item, "target"),
-        .role_arn = text_of(cli, item, "roleArn"),
-        .description = text_of(cli, item, "description"),
-        .desired_state = text_of(cli, item, "desiredState"),
+        .source = deploy_text(cli, item->want, "source"),
+        .target = deploy_text(cli, item->want, "target"),
+        .role_arn = deploy_text(cli, item->want, "roleArn"),
+        .description = deploy_text(cli, item->want, "description"),
+        .desired_state = deploy_text(cli, item->want, "desiredState"),
         .source_parameters = object_of(cli, item, "sourceParameters"),
         .target_parameters = object_of(cli, item, "targetParameters"),
         .logging = object_of(cli, item, "logConfiguration"),

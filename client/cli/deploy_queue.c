@@ -17,31 +17,17 @@ static enum err_code want(struct template_scope *s,
                           const struct json_node **out,
                           struct err *err)
 {
-    struct json_builder b = json_build_object(s->a);
-    const struct json_node *tags = NULL;
-    enum err_code rc = deploy_tags_want(s, resource->properties, &tags, err);
-
-    if (rc != OK) {
-        return rc;
-    }
-    deploy_attributes_want(resource->properties, attributes, s->a, &b);
-    if (tags != NULL) {
-        json_put(&b, SLICE("tags"), tags);
-    }
-    *out = deploy_without_false(json_built(&b), SLICE("FifoQueue"), s->a);
-    return OK;
+    return deploy_attributed_want(s, resource->properties, attributes, SLICE("FifoQueue"), out,
+                                  err);
 }
 
 static int
 look_up(struct cli *cli, const struct template_resource *resource, const struct json_node **out)
 {
-    struct json_builder b = json_build_object(&cli->arena);
     const char *arn = arena_str(&cli->arena, resource->arn);
-    const struct json_node *tags = NULL;
     struct stepfleet_tags *found;
     struct stepfleet_error error;
     enum stepfleet_code code = stepfleet_queue_attributes(cli->client, arn, &found, &error);
-    int rc;
 
     if (code == STEPFLEET_QUEUE_DOES_NOT_EXIST) {
         *out = NULL;
@@ -51,13 +37,7 @@ look_up(struct cli *cli, const struct template_resource *resource, const struct 
         return cli_refused(&error);
     }
     cli_keep(cli, found);
-    deploy_attributes_have(found, &cli->arena, &b);
-    rc = deploy_tags_read(cli, arn, &tags);
-    if (rc == CLI_DONE) {
-        json_put(&b, SLICE("tags"), tags);
-        *out = json_built(&b);
-    }
-    return rc;
+    return deploy_attributed_read(cli, arn, found, out);
 }
 
 static int apply(struct cli *cli, const struct deploy_item *item)

@@ -11,18 +11,6 @@ static const char *const properties[] = {
 
 /* ---- What the template asks for ---- */
 
-static void put_text(struct json_builder *b,
-                     const char *member,
-                     const struct json_node *from,
-                     const char *property,
-                     const char *standard)
-{
-    const struct json_node *v = json_member(from, slice_str(property));
-
-    json_put(b, slice_str(member),
-             json_is(v, JSON_STRING) ? v : json_string(b->a, slice_str(standard)));
-}
-
 /* What a template says of a target beside its Id: as texts, or as objects, which are texts of JSON
  * to the coordinator. */
 static const struct member {
@@ -79,7 +67,7 @@ static const struct json_node *want_target(const struct json_node *t, struct are
         const struct json_node *v = json_member(t, slice_str(members[i].property));
 
         if (!members[i].object) {
-            put_text(&b, members[i].name, t, members[i].property, "");
+            deploy_put_text(&b, members[i].name, t, members[i].property, "");
         } else if (v != NULL) {
             json_put(&b, slice_str(members[i].name), v);
         }
@@ -115,24 +103,19 @@ static enum err_code want(struct template_scope *s,
     if (!scheduled && !json_is(pattern, JSON_OBJECT)) {
         return template_refuse(s, err, "a rule has a ScheduleExpression or an EventPattern");
     }
-    put_text(&b, "scheduleExpression", p, "ScheduleExpression", "");
+    deploy_put_text(&b, "scheduleExpression", p, "ScheduleExpression", "");
     if (pattern != NULL) {
         json_put(&b, SLICE("eventPattern"), pattern);
     }
-    put_text(&b, "state", p, "State", "ENABLED");
-    put_text(&b, "description", p, "Description", "");
-    put_text(&b, "roleArn", p, "RoleArn", "");
+    deploy_put_text(&b, "state", p, "State", "ENABLED");
+    deploy_put_text(&b, "description", p, "Description", "");
+    deploy_put_text(&b, "roleArn", p, "RoleArn", "");
     json_put(&b, SLICE("targets"), want_targets(json_member(p, SLICE("Targets")), s->a));
     *out = json_built(&b);
     return OK;
 }
 
 /* ---- What there is ---- */
-
-static void put(struct json_builder *b, const char *member, const char *text)
-{
-    json_put(b, slice_str(member), json_string(b->a, slice_str(text)));
-}
 
 /* A text of JSON as what it says; an empty one as nothing. */
 static void put_object(struct json_builder *b, const char *member, const char *text)
@@ -159,7 +142,7 @@ static const struct json_node *have_target(const struct stepfleet_rule_target *t
         if (members[i].object) {
             put_object(&b, members[i].name, text);
         } else {
-            put(&b, members[i].name, text);
+            deploy_put(&b, members[i].name, text);
         }
     }
     return json_built(&b);
@@ -198,22 +181,17 @@ look_up(struct cli *cli, const struct template_resource *resource, const struct 
         return cli_refused(&error);
     }
     cli_keep(cli, targets);
-    put(&b, "scheduleExpression", rule->expression);
+    deploy_put(&b, "scheduleExpression", rule->expression);
     put_object(&b, "eventPattern", rule->pattern);
-    put(&b, "state", rule->state);
-    put(&b, "description", rule->description);
-    put(&b, "roleArn", rule->role_arn);
+    deploy_put(&b, "state", rule->state);
+    deploy_put(&b, "description", rule->description);
+    deploy_put(&b, "roleArn", rule->role_arn);
     json_put(&b, SLICE("targets"), have_targets(targets, &cli->arena));
     *out = json_built(&b);
     return CLI_DONE;
 }
 
 /* ---- Making and changing it ---- */
-
-static const char *text_of(struct cli *cli, const struct json_node *from, const char *member)
-{
-    return arena_str(&cli->arena, json_text(json_member(from, slice_str(member))));
-}
 
 static const char *json_of(struct cli *cli, const struct json_node *from, const char *member)
 {
@@ -231,7 +209,7 @@ target_of(struct cli *cli, const char *id, const struct json_node *want)
         const char **field = (const char **)(uintptr_t)field_of(&t, &members[i]);
 
         *field = members[i].object ? json_of(cli, want, members[i].name)
-                                   : text_of(cli, want, members[i].name);
+                                   : deploy_text(cli, want, members[i].name);
     }
     return t;
 }
@@ -277,10 +255,10 @@ static int apply(struct cli *cli, const struct deploy_item *item)
 {
     const struct stepfleet_rule rule = {
         .name = arena_str(&cli->arena, item->resource.name),
-        .expression = text_of(cli, item->want, "scheduleExpression"),
-        .state = text_of(cli, item->want, "state"),
-        .description = text_of(cli, item->want, "description"),
-        .role_arn = text_of(cli, item->want, "roleArn"),
+        .expression = deploy_text(cli, item->want, "scheduleExpression"),
+        .state = deploy_text(cli, item->want, "state"),
+        .description = deploy_text(cli, item->want, "description"),
+        .role_arn = deploy_text(cli, item->want, "roleArn"),
         .pattern = json_of(cli, item->want, "eventPattern"),
     };
     struct stepfleet_error error;
