@@ -3,16 +3,23 @@
  * themselves, so that a test can put its own client_call() in the place of call.c's. */
 #include "client/src/client.h"
 
-enum err_code client_ask(struct stepfleet *c,
-                         enum rpc method,
-                         const ProtobufCMessage *request,
-                         struct arena *a,
-                         void **out,
-                         struct err *err)
+enum stepfleet_code client_fetch_call(struct stepfleet *c,
+                                      const struct call *call,
+                                      size_t bytes,
+                                      void **reply,
+                                      void **message,
+                                      struct stepfleet_error *error)
 {
-    struct call call = {.method = method, .request = request, .repeat = REPEAT_SAFE};
+    struct err err;
+    enum err_code rc;
 
-    return client_call(c, &call, a, out, err);
+    *reply = reply_new(bytes);
+    rc = client_call(c, call, reply_arena(*reply), message, &err);
+    if (rc != OK) {
+        stepfleet_release(*reply);
+        *reply = NULL;
+    }
+    return error_give(error, rc, &err);
 }
 
 enum stepfleet_code client_fetch(struct stepfleet *c,
@@ -23,16 +30,9 @@ enum stepfleet_code client_fetch(struct stepfleet *c,
                                  void **message,
                                  struct stepfleet_error *error)
 {
-    struct err err;
-    enum err_code rc;
+    struct call call = {.method = method, .request = request, .repeat = REPEAT_SAFE};
 
-    *reply = reply_new(bytes);
-    rc = client_ask(c, method, request, reply_arena(*reply), message, &err);
-    if (rc != OK) {
-        stepfleet_release(*reply);
-        *reply = NULL;
-    }
-    return error_give(error, rc, &err);
+    return client_fetch_call(c, &call, bytes, reply, message, error);
 }
 
 enum stepfleet_code client_tell(struct stepfleet *c,
@@ -40,10 +40,11 @@ enum stepfleet_code client_tell(struct stepfleet *c,
                                 const ProtobufCMessage *request,
                                 struct stepfleet_error *error)
 {
+    struct call call = {.method = method, .request = request, .repeat = REPEAT_SAFE};
     struct arena a = {0};
     struct err err;
     void *m;
-    enum err_code rc = client_ask(c, method, request, &a, &m, &err);
+    enum err_code rc = client_call(c, &call, &a, &m, &err);
 
     arena_fini(&a);
     return error_give(error, rc, &err);

@@ -70,14 +70,14 @@ enum err_code client_call(struct stepfleet *c,
                           void **out,
                           struct err *err);
 
+/* client_call into a new reply of `bytes`, which is the caller's where it is OK. */
+enum stepfleet_code client_fetch_call(struct stepfleet *c,
+                                      const struct call *call,
+                                      size_t bytes,
+                                      void **reply,
+                                      void **message,
+                                      struct stepfleet_error *error);
 /* The same for a call that may be repeated, and takes no time. */
-enum err_code client_ask(struct stepfleet *c,
-                         enum rpc method,
-                         const ProtobufCMessage *request,
-                         struct arena *a,
-                         void **out,
-                         struct err *err);
-/* The same into a new reply of `bytes`, which is the caller's where it is OK. */
 enum stepfleet_code client_fetch(struct stepfleet *c,
                                  enum rpc method,
                                  const ProtobufCMessage *request,

@@ -187,14 +187,12 @@ static enum stepfleet_code execution_call(struct stepfleet *c,
                                           struct stepfleet_execution **out,
                                           struct stepfleet_error *error)
 {
-    struct stepfleet_execution *reply = reply_new(sizeof(*reply));
-    struct err err;
+    void *reply;
     void *m;
-    enum err_code rc = client_call(c, call, reply_arena(reply), &m, &err);
+    enum stepfleet_code rc = client_fetch_call(c, call, sizeof(**out), &reply, &m, error);
 
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     execution_fill(reply, m, reply_arena(reply));
     *out = reply;
@@ -294,9 +292,8 @@ enum stepfleet_code stepfleet_execution_list(struct stepfleet *c,
 {
     Stepfleet__ListRequest q = STEPFLEET__LIST_REQUEST__INIT;
     struct call call = {.method = RPC_EXECUTION_LIST, .request = &q.base, .repeat = REPEAT_SAFE};
-    struct stepfleet_execution_page *reply = reply_new(sizeof(*reply));
-    struct err err;
-    enum err_code rc;
+    void *reply;
+    enum stepfleet_code rc;
     void *m;
 
     q.machine = text_to(query->machine);
@@ -306,10 +303,9 @@ enum stepfleet_code stepfleet_execution_list(struct stepfleet *c,
     q.until_ms = query->until_ms;
     q.max_results = query->max_results;
     q.next_token = text_to(query->next_token);
-    rc = client_call(c, &call, reply_arena(reply), &m, &err);
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    rc = client_fetch_call(c, &call, sizeof(**out), &reply, &m, error);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     page_fill(reply, m);
     *out = reply;
@@ -336,9 +332,8 @@ enum stepfleet_code stepfleet_execution_history(struct stepfleet *c,
 {
     Stepfleet__HistoryRequest q = STEPFLEET__HISTORY_REQUEST__INIT;
     struct call call = {.method = RPC_EXECUTION_HISTORY, .request = &q.base, .repeat = REPEAT_SAFE};
-    struct stepfleet_history_page *reply = reply_new(sizeof(*reply));
-    struct err err;
-    enum err_code rc;
+    void *reply;
+    enum stepfleet_code rc;
     void *m;
 
     q.execution = text_to(query->execution);
@@ -346,10 +341,9 @@ enum stepfleet_code stepfleet_execution_history(struct stepfleet *c,
     q.reverse = query->reverse;
     q.without_data = query->without_data;
     q.next_token = text_to(query->next_token);
-    rc = client_call(c, &call, reply_arena(reply), &m, &err);
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    rc = client_fetch_call(c, &call, sizeof(**out), &reply, &m, error);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     history_fill(reply, m);
     *out = reply;

@@ -2,13 +2,16 @@
 /* The fleet and the coordinator themselves: workers and health. */
 #include "client/src/client.h"
 
-static enum err_code
-ask(struct stepfleet *c, enum rpc method, struct arena *a, void **message, struct err *err)
+static enum stepfleet_code ask(struct stepfleet *c,
+                               enum rpc method,
+                               size_t bytes,
+                               void **reply,
+                               void **message,
+                               struct stepfleet_error *error)
 {
     Stepfleet__Empty q = STEPFLEET__EMPTY__INIT;
-    struct call call = {.method = method, .request = &q.base, .repeat = REPEAT_SAFE};
 
-    return client_call(c, &call, a, message, err);
+    return client_fetch(c, method, &q.base, bytes, reply, message, error);
 }
 
 static void
@@ -37,26 +40,24 @@ enum stepfleet_code stepfleet_workers(struct stepfleet *c,
                                       struct stepfleet_workers **out,
                                       struct stepfleet_error *error)
 {
-    struct stepfleet_workers *reply = reply_new(sizeof(*reply));
-    struct arena *a = reply_arena(reply);
     struct stepfleet_worker *workers;
     const Stepfleet__WorkersReply *m;
-    struct err err;
+    struct arena *a;
+    void *reply;
     void *message;
-    enum err_code rc = ask(c, RPC_WORKERS, a, &message, &err);
+    enum stepfleet_code rc = ask(c, RPC_WORKERS, sizeof(**out), &reply, &message, error);
 
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     m = message;
+    a = reply_arena(reply);
     workers = ARENA_ARRAY(a, m->n_workers, struct stepfleet_worker);
     for (size_t i = 0; i < m->n_workers; i++) {
         worker_fill(&workers[i], m->workers[i], a);
     }
-    reply->workers = workers;
-    reply->count = m->n_workers;
     *out = reply;
+    **out = (struct stepfleet_workers){workers, m->n_workers};
     return STEPFLEET_OK;
 }
 
@@ -88,14 +89,12 @@ static void health_fill(struct stepfleet_health *out, const Stepfleet__HealthRep
 enum stepfleet_code
 stepfleet_health(struct stepfleet *c, struct stepfleet_health **out, struct stepfleet_error *error)
 {
-    struct stepfleet_health *reply = reply_new(sizeof(*reply));
-    struct err err;
+    void *reply;
     void *m;
-    enum err_code rc = ask(c, RPC_HEALTH, reply_arena(reply), &m, &err);
+    enum stepfleet_code rc = ask(c, RPC_HEALTH, sizeof(**out), &reply, &m, error);
 
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     health_fill(reply, m);
     *out = reply;

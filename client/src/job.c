@@ -16,15 +16,9 @@ static void *reply_to(struct stepfleet *c,
                       enum stepfleet_code *code,
                       struct stepfleet_error *error)
 {
-    void *reply = reply_new(bytes);
-    struct err err;
-    enum err_code rc = client_call(c, call, reply_arena(reply), message, &err);
+    void *reply;
 
-    *code = error_give(error, rc, &err);
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return NULL;
-    }
+    *code = client_fetch_call(c, call, bytes, &reply, message, error);
     return reply;
 }
 

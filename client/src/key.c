@@ -20,18 +20,16 @@ enum stepfleet_code stepfleet_key_create(struct stepfleet *c,
                                          struct stepfleet_error *error)
 {
     Stepfleet__KeyCreateRequest q = STEPFLEET__KEY_CREATE_REQUEST__INIT;
-    struct stepfleet_key *reply = reply_new(sizeof(*reply));
+    void *reply;
     struct call call = {.method = RPC_KEY_CREATE, .request = &q.base, .repeat = REPEAT_NEVER};
-    struct err err;
-    enum err_code rc;
+    enum stepfleet_code rc;
     void *m;
 
     q.role = text_to(role);
     q.note = text_to(note);
-    rc = client_call(c, &call, reply_arena(reply), &m, &err);
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    rc = client_fetch_call(c, &call, sizeof(**out), &reply, &m, error);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     key_fill(reply, m);
     *out = reply;

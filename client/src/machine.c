@@ -18,14 +18,12 @@ static enum stepfleet_code machine_change(struct stepfleet *c,
                                           struct stepfleet_machine_change **out,
                                           struct stepfleet_error *error)
 {
-    struct stepfleet_machine_change *reply = reply_new(sizeof(*reply));
-    struct err err;
+    void *reply;
     void *m;
-    enum err_code rc = client_ask(c, method, request, reply_arena(reply), &m, &err);
+    enum stepfleet_code rc = client_fetch(c, method, request, sizeof(**out), &reply, &m, error);
 
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     change_fill(reply, m);
     *out = reply;
@@ -88,17 +86,15 @@ enum stepfleet_code stepfleet_machine_describe(struct stepfleet *c,
                                                struct stepfleet_error *error)
 {
     Stepfleet__MachineRequest q = STEPFLEET__MACHINE_REQUEST__INIT;
-    struct stepfleet_machine *reply = reply_new(sizeof(*reply));
-    struct err err;
-    enum err_code rc;
+    void *reply;
+    enum stepfleet_code rc;
     void *m;
 
     q.machine = text_to(machine);
     q.revision = revision;
-    rc = client_ask(c, RPC_MACHINE_DESCRIBE, &q.base, reply_arena(reply), &m, &err);
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    rc = client_fetch(c, RPC_MACHINE_DESCRIBE, &q.base, sizeof(**out), &reply, &m, error);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     machine_fill(reply, m);
     *out = reply;
@@ -125,17 +121,15 @@ enum stepfleet_code stepfleet_machine_list(struct stepfleet *c,
                                            struct stepfleet_error *error)
 {
     Stepfleet__PageRequest q = STEPFLEET__PAGE_REQUEST__INIT;
-    struct stepfleet_machine_page *reply = reply_new(sizeof(*reply));
-    struct err err;
-    enum err_code rc;
+    void *reply;
+    enum stepfleet_code rc;
     void *m;
 
     q.max_results = max_results;
     q.next_token = text_to(next_token);
-    rc = client_ask(c, RPC_MACHINE_LIST, &q.base, reply_arena(reply), &m, &err);
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    rc = client_fetch(c, RPC_MACHINE_LIST, &q.base, sizeof(**out), &reply, &m, error);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     page_fill(reply, m);
     *out = reply;
@@ -178,19 +172,17 @@ enum stepfleet_code stepfleet_machine_validate(struct stepfleet *c,
                                                struct stepfleet_error *error)
 {
     Stepfleet__ValidateRequest q = STEPFLEET__VALIDATE_REQUEST__INIT;
-    struct stepfleet_validation *reply = reply_new(sizeof(*reply));
-    struct err err;
-    enum err_code rc;
+    void *reply;
+    enum stepfleet_code rc;
     void *m;
 
     q.definition = bytes_to(query->definition);
     q.type = text_to(query->type);
     q.severity = text_to(query->severity);
     q.max_results = query->max_results;
-    rc = client_ask(c, RPC_MACHINE_VALIDATE, &q.base, reply_arena(reply), &m, &err);
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    rc = client_fetch(c, RPC_MACHINE_VALIDATE, &q.base, sizeof(**out), &reply, &m, error);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     validation_fill(reply, m);
     *out = reply;

@@ -142,25 +142,6 @@ stepfleet_queue_delete(struct stepfleet *c, const char *queue, struct stepfleet_
 
 /* ---- messages ---- */
 
-/* One that nothing may repeat; `wait_ms` is what it may be parked for. */
-static enum stepfleet_code fetch_once(struct stepfleet *c,
-                                      const struct call *call,
-                                      size_t bytes,
-                                      void **reply,
-                                      void **message,
-                                      struct stepfleet_error *error)
-{
-    struct err err;
-    enum err_code rc;
-
-    *reply = reply_new(bytes);
-    rc = client_call(c, call, reply_arena(*reply), message, &err);
-    if (rc != OK) {
-        stepfleet_release(*reply);
-    }
-    return error_give(error, rc, &err);
-}
-
 enum stepfleet_code stepfleet_message_send(struct stepfleet *c,
                                            const char *queue,
                                            const struct stepfleet_message_new *m,
@@ -184,7 +165,7 @@ enum stepfleet_code stepfleet_message_send(struct stepfleet *c,
     q.delay_s = m->delay_s != NULL ? (int32_t)*m->delay_s : 0;
     q.group = text_to(m->group);
     q.dedup = text_to(m->dedup);
-    rc = fetch_once(c, &call, sizeof(**out), &reply, &message, error);
+    rc = client_fetch_call(c, &call, sizeof(**out), &reply, &message, error);
     if (rc == STEPFLEET_OK) {
         r = message;
         *out = reply;
@@ -245,7 +226,7 @@ enum stepfleet_code stepfleet_message_receive(struct stepfleet *c,
     q.visibility_s = how->visibility_s != NULL ? (int32_t)*how->visibility_s : 0;
     q.names = names;
     q.n_names = 1;
-    rc = fetch_once(c, &call, sizeof(**out), &reply, &message, error);
+    rc = client_fetch_call(c, &call, sizeof(**out), &reply, &message, error);
     if (rc != STEPFLEET_OK) {
         return rc;
     }

@@ -22,14 +22,12 @@ static enum stepfleet_code activity_call(struct stepfleet *c,
                                          struct stepfleet_activity **out,
                                          struct stepfleet_error *error)
 {
-    struct stepfleet_activity *reply = reply_new(sizeof(*reply));
-    struct err err;
+    void *reply;
     void *m;
-    enum err_code rc = client_ask(c, method, request, reply_arena(reply), &m, &err);
+    enum stepfleet_code rc = client_fetch(c, method, request, sizeof(**out), &reply, &m, error);
 
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     activity_fill(reply, m);
     *out = reply;
@@ -78,17 +76,15 @@ enum stepfleet_code stepfleet_activity_list(struct stepfleet *c,
                                             struct stepfleet_error *error)
 {
     Stepfleet__PageRequest q = STEPFLEET__PAGE_REQUEST__INIT;
-    struct stepfleet_activity_page *reply = reply_new(sizeof(*reply));
-    struct err err;
-    enum err_code rc;
+    void *reply;
+    enum stepfleet_code rc;
     void *m;
 
     q.max_results = max_results;
     q.next_token = text_to(next_token);
-    rc = client_ask(c, RPC_ACTIVITY_LIST, &q.base, reply_arena(reply), &m, &err);
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    rc = client_fetch(c, RPC_ACTIVITY_LIST, &q.base, sizeof(**out), &reply, &m, error);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     page_fill(reply, m);
     *out = reply;
@@ -112,7 +108,7 @@ enum stepfleet_code stepfleet_activity_task(struct stepfleet *c,
                                             struct stepfleet_error *error)
 {
     Stepfleet__ActivityTaskRequest q = STEPFLEET__ACTIVITY_TASK_REQUEST__INIT;
-    struct stepfleet_activity_task *reply = reply_new(sizeof(*reply));
+    void *reply;
     struct call call = {
         .method = RPC_ACTIVITY_TASK,
         .request = &q.base,
@@ -121,22 +117,20 @@ enum stepfleet_code stepfleet_activity_task(struct stepfleet *c,
             wait_ms != 0 && wait_ms < LIMIT_ACTIVITY_POLL_MS ? wait_ms : LIMIT_ACTIVITY_POLL_MS,
     };
     const Stepfleet__ActivityTaskReply *r;
-    struct err err;
-    enum err_code rc;
+    enum stepfleet_code rc;
     void *m;
 
     q.activity = text_to(activity);
     q.worker = text_to(worker);
     q.timeout_ms = call.wait_ms;
-    rc = client_call(c, &call, reply_arena(reply), &m, &err);
-    if (rc != OK) {
-        stepfleet_release(reply);
-        return error_give(error, rc, &err);
+    rc = client_fetch_call(c, &call, sizeof(**out), &reply, &m, error);
+    if (rc != STEPFLEET_OK) {
+        return rc;
     }
     r = m;
-    reply->token = bytes_of(r->token);
-    reply->input = bytes_of(r->input);
     *out = reply;
+    (*out)->token = bytes_of(r->token);
+    (*out)->input = bytes_of(r->input);
     return STEPFLEET_OK;
 }
 
