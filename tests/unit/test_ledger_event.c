@@ -2,83 +2,16 @@
 /* Events of executions and of clients: what rules make of them, in queues, topics and executions;
  * what is tried again, what becomes a dead letter, and that no crash loses or doubles any. */
 #include <stdio.h>
-#include <string.h>
 
-#include "coordinator/ledger/queue.h"
 #include "coordinator/ledger/topic.h"
-#include "coordinator/ledger/webhook.h"
-#include "tests/lib/ledger_world.h"
+#include "tests/lib/event_case.h"
 
-#define PASS "{\"StartAt\":\"P\",\"States\":{\"P\":{\"Type\":\"Pass\",\"End\":true}}}"
-#define FAIL                                                                                       \
-    "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Fail\",\"Error\":\"E\",\"Cause\":\"C\"}}}"
-#define WAIT                                                                                       \
-    "{\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\",\"Seconds\":60,\"End\":true}}}"
 #define STATUS(s)                                                                                  \
     "{\"source\":[\"aws.states\"],\"detail\":{\"status\":[\"" s "\"],\"name\":[\"one\"]}}"
-#define SQS    "arn:aws:sqs:eu-x-1:000000000042:"
 #define SNS    "arn:aws:sns:eu-x-1:000000000042:"
 #define STATES "arn:aws:states:eu-x-1:000000000042:stateMachine:"
 
 enum { POINTS = 40 };
-
-static void put_queue(struct ledger_world *w, const char *name)
-{
-    const struct queue_attributes a = {
-        .fifo = strstr(name, ".fifo") != NULL,
-        .content_dedup = true,
-        .visibility_s = 30,
-        .retention_s = 345600,
-        .message_bytes = LIMIT_QUEUE_MESSAGE_BYTES,
-    };
-
-    (void)ledger_queue_put(w->l, slice_str(name), &a);
-}
-
-static int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    world_begin(w);
-    put_queue(w, "q");
-    put_queue(w, "dead");
-    put_queue(w, "q.fifo");
-    world_end(w);
-    (void)world_machine(w, "pass", false, PASS);
-    (void)world_machine(w, "fail", false, FAIL);
-    (void)world_machine(w, "wait", false, WAIT);
-    (void)world_machine(w, "quick", true, PASS);
-    world_settle(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
-/* In a turn of its own: the rule `r` with one target. */
-static void put(struct ledger_world *w, const char *pattern, const struct target_texts *target)
-{
-    const struct rule_target t = {.id = SLICE("a"), .texts = *target};
-
-    world_begin(w);
-    ledger_rule_put(
-        w->l, SLICE("r"),
-        &(struct rule_row){
-            .enabled = true, .pattern = slice_str(pattern), .targets = &t, .target_count = 1});
-    world_end(w);
-    world_settle(w);
-}
-
-static void put_to(struct ledger_world *w, const char *pattern, const char *arn)
-{
-    put(w, pattern, &(struct target_texts){.arn = slice_str(arn)});
-}
 
 static uint64_t start(struct ledger_world *w, const char *machine, const char *input)
 {
@@ -88,62 +21,6 @@ static uint64_t start(struct ledger_world *w, const char *machine, const char *i
     assert_int_equal(world_start(w, machine, "one", input, false, &id), OK);
     world_end(w);
     return id;
-}
-
-static uint64_t left_in(struct ledger_world *w, const char *queue)
-{
-    struct queue_counts c;
-
-    world_begin(w);
-    ledger_queue_counts(w->l, ledger_queue_find(w->l, slice_str(queue)), &c);
-    world_end(w);
-    world_settle(w);
-    return c.visible + c.in_flight + c.delayed;
-}
-
-/* The next message of a queue, which stays; in `a`. */
-struct letter {
-    const struct json_node *body;
-    struct message_attribute *attributes;
-    size_t count;
-};
-
-static struct letter receive(struct ledger_world *w, const char *queue, struct arena *a)
-{
-    struct ledger_received r;
-    struct letter out = {NULL, NULL, 0};
-    size_t count = 0;
-    struct err err;
-
-    world_begin(w);
-    assert_int_equal(ledger_queue_receive(w->l, ledger_queue_find(w->l, slice_str(queue)), 1, 30000,
-                                          &r, &count, &err),
-                     OK);
-    assert_int_equal(count, 1);
-    assert_int_equal(json_parse(arena_copy(a, r.message.body), a, &out.body, &err), OK);
-    if (r.message.attributes.len != 0) {
-        assert_int_equal(message_attributes_decode(arena_copy(a, r.message.attributes), a,
-                                                   &out.attributes, &out.count, &err),
-                         OK);
-    }
-    world_end(w);
-    world_settle(w);
-    return out;
-}
-
-static struct slice attribute(const struct letter *m, const char *name)
-{
-    for (size_t i = 0; i < m->count; i++) {
-        if (slice_eq_str(m->attributes[i].name, name)) {
-            return m->attributes[i].value;
-        }
-    }
-    return slice_make(NULL, 0);
-}
-
-static struct slice text_at(const struct json_node *v, const char *name)
-{
-    return json_text(json_member(v, slice_str(name)));
 }
 
 static const struct json_node *detail_of(const struct letter *m)
@@ -307,11 +184,8 @@ static void test_event__to_a_topic_and_a_fifo_queue(void **state)
         &(struct target_texts){.arn = SLICE(SQS "q.fifo"),
                                .queue = SLICE("{\"MessageGroupId\":\"g\"}")});
     world_begin(w);
-    for (int i = 0; i < 2; i++) { /* two events: the same bytes but for their ids */
-        struct json_builder none = json_build_array(ledger_turn_arena(w->l));
-        struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
-
-        ledger_event_put(w->l, &head, json_null());
+    for (int i = 0; i < 2; i++) { /* the same bytes but for their ids */
+        put_one_of_mine(w);
     }
     world_end(w);
     world_settle(w);
@@ -400,22 +274,6 @@ static void fill(struct ledger_world *w)
     assert_int_equal(world_start(w, "wait", "open", "{}", false, &id), OK);
     world_end(w);
     world_settle(w);
-}
-
-/* In a turn. */
-static void put_one_of_mine(struct ledger_world *w)
-{
-    struct json_builder none = json_build_array(ledger_turn_arena(w->l));
-    struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
-
-    ledger_event_put(w->l, &head, json_null());
-}
-
-static void put_mine(struct ledger_world *w)
-{
-    world_begin(w);
-    put_one_of_mine(w);
-    world_end(w);
 }
 
 static void test_event__what_failed_is_tried_again(void **state)
@@ -517,259 +375,23 @@ static void test_event__a_crash_neither_loses_nor_doubles(void **state)
     assert_false(crash.happened);
 }
 
-/* ---- handlers ---- */
-
-#define LAMBDA "arn:aws:lambda:eu-x-1:000000000042:function:"
-
-static const char *const functions[] = {"alert", NULL};
-
-/* The worker asks, and has one lease. */
-static void have_lease(struct ledger_world *w)
-{
-    world_poll(w, 0);
-    world_settle(w);
-    assert_int_equal(w->workers[0].lease_count, 1);
-    assert_string_equal(w->workers[0].leases[0].function, "alert");
-}
-
-static void put_alert(struct ledger_world *w)
-{
-    put(w, "{\"source\":[\"mine\"]}",
-        &(struct target_texts){.arn = SLICE(LAMBDA "alert"),
-                               .input_path = SLICE("$.source"),
-                               .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")});
-}
-
-static void test_event__a_handler_gets_it(void **state)
-{
-    struct ledger_world *w = *state;
-
-    put_alert(w);
-    world_hello(w, 0, functions);
-    put_mine(w);
-    world_settle(w);
-    have_lease(w);
-    assert_string_equal(w->workers[0].leases[0].payload, "\"mine\"");
-    assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
-    world_advance(w, 3600000);
-    assert_int_equal(w->workers[0].lease_count, 0);
-    assert_int_equal(left_in(w, "dead"), 0);
-    world_crash(w); /* and it is forgotten */
-    world_hello(w, 0, functions);
-    world_poll(w, 0);
-    world_advance(w, 60000);
-    assert_int_equal(w->workers[0].lease_count, 0);
-}
-
-/* As AWS tries an asynchronous invocation: twice more. */
-static void test_event__a_handler_that_fails_is_run_thrice(void **state)
-{
-    struct ledger_world *w = *state;
-    struct arena a = {0};
-    struct letter m;
-
-    put_alert(w);
-    world_hello(w, 0, functions);
-    put_mine(w);
-    for (int i = 0; i < 3; i++) {
-        world_advance(w, 5000);
-        have_lease(w);
-        assert_int_equal(world_fail(w, 0, 0, "Boom"), OK);
-    }
-    world_advance(w, 5000);
-    m = receive(w, "dead", &a);
-    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "ERROR_FROM_TARGET"));
-    assert_true(slice_starts_with(attribute(&m, "ERROR_MESSAGE"), SLICE("Boom")));
-    assert_true(slice_eq_str(attribute(&m, "RETRY_ATTEMPTS"), "2"));
-    assert_true(slice_eq_str(text_at(m.body, "source"), "mine"));
-    arena_fini(&a);
-}
-
-static void test_event__a_handler_is_run_again_after_a_crash(void **state)
-{
-    struct ledger_world *w = *state;
-
-    put_alert(w);
-    world_hello(w, 0, functions);
-    put_mine(w);
-    world_settle(w);
-    have_lease(w);
-    world_crash(w);
-    world_hello(w, 0, functions);
-    world_advance(w, 1000);
-    world_poll(w, 0);
-    world_settle(w);
-    assert_true(w->workers[0].lease_count >= 1);
-    assert_int_equal(world_succeed(w, 0, w->workers[0].lease_count - 1, "{}"), OK);
-    world_advance(w, 600000);
-    assert_int_equal(left_in(w, "dead"), 0);
-    assert_int_equal(world_rows(w, CF_TIMER), 0);
-}
-
-/* More wait than may be in flight: the others are on disk alone. */
-static void test_event__handlers_in_flight_are_bounded(void **state)
-{
-    struct ledger_world *w = *state;
-
-    put_alert(w);
-    world_begin(w);
-    for (int i = 0; i < LIMIT_DELIVERY_FLIGHTS + 20; i++) {
-        struct json_builder none = json_build_array(ledger_turn_arena(w->l));
-        struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
-
-        ledger_event_put(w->l, &head, json_null());
-    }
-    world_end(w);
-    world_settle(w);
-    world_advance(w, 1000);
-    assert_int_equal(ledger_hot_count(w->l), LIMIT_DELIVERY_FLIGHTS);
-}
-
-/* ---- webhooks ---- */
-
-static void put_webhook(struct ledger_world *w)
-{
-    struct target_texts t = {.input_path = SLICE("$.source"),
-                             .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")};
-
-    world_begin(w);
-    (void)ledger_webhook_put(
-        w->l, &(struct webhook_row){.kind = WEBHOOK_CONNECTION,
-                                    .name = SLICE("c"),
-                                    .auth = {WEBHOOK_API_KEY, SLICE("X-Key"), SLICE("secret")}});
-    t.arn = ledger_webhook_put(w->l, &(struct webhook_row){.kind = WEBHOOK_DESTINATION,
-                                                           .name = SLICE("d"),
-                                                           .connection = SLICE("c"),
-                                                           .endpoint = SLICE("http://localhost/x"),
-                                                           .method = SLICE("POST"),
-                                                           .rate = 10})
-                ->arn;
-    world_end(w);
-    put(w, "{\"source\":[\"mine\"]}", &t);
-}
-
-/* The only one that is out. */
-static struct webhook_request *the_request(struct ledger_world *w)
-{
-    struct webhook_request *r;
-
-    assert_int_equal(w->webhook_count, 1);
-    r = w->webhooks[0];
-    assert_string_equal(r->url, "http://localhost/x");
-    assert_string_equal(r->method, "POST");
-    assert_string_equal(r->auth_name, "X-Key");
-    assert_true(slice_eq_str(r->secret, "secret"));
-    assert_true(slice_eq_str(r->body, "\"mine\""));
-    return r;
-}
-
-static void answer(struct ledger_world *w, long status)
-{
-    struct webhook_request *r = the_request(w);
-
-    world_begin(w);
-    w->webhook_count = 0;
-    r->status = status;
-    (void)snprintf(r->why, sizeof(r->why), "said");
-    ledger_webhook_done(w->l, r);
-    world_end(w);
-    world_settle(w);
-}
-
-static void test_event__a_webhook_is_asked_until_it_takes_it(void **state)
-{
-    struct ledger_world *w = *state;
-    char id[80];
-
-    put_webhook(w);
-    put_mine(w);
-    world_settle(w);
-    (void)snprintf(id, sizeof(id), "%s", the_request(w)->id);
-    answer(w, 503);
-    assert_int_equal(w->webhook_count, 0);
-    world_advance(w, 1000);
-    answer(w, 0);
-    world_advance(w, 2000);
-    assert_string_equal(the_request(w)->id, id);
-    world_crash(w); /* nobody knows what became of it */
-    world_advance(w, 2000);
-    assert_string_equal(the_request(w)->id, id);
-    answer(w, 204);
-    world_crash(w);
-    world_advance(w, 600000);
-    assert_int_equal(w->webhook_count, 0);
-    assert_int_equal(left_in(w, "dead"), 0);
-}
-
-static void test_event__a_webhook_that_refuses_is_a_dead_letter(void **state)
-{
-    struct ledger_world *w = *state;
-    struct arena a = {0};
-    struct letter m;
-
-    put_webhook(w);
-    put_mine(w);
-    world_settle(w);
-    answer(w, 404);
-    m = receive(w, "dead", &a);
-    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "ERROR_FROM_TARGET"));
-    assert_true(slice_eq_str(attribute(&m, "ERROR_MESSAGE"), "HTTP 404 said"));
-    world_begin(w);
-    ledger_webhook_delete(w->l, ledger_webhook_find(w->l, WEBHOOK_DESTINATION, SLICE("d")));
-    world_end(w);
-    put_mine(w);
-    world_settle(w);
-    m = receive(w, "dead", &a);
-    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "NO_RESOURCE"));
-    arena_fini(&a);
-}
-
-/* Ten a second: no two within a hundred milliseconds, whoever waits. */
-static void test_event__a_webhook_is_asked_at_its_rate(void **state)
-{
-    struct ledger_world *w = *state;
-
-    put_webhook(w);
-    for (int i = 0; i < 4; i++) {
-        put_mine(w);
-    }
-    world_settle(w);
-    answer(w, 200);
-    for (int i = 1; i < 4; i++) {
-        assert_int_equal(w->webhook_count, 0);
-        world_advance(w, 99);
-        assert_int_equal(w->webhook_count, 0);
-        world_advance(w, 1);
-        answer(w, 200);
-    }
-    world_advance(w, 10000);
-    assert_int_equal(w->webhook_count, 0);
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_event__##name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(test_event__##name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(of_what_starts_and_ends),
-        TEST(of_a_failure_and_its_redrive),
-        TEST(too_long_documents_are_left_out),
-        TEST(express_executions_have_none),
-        TEST(what_a_target_gets),
-        TEST(to_a_topic_and_a_fifo_queue),
-        TEST(starts_an_execution_in_its_own_batch),
-        TEST(a_circle_is_bounded),
-        TEST(what_is_refused_is_a_dead_letter),
-        TEST(what_failed_is_tried_again),
-        TEST(what_failed_too_often_is_a_dead_letter),
-        TEST(is_acknowledged_once_it_is_on_disk),
-        TEST(a_crash_neither_loses_nor_doubles),
-        TEST(a_handler_gets_it),
-        TEST(a_handler_that_fails_is_run_thrice),
-        TEST(a_handler_is_run_again_after_a_crash),
-        TEST(handlers_in_flight_are_bounded),
-        TEST(a_webhook_is_asked_until_it_takes_it),
-        TEST(a_webhook_that_refuses_is_a_dead_letter),
-        TEST(a_webhook_is_asked_at_its_rate),
+        CASE(of_what_starts_and_ends),
+        CASE(of_a_failure_and_its_redrive),
+        CASE(too_long_documents_are_left_out),
+        CASE(express_executions_have_none),
+        CASE(what_a_target_gets),
+        CASE(to_a_topic_and_a_fifo_queue),
+        CASE(starts_an_execution_in_its_own_batch),
+        CASE(a_circle_is_bounded),
+        CASE(what_is_refused_is_a_dead_letter),
+        CASE(what_failed_is_tried_again),
+        CASE(what_failed_too_often_is_a_dead_letter),
+        CASE(is_acknowledged_once_it_is_on_disk),
+        CASE(a_crash_neither_loses_nor_doubles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

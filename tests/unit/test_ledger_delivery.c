@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events that handlers and webhooks get: asked again until they take it, at their rate, after a
+ * crash too; what they refuse is a dead letter. */
+#include <stdio.h>
+
+#include "coordinator/ledger/webhook.h"
+#include "tests/lib/event_case.h"
+
+/* ---- handlers ---- */
+
+#define LAMBDA "arn:aws:lambda:eu-x-1:000000000042:function:"
+
+static const char *const functions[] = {"alert", NULL};
+
+/* The worker asks, and has one lease. */
+static void have_lease(struct ledger_world *w)
+{
+    world_poll(w, 0);
+    world_settle(w);
+    assert_int_equal(w->workers[0].lease_count, 1);
+    assert_string_equal(w->workers[0].leases[0].function, "alert");
+}
+
+static void put_alert(struct ledger_world *w)
+{
+    put(w, "{\"source\":[\"mine\"]}",
+        &(struct target_texts){.arn = SLICE(LAMBDA "alert"),
+                               .input_path = SLICE("$.source"),
+                               .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")});
+}
+
+static void test_delivery__a_handler_gets_it(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_alert(w);
+    world_hello(w, 0, functions);
+    put_mine(w);
+    world_settle(w);
+    have_lease(w);
+    assert_string_equal(w->workers[0].leases[0].payload, "\"mine\"");
+    assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
+    world_advance(w, 3600000);
+    assert_int_equal(w->workers[0].lease_count, 0);
+    assert_int_equal(left_in(w, "dead"), 0);
+    world_crash(w); /* and it is forgotten */
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    world_advance(w, 60000);
+    assert_int_equal(w->workers[0].lease_count, 0);
+}
+
+/* As AWS tries an asynchronous invocation: twice more. */
+static void test_delivery__a_handler_that_fails_is_run_thrice(void **state)
+{
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    struct letter m;
+
+    put_alert(w);
+    world_hello(w, 0, functions);
+    put_mine(w);
+    for (int i = 0; i < 3; i++) {
+        world_advance(w, 5000);
+        have_lease(w);
+        assert_int_equal(world_fail(w, 0, 0, "Boom"), OK);
+    }
+    world_advance(w, 5000);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "ERROR_FROM_TARGET"));
+    assert_true(slice_starts_with(attribute(&m, "ERROR_MESSAGE"), SLICE("Boom")));
+    assert_true(slice_eq_str(attribute(&m, "RETRY_ATTEMPTS"), "2"));
+    assert_true(slice_eq_str(text_at(m.body, "source"), "mine"));
+    arena_fini(&a);
+}
+
+static void test_delivery__a_handler_is_run_again_after_a_crash(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_alert(w);
+    world_hello(w, 0, functions);
+    put_mine(w);
+    world_settle(w);
+    have_lease(w);
+    world_crash(w);
+    world_hello(w, 0, functions);
+    world_advance(w, 1000);
+    world_poll(w, 0);
+    world_settle(w);
+    assert_true(w->workers[0].lease_count >= 1);
+    assert_int_equal(world_succeed(w, 0, w->workers[0].lease_count - 1, "{}"), OK);
+    world_advance(w, 600000);
+    assert_int_equal(left_in(w, "dead"), 0);
+    assert_int_equal(world_rows(w, CF_TIMER), 0);
+}
+
+/* More wait than may be in flight: the others are on disk alone. */
+static void test_delivery__handlers_in_flight_are_bounded(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_alert(w);
+    world_begin(w);
+    for (int i = 0; i < LIMIT_DELIVERY_FLIGHTS + 20; i++) {
+        put_one_of_mine(w);
+    }
+    world_end(w);
+    world_settle(w);
+    world_advance(w, 1000);
+    assert_int_equal(ledger_hot_count(w->l), LIMIT_DELIVERY_FLIGHTS);
+}
+
+/* ---- webhooks ---- */
+
+static void put_webhook(struct ledger_world *w)
+{
+    struct target_texts t = {.input_path = SLICE("$.source"),
+                             .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")};
+
+    world_begin(w);
+    (void)ledger_webhook_put(
+        w->l, &(struct webhook_row){.kind = WEBHOOK_CONNECTION,
+                                    .name = SLICE("c"),
+                                    .auth = {WEBHOOK_API_KEY, SLICE("X-Key"), SLICE("secret")}});
+    t.arn = ledger_webhook_put(w->l, &(struct webhook_row){.kind = WEBHOOK_DESTINATION,
+                                                           .name = SLICE("d"),
+                                                           .connection = SLICE("c"),
+                                                           .endpoint = SLICE("http://localhost/x"),
+                                                           .method = SLICE("POST"),
+                                                           .rate = 10})
+                ->arn;
+    world_end(w);
+    put(w, "{\"source\":[\"mine\"]}", &t);
+}
+
+/* The only one that is out. */
+static struct webhook_request *the_request(struct ledger_world *w)
+{
+    struct webhook_request *r;
+
+    assert_int_equal(w->webhook_count, 1);
+    r = w->webhooks[0];
+    assert_string_equal(r->url, "http://localhost/x");
+    assert_string_equal(r->method, "POST");
+    assert_string_equal(r->auth_name, "X-Key");
+    assert_true(slice_eq_str(r->secret, "secret"));
+    assert_true(slice_eq_str(r->body, "\"mine\""));
+    return r;
+}
+
+static void answer(struct ledger_world *w, long status)
+{
+    struct webhook_request *r = the_request(w);
+
+    world_begin(w);
+    w->webhook_count = 0;
+    r->status = status;
+    (void)snprintf(r->why, sizeof(r->why), "said");
+    ledger_webhook_done(w->l, r);
+    world_end(w);
+    world_settle(w);
+}
+
+static void test_delivery__a_webhook_is_asked_until_it_takes_it(void **state)
+{
+    struct ledger_world *w = *state;
+    char id[80];
+
+    put_webhook(w);
+    put_mine(w);
+    world_settle(w);
+    (void)snprintf(id, sizeof(id), "%s", the_request(w)->id);
+    answer(w, 503);
+    assert_int_equal(w->webhook_count, 0);
+    world_advance(w, 1000);
+    answer(w, 0);
+    world_advance(w, 2000);
+    assert_string_equal(the_request(w)->id, id);
+    world_crash(w); /* nobody knows what became of it */
+    world_advance(w, 2000);
+    assert_string_equal(the_request(w)->id, id);
+    answer(w, 204);
+    world_crash(w);
+    world_advance(w, 600000);
+    assert_int_equal(w->webhook_count, 0);
+    assert_int_equal(left_in(w, "dead"), 0);
+}
+
+static void test_delivery__a_webhook_that_refuses_is_a_dead_letter(void **state)
+{
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    struct letter m;
+
+    put_webhook(w);
+    put_mine(w);
+    world_settle(w);
+    answer(w, 404);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "ERROR_FROM_TARGET"));
+    assert_true(slice_eq_str(attribute(&m, "ERROR_MESSAGE"), "HTTP 404 said"));
+    world_begin(w);
+    ledger_webhook_delete(w->l, ledger_webhook_find(w->l, WEBHOOK_DESTINATION, SLICE("d")));
+    world_end(w);
+    put_mine(w);
+    world_settle(w);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "NO_RESOURCE"));
+    arena_fini(&a);
+}
+
+/* Ten a second: no two within a hundred milliseconds, whoever waits. */
+static void test_delivery__a_webhook_is_asked_at_its_rate(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_webhook(w);
+    for (int i = 0; i < 4; i++) {
+        put_mine(w);
+    }
+    world_settle(w);
+    answer(w, 200);
+    for (int i = 1; i < 4; i++) {
+        assert_int_equal(w->webhook_count, 0);
+        world_advance(w, 99);
+        assert_int_equal(w->webhook_count, 0);
+        world_advance(w, 1);
+        answer(w, 200);
+    }
+    world_advance(w, 10000);
+    assert_int_equal(w->webhook_count, 0);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(test_delivery__##name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(a_handler_gets_it),
+        CASE(a_handler_that_fails_is_run_thrice),
+        CASE(a_handler_is_run_again_after_a_crash),
+        CASE(handlers_in_flight_are_bounded),
+        CASE(a_webhook_is_asked_until_it_takes_it),
+        CASE(a_webhook_that_refuses_is_a_dead_letter),
+        CASE(a_webhook_is_asked_at_its_rate),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
