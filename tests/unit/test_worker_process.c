@@ -447,19 +447,26 @@ static void test_process__its_end_is_told_whatever_it_was_told(void **state)
     }
 }
 
+/* One with a supervisor that stands still, and has been told as much as there is room for. */
+static void shell_spawn_behind(struct shell *s)
+{
+    int told = 0;
+
+    shell_spawn_as(s, "sleep 60", NULL, -1, true);
+    (void)kill(s->process.supervisor, SIGSTOP);
+    while (process_begin_task(&s->process, PATIENCE_MS, 0) && told < 100000) {
+        told++;
+    }
+    assert_in_range(told, 10, 99999);
+}
+
 /* It gets to run less often than tasks end: they wait for it, but not for ever. */
 static void test_process__a_supervisor_may_be_behind(void **state)
 {
     struct shell s;
-    int told = 0;
 
     (void)state;
-    shell_spawn_as(&s, "sleep 60", NULL, -1, true);
-    (void)kill(s.process.supervisor, SIGSTOP);
-    while (process_begin_task(&s.process, PATIENCE_MS, 0) && told < 100000) {
-        told++;
-    }
-    assert_in_range(told, 10, 99999);
+    shell_spawn_behind(&s);
     (void)kill(s.process.supervisor, SIGCONT);
     for (int i = 0; i < 2000; i++) {
         assert_true(process_begin_task(&s.process, PATIENCE_MS, 0));
@@ -467,6 +474,26 @@ static void test_process__a_supervisor_may_be_behind(void **state)
     }
     process_stop(&s.process, true);
     shell_end(&s);
+    buf_fini(&s.text);
+}
+
+static void test_process__a_stop_waits_for_a_supervisor_that_is_behind(void **state)
+{
+    struct shell s;
+    pid_t waker;
+
+    (void)state;
+    shell_spawn_behind(&s);
+    waker = fork();
+    if (waker == 0) {
+        (void)poll(NULL, 0, 50);
+        (void)kill(s.process.supervisor, SIGCONT);
+        _exit(0);
+    }
+    process_stop(&s.process, true);
+    shell_end(&s);
+    assert_int_equal(s.exit.cause, PROCESS_STOPPED);
+    assert_int_equal(waitpid(waker, NULL, 0), waker);
     buf_fini(&s.text);
 }
 
@@ -654,6 +681,7 @@ int main(void)
         cmocka_unit_test(test_process__each_task_has_its_processor_time),
         cmocka_unit_test(test_process__its_end_is_told_whatever_it_was_told),
         cmocka_unit_test(test_process__a_supervisor_may_be_behind),
+        cmocka_unit_test(test_process__a_stop_waits_for_a_supervisor_that_is_behind),
         cmocka_unit_test(test_process__tells_memory_while_it_runs),
         cmocka_unit_test(test_process__worker_gone),
         cmocka_unit_test(test_process__supervisor_killed),

@@ -55,9 +55,20 @@ enum err_code process_spawn(const struct process_spec *spec, struct process *out
     return OK;
 }
 
-static bool order(const struct process *p, const struct supervisor_order *o)
+static bool send_order(const struct process *p, const struct supervisor_order *o)
 {
     return send(p->control, o, sizeof(*o), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(*o);
+}
+
+/* One that gets to run less often than it is told something has to be waited for now and then. */
+static bool order(const struct process *p, const struct supervisor_order *o)
+{
+    struct pollfd room = {p->control, POLLOUT, 0};
+
+    if (send_order(p, o)) {
+        return true;
+    }
+    return errno == EAGAIN && poll(&room, 1, PROCESS_LISTEN_MS) == 1 && send_order(p, o);
 }
 
 void process_stop(struct process *p, bool at_once)
@@ -79,17 +90,6 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Tasks that are over sooner than the supervisor gets to run have to wait for it now and then. */
-static bool order_times(const struct process *p, const struct supervisor_order *o)
-{
-    struct pollfd room = {p->control, POLLOUT, 0};
-
-    if (order(p, o)) {
-        return true;
-    }
-    return errno == EAGAIN && poll(&room, 1, PROCESS_LISTEN_MS) == 1 && order(p, o);
-}
-
 static int64_t earlier(int64_t a_ms, int64_t b_ms)
 {
     return a_ms != 0 && (b_ms == 0 || a_ms < b_ms) ? a_ms : b_ms;
@@ -105,7 +105,7 @@ bool process_begin_task(struct process *p, int64_t timeout_ms, int64_t deadline_
     };
 
     p->due_ms = earlier(o.timeout_at_ms, o.kill_at_ms);
-    return (p->due_ms == 0 && !p->counts_cpu) || order_times(p, &o);
+    return (p->due_ms == 0 && !p->counts_cpu) || order(p, &o);
 }
 
 /* The supervisor reads the clock, then what it was told, and only then acts by that clock: where it
@@ -116,7 +116,7 @@ bool process_end_task(struct process *p)
     int64_t due = p->due_ms;
 
     p->due_ms = 0;
-    return due == 0 || (order_times(p, &o) && now_ms() < due);
+    return due == 0 || (order(p, &o) && now_ms() < due);
 }
 
 /* The first word of a file in /proc, behind `name`; 0: there is none. */

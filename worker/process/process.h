@@ -98,7 +98,8 @@ struct process {
 
 /* ERR_IO: no process or descriptor to be had. That the program cannot be run is found out later. */
 enum err_code process_spawn(const struct process_spec *spec, struct process *out, struct err *err);
-/* End it: gently (SIGTERM, SIGKILL after PROCESS_GRACE_MS) or at once. May be called again. */
+/* End it: gently (SIGTERM, SIGKILL after PROCESS_GRACE_MS) or at once. May be called again. Blocks
+ * up to PROCESS_LISTEN_MS where the supervisor is behind with what it was told. */
 void process_stop(struct process *p, bool at_once);
 /* True once the whole tree is gone; then *p is closed. Never blocks for long. */
 bool process_ended(struct process *p, struct process_exit *out);
