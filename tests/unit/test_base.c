@@ -430,6 +430,7 @@ static void test_err__codes_have_names(void **state)
     assert_string_equal(err_sentence(OK), "done");
     assert_true(err_retryable(ERR_BUSY));
     assert_false(err_retryable(ERR_JSON));
+    assert_false(err_retryable(ERR_QUEUE_PURGING)); /* AWS's SDKs repeat it neither */
     assert_int_equal(err_from_number(16), ERR_JSON);
     assert_int_equal(err_from_number(9999), ERR_INTERNAL);
 }
