@@ -2,6 +2,7 @@
 """Fixtures of the tests that run real processes."""
 import pathlib
 import sys
+import tempfile
 
 import pytest
 
@@ -11,6 +12,15 @@ import fleet as fleets  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "tsan: also run under the thread sanitizer")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary(tmp_path_factory):
+    """What is killed leaves its temporary files below pytest's directory, which pytest removes."""
+    with pytest.MonkeyPatch.context() as m:
+        m.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
+        m.setattr(tempfile, "tempdir", None)
+        yield
 
 
 @pytest.fixture

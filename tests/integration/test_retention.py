@@ -187,7 +187,7 @@ def test_old_outputs(tmp_path):
         for key in keys:
             if "young" not in key:
                 os.utime(store.root / stores.BUCKET / key, (old, old))
-    with fleets.Fleet(tmp_path, coordinator={"retention_outputs": "600s"}) as f:
+    with fleets.Fleet(tmp_path, coordinator={"retention_outputs": "200s"}) as f:
         f.start_coordinator()
         left = ["executions/runs/Stage1/output.json", "executions/young/Stage1/output.json",
                 "other/done/Stage1/output.json"]

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Add up the JUnit reports of a run; the last line is "N passed, N failed, N skipped".
+"""Add up the JUnit reports of a run, a line a part; the last line is "N passed, N failed, N skipped".
 
-usage: summary.py DIRECTORY [FAILED-PART...]
-A part that failed without a failing test in its report counts as one failure."""
+usage: summary.py DIRECTORY
+A report is PART.xml or PART/NAME.xml. The file `failed` has a line for each PART or PART/NAME that ended with an
+error: one without a failing test in its report counts as one failure."""
+import collections
 import pathlib
 import sys
 import xml.etree.ElementTree as ET
@@ -22,19 +24,23 @@ def count(path):
 
 
 def main():
-    totals = [0, 0, 0]
-    broken = set(sys.argv[2:])
-    for path in sorted(pathlib.Path(sys.argv[1]).glob("*.xml")):
+    root = pathlib.Path(sys.argv[1])
+    failed = root / "failed"
+    broken = set(failed.read_text().split()) if failed.exists() else set()
+    parts = collections.defaultdict(lambda: (0, 0, 0))
+    for path in root.rglob("*.xml"):
+        name = path.relative_to(root).with_suffix("")
         got = count(path)
-        totals = [a + b for a, b in zip(totals, got)]
-        print(f"{path.stem}: {got[0]} passed, {got[1]} failed, {got[2]} skipped")
+        parts[name.parts[0]] = tuple(map(sum, zip(parts[name.parts[0]], got)))
         if got[1]:
-            broken.discard(path.stem)
-    for part in sorted(broken):
-        print(f"{part}: ended with an error")
-        totals[1] += 1
-    print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
-    return 1 if totals[1] or not totals[0] else 0
+            broken.discard(str(name))
+    for part, got in sorted(parts.items()):
+        print(f"{part}: {got[0]} passed, {got[1]} failed, {got[2]} skipped")
+    for name in sorted(broken):
+        print(f"{name}: ended with an error")
+    passed, wrong, skipped = map(sum, zip((0, len(broken), 0), *parts.values()))
+    print(f"{passed} passed, {wrong} failed, {skipped} skipped")
+    return 1 if wrong or not passed else 0
 
 
 sys.exit(main())
