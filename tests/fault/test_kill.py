@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 
-from fleet import LAMBDA, Fleet, chain, check_history, stages, wait_until
+from fleet import Fleet, check_history, stages, wait_until
 
 PY = "/usr/bin/python3 -c "
 RETRY = [{"ErrorEquals": ["Lambda.ServiceException"], "IntervalSeconds": 1, "MaxAttempts": 20, "BackoffRate": 1.0}]

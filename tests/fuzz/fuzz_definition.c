@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A definition: refused with diagnostics, or a machine whose parts can be evaluated over data they
  * were not made for. */
-#include <stdlib.h>
-
 #include "coordinator/asl/eval.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
+#include "tests/fuzz/fuzz.h"
 
 /* A failure with a name where it failed. */
 static void settled(bool ok, struct failure *why)

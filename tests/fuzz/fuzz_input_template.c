@@ -2,19 +2,9 @@
 /* A template on the first line, a rule's InputPathsMap on the second, an event after them. A pipe
  * takes any template that is short enough. Where a template is JSON with an empty string for each
  * placeholder, what it makes of an event is JSON, too. */
-#include <stdlib.h>
-
 #include "coordinator/trigger/input_template.h"
 #include "proto/base/limits.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
+#include "tests/fuzz/fuzz.h"
 
 static const struct input_template *
 compile(struct slice text, const struct json_node *paths, enum input_dialect d, struct arena *a)

@@ -2,18 +2,8 @@
 /* An intrinsic call on the first line, a document after it, which is the context object and every
  * variable too: the call is refused with a reason, or it gives a value that can be printed, or it
  * fails as AWS says. From the same seed it gives the same, without chance from any. */
-#include <stdlib.h>
-
 #include "coordinator/asl/intrinsic.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
+#include "tests/fuzz/fuzz.h"
 
 static const struct json_node *get_variable(void *arg, struct slice name)
 {

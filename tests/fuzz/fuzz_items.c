@@ -3,24 +3,14 @@
  * and in many; shards that hold all records of the whole, once, in order; a fragment that joined
  * alone reads as what it was made of; keys where the records are good; of a run no entry that was
  * not written. The first byte says what they are, the second how they come in chunks. */
-#include <stdlib.h>
-
 #include "proto/base/hash.h"
+#include "tests/fuzz/fuzz.h"
 #include "worker/items/check.h"
 #include "worker/items/cut.h"
 #include "worker/items/fragment.h"
 #include "worker/items/key.h"
 #include "worker/items/merge.h"
 #include "worker/items/split.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
 
 /* The same bytes in chunks of 1 .. most. */
 struct chunks {

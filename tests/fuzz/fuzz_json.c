@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes: refused with a place, or a value whose text, compact and pretty, reads back equal. */
-#include <assert.h>
-#include <stdlib.h>
-
 #include "proto/base/json.h"
 #include "proto/base/text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
+#include "tests/fuzz/fuzz.h"
+#include <assert.h>
 
 /* Walk all there is, through every reader. */
 static void check_value(const struct json_node *v)

@@ -2,18 +2,8 @@
 /* A path on the first line, a document after it, which is the context object and variable "v" too:
  * the path is refused with a reason, or it finds a value, or it says what is missing. It finds the
  * same again, an indefinite one finds an array, and what a reference path puts it finds again. */
-#include <stdlib.h>
-
 #include "coordinator/asl/jsonpath.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
+#include "tests/fuzz/fuzz.h"
 
 static const struct json_node *get_variable(void *arg, struct slice name)
 {

@@ -2,18 +2,8 @@
 /* A pattern on the first line, an event after it; the pattern is read in each dialect: refused in
  * words, or it answers, and the same again. What SNS takes for message bodies EventBridge takes,
  * and both answer alike; what is flat is taken as attributes. */
-#include <stdlib.h>
-
 #include "coordinator/trigger/pattern.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
+#include "tests/fuzz/fuzz.h"
 
 static const struct pattern *compile(struct slice text, enum pattern_dialect d, struct arena *a)
 {

@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as a form of the query protocol: refused in words, or JSON that can be printed and read
  * again; and as a reply it is XML whose every tag is closed and whose texts are UTF-8. */
-#include <stdlib.h>
-
 #include "client/s3/xml.h"
 #include "coordinator/api/http/query.h"
 #include "proto/base/text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
+#include "tests/fuzz/fuzz.h"
 
 /* Are all names, which stand in tags as they are, ones that XML takes? */
 static bool has_plain_names(const struct json_node *v)

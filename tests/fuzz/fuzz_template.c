@@ -2,18 +2,8 @@
 /* A payload template on the first line, a document after it, which is the context object and every
  * variable too: the template is refused with diagnostics, or it gives a value, or it fails by name.
  * What it says it does not use may be anything: the value stays the same. */
-#include <stdlib.h>
-
 #include "coordinator/asl/template.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
+#include "tests/fuzz/fuzz.h"
 
 static const struct json_node *get_variable(void *arg, struct slice name)
 {

@@ -15,10 +15,9 @@ import os
 import random
 import re
 import shutil
-import sys
 
 import worker_check
-from worker_check import Fake, Worker, faulty_s3
+from worker_check import Worker, faulty_s3
 
 SEED = int(os.environ.get("JOB_CHECK_SEED", "20261123"))
 PLAN, MAP, REDUCE, JOIN, CLEAN = range(5)

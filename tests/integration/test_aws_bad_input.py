@@ -6,8 +6,9 @@ import json
 import aws
 import fleet as fleets
 import pytest
+from aws import refused
 from http_client import ask
-from test_aws_clients import ROLE, refused
+from test_aws_clients import ROLE
 
 
 @pytest.fixture(scope="module")
@@ -15,9 +16,7 @@ def coordinator(tmp_path_factory):
     with fleets.Fleet(tmp_path_factory.mktemp("bad"), http={"access": "open"}) as f:
         f.start_coordinator()
         yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
-            assert line not in f.coordinator.text(), f.coordinator.text()
+        f.check_serves()
 
 
 @pytest.fixture

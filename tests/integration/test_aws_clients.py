@@ -10,8 +10,8 @@ import threading
 import time
 
 import aws
-import fleet as fleets
 import pytest
+from aws import refused
 from fleet import wait_until
 
 ROLE = "arn:aws:iam::123456789012:role/r"
@@ -20,28 +20,10 @@ PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
 FAIL = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Own.Error", "Cause": "because"}}}
 WAIT = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}}
 NAP = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1, "End": True}}}
-REGION = {"region_name": "us-east-1"}
-
-
-@pytest.fixture(scope="module")
-def coordinator(tmp_path_factory):
-    with fleets.Fleet(tmp_path_factory.mktemp("aws"), http={}) as f:
-        f.start_coordinator()
-        f.key = f.json("key", "create", "--role", "admin")
-        yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
-            assert line not in f.coordinator.text(), f.coordinator.text()
 
 
 def client(f, key=None, **config):
-    from importlib import import_module
-    boto3 = aws.boto3()
-    key = key or f.key
-    settings = import_module("botocore.config").Config(
-        inject_host_prefix=False, read_timeout=90, retries={"max_attempts": 0}, max_pool_connections=64, **config)
-    return boto3.client("stepfunctions", endpoint_url=f.endpoint, config=settings, **REGION,
-                        aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretAccessKey"])
+    return aws.client(f, "stepfunctions", key, inject_host_prefix=False, read_timeout=90, **config)
 
 
 @pytest.fixture
@@ -72,15 +54,6 @@ def finish(sfn, arn, timeout=60):
         d = sfn.describe_execution(executionArn=arn)
         return d if d["status"] != "RUNNING" else None
     return wait_until(ended, timeout, 0.05)
-
-
-def refused(what, call, **kwargs):
-    """The call fails with the modelled exception of that name, or of one of those."""
-    with pytest.raises(Exception) as e:
-        call(**kwargs)
-    error = getattr(e.value, "response", {}).get("Error", {})
-    assert error.get("Code") in (what if isinstance(what, tuple) else (what,)), repr(e.value)
-    return error["Message"]
 
 
 # ---- machines ----

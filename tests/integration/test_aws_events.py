@@ -8,7 +8,6 @@ import http.server
 import json
 import subprocess
 import threading
-from importlib import import_module
 
 import aws
 import fleet as fleets
@@ -25,41 +24,27 @@ TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:"
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory):
-    with fleets.Fleet(tmp_path_factory.mktemp("events"), http={}) as f:
-        f.start_coordinator()
-        f.key = f.json("key", "create", "--role", "admin")
-        f.create("pass", PASS)
-        f.create("fail", FAIL)
-        f.create("wait", WAIT)
-        f.create("quick", PASS, "EXPRESS")
-        yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
-            assert line not in f.coordinator.text(), f.coordinator.text()
-
-
-def client(f, service, key=None):
-    boto3 = aws.boto3()
-    key = key or f.key
-    settings = import_module("botocore.config").Config(retries={"max_attempts": 0})
-    return boto3.client(service, endpoint_url=f.endpoint, config=settings, region_name="us-east-1",
-                        aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretAccessKey"])
+def coordinator(coordinator):
+    coordinator.create("pass", PASS)
+    coordinator.create("fail", FAIL)
+    coordinator.create("wait", WAIT)
+    coordinator.create("quick", PASS, "EXPRESS")
+    return coordinator
 
 
 @pytest.fixture
 def events(coordinator):
-    return client(coordinator, "events")
+    return aws.client(coordinator, "events")
 
 
 @pytest.fixture
 def sqs(coordinator):
-    return client(coordinator, "sqs")
+    return aws.client(coordinator, "sqs")
 
 
 @pytest.fixture
 def states(coordinator):
-    return client(coordinator, "stepfunctions")
+    return aws.client(coordinator, "stepfunctions")
 
 
 _names = iter(range(1000))
@@ -108,10 +93,8 @@ def dropped(events, own):
 
 
 def refused(code, words, call, **arguments):
-    with pytest.raises(Exception) as e:
-        call(**arguments)
-    error = e.value.response["Error"]
-    assert error["Code"] == code and words in error["Message"], error
+    said = aws.refused(code, call, **arguments)
+    assert words in said, said
 
 
 def test_executions_tell_what_happens_to_them(events, sqs, states):
@@ -194,7 +177,7 @@ def test_patterns_are_tried_out_and_refused(events):
 
 
 def test_a_topic_gets_them(coordinator, events, sqs):
-    sns = client(coordinator, "sns")
+    sns = aws.client(coordinator, "sns")
     own, url = queue(sqs)
     topic = sns.create_topic(Name=name("t"))["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE + own, Attributes={"RawMessageDelivery": "true"})
@@ -236,7 +219,7 @@ def test_a_handler_is_run(coordinator, events, sqs, tmp_path):
     assert m["MessageAttributes"]["RETRY_ATTEMPTS"]["StringValue"] == "2"
     assert m["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "ERROR_FROM_TARGET"
     assert len(log.read_text().split("\n")) == 2
-    names = [x["name"] for x in client(coordinator, "stepfunctions").list_state_machines()["stateMachines"]]
+    names = [x["name"] for x in aws.client(coordinator, "stepfunctions").list_state_machines()["stateMachines"]]
     assert not any("$" in n for n in names)
     events.remove_targets(Rule=r, Ids=["b"])
     dropped(events, r)
@@ -324,7 +307,7 @@ def test_what_a_webhook_is_to_get_outlives_the_coordinator(coordinator, events):
     hook = Hook("s3cret", port)
     wait_until(lambda: {s["body"] for s in hook.seen} == {b"0", b"1", b"2", b"3", b"4"}, 90)
     assert all(s["signed"] for s in hook.seen)
-    dropped(client(coordinator, "events"), r)
+    dropped(aws.client(coordinator, "events"), r)
     hook.stop()
 
 
@@ -395,13 +378,13 @@ def test_what_was_answered_outlives_the_coordinator(coordinator, events, sqs):
                                    for i in range(10)])
     coordinator.coordinator.kill()
     coordinator.start_coordinator()
-    sqs = client(coordinator, "sqs")
+    sqs = aws.client(coordinator, "sqs")
     assert sorted(int(m["Body"]) for m in receive(sqs, url, 600)) == list(range(600))
-    dropped(client(coordinator, "events"), r)
+    dropped(aws.client(coordinator, "events"), r)
 
 
 def test_who_only_runs_may_put_events_but_no_rules(coordinator):
-    run = client(coordinator, "events", coordinator.json("key", "create", "--role", "run"))
+    run = aws.client(coordinator, "events", coordinator.json("key", "create", "--role", "run"))
     refused("AccessDeniedException", "events:PutRule", run.put_rule, Name=name("rule"), EventPattern='{"source":["x"]}')
     put(run, "nobody-listens", {})
 

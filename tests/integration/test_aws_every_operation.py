@@ -96,17 +96,6 @@ class Boto3:
         self.client.close()
 
 
-@pytest.fixture(scope="module")
-def coordinator(tmp_path_factory):
-    with fleets.Fleet(tmp_path_factory.mktemp("every"), http={}) as f:
-        f.start_coordinator()
-        f.key = f.json("key", "create", "--role", "admin")
-        yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
-            assert line not in f.coordinator.text(), f.coordinator.text()
-
-
 def python_of(argv):
     """A program's interpreter, where it is a script, and what stands before it."""
     if len(argv) > 1:

@@ -7,8 +7,9 @@ import subprocess
 import aws
 import fleet as fleets
 import pytest
+from aws import refused
 from fleet import wait_until
-from test_aws_clients import environment, refused
+from test_aws_clients import environment
 
 ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR")
 
@@ -27,16 +28,12 @@ def coordinator(tmp_path_factory):
                            ("other", {"Timeout": 7, "NumberOfWorkers": 2, "DefaultArguments": {"--x": "y"}})):
             f.cli("job", "create", name, "-", stdin=json.dumps({"Handler": "h", **more}))
         yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
-            assert line not in f.coordinator.text(), f.coordinator.text()
+        f.check_serves()
 
 
 @pytest.fixture
 def glue(coordinator):
-    return aws.boto3().client("glue", endpoint_url=coordinator.endpoint, region_name="us-east-1",
-                              aws_access_key_id=coordinator.key["accessKeyId"],
-                              aws_secret_access_key=coordinator.key["secretAccessKey"])
+    return aws.client(coordinator, "glue")
 
 
 def arguments(out):
@@ -105,9 +102,7 @@ def test_what_is_refused(coordinator, glue):
     refused("InvalidInputException", glue.start_job_run, JobName="copy", Arguments={"x": "no dashes"})
     refused("InvalidInputException", glue.start_job_run, JobName="copy", Timeout=1000000)
     refused("UnknownOperationException", glue.get_databases)
-    reader = coordinator.json("key", "create", "--role", "read")
-    client = aws.boto3().client("glue", endpoint_url=coordinator.endpoint, region_name="us-east-1",
-                                aws_access_key_id=reader["accessKeyId"], aws_secret_access_key=reader["secretAccessKey"])
+    client = aws.client(coordinator, "glue", coordinator.json("key", "create", "--role", "read"))
     client.list_jobs()
     refused("AccessDeniedException", client.start_job_run, JobName="copy")
 

@@ -73,9 +73,7 @@ def world(tmp_path_factory):
         f.create("express", WORK, "EXPRESS")
         f.seen = directory / "seen"
         yield World(f)
-        assert f.coordinator.alive(), f.coordinator.text()
-        for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
-            assert line not in f.coordinator.text(), f.coordinator.text()
+        f.check_serves()
 
 
 def refused(what, status, call, **kwargs):

@@ -14,31 +14,14 @@ import xml.etree.ElementTree
 import aws
 import fleet as fleets
 import pytest
+from aws import refused
 from fleet import wait_until
 
 ARN = f"arn:aws:sqs:us-east-1:{fleets.ACCOUNT}:"
-REGION = {"region_name": "us-east-1"}
 
 
-@pytest.fixture(scope="module")
-def coordinator(tmp_path_factory):
-    with fleets.Fleet(tmp_path_factory.mktemp("queues"), http={}) as f:
-        f.start_coordinator()
-        f.key = f.json("key", "create", "--role", "admin")
-        yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
-            assert line not in f.coordinator.text(), f.coordinator.text()
-
-
-def client(f, key=None, **config):
-    from importlib import import_module
-    boto3 = aws.boto3()
-    key = key or f.key
-    settings = import_module("botocore.config").Config(
-        read_timeout=60, retries={"max_attempts": 0}, max_pool_connections=64, **config)
-    return boto3.client("sqs", endpoint_url=f.endpoint, config=settings, **REGION,
-                        aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretAccessKey"])
+def client(f, key=None):
+    return aws.client(f, "sqs", key)
 
 
 @pytest.fixture
@@ -79,15 +62,6 @@ def receive(sqs, url, **more):
 
 def redrive(url, most=3):
     return json.dumps({"deadLetterTargetArn": arn_of(url), "maxReceiveCount": most})
-
-
-def refused(what, call, **kwargs):
-    """The call fails with the error of that name, as botocore reads it from the header for older clients."""
-    with pytest.raises(Exception) as e:
-        call(**kwargs)
-    error = getattr(e.value, "response", {}).get("Error", {})
-    assert error.get("Code") == what, repr(e.value)
-    return error["Message"]
 
 
 # ---- queues ----
@@ -322,11 +296,7 @@ def test_a_poll_that_finds_nothing_ends_empty(sqs):
 
 def test_whose_client_is_gone_receives_nothing(coordinator, sqs):
     url = queue(sqs)
-    from importlib import import_module
-    short = aws.boto3().client("sqs", endpoint_url=coordinator.endpoint, **REGION,
-                               aws_access_key_id=coordinator.key["accessKeyId"],
-                               aws_secret_access_key=coordinator.key["secretAccessKey"],
-                               config=import_module("botocore.config").Config(read_timeout=1, retries={"max_attempts": 0}))
+    short = aws.client(coordinator, "sqs", read_timeout=1)
     with pytest.raises(Exception):
         receive(short, url, WaitTimeSeconds=20)
     short.close()

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """EventBridge's rules that run by a schedule, through boto3 with nothing changed but the endpoint."""
 import json
-from importlib import import_module
 
 import aws
-import fleet as fleets
 import pytest
 from fleet import wait_until
 
@@ -14,24 +12,14 @@ ROLE = "arn:aws:iam::123456789012:role/r"
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory):
-    with fleets.Fleet(tmp_path_factory.mktemp("rules"), http={}) as f:
-        f.start_coordinator()
-        f.key = f.json("key", "create", "--role", "admin")
-        f.create("m", PASS)
-        f.create("x", PASS, "EXPRESS")
-        yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
-            assert line not in f.coordinator.text(), f.coordinator.text()
+def coordinator(coordinator):
+    coordinator.create("m", PASS)
+    coordinator.create("x", PASS, "EXPRESS")
+    return coordinator
 
 
 def client(f, key=None):
-    boto3 = aws.boto3()
-    key = key or f.key
-    settings = import_module("botocore.config").Config(retries={"max_attempts": 0})
-    return boto3.client("events", endpoint_url=f.endpoint, config=settings, region_name="us-east-1",
-                        aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretAccessKey"])
+    return aws.client(f, "events", key)
 
 
 @pytest.fixture
@@ -47,10 +35,8 @@ def name():
 
 
 def refused(code, words, call, **arguments):
-    with pytest.raises(Exception) as e:
-        call(**arguments)
-    error = e.value.response["Error"]
-    assert error["Code"] == code and words in error["Message"], error
+    said = aws.refused(code, call, **arguments)
+    assert words in said, said
 
 
 def test_a_rule_is_put_read_and_deleted(events):

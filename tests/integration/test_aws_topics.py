@@ -7,39 +7,18 @@ import aws
 import fleet as fleets
 import pytest
 
-REGION = {"region_name": "us-east-1"}
 TOPIC = f"arn:aws:sns:us-east-1:{fleets.ACCOUNT}:"
 QUEUE = f"arn:aws:sqs:us-east-1:{fleets.ACCOUNT}:"
 
 
-@pytest.fixture(scope="module")
-def coordinator(tmp_path_factory):
-    with fleets.Fleet(tmp_path_factory.mktemp("topics"), http={}) as f:
-        f.start_coordinator()
-        f.key = f.json("key", "create", "--role", "admin")
-        yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
-            assert line not in f.coordinator.text(), f.coordinator.text()
-
-
-def client(f, service, key=None):
-    boto3 = aws.boto3()
-    from importlib import import_module
-    settings = import_module("botocore.config").Config(read_timeout=60, retries={"max_attempts": 0})
-    key = key or f.key
-    return boto3.client(service, endpoint_url=f.endpoint, config=settings, **REGION,
-                        aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretAccessKey"])
-
-
 @pytest.fixture
 def sns(coordinator):
-    return client(coordinator, "sns")
+    return aws.client(coordinator, "sns")
 
 
 @pytest.fixture
 def sqs(coordinator):
-    return client(coordinator, "sqs")
+    return aws.client(coordinator, "sqs")
 
 
 _names = iter(range(1000000))
@@ -182,11 +161,11 @@ def test_what_is_refused(coordinator, sns):
     refused(lambda: sns.publish(TopicArn=TOPIC + "none", Message="m"), "NotFound", 404)
     refused(lambda: sns.add_permission(TopicArn=TOPIC + "t", Label="l", AWSAccountId=["1"], ActionName=["Publish"]),
             "InvalidAction")
-    stranger = client(coordinator, "sns", {"accessKeyId": "AKIANOBODY", "secretAccessKey": "x"})
+    stranger = aws.client(coordinator, "sns", {"accessKeyId": "AKIANOBODY", "secretAccessKey": "x"})
     refused(stranger.list_topics, "InvalidClientTokenId", 403)
-    thief = client(coordinator, "sns", dict(coordinator.key, secretAccessKey="wrong"))
+    thief = aws.client(coordinator, "sns", dict(coordinator.key, secretAccessKey="wrong"))
     refused(thief.list_topics, "SignatureDoesNotMatch", 403)
-    reader = client(coordinator, "sns", coordinator.json("key", "create", "--role", "read"))
+    reader = aws.client(coordinator, "sns", coordinator.json("key", "create", "--role", "read"))
     reader.list_topics()
     refused(lambda: reader.create_topic(Name="t"), "AuthorizationError", 403)
 
@@ -195,14 +174,14 @@ def test_a_killed_coordinator_forgets_nothing(tmp_path):
     with fleets.Fleet(tmp_path, http={"access": "open"}) as f:
         f.key = {"accessKeyId": "x", "secretAccessKey": "y"}
         f.start_coordinator()
-        sns, sqs = client(f, "sns"), client(f, "sqs")
+        sns, sqs = aws.client(f, "sns"), aws.client(f, "sqs")
         topic = sns.create_topic(Name="t")["TopicArn"]
         url, _ = subscribed(sns, sqs, topic, RawMessageDelivery="true", FilterPolicy='{"x": [{"exists": true}]}')
         attributes = {"x": {"DataType": "String", "StringValue": "1"}}
         sns.publish(TopicArn=topic, Message="before", MessageAttributes=attributes)
         f.coordinator.kill()
         f.start_coordinator()
-        sns, sqs = client(f, "sns"), client(f, "sqs")
+        sns, sqs = aws.client(f, "sns"), aws.client(f, "sqs")
         sns.publish(TopicArn=topic, Message="after", MessageAttributes=attributes)
         sns.publish(TopicArn=topic, Message="not wanted")
         assert sorted(m["Body"] for m in receive(sqs, url)) == ["after", "before"]

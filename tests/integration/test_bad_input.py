@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from fleet import ACCOUNT, BIN, LAMBDA, Failed, Fleet, chain, check_history, task, wait_until
+from fleet import ACCOUNT, BIN, LAMBDA, Fleet, chain, check_history, task, wait_until
 
 LIMIT = 262144
 FRAME = 8 * 1024 * 1024

@@ -21,8 +21,7 @@ def fleet(tmp_path):
         f.logs = logs
         f.start_coordinator()
         yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        assert "ERROR: AddressSanitizer" not in f.coordinator.text() and "runtime error:" not in f.coordinator.text()
+        f.check_serves()
 
 
 def call(f, operation, **members):

@@ -20,19 +20,12 @@ WAIT = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 6
 ROLE = "arn:aws:iam::123456789012:role/r"
 
 
-def clean(f):
-    for p in [f.coordinator, *f.workers.values()]:
-        assert "ERROR: AddressSanitizer" not in p.text() and "runtime error:" not in p.text(), p.text()
-        assert "WARNING: ThreadSanitizer" not in p.text(), p.text()
-
-
 @pytest.fixture
 def open_fleet(tmp_path):
     with fleets.Fleet(tmp_path, http={"access": "open"}) as f:
         f.start_coordinator()
         yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        clean(f)
+        f.check_serves()
 
 
 def create(f, name="m", definition=PASS, kind="STANDARD"):
@@ -283,7 +276,7 @@ def test_who_dawdles_is_cut_off(open_fleet, certificate, tmp_path_factory):
         assert ask(secure.endpoint, "ListActivities", ca=certificate["certificate"])[0] == 200
         for s in (body, deaf, idle, silent):
             s.close()
-        clean(secure)
+        secure.check_reports()
 
 
 def test_a_reader_that_does_not_read(open_fleet):
@@ -368,7 +361,7 @@ def test_an_ordered_stop_answers_what_is_in_hand(tmp_path):
         assert status == 503 and headers["connection"] == "close", body
         assert Answers(idle).next() is None
         assert f.coordinator.p.wait(30) == 0
-        clean(f)
+        f.check_reports()
 
 
 def test_no_page_of_the_web_comes_in(open_fleet):
@@ -388,8 +381,7 @@ def keyed(tmp_path):
     with fleets.Fleet(tmp_path, http={}) as f:
         f.start_coordinator()
         yield f
-        assert f.coordinator.alive(), f.coordinator.text()
-        clean(f)
+        f.check_serves()
 
 
 def ask_as(f, key, operation, body=b"{}", **kwargs):
@@ -495,7 +487,7 @@ def test_tls(tmp_path, certificate):
         with connect(f.endpoint.replace("https", "http")) as s:
             s.sendall(bytes.fromhex("16030100050100000100"))
         assert ask(f.endpoint, "ListActivities", ca=ca)[0] == 200
-        clean(f)
+        f.check_reports()
 
 
 @pytest.mark.parametrize("http, says", [
@@ -525,4 +517,4 @@ def test_a_port_that_is_taken(tmp_path):
         f.start_coordinator(wait=False)
         wait_until(lambda: not f.coordinator.alive(), 60)
         assert f.coordinator.p.returncode == 1 and "already" in f.coordinator.text()
-        clean(f)
+        f.check_reports()

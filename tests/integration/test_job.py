@@ -75,9 +75,7 @@ def jobs(tmp_path_factory):
             j = Jobs(fleet, store)
             yield j
             j.over()
-            for p in [fleet.coordinator, *fleet.workers.values()]:
-                text = p.text()
-                assert "ERROR: AddressSanitizer" not in text and "runtime error:" not in text, text
+            fleet.check_reports()
     finally:
         store.stop()
 

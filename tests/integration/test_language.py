@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.lib.fleet import ACCOUNT, BIN, Fleet, chain, check_history, task, wait_until
+from tests.lib.fleet import ACCOUNT, BIN, Fleet, check_history, wait_until
 
 STATES = "arn:aws:states:::"
 OWN = f"arn:aws:states:us-east-1:{ACCOUNT}:"

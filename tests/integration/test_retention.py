@@ -53,12 +53,6 @@ def gone(f, arns, timeout=60):
     wait_until(lambda: not any(is_there(f, a) for a in arns), timeout, 0.2, say="they do not go")
 
 
-def clean(f):
-    text = f.coordinator.text()
-    assert f.coordinator.alive(), text
-    assert "ERROR: AddressSanitizer" not in text and "runtime error:" not in text, text
-
-
 @pytest.fixture(params=["directory", "server"])
 def store(request, tmp_path):
     if request.param == "directory":
@@ -95,7 +89,7 @@ def test_they_go(tmp_path):
         again = call(f, "StartExecution", stateMachineArn=machines["p"], name="p0", input='{"other": 1}')
         assert again["executionArn"] == ended[0]
         wait_until(lambda: f.json("health")["expired"] >= 11, 30)
-        clean(f)
+        f.check_serves()
 
 
 def test_archive(tmp_path, store):
@@ -122,7 +116,7 @@ def test_archive(tmp_path, store):
             assert [json.loads(line) for line in lines] == [description, *events]
         assert f.json("health")["archived"] == 3
         assert store.uploads() == []
-        clean(f)
+        f.check_serves()
 
 
 def test_a_long_history_is_streamed(tmp_path, store):
@@ -141,7 +135,7 @@ def test_a_long_history_is_streamed(tmp_path, store):
         lines = store.get(key).decode().splitlines()
         assert [json.loads(line) for line in lines] == [described, *events]
         assert store.uploads() == []
-        clean(f)
+        f.check_serves()
 
 
 def test_a_store_that_is_away_keeps_them(tmp_path):
@@ -165,7 +159,7 @@ def test_a_store_that_is_away_keeps_them(tmp_path):
         assert len(store.keys()) == 40
         health = f.json("health")
         assert "archiveProblem" not in health and health["archived"] == 40
-        clean(f)
+        f.check_serves()
 
 
 def test_old_outputs(tmp_path):
@@ -198,7 +192,7 @@ def test_old_outputs(tmp_path):
         f.cli("stop", "w/runs")
         wait_until(lambda: there() == left[1:], 60, say="what ended is left")
         assert not (store.root / stores.BUCKET / "executions" / "done").exists()
-        clean(f)
+        f.check_serves()
 
 
 def test_archive_needs_a_place(tmp_path):
@@ -242,4 +236,4 @@ def test_kill(tmp_path, seed):
             lines = [json.loads(line) for line in store.get(key).decode().splitlines()]
             assert [e["id"] for e in lines[1:]] == [1, 2, 3, 4]
             assert key_of("p", lines[0]["name"], lines[0]["startDate"]) == key
-        clean(f)
+        f.check_serves()

@@ -59,15 +59,25 @@ def boto3():
     return module
 
 
-def client(fleet, service):
-    """boto3's, of a fleet's coordinator: what fails is not tried again. `fleet.key`: an access key's both halves;
-    without it any, for an endpoint that is open."""
+def client(fleet, service, key=None, **config):
+    """boto3's, of a fleet's coordinator: what fails is not tried again. key: an access key's both halves; without it
+    `fleet.key`; without that any, for an endpoint that is open. config: settings of botocore."""
     from importlib import import_module
     session = boto3()
-    key = getattr(fleet, "key", {"accessKeyId": "x", "secretAccessKey": "y"})
-    settings = import_module("botocore.config").Config(read_timeout=60, retries={"max_attempts": 0})
+    key = key or getattr(fleet, "key", {"accessKeyId": "x", "secretAccessKey": "y"})
+    settings = import_module("botocore.config").Config(
+        **{"read_timeout": 60, "retries": {"max_attempts": 0}, "max_pool_connections": 64, **config})
     return session.client(service, endpoint_url=fleet.endpoint, config=settings, region_name="us-east-1",
                           aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretAccessKey"])
+
+
+def refused(what, call, **kwargs):
+    """The call fails with the modelled exception of that name, or of one of those: what it says."""
+    with pytest.raises(Exception) as e:
+        call(**kwargs)
+    error = getattr(e.value, "response", {}).get("Error", {})
+    assert error.get("Code") in (what if isinstance(what, tuple) else (what,)), repr(e.value)
+    return error["Message"]
 
 
 @functools.cache

@@ -48,13 +48,6 @@ static inline int setup(void **state)
     return 0;
 }
 
-static inline int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 /* The rule `r` with one target. */
 static inline void
 put(struct ledger_world *w, const char *pattern, const struct target_texts *target)

@@ -148,6 +148,17 @@ class Fleet:
                        say=f"worker {name} is not registered: {w.text()}")
         return w
 
+    def check_reports(self):
+        """A sanitizer's report is a failure, whatever the test saw."""
+        for p in [self.coordinator, *self.workers.values()]:
+            text = p.text()
+            for line in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
+                assert line not in text, text
+
+    def check_serves(self):
+        assert self.coordinator.alive(), self.coordinator.text()
+        self.check_reports()
+
     def stop(self):
         for w in self.workers.values():
             if w.alive():

@@ -14,22 +14,6 @@ static const char *const plain = "{\"Handler\":\"h\"," RETRY "}";
 static const char *const shuffled = "{\"Handler\":\"h\"," RETRY ",\"Shuffle\":{\"Kind\":\"group\","
                                     "\"Keys\":[{\"Path\":\"$.k\"}],\"Handler\":\"reduce\"}}";
 
-static inline int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    *state = w;
-    return 0;
-}
-
-static inline int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 static inline void
 is(struct ledger_world *w, uint64_t run, enum job_state state, enum job_phase phase)
 {

@@ -148,6 +148,24 @@ struct ledger_world {
 
 void world_open(struct ledger_world *w);
 void world_close(struct ledger_world *w);
+
+/* cmocka's: the state of a test is a world of its own. */
+static inline int world_setup(void **state)
+{
+    struct ledger_world *w = mem_alloc(sizeof(*w));
+
+    world_open(w);
+    *state = w;
+    return 0;
+}
+
+static inline int world_teardown(void **state)
+{
+    world_close(*state);
+    mem_free(*state);
+    return 0;
+}
+
 /* Everything not written is lost. */
 void world_crash(struct ledger_world *w);
 enum err_code world_reopen(struct ledger_world *w, struct err *err);
@@ -195,6 +213,8 @@ uint64_t world_started(struct ledger_world *w, const char *machine, const char *
 struct world_wait *world_wait(struct ledger_world *w);
 
 void world_hello(struct ledger_world *w, unsigned worker, const char *const *functions);
+/* Worker 0 has said hello, and its poll is parked. */
+struct world_worker *world_ready(struct ledger_world *w, const char *const *functions);
 /* Park a poll, as the operation does. */
 void world_poll(struct ledger_world *w, unsigned worker);
 /* Reports on the worker's nth lease; the lease is the worker's no more where it is over. */

@@ -55,6 +55,14 @@ void world_poll(struct ledger_world *w, unsigned worker)
     world_end(w);
 }
 
+struct world_worker *world_ready(struct ledger_world *w, const char *const *functions)
+{
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    world_settle(w);
+    return &w->workers[0];
+}
+
 /* A report comes in; what follows is said in its reply. */
 void world_report_begin(struct world_worker *k)
 {

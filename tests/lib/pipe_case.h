@@ -61,13 +61,6 @@ static inline int setup(void **state)
     return 0;
 }
 
-static inline int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 static inline void pipe_from(struct ledger_world *w,
                              const char *queue,
                              const char *machine,

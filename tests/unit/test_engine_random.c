@@ -8,6 +8,7 @@
 #include "tests/lib/engine_world.h"
 #include "tests/lib/machine_case.h"
 #include "tests/lib/record_same.h"
+#include "tests/lib/seeds.h"
 
 #include "proto/base/limits.h"
 
@@ -433,19 +434,8 @@ static void run_seed(uint64_t seed)
 
 static void test_random__whatever_happens_is_legal(void **state)
 {
-    const char *wanted = getenv("STEPFLEET_RANDOM");
-    unsigned long long from = 1;
-    unsigned long long count = SEEDS;
-    char *end;
-
     (void)state;
-    if (wanted != NULL) {
-        from = strtoull(wanted, &end, 10);
-        count = strtoull(end, NULL, 10);
-    }
-    for (unsigned long long i = 0; i < count; i++) {
-        run_seed(from + i);
-    }
+    each_seed(SEEDS, run_seed);
 }
 
 int main(void)

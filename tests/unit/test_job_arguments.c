@@ -11,8 +11,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/job/arguments.h"
-
-static struct arena a;
+#include "tests/lib/arena_case.h"
 
 static enum err_code read_as(const char *text, struct job_arguments *out)
 {
@@ -273,20 +272,6 @@ static void test_run_ids__are_of_one_form(void **state)
     id[3] = 'a';
     id[0] = 'k';
     assert_false(job_run_id_is(slice_make(id, sizeof(id))));
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&a);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_fini(&a);
-    return 0;
 }
 
 int main(void)

@@ -11,8 +11,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/job/definition.h"
-
-static struct arena a;
+#include "tests/lib/arena_case.h"
 
 static const struct job_definition *parsed(const char *text)
 {
@@ -346,20 +345,6 @@ static void test_definition__names_all_that_is_wrong(void **state)
                     FAULT("Minimum value is 1 at /Timeout, ")
                         FAULT("'x' is not an argument's key: \"--\" and a name without spaces or "
                               "'=' at /DefaultArguments"));
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&a);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_fini(&a);
-    return 0;
 }
 
 int main(void)

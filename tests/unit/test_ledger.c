@@ -35,31 +35,6 @@ static const char *const fails =
 static const char *const pass =
     "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Pass\",\"End\":true}}}";
 
-static int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
-/* A worker with a parked poll. */
-static struct world_worker *ready_worker(struct ledger_world *w, const char *const *functions)
-{
-    world_hello(w, 0, functions);
-    world_poll(w, 0);
-    world_settle(w);
-    return &w->workers[0];
-}
-
 /* ---- replies ---- */
 
 static void test_ledger__replies_wait_for_the_batch_they_saw(void **state)
@@ -158,7 +133,7 @@ static void test_ledger__a_name_is_taken_before_it_is_on_disk(void **state)
 static void test_ledger__a_grant_is_mailed_when_it_is_on_disk(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, one);
+    struct world_worker *k = world_ready(w, one);
     uint64_t id;
 
     world_machine(w, "m", false, task);
@@ -178,7 +153,7 @@ static void test_ledger__a_grant_is_mailed_when_it_is_on_disk(void **state)
 static void test_ledger__a_report_brings_the_next_lease(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, one);
+    struct world_worker *k = world_ready(w, one);
     uint64_t id;
 
     world_machine(w, "m", false, chain);
@@ -199,7 +174,7 @@ static void test_ledger__a_report_brings_the_next_lease(void **state)
 static void test_ledger__a_stale_token_changes_nothing(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, one);
+    struct world_worker *k = world_ready(w, one);
     struct world_lease old;
     struct err err;
     uint64_t id;
@@ -222,7 +197,7 @@ static void test_ledger__a_stale_token_changes_nothing(void **state)
 static void test_ledger__a_lost_reply_is_sent_again_and_unknown_tokens_dropped(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, one);
+    struct world_worker *k = world_ready(w, one);
 
     world_machine(w, "m", false, task);
     world_settle(w);
@@ -249,7 +224,7 @@ static void test_ledger__a_lost_workers_tasks_fail_and_are_tried_again(void **st
     struct ledger_world *w = *state;
     uint64_t id;
 
-    (void)ready_worker(w, one);
+    (void)world_ready(w, one);
     world_machine(w, "m", false, retried);
     id = world_started(w, "m", "e");
     world_settle(w);
@@ -272,7 +247,7 @@ static void test_ledger__a_lost_workers_tasks_fail_and_are_tried_again(void **st
 static void test_ledger__a_worker_not_heard_of_is_lost(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, one);
+    struct world_worker *k = world_ready(w, one);
     uint64_t id;
 
     world_machine(w, "m", false, task);
@@ -291,7 +266,7 @@ static void test_ledger__a_worker_not_heard_of_is_lost(void **state)
 static void test_ledger__a_stall_extends_leases(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, one);
+    struct world_worker *k = world_ready(w, one);
     uint64_t id;
 
     world_machine(w, "m", false, task);
@@ -309,7 +284,7 @@ static void test_ledger__a_returned_task_goes_to_a_worker_that_waits(void **stat
 {
     struct ledger_world *w = *state;
 
-    (void)ready_worker(w, one);
+    (void)world_ready(w, one);
     world_machine(w, "m", false, task);
     (void)world_started(w, "m", "e");
     world_settle(w);
@@ -333,7 +308,7 @@ static void test_ledger__a_stopped_executions_slot_goes_to_what_waits(void **sta
     uint64_t ids[WORLD_SLOTS + 1];
     char name[8];
 
-    k = ready_worker(w, one);
+    k = world_ready(w, one);
     world_machine(w, "m", false, task);
     for (unsigned i = 0; i <= WORLD_SLOTS; i++) {
         (void)snprintf(name, sizeof(name), "e%u", i);
@@ -356,7 +331,7 @@ static void test_ledger__a_stopped_executions_slot_goes_to_what_waits(void **sta
 static void test_ledger__timeouts_and_missed_heartbeats_fail_the_task(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, one);
+    struct world_worker *k = world_ready(w, one);
     uint64_t quiet;
     uint64_t slow;
 
@@ -386,7 +361,7 @@ static void test_ledger__timeouts_and_missed_heartbeats_fail_the_task(void **sta
 static void test_ledger__progress_is_of_the_state_that_made_it(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, one);
+    struct world_worker *k = world_ready(w, one);
     struct ledger_view v;
     uint64_t id;
 
@@ -537,7 +512,7 @@ static void test_ledger__a_lease_says_how_the_function_is_called(void **state)
         "\"live\",\"LogType\":\"Tail\",\"Payload\":{}},\"Credentials\":{\"RoleArn\":"
         "\"arn:aws:iam::000000000042:role/r\"},\"End\":true}}}";
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, one);
+    struct world_worker *k = world_ready(w, one);
 
     world_machine(w, "m", false, definition);
     (void)world_started(w, "m", "e");
@@ -550,7 +525,7 @@ static void test_ledger__a_lease_says_how_the_function_is_called(void **state)
         assert_false(k->leases[0].submits);
         world_forget(k, 0);
         world_crash(w);
-        (void)ready_worker(w, one);
+        (void)world_ready(w, one);
         world_advance(w, LIMIT_RESEND_MS + 1);
     }
 }
@@ -578,7 +553,7 @@ static void test_ledger__a_submitted_job_is_recorded_once(void **state)
 
     w->config.bound = bind_all;
     world_crash(w);
-    k = ready_worker(w, one);
+    k = world_ready(w, one);
     world_machine(w, "m", false, definition);
     id = world_started(w, "m", "e");
     world_settle(w);
@@ -620,7 +595,7 @@ static void test_ledger__an_integration_bound_no_more_goes_on(void **state)
     world_settle(w);
     w->config.bound = NULL;
     world_crash(w);
-    (void)ready_worker(w, sns);
+    (void)world_ready(w, sns);
     world_advance(w, 10100);
     assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
     world_settle(w);
@@ -675,7 +650,7 @@ static void test_ledger__replies_carry_no_more_leases_than_fit(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_ledger__##name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(test_ledger__##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         T(replies_wait_for_the_batch_they_saw),
         T(what_fills_meanwhile_waits_for_its_own_batch),

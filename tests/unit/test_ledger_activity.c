@@ -20,22 +20,6 @@ static const char *const timed = ACTIVITY("\"TimeoutSeconds\":600,");
 static const char *const callback = CALLBACK("");
 static const char *const beating = CALLBACK("\"HeartbeatSeconds\":100,\"TimeoutSeconds\":1000,");
 
-static int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 static void check_output(struct ledger_world *w, uint64_t id, const char *expected)
 {
     struct arena a = {0};
@@ -524,7 +508,8 @@ static void test_ledger_activity__waiting_for_a_token_with_a_crash_at_every_poin
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_ledger_activity__##name, setup, teardown)
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(test_ledger_activity__##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         T(tasks_are_taken_in_order_and_end_by_their_token),
         T(a_restart_keeps_the_order),

@@ -30,22 +30,6 @@ static const char *const fails =
 static const char *const brief = WAIT("2");
 static const char *const minutes = WAIT("600");
 
-static int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 /* The parent's id. */
 static uint64_t started(struct ledger_world *w, const char *parent, const char *child)
 {
@@ -548,7 +532,8 @@ static void test_ledger_call__two_that_wait_with_a_crash_at_every_point(void **s
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_ledger_call__##name, setup, teardown)
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(test_ledger_call__##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         T(an_ended_child_is_described_to_its_parent),
         T(a_failed_child_fails_its_task),

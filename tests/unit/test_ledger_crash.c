@@ -11,22 +11,6 @@
 
 static const char *const functions[] = {"f", "s1", "s2", NULL};
 
-static int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 /* A worker does the next thing about its first lease. */
 static bool work(struct ledger_world *w, unsigned worker, struct world_report *report)
 {
@@ -686,7 +670,8 @@ static void test_ledger_crash__random_work(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_ledger_crash__##name, setup, teardown)
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(test_ledger_crash__##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ledger_crash__two_stages_at_every_point),
         T(a_start_not_written_never_was),

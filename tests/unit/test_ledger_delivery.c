@@ -234,7 +234,7 @@ static void test_delivery__a_webhook_is_asked_at_its_rate(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(test_delivery__##name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(test_delivery__##name, setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_handler_gets_it),
         CASE(a_handler_that_fails_is_run_thrice),

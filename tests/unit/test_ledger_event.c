@@ -377,7 +377,7 @@ static void test_event__a_crash_neither_loses_nor_doubles(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(test_event__##name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(test_event__##name, setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(of_what_starts_and_ends),
         CASE(of_a_failure_and_its_redrive),

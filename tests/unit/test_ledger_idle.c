@@ -19,22 +19,6 @@ static const char *const pass =
     "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Pass\",\"End\":true}}}";
 static const char *const functions[] = {"f", NULL};
 
-static int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 static enum err_code send(struct ledger_world *w, uint64_t id, enum engine_event_kind kind)
 {
     struct engine_event ev = {.kind = kind};
@@ -609,7 +593,8 @@ static void test_ledger_idle__executions_keep_the_revision_they_started_with(voi
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_ledger_idle__##name, setup, teardown)
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(test_ledger_idle__##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         T(short_waits_end_in_time),
         T(a_long_wait_leaves_memory_and_ends_in_time),

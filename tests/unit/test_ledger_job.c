@@ -634,7 +634,8 @@ static void test_ledger_job__ten_thousand_empty_shards(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_ledger_job__##name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(test_ledger_job__##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(from_plan_to_clean),
         TEST(a_shuffle_reduces_what_the_shards_wrote),

@@ -503,7 +503,8 @@ static void test_ledger_job_life__leases_name_winners_that_had_rivals(void **sta
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_ledger_job_life__##name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(test_ledger_job_life__##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_run_that_is_over_keeps_one_row),
         TEST(what_went_wrong_is_summed_up),

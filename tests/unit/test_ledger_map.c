@@ -25,22 +25,6 @@ static const char *const selected =
 static const char *const three_at_once = MAP("\"MaxConcurrency\":3,", TASK);
 static const char *const waits = MAP("", WAIT);
 
-static int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 /* A history as long as it takes: ten thousand items have more events than AWS's quota. */
 static void lift_quotas(struct ledger_world *w)
 {
@@ -578,7 +562,8 @@ static void test_ledger_map__an_endless_branch_does_not_hold_the_others(void **s
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_ledger_map__##name, setup, teardown)
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(test_ledger_map__##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         T(ten_thousand_items),
         T(items_made_of_input_and_context),

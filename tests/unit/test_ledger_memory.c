@@ -35,22 +35,6 @@ static const char *const minutes =
 static const char *const waits_for_it =
     "{\"StartAt\":\"N\",\"States\":{\"N\":" NESTED ",\"End\":true}}}";
 
-static int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 /* Bytes of the heap in use. A sanitizer has its own heap, and says so by this. */
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
@@ -256,7 +240,8 @@ static void test_ledger_memory__what_is_due_waits_while_there_is_more_to_tell(vo
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_ledger_memory__##name, setup, teardown)
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(test_ledger_memory__##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         T(an_express_that_gathers_without_end_is_stopped),
         T(shown_express_ones_are_bounded_by_their_bytes),

@@ -9,35 +9,10 @@ static const char *const stages[] = {"s1", "s2", NULL};
     "\"" name "\":{\"Type\":\"Task\",\"Resource\":"                                                \
     "\"arn:aws:lambda:eu-x-1:000000000042:function:f\"," rest "}"
 
-static int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
-/* A worker with a parked poll. */
-static struct world_worker *ready_worker(struct ledger_world *w, const char *const *functions)
-{
-    world_hello(w, 0, functions);
-    world_poll(w, 0);
-    world_settle(w);
-    return &w->workers[0];
-}
-
 static void test_ledger_output__an_output_is_intended_then_completed(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, stages);
+    struct world_worker *k = world_ready(w, stages);
     struct world_report report;
     uint64_t id;
 
@@ -73,7 +48,7 @@ static void test_ledger_output__a_result_outlives_the_frame_it_was_kept_in(void 
     static const char *const event = "{\"executionId\":\"e\",\"currentStage\":\"A\","
                                      "\"previousStage\":null,\"workflowBucket\":\"work\"}";
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, one);
+    struct world_worker *k = world_ready(w, one);
     struct world_report report;
     uint64_t id;
 
@@ -105,7 +80,7 @@ static void test_ledger_output__a_result_that_would_fail_aborts_the_upload(void 
     struct world_report report;
     uint64_t id;
 
-    (void)ready_worker(w, stages);
+    (void)world_ready(w, stages);
     world_machine(w, "m", false, world_one_stage);
     id = world_started(w, "m", "e");
     world_settle(w);
@@ -120,7 +95,7 @@ static void test_ledger_output__a_result_that_would_fail_aborts_the_upload(void 
 static void test_ledger_output__a_returned_task_is_ready_when_its_upload_is_gone(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, stages);
+    struct world_worker *k = world_ready(w, stages);
 
     world_machine(w, "m", false, world_one_stage);
     (void)world_started(w, "m", "e");
@@ -141,7 +116,7 @@ static void
 test_ledger_output__no_attempt_is_granted_before_the_last_ones_upload_is_settled(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, stages);
+    struct world_worker *k = world_ready(w, stages);
 
     world_machine(w, "m", false, world_one_stage);
     (void)world_started(w, "m", "e");
@@ -164,7 +139,7 @@ test_ledger_output__no_attempt_is_granted_before_the_last_ones_upload_is_settled
 static void test_ledger_output__an_upload_goes_where_the_event_says_alone(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, stages);
+    struct world_worker *k = world_ready(w, stages);
     struct task_output o = {SLICE("work"), SLICE("executions/other/Stage1/output.json"),
                             SLICE("id"),   SLICE("mark"),
                             {NULL, 0},     {NULL, 0}};
@@ -212,7 +187,7 @@ static void test_ledger_output__stop_while_an_output_is_completed(void **state)
     struct err err;
     uint64_t id;
 
-    (void)ready_worker(w, stages);
+    (void)world_ready(w, stages);
     world_machine(w, "m", false, world_two_stages);
     id = world_started(w, "m", "e");
     world_settle(w);
@@ -246,7 +221,7 @@ static void stop_before_the_completion(struct ledger_world *w, enum completion i
     struct err err;
     uint64_t id;
 
-    (void)ready_worker(w, stages);
+    (void)world_ready(w, stages);
     world_machine(w, "m", false, world_one_stage);
     id = world_started(w, "m", "e");
     world_settle(w);
@@ -294,7 +269,7 @@ static void test_ledger_output__a_stop_calls_off_a_completion_that_is_on_its_way
 static void test_ledger_output__a_late_answer_settles_only_its_own_upload(void **state)
 {
     struct ledger_world *w = *state;
-    struct world_worker *k = ready_worker(w, stages);
+    struct world_worker *k = world_ready(w, stages);
     struct engine_event stop = {.kind = ENGINE_STOP};
     struct engine_event redrive = {.kind = ENGINE_REDRIVE};
     struct object_request *late;
@@ -338,7 +313,8 @@ static void test_ledger_output__a_late_answer_settles_only_its_own_upload(void *
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_ledger_output__##name, setup, teardown)
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(test_ledger_output__##name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         T(an_output_is_intended_then_completed),
         T(a_result_outlives_the_frame_it_was_kept_in),

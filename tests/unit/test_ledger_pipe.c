@@ -68,7 +68,7 @@ static void test_ledger_pipe__starts_each_once_whatever_crashes(void **state)
         /* What was sent and not yet written when the crash came was never acknowledged. */
         assert_true(started_of(w, "pass") == MESSAGES || started_of(w, "pass") == 0);
         assert_int_equal(left_in(w, "dead"), 0);
-        (void)teardown(&inner);
+        (void)world_teardown(&inner);
     }
 }
 
@@ -234,7 +234,7 @@ static void test_ledger_pipe__deals_with_each_whatever_crashes(void **state)
         world_advance(w, 4 * RECEIVES * VISIBILITY_S * 1000);
         assert_int_equal(left_in(w, "q"), 0); /* a batch's last one is always its first */
         assert_true(left_in(w, "dead") <= MESSAGES);
-        (void)teardown(&inner);
+        (void)world_teardown(&inner);
     }
 }
 
@@ -368,7 +368,7 @@ static void test_ledger_pipe__keeps_the_order_of_a_group(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(test_ledger_pipe__##name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(test_ledger_pipe__##name, setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(starts_one_execution_a_message),
         CASE(gives_a_batch_as_one_array),

@@ -161,7 +161,8 @@ static void test_ledger_pipe_life__changes_while_runs_are_in_flight(void **state
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(test_ledger_pipe_life__##name, setup, teardown)
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(test_ledger_pipe_life__##name, setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(stops_at_a_target_it_cannot_wait_for),
         CASE(is_not_made_without_source_or_target),

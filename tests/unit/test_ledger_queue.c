@@ -5,22 +5,6 @@
 
 #include "tests/lib/queue_case.h"
 
-static int setup(void **state)
-{
-    struct ledger_world *w = mem_alloc(sizeof(*w));
-
-    world_open(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 /* ---- one message ---- */
 
 static void test_ledger_queue__sent_and_received_leave_with_one_batch(void **state)
@@ -662,7 +646,8 @@ static void test_ledger_queue__who_waits_is_told(void **state)
     find(w, "q")->user = NULL;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(test_ledger_queue__##name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(test_ledger_queue__##name, world_setup, world_teardown)
 
 int main(void)
 {

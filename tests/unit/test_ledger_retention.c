@@ -33,13 +33,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 /* The execution is found by its name. */
 static bool is_there(struct ledger_world *w, const char *machine, const char *name)
 {
@@ -554,7 +547,7 @@ static void test_ledger_retention__archived_at_least_once(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_ledger_retention__all_rows_go_in_time),
         TEST(test_ledger_retention__never_means_never),

@@ -25,13 +25,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    world_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
 /* In a turn of its own: the rule `r`, with so many targets. */
 static void put(struct ledger_world *w, const char *expression, size_t targets, const char *input)
 {
@@ -231,7 +224,7 @@ static void test_rule__a_machine_that_is_gone_stops_nothing_else(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_rule__##name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_rule__##name, setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(starts_when_its_time_comes),
         TEST(cron_and_all_targets),

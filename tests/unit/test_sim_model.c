@@ -18,6 +18,7 @@
 
 #include "proto/base/hash.h"
 #include "tests/lib/model_player.h"
+#include "tests/lib/seeds.h"
 #include "tests/sim/model_cases.h"
 
 enum { SEEDS = 250, REDRIVES = 2, WRITTEN = 4 };
@@ -174,29 +175,18 @@ static void run_seed(uint64_t seed)
 
 static void test_sim_model__random_machines_end_as_the_model_says(void **state)
 {
-    const char *wanted = getenv("STEPFLEET_RANDOM");
-    unsigned long long from = 1;
-    unsigned long long count = SEEDS;
-    char *end;
-
     (void)state;
-    if (wanted != NULL) {
-        from = strtoull(wanted, &end, 10);
-        count = strtoull(end, NULL, 10);
-    }
-    for (unsigned long long i = 0; i < count; i++) {
-        run_seed(from + i);
-    }
-    if (wanted != NULL) {
+    each_seed(SEEDS, run_seed);
+    if (getenv("STEPFLEET_RANDOM") != NULL) {
         print_message("%u succeeded, %u failed, %u redriven, %u not told, %u of several\n",
                       seen.succeeded, seen.failed, seen.redriven, seen.untold, seen.several);
         return;
     }
-    assert_true(seen.succeeded > count);
-    assert_true(seen.failed > count / 2);
-    assert_true(seen.redriven > count / 10);
-    assert_true(seen.several > count / 50);
-    assert_true(seen.untold < count / 20);
+    assert_true(seen.succeeded > SEEDS);
+    assert_true(seen.failed > SEEDS / 2);
+    assert_true(seen.redriven > SEEDS / 10);
+    assert_true(seen.several > SEEDS / 50);
+    assert_true(seen.untold < SEEDS / 20);
 }
 
 /* ---- cases ---- */
