@@ -255,6 +255,13 @@ enum step_status world_grant(struct world *w)
     return world_grant_frame(w, 0);
 }
 
+void world_init_granted(struct world *w, const char *definition)
+{
+    world_init(w, definition);
+    world_start(w, "{}");
+    world_grant(w);
+}
+
 enum step_status world_grant_frame(struct world *w, uint32_t frame)
 {
     return world_step(w, (struct engine_event){.kind = ENGINE_TASK_GRANTED,

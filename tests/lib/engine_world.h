@@ -43,6 +43,8 @@ const struct frame *world_frame(struct world *w, enum frame_status status, const
 enum step_status world_start(struct world *w, const char *input);
 /* Grant under a fresh token. */
 enum step_status world_grant(struct world *w);
+/* world_init(), an execution of that definition with {}, and its first task granted. */
+void world_init_granted(struct world *w, const char *definition);
 /* The same for one frame; its end under its own token. */
 enum step_status world_grant_frame(struct world *w, uint32_t frame);
 enum step_status world_succeed_frame(struct world *w, uint32_t frame, const char *result);

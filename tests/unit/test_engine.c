@@ -90,9 +90,7 @@ static void test_engine__result_is_made_compact(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, one_task);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, one_task);
     world_succeed(&w, " {\"y\" : [ 1, 2 ] }\n");
     assert_slice(world_doc(&w, w.header.output.ref), "{\"y\":[1,2]}");
     world_fini(&w);
@@ -161,9 +159,7 @@ static void test_engine__closed_execution_takes_nothing(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, one_task);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, one_task);
     world_succeed(&w, "{}");
     assert_stale(&w, (struct engine_event){
                          .kind = ENGINE_TASK_SUCCEEDED, .token = {1, 1}, .result = SLICE("{}")});
@@ -199,10 +195,8 @@ static void test_engine__document_not_loaded_is_our_error(void **state)
     struct engine_event ev = {.kind = ENGINE_TASK_SUCCEEDED, .token = {1, 1}, .result = SLICE("1")};
 
     (void)state;
-    world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA
-                   ",\"ResultPath\":\"$.r\",\"End\":true}}}");
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA
+                           ",\"ResultPath\":\"$.r\",\"End\":true}}}");
     w.frame.input.text = (struct slice){0};
     assert_int_equal(engine_step(w.m, &w.header, &set, &ev, &w.a, &s, &w.err), STEP_FAILED);
     assert_memory_equal(&s, &before, sizeof(s));
@@ -232,9 +226,7 @@ static void test_engine__trial_step_is_free_of_effects(void **state)
         .kind = ENGINE_TASK_SUCCEEDED, .token = {1, 1}, .result = SLICE("{\"y\":2}")};
 
     (void)state;
-    world_init(&w, two_tasks);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, two_tasks);
     world_try(&w, ev, &trial);
     memset(&trial, 0, sizeof(trial));
     before = w.frame;
@@ -259,9 +251,7 @@ static void test_engine__stop_cancels_the_task(void **state)
     struct token token;
 
     (void)state;
-    world_init(&w, one_task);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, one_task);
     token = w.frame.token;
     assert_int_equal(world_step(&w, (struct engine_event){.kind = ENGINE_STOP,
                                                           .failure = {SLICE("E"), SLICE("why")}}),
@@ -319,9 +309,7 @@ static void test_engine__redrive_goes_on_in_place(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, retried);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, retried);
     world_fail(&w, "B", "");
     world_timer(&w);
     world_grant(&w);
@@ -519,15 +507,11 @@ static void test_engine__result_limit(void **state)
     char *over = text_of(LIMIT_PAYLOAD_BYTES + 1);
 
     (void)state;
-    world_init(&w, one_task);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, one_task);
     world_succeed(&w, most);
     assert_int_equal(w.header.status, EXECUTION_SUCCEEDED);
     world_fini(&w);
-    world_init(&w, one_task);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, one_task);
     world_succeed(&w, over);
     assert_true(w.last.task_refused);
     assert_string_equal(
@@ -547,10 +531,8 @@ static void test_engine__merged_output_limit(void **state)
     char *most = text_of(LIMIT_PAYLOAD_BYTES);
 
     (void)state;
-    world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA
-                   ",\"ResultPath\":\"$.r\",\"End\":true}}}");
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA
+                           ",\"ResultPath\":\"$.r\",\"End\":true}}}");
     world_succeed(&w, most);
     assert_true(w.last.task_refused);
     assert_slice(w.header.error, "States.DataLimitExceeded");

@@ -62,9 +62,7 @@ static void test_engine_task__each_retrier_counts_for_itself(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, retried);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, retried);
     world_fail(&w, "B", "");
     assert_int_equal(w.frame.due_ms - w.now_ms, 1000);
     world_timer(&w);
@@ -152,12 +150,11 @@ static void test_engine_task__runtime_error_is_not_caught(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA
-                   ",\"OutputPath\":\"$.no\",\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"]}],"
-                   "\"Catch\":[{\"ErrorEquals\":[\"States.Runtime\"],\"Next\":\"C\"}],"
-                   "\"End\":true},\"C\":{\"Type\":\"Pass\",\"End\":true}}}");
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w,
+                       "{\"StartAt\":\"T\",\"States\":{\"T\":{" LAMBDA
+                       ",\"OutputPath\":\"$.no\",\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"]}],"
+                       "\"Catch\":[{\"ErrorEquals\":[\"States.Runtime\"],\"Next\":\"C\"}],"
+                       "\"End\":true},\"C\":{\"Type\":\"Pass\",\"End\":true}}}");
     assert_int_equal(world_succeed(&w, "{\"a\":1}"), STEP_DONE);
     assert_true(w.last.task_refused);
     assert_int_equal(w.header.status, EXECUTION_FAILED);
@@ -205,9 +202,7 @@ static void test_engine_task__timeout_has_no_cause(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, one_task);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, one_task);
     world_kind(&w, ENGINE_TASK_TIMED_OUT);
     assert_string_equal(world_event(&w, 5),
                         "{\"type\":\"LambdaFunctionTimedOut\",\"id\":5,\"previousEventId\":4,"
@@ -240,9 +235,7 @@ static void test_engine_task__error_and_cause_are_cut(void **state)
     (void)state;
     cause[LIMIT_CAUSE_BYTES - 1] = (char)0xc3; /* a letter over the edge goes whole */
     cause[LIMIT_CAUSE_BYTES] = (char)0xa4;
-    world_init(&w, one_task);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, one_task);
     world_fail(&w, error, cause);
     assert_int_equal(w.header.error.len, LIMIT_ERROR_BYTES);
     assert_int_equal(w.header.cause.len, LIMIT_CAUSE_BYTES - 1);
@@ -256,9 +249,7 @@ static void test_engine_task__failure_that_is_no_text_stays_readable(void **stat
     struct world w;
 
     (void)state;
-    world_init(&w, one_task);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, one_task);
     world_fail(&w, "E\xff", "\xc3");
     assert_slice(w.header.error, "E?");
     assert_slice(w.header.cause, "?");
@@ -272,9 +263,7 @@ static void test_engine_task__handed_back_spends_no_retry(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, retried);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, retried);
     assert_int_equal(world_kind(&w, ENGINE_TASK_RETURNED), STEP_DONE);
     assert_int_equal(w.frame.status, FRAME_READY);
     assert_int_equal(w.frame.attempt, 1);
@@ -294,9 +283,7 @@ static void test_engine_task__upload_is_committed(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, two_tasks);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, two_tasks);
     assert_int_equal(world_upload(&w), STEP_DONE);
     assert_int_equal(w.frame.status, FRAME_LEASED);
     assert_slice(w.frame.output.upload_id, "u");
@@ -319,9 +306,7 @@ static void test_engine_task__second_upload_of_an_attempt_is_refused(void **stat
     struct engine_event ev = {.kind = ENGINE_TASK_UPLOAD, .output = an_upload()};
 
     (void)state;
-    world_init(&w, one_task);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, one_task);
     assert_stale(&w, (struct engine_event){.kind = ENGINE_TASK_INTENT, .token = w.frame.token});
     world_upload(&w);
     ev.token = w.frame.token;
@@ -336,9 +321,7 @@ static void test_engine_task__failed_attempt_aborts_its_upload_before_the_next(v
     const struct command *c;
 
     (void)state;
-    world_init(&w, retried);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, retried);
     world_upload(&w);
     world_fail(&w, "A", "");
     c = world_command(&w, COMMAND_ABORT_UPLOAD);
@@ -358,9 +341,7 @@ static void test_engine_task__failed_completion_is_a_failure(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, retried);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, retried);
     world_upload(&w);
     world_intent(&w);
     assert_int_equal(world_fail(&w, "A", "gone"), STEP_DONE);
@@ -375,9 +356,7 @@ static void test_engine_task__upload_outlives_the_state_and_the_execution(void *
     struct world w;
 
     (void)state;
-    world_init(&w, two_tasks);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, two_tasks);
     world_upload(&w);
     assert_int_equal(world_succeed(&w, "{}"), STEP_DONE); /* no intent: nothing to commit */
     assert_non_null(world_command(&w, COMMAND_ABORT_UPLOAD));
@@ -437,12 +416,10 @@ static void test_engine_task__invoke_selects_from_its_wrapping(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" INVOKE
-                   ",\"Parameters\":{\"FunctionName\":\"f\"},"
-                   "\"ResultSelector\":{\"p.$\":\"$.Payload\",\"s.$\":\"$.StatusCode\"},"
-                   "\"End\":true}}}");
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" INVOKE
+                           ",\"Parameters\":{\"FunctionName\":\"f\"},"
+                           "\"ResultSelector\":{\"p.$\":\"$.Payload\",\"s.$\":\"$.StatusCode\"},"
+                           "\"End\":true}}}");
     world_succeed(&w, "\"done\"");
     assert_slice(world_doc(&w, w.header.output.ref), "{\"p\":\"done\",\"s\":200}");
     assert_true(w.events[4].wrapped);
@@ -455,11 +432,10 @@ static void test_engine_task__invoke_output_beside_the_payload(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" INVOKE
-                   ",\"Parameters\":{\"FunctionName\":\"f\"},\"OutputPath\":\"$.StatusCode\","
-                   "\"End\":true}}}");
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w,
+                       "{\"StartAt\":\"T\",\"States\":{\"T\":{" INVOKE
+                       ",\"Parameters\":{\"FunctionName\":\"f\"},\"OutputPath\":\"$.StatusCode\","
+                       "\"End\":true}}}");
     world_succeed(&w, "\"done\"");
     assert_slice(world_doc(&w, w.header.output.ref), "200");
     world_fini(&w);
@@ -470,11 +446,9 @@ static void test_engine_task__invoke_output_is_the_payload(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" INVOKE
-                   ",\"Parameters\":{\"FunctionName\":\"f\"},\"OutputPath\":\"$.Payload\","
-                   "\"End\":true}}}");
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{" INVOKE
+                           ",\"Parameters\":{\"FunctionName\":\"f\"},\"OutputPath\":\"$.Payload\","
+                           "\"End\":true}}}");
     world_succeed(&w, "[\"done\"]");
     assert_int_equal(w.last.doc_count, 1);
     assert_slice(world_doc(&w, w.header.output.ref), "[\"done\"]");

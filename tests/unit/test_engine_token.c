@@ -96,9 +96,7 @@ static void test_token__heartbeats_move_the_due_time_but_not_the_deadline(void *
     struct world w;
 
     (void)state;
-    world_init(&w, SEND("\"TimeoutSeconds\":30,\"HeartbeatSeconds\":20,"));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, SEND("\"TimeoutSeconds\":30,\"HeartbeatSeconds\":20,"));
     world_succeed(&w, "{}");
     w.now_ms += 15000;
     assert_int_equal(world_step(&w, of_entry(&w, ENGINE_TOKEN_HEARTBEAT)), STEP_DONE);
@@ -114,14 +112,12 @@ static void test_token__missed_heartbeat_has_both_names(void **state)
     struct world w;
 
     (void)state;
-    world_init(
+    world_init_granted(
         &w, "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":"
             "\"arn:aws:states:::sqs:sendMessage.waitForTaskToken\",\"HeartbeatSeconds\":5,"
             "\"Parameters\":{\"QueueUrl\":\"q\",\"MessageBody\":\"m\",\"t.$\":\"$$.Task.Token\"},"
             "\"Catch\":[{\"ErrorEquals\":[\"States.HeartbeatTimeout\"],\"Next\":\"C\"}],"
             "\"End\":true},\"C\":{\"Type\":\"Pass\",\"End\":true}}}");
-    world_start(&w, "{}");
-    world_grant(&w);
     world_succeed(&w, "{}");
     world_timer(&w);
     assert_output(&w, "{\"Error\":\"States.Timeout\",\"Cause\":\"\"}");
@@ -133,14 +129,12 @@ static void test_token__failure_without_error_is_caught_as_null(void **state)
     struct world w;
 
     (void)state;
-    world_init(
+    world_init_granted(
         &w, "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":"
             "\"arn:aws:states:::sqs:sendMessage.waitForTaskToken\","
             "\"Parameters\":{\"QueueUrl\":\"q\",\"MessageBody\":\"m\",\"t.$\":\"$$.Task.Token\"},"
             "\"Catch\":[{\"ErrorEquals\":[\"States.ALL\"],\"Next\":\"C\"}],"
             "\"End\":true},\"C\":{\"Type\":\"Pass\",\"End\":true}}}");
-    world_start(&w, "{}");
-    world_grant(&w);
     world_succeed(&w, "{}");
     assert_int_equal(fail_by_token(&w, NULL), STEP_DONE);
     assert_output(&w, "{\"Error\":null,\"Cause\":null}");
@@ -153,9 +147,7 @@ static void test_token__early_answer_counts_when_the_call_ends(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, SEND(""));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, SEND(""));
     assert_int_equal(end_by_token(&w, "\"early\""), STEP_DONE);
     assert_int_equal(w.frame.status, FRAME_LEASED);
     assert_int_equal(fail_by_token(&w, "late"), STEP_STALE);
@@ -170,9 +162,7 @@ static void test_token__early_answer_outlives_a_lost_worker(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, SEND(""));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, SEND(""));
     end_by_token(&w, "\"early\"");
     world_fail(&w, "Lambda.ServiceException", "lost");
     assert_output(&w, "\"early\"");
@@ -185,9 +175,7 @@ static void test_token__early_answer_outlives_a_lease_handed_back(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, SEND(""));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, SEND(""));
     end_by_token(&w, "\"early\"");
     assert_int_equal(
         world_step(&w, (struct engine_event){.kind = ENGINE_TASK_RETURNED, .token = w.frame.token}),
@@ -209,9 +197,7 @@ static void test_token__early_answer_ends_the_upload(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, SEND(""));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, SEND(""));
     world_step(&w, (struct engine_event){
                        .kind = ENGINE_TASK_UPLOAD, .token = w.frame.token, .output = upload()});
     end_by_token(&w, "\"early\"");
@@ -264,9 +250,8 @@ static void test_token__of_an_attempt_that_is_over_is_stale(void **state)
     struct engine_event ev;
 
     (void)state;
-    world_init(&w, SEND("\"HeartbeatSeconds\":5,\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"]}],"));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(
+        &w, SEND("\"HeartbeatSeconds\":5,\"Retry\":[{\"ErrorEquals\":[\"States.ALL\"]}],"));
     world_succeed(&w, "{}");
     ev = of_entry(&w, ENGINE_TOKEN_SUCCEEDED);
     ev.result = SLICE("1");
@@ -286,11 +271,9 @@ static void test_token__invoke_shows_the_answer_as_submitted(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, TASK("arn:aws:states:::lambda:invoke.waitForTaskToken",
-                        "\"Parameters\":{\"FunctionName\":\"f\",\"Payload\":{\"t.$\":"
-                        "\"$$.Task.Token\"}},"));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, TASK("arn:aws:states:::lambda:invoke.waitForTaskToken",
+                                "\"Parameters\":{\"FunctionName\":\"f\",\"Payload\":{\"t.$\":"
+                                "\"$$.Task.Token\"}},"));
     world_succeed(&w, "\"given\"");
     assert_non_null(strstr(world_event(&w, 5), "\\\"Payload\\\":\\\"given\\\""));
     assert_non_null(strstr(world_event(&w, 5), "StatusCode"));
@@ -474,9 +457,7 @@ static void test_token__sync_handler_that_never_submits_shows_its_result(void **
     struct world w;
 
     (void)state;
-    world_init(&w, TASK("arn:aws:states:::batch:submitJob.sync", "\"Parameters\":{},"));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, TASK("arn:aws:states:::batch:submitJob.sync", "\"Parameters\":{},"));
     world_succeed(&w, "{\"Status\":\"done\"}");
     assert_output(&w, "{\"Status\":\"done\"}");
     assert_non_null(strstr(world_event(&w, 5), "taskSubmittedEventDetails"));
@@ -490,9 +471,7 @@ static void test_token__sync_handler_whose_answer_is_refused_is_cancelled(void *
     struct engine_event ev = {.kind = ENGINE_TASK_SUBMITTED, .result = SLICE("not JSON")};
 
     (void)state;
-    world_init(&w, TASK("arn:aws:states:::batch:submitJob.sync", "\"Parameters\":{},"));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, TASK("arn:aws:states:::batch:submitJob.sync", "\"Parameters\":{},"));
     ev.token = w.frame.token;
     assert_int_equal(world_step(&w, ev), STEP_DONE);
     assert_error(&w, "Runtime.MarshalError");
@@ -525,11 +504,10 @@ static void test_token__event_invocation_does_not_mind_the_function(void **state
     struct world w;
 
     (void)state;
-    world_init(&w, TASK("arn:aws:states:::lambda:invoke",
-                        "\"Parameters\":{\"FunctionName\":\"f\",\"InvocationType\":\"Event\"},"
-                        "\"ResultSelector\":{\"code.$\":\"$.StatusCode\"},"));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w,
+                       TASK("arn:aws:states:::lambda:invoke",
+                            "\"Parameters\":{\"FunctionName\":\"f\",\"InvocationType\":\"Event\"},"
+                            "\"ResultSelector\":{\"code.$\":\"$.StatusCode\"},"));
     world_fail(&w, "Boom", "");
     assert_output(&w, "{\"code\":202}");
     world_fini(&w);
@@ -541,11 +519,10 @@ static void test_token__event_invocation_does_not_mind_a_timeout(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, TASK("arn:aws:states:::lambda:invoke",
-                        "\"Parameters\":{\"FunctionName\":\"f\",\"InvocationType\":\"Event\"},"
-                        "\"ResultSelector\":{\"code.$\":\"$.StatusCode\"},"));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w,
+                       TASK("arn:aws:states:::lambda:invoke",
+                            "\"Parameters\":{\"FunctionName\":\"f\",\"InvocationType\":\"Event\"},"
+                            "\"ResultSelector\":{\"code.$\":\"$.StatusCode\"},"));
     world_step(&w, (struct engine_event){
                        .kind = ENGINE_TASK_UPLOAD, .token = w.frame.token, .output = upload()});
     world_step(&w, (struct engine_event){.kind = ENGINE_TASK_TIMED_OUT, .token = w.frame.token});

@@ -117,12 +117,11 @@ static void test_variable__catcher_assigns_from_the_error(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, MACHINE("\"A\":{" INVOKE ",\"Parameters\":{\"FunctionName\":\"f\"},"
-                           "\"Assign\":{\"never\":1},\"Catch\":[{\"ErrorEquals\":[\"E\"],"
-                           "\"Assign\":{\"e.$\":\"$.Error\"},\"ResultPath\":null,\"Next\":\"B\"}],"
-                           "\"End\":true}," PASS("B", "\"Parameters\":{\"e.$\":\"$e\"}", END)));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(
+        &w, MACHINE("\"A\":{" INVOKE ",\"Parameters\":{\"FunctionName\":\"f\"},"
+                    "\"Assign\":{\"never\":1},\"Catch\":[{\"ErrorEquals\":[\"E\"],"
+                    "\"Assign\":{\"e.$\":\"$.Error\"},\"ResultPath\":null,\"Next\":\"B\"}],"
+                    "\"End\":true}," PASS("B", "\"Parameters\":{\"e.$\":\"$e\"}", END)));
     world_fail(&w, "E", "c");
     assert_output(&w, "{\"e\":\"E\"}");
     world_fini(&w);
@@ -133,12 +132,11 @@ static void test_variable__task_assigns_from_its_raw_result(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, MACHINE("\"A\":{" INVOKE ",\"Parameters\":{\"FunctionName\":\"f\"},"
-                           "\"ResultSelector\":{\"only\":true},\"Assign\":{\"p.$\":\"$.Payload\","
-                           "\"code.$\":\"$.StatusCode\"},\"Next\":\"B\"}," PASS(
-                               "B", "\"Parameters\":{\"p.$\":\"$p\",\"code.$\":\"$code\"}", END)));
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(
+        &w, MACHINE("\"A\":{" INVOKE ",\"Parameters\":{\"FunctionName\":\"f\"},"
+                    "\"ResultSelector\":{\"only\":true},\"Assign\":{\"p.$\":\"$.Payload\","
+                    "\"code.$\":\"$.StatusCode\"},\"Next\":\"B\"}," PASS(
+                        "B", "\"Parameters\":{\"p.$\":\"$p\",\"code.$\":\"$code\"}", END)));
     world_succeed(&w, "[7]");
     assert_output(&w, "{\"p\":[7],\"code\":200}");
     world_fini(&w);
@@ -150,15 +148,13 @@ static void test_variable__parameters_are_made_again_from_values_of_then(void **
     struct world w;
 
     (void)state;
-    world_init(
+    world_init_granted(
         &w, MACHINE(PASS("A", "\"Assign\":{\"x\":1,\"other\":2}",
                          NEXT("T")) ","
                                     "\"T\":{" INVOKE
                                     ",\"Parameters\":{\"FunctionName\":\"f\",\"Payload\":{"
                                     "\"x.$\":\"$x\"}},\"Assign\":{\"x\":9},\"Next\":\"B\"}," PASS(
                                         "B", "\"Parameters\":{\"x.$\":\"$x\"}", END)));
-    world_start(&w, "{}");
-    world_grant(&w);
     world_succeed(&w, "1");
     assert_output(&w, "{\"x\":9}");
     assert_int_equal(w.events[4].variable_count, 1);

@@ -90,9 +90,7 @@ static void test_history__integration_task(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, invoke);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, invoke);
     world_fail(&w, "E", "{ \"errorMessage\": \"m\" }");
     world_timer(&w);
     world_grant(&w);
@@ -125,9 +123,7 @@ static void test_history__wrapping_is_made_again_as_it_was(void **state)
     struct doc_source docs;
 
     (void)state;
-    world_init(&w, invoke);
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w, invoke);
     world_succeed(&w, "{\"y\":1}");
     docs = world_docs(&w);
     assert_int_equal(
@@ -153,11 +149,10 @@ static void test_history__output_has_the_wrapping_history_shows(void **state)
     struct world w;
 
     (void)state;
-    world_init(&w, "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":"
-                   "\"arn:aws:states:::lambda:invoke\",\"Parameters\":{\"FunctionName\":\"f\"},"
-                   "\"ResultPath\":\"$.r\",\"End\":true}}}");
-    world_start(&w, "{}");
-    world_grant(&w);
+    world_init_granted(&w,
+                       "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":"
+                       "\"arn:aws:states:::lambda:invoke\",\"Parameters\":{\"FunctionName\":\"f\"},"
+                       "\"ResultPath\":\"$.r\",\"End\":true}}}");
     world_succeed(&w, "5");
     assert_true(w.events[4].wrapped);
     {

@@ -60,6 +60,18 @@ static bool handed_on(struct ledger_world *w, char token[WORLD_TEXT])
     return true;
 }
 
+/* An execution of it whose activity's task is taken. */
+static uint64_t taken_of(struct ledger_world *w, const char *definition, struct world_token *taken)
+{
+    uint64_t id;
+
+    world_activity(w, "act");
+    world_machine(w, "m", false, definition);
+    id = world_started(w, "m", "e");
+    assert_true(world_take(w, "act", taken));
+    return id;
+}
+
 /* ---- queues ---- */
 
 static void test_ledger_activity__tasks_are_taken_in_order_and_end_by_their_token(void **state)
@@ -224,10 +236,7 @@ static void test_ledger_activity__a_token_is_good_once(void **state)
     struct world_token taken;
     uint64_t id;
 
-    world_activity(w, "act");
-    world_machine(w, "m", false, plain);
-    id = world_started(w, "m", "e");
-    assert_true(world_take(w, "act", &taken));
+    id = taken_of(w, plain, &taken);
     assert_int_equal(world_beat(w, taken.text), OK);
     assert_int_equal(world_send(w, taken.text, "1"), OK);
     assert_int_equal(world_send(w, taken.text, "2"), ERR_TASK_TIMED_OUT);
@@ -247,10 +256,7 @@ static void test_ledger_activity__a_token_must_be_genuine(void **state)
     struct task_token t;
     struct err err;
 
-    world_activity(w, "act");
-    world_machine(w, "m", false, plain);
-    (void)world_started(w, "m", "e");
-    assert_true(world_take(w, "act", &taken));
+    (void)taken_of(w, plain, &taken);
     assert_true(engine_task_token_parse(slice_str(taken.text), &t));
     world_begin(w);
     t.mac[3] ^= 1;
@@ -272,10 +278,7 @@ static void test_ledger_activity__the_token_key_stays(void **state)
     struct world_token taken;
     uint64_t id;
 
-    world_activity(w, "act");
-    world_machine(w, "m", false, plain);
-    id = world_started(w, "m", "e");
-    assert_true(world_take(w, "act", &taken));
+    id = taken_of(w, plain, &taken);
     world_settle(w);
     w->config.secret = SLICE("another secret of thirty two byte");
     world_crash(w);
@@ -454,10 +457,7 @@ static void test_ledger_activity__a_timeout_ends_a_task_that_was_taken(void **st
     struct world_token taken;
     uint64_t id;
 
-    world_activity(w, "act");
-    world_machine(w, "m", false, timed);
-    id = world_started(w, "m", "e");
-    assert_true(world_take(w, "act", &taken));
+    id = taken_of(w, timed, &taken);
     world_advance(w, 3000);
     assert_int_equal(ledger_hot_count(w->l), 0);
     world_advance(w, 596000);

@@ -11,6 +11,19 @@
 
 static const char *const functions[] = {"f", "s1", "s2", NULL};
 
+/* An execution of it whose first task worker 0 has. */
+static uint64_t begun(struct ledger_world *w, const char *definition)
+{
+    uint64_t id;
+
+    world_machine(w, "m", false, definition);
+    world_hello(w, 0, functions);
+    world_poll(w, 0);
+    id = world_started(w, "m", "e");
+    world_settle(w);
+    return id;
+}
+
 /* A worker does the next thing about its first lease. */
 static bool work(struct ledger_world *w, unsigned worker, struct world_report *report)
 {
@@ -117,11 +130,7 @@ static void test_ledger_crash__leases_have_one_interval_to_be_claimed(void **sta
     uint64_t id;
     struct token token;
 
-    world_machine(w, "m", false, world_two_stages);
-    world_hello(w, 0, functions);
-    world_poll(w, 0);
-    id = world_started(w, "m", "e");
-    world_settle(w);
+    id = begun(w, world_two_stages);
     token = k->leases[0].token;
     world_crash(w);
     world_advance(w, 14000);
@@ -152,11 +161,7 @@ static void test_ledger_crash__an_intent_is_completed_without_other_work(void **
     struct world_report report;
     uint64_t id;
 
-    world_machine(w, "m", false, world_one_stage);
-    world_hello(w, 0, functions);
-    world_poll(w, 0);
-    id = world_started(w, "m", "e");
-    world_settle(w);
+    id = begun(w, world_one_stage);
     assert_int_equal(world_upload(w, 0, 0), OK);
     assert_int_equal(world_output(w, 0, 0, "{}", &report), OK);
     while (world_commit(w)) {
@@ -178,11 +183,7 @@ static void test_ledger_crash__a_lost_completion_answer_is_asked_again(void **st
     struct world_report report;
     uint64_t id;
 
-    world_machine(w, "m", false, world_one_stage);
-    world_hello(w, 0, functions);
-    world_poll(w, 0);
-    id = world_started(w, "m", "e");
-    world_settle(w);
+    id = begun(w, world_one_stage);
     assert_int_equal(world_upload(w, 0, 0), OK);
     assert_int_equal(world_output(w, 0, 0, "{}", &report), OK);
     w->lose_answers = true;
@@ -204,11 +205,7 @@ static void test_ledger_crash__redrive_after_a_restart(void **state)
     struct err err;
     uint64_t id;
 
-    world_machine(w, "m", false, world_two_stages);
-    world_hello(w, 0, functions);
-    world_poll(w, 0);
-    id = world_started(w, "m", "e");
-    world_settle(w);
+    id = begun(w, world_two_stages);
     assert_int_equal(world_upload(w, 0, 0), OK);
     assert_int_equal(world_fail(w, 0, 0, "Boom"), OK);
     while (world_commit(w)) {
@@ -243,11 +240,7 @@ static uint64_t leased_one(struct ledger_world *w, const char *definition)
 {
     uint64_t id;
 
-    world_machine(w, "m", false, definition);
-    world_hello(w, 0, functions);
-    world_poll(w, 0);
-    id = world_started(w, "m", "e");
-    world_settle(w);
+    id = begun(w, definition);
     assert_int_equal(w->workers[0].lease_count, 1);
     return id;
 }
