@@ -145,6 +145,29 @@ static enum err_code read_http(const struct settings_line *line,
     return out->http.listen != NULL ? http_face_check(out, err) : OK;
 }
 
+/* What is traced, and where that is told. */
+static enum err_code
+read_trace(struct config *file, struct arena *a, struct shell_config *out, struct err *err)
+{
+    const char *machines = config_get(file, "trace", "machines", "enabled");
+    struct ledger_tracing *t = &out->ledger.tracing;
+    uint64_t percent;
+    enum err_code rc = otlp_settings_load(file, a, &out->trace, err);
+
+    if (rc == OK) {
+        rc = config_u64(file, "trace", "percent", 0, 100, 100, &percent, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    if (strcmp(machines, "all") != 0 && strcmp(machines, "enabled") != 0) {
+        return err_set(err, ERR_CONFIG, "machines = %s: expected all or enabled", machines);
+    }
+    t->all = strcmp(machines, "all") == 0;
+    t->sample = (double)percent / 100;
+    return OK;
+}
+
 static enum err_code
 read_bindings(struct config *file, struct arena *a, struct ledger_config *l, struct err *err)
 {
@@ -218,6 +241,9 @@ enum err_code settings_read(const struct settings_line *line,
     }
     if (rc == OK) {
         rc = read_http(line, file, &out->http, err);
+    }
+    if (rc == OK) {
+        rc = read_trace(file, a, out, err);
     }
     if (rc == OK) {
         rc = read_bindings(file, a, l, err);

@@ -17,6 +17,7 @@
 #include "coordinator/api/api.h"
 #include "coordinator/api/execution_archive.h"
 #include "coordinator/api/execution_log.h"
+#include "coordinator/api/execution_trace.h"
 #include "coordinator/api/rpc/server.h"
 #include "coordinator/committer.h"
 #include "coordinator/object_threads.h"
@@ -40,8 +41,10 @@ struct shell {
     struct ledger *ledger;
     struct api api;
     struct rpc_server *server;
-    struct http_face *http;            /* NULL: none */
-    struct execution_log *log;         /* NULL: nobody writes one */
+    struct http_face *http;    /* NULL: none */
+    struct execution_log *log; /* NULL: nobody writes one */
+    struct otlp *otlp;         /* with `trace`; NULL: nothing is traced */
+    struct execution_trace *trace;
     struct execution_archive *archive; /* NULL: there is none */
     struct webhook_sender *sender;
     struct object_threads *objects;
@@ -329,6 +332,11 @@ static void hook_logged(void *arg, struct ledger_logged *x)
     execution_log_put(((struct shell *)arg)->log, x);
 }
 
+static void hook_traced(void *arg, struct ledger_logged *x)
+{
+    execution_trace_put(((struct shell *)arg)->trace, x);
+}
+
 static void hook_archive(void *arg, struct ledger_archive *a)
 {
     execution_archive_put(((struct shell *)arg)->archive, a);
@@ -473,6 +481,14 @@ static enum err_code open_archive(struct shell *s, struct err *err)
     return execution_archive_open(&s->api, &config, &s->archive, err);
 }
 
+static enum err_code open_trace(struct shell *s, struct err *err)
+{
+    enum err_code rc =
+        otlp_open(&s->config->trace, "stepfleet-coordinator", s->config->listen, &s->otlp, err);
+
+    return rc == OK ? execution_trace_open(&s->api, s->otlp, &s->trace, err) : rc;
+}
+
 static enum err_code open_all(struct shell *s, struct err *err)
 {
     const struct shell_config *c = s->config;
@@ -494,6 +510,7 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .queue_ready = hook_queue_ready,
         .webhook = hook_webhook,
         .logged = c->execution_logs != NULL ? hook_logged : NULL,
+        .traced = c->trace.endpoint != NULL ? hook_traced : NULL,
         .archive = c->archive.bucket.len != 0 ? hook_archive : NULL,
         .failed = hook_failed,
     };
@@ -519,6 +536,9 @@ static enum err_code open_all(struct shell *s, struct err *err)
     }
     if (rc == OK && c->archive.bucket.len != 0) {
         rc = open_archive(s, err);
+    }
+    if (rc == OK && c->trace.endpoint != NULL) {
+        rc = open_trace(s, err);
     }
     if (rc == OK) {
         rc = rpc_server_open(&s->loop, &s->api, c->listen, shell_turn, s, &s->server, err);
@@ -595,6 +615,12 @@ enum err_code shell_run(const struct shell_config *config, struct err *err)
     }
     if (s->archive != NULL) {
         execution_archive_close(s->archive);
+    }
+    if (s->trace != NULL) {
+        execution_trace_close(s->trace);
+    }
+    if (s->otlp != NULL) {
+        otlp_close(s->otlp);
     }
     if (s->ledger != NULL) {
         api_fini(&s->api);

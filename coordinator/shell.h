@@ -4,6 +4,7 @@
 #ifndef STEPFLEET_COORDINATOR_SHELL_H
 #define STEPFLEET_COORDINATOR_SHELL_H
 
+#include "client/otlp/otlp.h"
 #include "client/s3/s3.h"
 #include "coordinator/api/archive_text.h"
 #include "coordinator/api/http/face.h"
@@ -14,6 +15,7 @@ struct shell_config {
     const char *data;   /* directory of the database */
     const char *listen; /* nng URL */
     struct http_face_config http;
+    struct otlp_config trace;     /* no endpoint: nothing is traced */
     const char *execution_logs;   /* directory; NULL: no log records are written */
     struct archive_place archive; /* of ended executions, in `objects`; no bucket: none */
     struct s3_config objects;     /* neither root nor endpoint: no object store */

@@ -182,6 +182,7 @@ static void take_lease(struct worker *w, const Stepfleet__Lease *m)
         .qualifier = message_slice(m->qualifier),
         .credentials = message_slice(m->credentials),
         .payload = message_slice(m->payload),
+        .trace = message_slice(m->trace),
         .execution_arn = message_slice(m->execution_arn),
         .execution_name = message_slice(m->execution_name),
         .state = message_slice(m->state),
@@ -545,6 +546,9 @@ enum err_code worker_open(struct worker *w,
     open_timer(w, &w->retry);
     open_timer(w, &w->drain);
     rc = keeper_open(&w->keeper, work_dir, keeps(settings), err);
+    if (rc == OK && settings->trace.endpoint != NULL) {
+        rc = otlp_open(&settings->trace, "stepfleet-worker", settings->name, &w->host.otlp, err);
+    }
     rc = rc != OK ? rc : link_open(&w->link, loop, settings->coordinator, err);
     rc = rc != OK ? rc : open_calls(w, err);
     if (rc == OK) {
@@ -563,6 +567,9 @@ static void uploads_fini(struct list *l)
 void worker_fini(struct worker *w)
 {
     keeper_close(&w->keeper);
+    if (w->host.otlp != NULL) {
+        otlp_close(w->host.otlp);
+    }
     uploads_fini(&w->uploads_waiting);
     uploads_fini(&w->uploads_sent);
     lease_table_fini(&w->table);

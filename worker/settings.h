@@ -4,6 +4,7 @@
 #ifndef STEPFLEET_WORKER_SETTINGS_H
 #define STEPFLEET_WORKER_SETTINGS_H
 
+#include "client/otlp/otlp.h"
 #include "proto/host/config.h"
 #include "proto/host/log.h"
 #include "worker/handler/handler.h"
@@ -26,6 +27,7 @@ struct settings {
     const char *work_dir; /* NULL: one of its own, made and removed */
     const char *labels;   /* JSON object text */
     struct s3_config objects;
+    struct otlp_config trace;
     struct handler_function *functions;
     size_t function_count;
     struct arena arena; /* owns it all */

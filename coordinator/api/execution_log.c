@@ -4,13 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "coordinator/api/logged_thread.h"
 #include "coordinator/api/reading.h"
-#include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "proto/host/clock.h"
 #include "proto/host/log.h"
@@ -20,7 +19,7 @@ enum { WARN_MS = 60000, WRITE_BYTES = 1024 * 1024 };
 struct execution_log {
     struct api *api;
     const char *directory;
-    pthread_t thread;
+    struct logged_thread *thread;
 
     /* The thread's: */
     struct arena arena;         /* of one ledger_logged */
@@ -31,14 +30,6 @@ struct execution_log {
     struct buf group;
     uint64_t failed; /* records that could not be read or written, since it was said */
     int64_t said_ms;
-
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    /* locked: */
-    struct list queue; /* ledger_logged.link */
-    size_t queued;     /* bytes of them */
-    uint64_t left_out;
-    bool quit;
 };
 
 /* ---- a record ---- */
@@ -214,8 +205,9 @@ static bool append(const char *path, struct slice text)
     return ok;
 }
 
-static void flush(struct execution_log *g)
+static void flush(void *arg)
 {
+    struct execution_log *g = arg;
     struct arena a = {0};
     const char *path;
 
@@ -229,7 +221,7 @@ static void flush(struct execution_log *g)
     buf_reset(&g->lines);
 }
 
-/* ---- the thread ---- */
+/* ---- one after the other ---- */
 
 /* What went with its machine meanwhile is no loss. */
 static void say_lost(struct execution_log *g, enum err_code rc, const struct err *err)
@@ -247,8 +239,9 @@ static void say_lost(struct execution_log *g, enum err_code rc, const struct err
     }
 }
 
-static void write_one(struct execution_log *g, struct ledger_logged *x)
+static void write_one(void *arg, const struct ledger_logged *x)
 {
+    struct execution_log *g = arg;
     struct err err = {0};
     enum err_code rc;
 
@@ -262,51 +255,11 @@ static void write_one(struct execution_log *g, struct ledger_logged *x)
         say_lost(g, rc, &err);
     }
     arena_reset(&g->arena);
-    mem_free(x);
-}
-
-static void *log_thread(void *arg)
-{
-    struct execution_log *g = arg;
-    struct list taken;
-    struct list *n;
-    bool quit = false;
-
-    list_init(&taken);
-    while (!quit || !list_empty(&taken)) {
-        while ((n = list_pop_front(&taken)) != NULL) {
-            write_one(g, container_of(n, struct ledger_logged, link));
-        }
-        flush(g);
-        (void)pthread_mutex_lock(&g->lock);
-        while (list_empty(&g->queue) && !g->quit) {
-            (void)pthread_cond_wait(&g->work, &g->lock);
-        }
-        list_splice(&taken, &g->queue);
-        g->queued = 0;
-        quit = g->quit;
-        (void)pthread_mutex_unlock(&g->lock);
-    }
-    return NULL;
 }
 
 void execution_log_put(struct execution_log *g, struct ledger_logged *x)
 {
-    uint64_t left_out;
-
-    (void)pthread_mutex_lock(&g->lock);
-    if (g->queued < LIMIT_LOG_QUEUE_BYTES) {
-        list_push_back(&g->queue, &x->link);
-        g->queued += x->bytes;
-        x = NULL;
-    }
-    left_out = x != NULL ? ++g->left_out : 0;
-    (void)pthread_cond_signal(&g->work);
-    (void)pthread_mutex_unlock(&g->lock);
-    if (x != NULL && (left_out & (left_out - 1)) == 0) {
-        log_warn("execution log: it does not keep up: %" PRIu64 " left out so far", left_out);
-    }
-    mem_free(x);
+    logged_thread_put(g->thread, x);
 }
 
 /* ---- opening and closing ---- */
@@ -326,10 +279,9 @@ enum err_code execution_log_open(struct api *api,
     g->api = api;
     g->directory = directory;
     g->said_ms = clock_mono_ms() - WARN_MS;
-    list_init(&g->queue);
-    (void)pthread_mutex_init(&g->lock, NULL);
-    (void)pthread_cond_init(&g->work, NULL);
-    if (pthread_create(&g->thread, NULL, log_thread, g) != 0) {
+    g->thread =
+        logged_thread_open(&(struct logged_thread_work){"execution log", g, write_one, flush});
+    if (g->thread == NULL) {
         mem_free(g);
         return err_set(err, ERR_NO_MEMORY, "no memory for a thread, or there are too many");
     }
@@ -339,18 +291,12 @@ enum err_code execution_log_open(struct api *api,
 
 void execution_log_close(struct execution_log *g)
 {
-    (void)pthread_mutex_lock(&g->lock);
-    g->quit = true;
-    (void)pthread_cond_signal(&g->work);
-    (void)pthread_mutex_unlock(&g->lock);
-    (void)pthread_join(g->thread, NULL);
+    logged_thread_close(g->thread);
     if (g->parsed != NULL) {
         asl_machine_free(g->parsed);
     }
     arena_fini(&g->arena);
     buf_fini(&g->lines);
     buf_fini(&g->group);
-    (void)pthread_mutex_destroy(&g->lock);
-    (void)pthread_cond_destroy(&g->work);
     mem_free(g);
 }

@@ -61,6 +61,7 @@ static Stepfleet__Lease *lease_message(struct arena *a, const struct ledger_leas
     m->heartbeat_ms = (uint64_t)l->heartbeat_ms;
     m->qualifier = message_bytes(l->qualifier);
     m->credentials = message_bytes(l->credentials);
+    m->trace = message_bytes(l->trace);
     m->log_tail = l->log_tail;
     m->submits = l->submits;
     m->job = l->piece != NULL ? piece_message(a, l->piece) : NULL;

@@ -180,6 +180,7 @@ enum chance {
     CHANCE_TRACE,
     CHANCE_ASSIGN,
     CHANCE_NAME,
+    CHANCE_SPAN,
 };
 uint64_t chance_seed(const struct execution_header *h, enum chance use, uint64_t event, uint32_t n);
 

@@ -485,6 +485,7 @@ void keys_free(struct ledger *l);
 
 /* Of a step that has just been recorded under `sequence`. */
 void logged_step(struct ledger *l, const struct hot *h, const struct step *s, uint64_t sequence);
+bool logged_is_traced(const struct ledger *l, const struct hot *h);
 void logged_free(struct ledger *l);
 
 /* ---- version.c ---- */

@@ -97,9 +97,10 @@ struct ledger_activity {
 };
 
 /* History events to be written as log records: those of one record of an execution; of an Express
- * one all there are. */
+ * one all there are. Or an ended execution to be traced. */
 struct ledger_logged {
     struct ledger *ledger;
+    void (*give)(void *arg, struct ledger_logged *x); /* the hook it is for */
     struct ledger_wait wait;
     struct list link; /* free for whoever has it */
     size_t bytes;     /* of memory */
@@ -162,6 +163,8 @@ struct ledger_hooks {
     /* Write log records of what is durable now, then mem_free() it; on any thread. NULL: nobody
      * does. */
     void (*logged)(void *arg, struct ledger_logged *x);
+    /* Trace what has ended, then mem_free() it; on any thread. NULL: nothing is traced. */
+    void (*traced)(void *arg, struct ledger_logged *x);
     /* Make a request of a webhook on any thread, then ledger_webhook_done() on the writer's, never
      * inside this call. Called inside ledger_turn_end(). NULL: there are no webhooks. */
     void (*webhook)(void *arg, struct webhook_request *r);
@@ -170,6 +173,12 @@ struct ledger_hooks {
     void (*archive)(void *arg, struct ledger_archive *a);
     /* A durable write failed: say so and end the program. */
     void (*failed)(void *arg, const struct err *err);
+};
+
+/* Which executions are traced, where hooks.traced is set. */
+struct ledger_tracing {
+    bool all;      /* else those of machines whose tracingConfiguration says so */
+    double sample; /* the share of them, 0 to 1, where their trace header leaves it open */
 };
 
 struct ledger_config {
@@ -182,7 +191,8 @@ struct ledger_config {
     size_t open_most;        /* executions at once; 0: LIMIT_OPEN_EXECUTIONS */
     int64_t job_clean_ms;    /* what a job run left is cleaned up once more so long after its end;
                                 0: LIMIT_JOB_CLEAN_MS */
-    int64_t retention_ms;    /* ended executions go so long after their end; 0: never */
+    struct ledger_tracing tracing;
+    int64_t retention_ms;         /* ended executions go so long after their end; 0: never */
     int64_t retention_express_ms; /* Express ones, likewise */
     /* As struct asl_options has them; NULL: no integration is bound. */
     bool (*bound)(const void *arg,
@@ -721,6 +731,7 @@ struct ledger_lease {
     bool log_tail;            /* the end of the handler's log goes with the result */
     bool submits;             /* ledger_task_submit() may be used */
     struct slice payload;
+    struct slice trace; /* as X-Ray's header, the attempt's span as parent; empty: not traced */
     struct slice execution_arn;
     struct slice execution_name;
     struct slice state;

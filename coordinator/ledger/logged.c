@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is to be written as log records: of a Standard execution each record as it is made, of an
- * Express one all of them at its end. Handed to the shell when durable, so that nothing is logged
- * that did not happen; what is handed over is lost with the program. */
+/* What is to be told of executions. As log records: of a Standard execution each record as it is
+ * made, of an Express one all of them at its end. As a trace: each execution at its end. Handed to
+ * the shell when durable, so that nothing is logged that did not happen; what is handed over is
+ * lost with the program. */
+#include "coordinator/engine/trace.h"
 #include "coordinator/ledger/internal.h"
 
 /* Space for it, and for `bytes` more. */
@@ -26,12 +28,15 @@ static void logged_durable(struct ledger_wait *w)
     struct ledger_logged *x = container_of(w, struct ledger_logged, wait);
 
     list_remove(&x->link);
-    x->ledger->hooks.logged(x->ledger->hooks.arg, x);
+    x->give(x->ledger->hooks.arg, x);
 }
 
-static void logged_give(struct ledger *l, struct ledger_logged *x)
+static void logged_give(struct ledger *l,
+                        struct ledger_logged *x,
+                        void (*give)(void *arg, struct ledger_logged *x))
 {
     x->ledger = l;
+    x->give = give;
     x->wait.durable = logged_durable;
     list_push_back(&l->logged, &x->link);
     ledger_wait_durable(l, &x->wait);
@@ -52,19 +57,35 @@ static struct ledger_logged *logged_express(const struct hot *h)
     return x;
 }
 
+/* Its end; what a Standard one has recorded is read by whoever takes it. */
+static struct ledger_logged *logged_end(const struct hot *h, bool express)
+{
+    return express ? logged_express(h) : logged_new(h, 0, 0);
+}
+
+bool logged_is_traced(const struct ledger *l, const struct hot *h)
+{
+    return l->hooks.traced != NULL && (l->config.tracing.all || h->machine->traced) &&
+           execution_is_sampled(&h->h, l->config.tracing.sample);
+}
+
 void logged_step(struct ledger *l, const struct hot *h, const struct step *s, uint64_t sequence)
 {
+    bool ends = s->header.status != EXECUTION_RUNNING && h->h.status == EXECUTION_RUNNING;
     struct ledger_logged *x;
 
+    if (ends && logged_is_traced(l, h)) {
+        logged_give(l, logged_end(h, s->header.express), l->hooks.traced);
+    }
     if (l->hooks.logged == NULL || h->machine->log.level == LOG_RULE_OFF || s->event_count == 0) {
         return;
     }
     if (!s->header.express) {
         x = logged_new(h, 0, 0);
         x->sequence = sequence;
-        logged_give(l, x);
-    } else if (s->header.status != EXECUTION_RUNNING && h->h.status == EXECUTION_RUNNING) {
-        logged_give(l, logged_express(h));
+        logged_give(l, x, l->hooks.logged);
+    } else if (ends) {
+        logged_give(l, logged_express(h), l->hooks.logged);
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workers and what they are told: leases that were granted, tokens to be dropped, grants again
  * whose reply was lost. A mail leaves when the batch that holds its grants is durable. */
+#include "coordinator/engine/trace.h"
 #include "coordinator/ledger/run.h"
 #include "proto/host/log.h"
 
@@ -48,6 +49,23 @@ static size_t list_length(const struct list *list)
     return count;
 }
 
+static struct slice lease_trace(struct ledger *l, const struct hot_frame *hf)
+{
+    const struct execution_header *h = &hf->hot->h;
+    struct trace t;
+    char *text;
+
+    if (!logged_is_traced(l, hf->hot)) {
+        return SLICE("");
+    }
+    t = execution_trace(h);
+    t.span = attempt_span(h, hf->f.entered_event, hf->f.attempt);
+    t.sampled = TRACE_SAMPLED;
+    text = arena_alloc(&l->arena, TRACE_XRAY_BYTES);
+    trace_write_xray(&t, text);
+    return slice_str(text);
+}
+
 static bool lease_fill(struct ledger *l, struct hot_frame *hf, struct ledger_lease *out)
 {
     const struct execution_header *h = &hf->hot->h;
@@ -66,6 +84,7 @@ static bool lease_fill(struct ledger *l, struct hot_frame *hf, struct ledger_lea
         .log_tail = hf->order->log_tail,
         .submits = hf->order->submits,
         .payload = hf->order->payload,
+        .trace = lease_trace(l, hf),
         .execution_arn = h->arn,
         .execution_name = h->name,
         .state = hf->hot->revision->parsed->states[hf->f.state].name,

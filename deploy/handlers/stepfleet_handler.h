@@ -62,6 +62,7 @@ struct stepfleet_task {
     const char *state;
     const char *directory;   /* this task's own, removed after it */
     const char *credentials; /* JSON */
+    const char *trace;       /* as in X-Amzn-Trace-Id; empty: it is not traced */
     long attempt;
     long long deadline_ms; /* since 1970; 0: none */
     int submits;           /* a .sync integration: say stepfleet_submitted() */
@@ -456,6 +457,7 @@ static inline void stepfleet_begin(struct stepfleet_task *t)
     t->state = stepfleet_string(t, "state");
     t->directory = stepfleet_string(t, "directory");
     t->credentials = stepfleet_string(t, "credentials");
+    t->trace = stepfleet_string(t, "trace");
     t->attempt = (long)stepfleet_integer(t, "attempt");
     t->deadline_ms = stepfleet_integer(t, "deadlineMs");
     submits = stepfleet_find(t->begin.at, "submits", &t->line);

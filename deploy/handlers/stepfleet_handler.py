@@ -128,6 +128,7 @@ class Context:
         self.attempt = said["attempt"]
         self.directory = said["directory"]  # of this task; also tempfile's
         self.credentials = json.loads(said.get("credentials", "null"))
+        self.trace = said.get("trace", "")  # as in X-Amzn-Trace-Id; also _X_AMZN_TRACE_ID
         self.submits = said["submits"]      # a .sync integration: say submitted()
         self.deadline_ms = said["deadlineMs"]  # since 1970; 0: none
 
@@ -177,6 +178,7 @@ def _one(line, handle):
     event = json.loads(line.read_whole(b"E") or b"null")
     context = Context(line, said, event)
     os.environ["TMPDIR"] = tempfile.tempdir = context.directory
+    os.environ["_X_AMZN_TRACE_ID"] = context.trace
     source = _Source(line)
     try:
         kind, payload = b"R", handle(source, context)

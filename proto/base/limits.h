@@ -34,10 +34,12 @@ enum limits {
     LIMIT_GLUE_PAGE = 200,              /* GetJobRuns: AWS's */
     LIMIT_TRACE_BYTES = 256,            /* traceHeader: AWS's */
     LIMIT_LOGGING_BYTES = 16384,        /* loggingConfiguration: kept in memory with each machine */
-    LIMIT_LOG_QUEUE_BYTES = 64 * 1024 * 1024, /* to be logged: what is more is left out */
-    LIMIT_REDRIVE_DAYS = 14,                  /* a closed execution may be redriven that long */
-    LIMIT_RETENTION_DAYS = 90,                /* a closed Standard execution is kept that long */
-    LIMIT_RETENTION_OUTPUTS_DAYS = 7,         /* what a stage wrote, unless its execution runs */
+    LIMIT_LOG_QUEUE_BYTES = 64 * 1024 * 1024,   /* to be logged: what is more is left out */
+    LIMIT_REDRIVE_DAYS = 14,                    /* a closed execution may be redriven that long */
+    LIMIT_TRACE_QUEUE_BYTES = 16 * 1024 * 1024, /* of spans to be sent: likewise */
+    LIMIT_TRACE_EVENTS = 100000,        /* of an execution: what is behind them has no spans */
+    LIMIT_RETENTION_DAYS = 90,          /* a closed Standard execution is kept that long */
+    LIMIT_RETENTION_OUTPUTS_DAYS = 7,   /* what a stage wrote, unless its execution runs */
     LIMIT_RETENTION_EXPRESS_DAYS = 1,   /* an Express one; AWS keeps nothing of them but logs */
     LIMIT_TIMEOUT_SECONDS = 99999999,   /* TimeoutSeconds and Wait Seconds */
     LIMIT_MAX_DELAY_SECONDS = 31622400, /* MaxDelaySeconds */

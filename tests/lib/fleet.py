@@ -86,10 +86,11 @@ class Failed(Exception):
 
 class Fleet:
     def __init__(self, directory, objects=None, coordinator=None, env=None, bind=None, limits=None,
-                 http=None, programs=BIN, within=()):
+                 http=None, trace=None, programs=BIN, within=()):
         """objects: None for a directory store; else the [objects] lines of an S3 server.
         coordinator: further lines of the [coordinator] section. bind, limits: the sections of these names.
         http: the lines of that section beside `listen`; then `endpoint` is where AWS's clients come in.
+        trace: the lines of that section.
         programs: the directory they are in. within: a command that every one of them is run by."""
         self.dir = pathlib.Path(directory)
         self.port = free_port()
@@ -103,6 +104,7 @@ class Fleet:
         scheme = "https" if http and "certificate" in http else "http"
         self.endpoint = f"{scheme}://127.0.0.1:{self.http_port}"
         self.http = {"listen": self.endpoint, **http} if http is not None else {}
+        self.trace = trace or {}
         self.programs = pathlib.Path(programs)
         self.within = list(within)
         self.coordinator = None
@@ -119,7 +121,7 @@ class Fleet:
         keys = {"data": self.dir / "data", "listen": self.url, **self.options}
         conf.write_text(self._section("coordinator", keys) + self._section("objects", self.objects) +
                         self._section("bind", self.bind) + self._section("limits", self.limits) +
-                        self._section("http", self.http))
+                        self._section("http", self.http) + self._section("trace", self.trace))
         log = self.dir / "coordinator.log"
         self.coordinator = Process([*self.within, self.programs / "stepfleet-coordinator", "-c", conf], log,
                                    {**self.env, **(env or {})})
@@ -136,7 +138,8 @@ class Fleet:
         """functions: name -> dict of its section's keys. env: what its environment has beside the fleet's."""
         conf = self.dir / f"{name}.conf"
         text = self._section("worker", {"name": name, "coordinator": self.url, "drain": "5s", **keys})
-        text += self._section("objects", self.objects)
+        text += self._section("objects", self.objects) + self._section("trace", {
+            k: v for k, v in self.trace.items() if k in ("endpoint", "headers")})
         for function, section in functions.items():
             text += self._section(f"function {function}", section)
         conf.write_text(text)

@@ -76,6 +76,7 @@ struct handler_host {
     const struct s3_config *objects;  /* of stream tasks */
     const struct handler_ops *pieces; /* of job runs; NULL: nobody does them */
     struct keeper *keeper;            /* of persistent functions' processes */
+    struct otlp *otlp;                /* is told of the store's transfers; NULL: nobody is */
     /* The task is over and nothing of it runs: exactly once after handler_start(), never inside it.
      * The result's texts are in *memory, which may be taken. */
     void (*finished)(struct handler_host *h,

@@ -56,6 +56,7 @@ struct slice invocation_begin(const struct lease *l, const char *directory, stru
         {SLICE("state"), g->state},
         {SLICE("directory"), slice_str(directory)},
         {SLICE("credentials"), g->credentials},
+        {SLICE("trace"), g->trace},
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

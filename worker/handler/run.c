@@ -8,12 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/base/trace.h"
 #include "proto/host/log.h"
 #include "worker/handler/invocation.h"
 
 enum {
     EVENT_ENV_BYTES = 32 * 1024, /* a variable is at most 128 KiB, all of them a few MiB */
-    ENV_OWN = 16,                /* variables of ours, and the NULL at the end */
+    ENV_OWN = 20,                /* variables of ours, and the NULL at the end */
     RUN_FRAMING = 1,             /* version of the framing: PROTOCOL.md */
 };
 
@@ -98,6 +99,19 @@ static void env_end(struct environment *e, const struct handler_function *f)
     }
 }
 
+/* As AWS Lambda tells a function, and as OpenTelemetry's libraries look for it. */
+static void env_trace(struct environment *e, struct slice xray)
+{
+    char w3c[TRACE_W3C_BYTES];
+    struct trace t;
+
+    if (trace_parse_xray(xray, &t)) {
+        trace_write_w3c(&t, w3c);
+        env_add(e, "_X_AMZN_TRACE_ID", xray);
+        env_add(e, "TRACEPARENT", slice_str(w3c));
+    }
+}
+
 static void
 env_task(struct environment *e, const struct run *run, const struct lease *l, struct slice event)
 {
@@ -111,6 +125,7 @@ env_task(struct environment *e, const struct run *run, const struct lease *l, st
     if (g->credentials.len != 0) {
         env_add(e, "STEPFLEET_CREDENTIALS", g->credentials);
     }
+    env_trace(e, g->trace);
     env_number(e, "STEPFLEET_HEARTBEAT_FD", PROCESS_HEARTBEAT);
     if (run->far[PROCESS_SUBMITTED] >= 0) {
         env_number(e, "STEPFLEET_SUBMITTED_FD", PROCESS_SUBMITTED);

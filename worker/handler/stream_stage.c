@@ -5,7 +5,9 @@
  * not begun for an input that is not there); the upload is begun
  *   2. the handler runs while the coordinator records the upload (stream_pump.c)
  *   3. the parts are the result */
+#include "client/otlp/otlp.h"
 #include "proto/base/json.h"
+#include "proto/host/clock.h"
 #include "proto/stage.h"
 #include "worker/handler/invocation.h"
 #include "worker/handler/result.h"
@@ -16,6 +18,11 @@ struct stage {
     struct slice name;    /* currentStage */
     struct slice initial; /* what is left of initialData */
     struct s3_reader *reader;
+    /* Wall clock; 0: not yet. */
+    int64_t input_ms;
+    int64_t input_end_ms;
+    int64_t output_ms;
+    int64_t output_end_ms;
 };
 
 static struct stage *stage_of(struct stream *s)
@@ -76,6 +83,7 @@ static bool open_input(struct stream *s)
     if (g->places.input_key.len == 0) {
         return true;
     }
+    g->input_ms = clock_wall_ms();
     rc = s3_reader_open(s->client, g->places.bucket, g->places.input_key, &g->reader, &err);
     while (rc == OK && !stream_given_up(s)) {
         rc = s3_reader_peek(g->reader, &got, &end, &err);
@@ -100,6 +108,7 @@ static bool open_output(struct stream *s)
     };
     struct err err;
 
+    stage_of(s)->output_ms = clock_wall_ms();
     if (stream_upload(s, &to, SLICE("application/json"), &err) != OK) {
         fail_output(s, &err);
         return false;
@@ -123,6 +132,9 @@ static bool stage_next(struct stream *s, struct slice *out, bool *end)
     if (s3_reader_peek(g->reader, out, end, &err) != OK) {
         fail_input(s, &err);
         return false;
+    }
+    if (*end && g->input_end_ms == 0) {
+        g->input_end_ms = clock_wall_ms();
     }
     return true;
 }
@@ -166,6 +178,9 @@ static void stage_look(struct stream *s)
 
     if (stream_look(s, &err) != OK) {
         fail_output(s, &err);
+    }
+    if (s->sent) {
+        stage_of(s)->output_end_ms = clock_wall_ms();
     }
 }
 
@@ -213,6 +228,44 @@ static void succeed(struct stream *s)
     }
 }
 
+/* ---- 4. What a trace is told ---- */
+
+static void tell_transfer(struct stream *s,
+                          struct slice name,
+                          struct slice key,
+                          int64_t from_ms,
+                          int64_t to_ms,
+                          uint64_t bytes)
+{
+    struct otlp_span span = {
+        .id = clock_random_u64() | 1,
+        .kind = OTLP_CLIENT,
+        .name = name,
+        .start_us = from_ms * 1000,
+        .end_us = (to_ms != 0 ? to_ms : clock_wall_ms()) * 1000,
+        .failed = to_ms == 0,
+    };
+
+    if (from_ms != 0 && trace_parse_xray(s->lease->grant.trace, &span.trace)) {
+        otlp_span_text(&span, "stepfleet.bucket", stage_of(s)->places.bucket);
+        otlp_span_text(&span, "stepfleet.key", key);
+        otlp_span_number(&span, "stepfleet.bytes", (int64_t)bytes);
+        otlp_put(s->host->otlp, &span);
+    }
+}
+
+static void tell_transfers(struct stream *s)
+{
+    const struct stage *g = stage_of(s);
+
+    if (s->host->otlp != NULL && s->lease->grant.trace.len != 0) {
+        tell_transfer(s, SLICE("store GET"), g->places.input_key, g->input_ms, g->input_end_ms,
+                      atomic_load(&s->bytes_in));
+        tell_transfer(s, SLICE("store PUT"), g->places.output_key, g->output_ms, g->output_end_ms,
+                      atomic_load(&s->bytes_out));
+    }
+}
+
 static void stage_run(struct stream *s)
 {
     struct stage g = {0};
@@ -224,6 +277,7 @@ static void stage_run(struct stream *s)
             succeed(s);
         }
     }
+    tell_transfers(s);
     s3_reader_close(g.reader);
 }
 

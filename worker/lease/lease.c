@@ -151,7 +151,8 @@ static struct slice keep(char **at, struct slice s)
 static struct lease *lease_new(struct lease_table *t, const struct lease_grant *g)
 {
     size_t need = g->function.len + g->qualifier.len + g->credentials.len + g->payload.len +
-                  g->execution_arn.len + g->execution_name.len + g->state.len + g->piece.len;
+                  g->trace.len + g->execution_arn.len + g->execution_name.len + g->state.len +
+                  g->piece.len;
     struct lease *l;
     size_t room;
     char *at;
@@ -171,6 +172,7 @@ static struct lease *lease_new(struct lease_table *t, const struct lease_grant *
     l->grant.qualifier = keep(&at, g->qualifier);
     l->grant.credentials = keep(&at, g->credentials);
     l->grant.payload = keep(&at, g->payload);
+    l->grant.trace = keep(&at, g->trace);
     l->grant.execution_arn = keep(&at, g->execution_arn);
     l->grant.execution_name = keep(&at, g->execution_name);
     l->grant.state = keep(&at, g->state);

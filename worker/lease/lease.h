@@ -45,6 +45,7 @@ struct lease_grant {
     struct slice qualifier;   /* version or alias of the function; empty: none */
     struct slice credentials; /* compact JSON; empty: none. Never logged */
     struct slice payload;
+    struct slice trace; /* as X-Ray's header; empty: it is not traced */
     struct slice execution_arn;
     struct slice execution_name;
     struct slice state;
