@@ -152,6 +152,7 @@ static int store_config(struct cli *cli, struct s3_config *out)
         .root = h->objects_root[0] != '\0' ? h->objects_root : NULL,
         .endpoint = h->objects_endpoint[0] != '\0' ? h->objects_endpoint : NULL,
         .region = h->objects_region[0] != '\0' ? h->objects_region : "us-east-1",
+        .ca = getenv("AWS_CA_BUNDLE"),
         .access_key = getenv("AWS_ACCESS_KEY_ID"),
         .secret_key = getenv("AWS_SECRET_ACCESS_KEY"),
         .session_token = getenv("AWS_SESSION_TOKEN"),

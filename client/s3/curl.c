@@ -309,6 +309,9 @@ static void transfer_set_options(struct transfer *t, const struct request_wire *
     if (t->server->site.loopback) { /* what does not leave the machine goes by no proxy */
         curl_easy_setopt(e, CURLOPT_PROXY, "");
     }
+    if (t->server->ca != NULL) {
+        curl_easy_setopt(e, CURLOPT_CAINFO, t->server->ca);
+    }
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_receive);

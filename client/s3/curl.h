@@ -45,6 +45,7 @@ struct server {
     int64_t stall_ms;
     bool sign_payload; /* of parts */
     const char *spill; /* see s3_config */
+    const char *ca;    /* likewise */
 };
 
 /* Servers end a request in which nothing moves, after 20 seconds at the soonest. */

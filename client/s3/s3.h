@@ -31,6 +31,8 @@ struct s3_config {
     const char *access_key;
     const char *secret_key;
     const char *session_token; /* NULL: none */
+    const char *ca;    /* PEM file of the authorities an https server is to be signed by; must
+                          outlive the client; NULL: the system's */
     size_t part_bytes; /* 0: 5 MiB; grows by plan so that no object needs over 10,000 parts */
     unsigned parallel; /* parts of a stream in flight; 0: 2 */
     size_t pool_bytes; /* of memory for the parts of a stream; 0: those in flight and a quarter */

@@ -609,6 +609,7 @@ server_take_sizes(struct server *s, const struct s3_config *config, struct err *
     s->stall_ms = config->stall_ms != 0 ? config->stall_ms : PLAN_STALL_MS;
     s->sign_payload = config->sign_payload || !(s->site.tls || s->site.loopback);
     s->spill = config->spill;
+    s->ca = config->ca;
     if (s->part_bytes < LIMIT_PART_BYTES_MIN || s->part_bytes > PLAN_PART_BYTES_MAX) {
         return err_set(err, ERR_CONFIG, "S3 parts must have 5 MiB to 5 GiB, not %zu bytes",
                        s->part_bytes);

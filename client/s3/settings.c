@@ -66,6 +66,7 @@ s3_settings_load(struct config *file, struct arena *a, struct s3_config *out, st
     c.root = keep(a, setting(file, "root", "STEPFLEET_OBJECTS_ROOT"));
     c.endpoint = keep(a, setting(file, "endpoint", "S3_ENDPOINT"));
     c.region = keep(a, setting(file, "region", "AWS_REGION"));
+    c.ca = keep(a, setting(file, "ca", "AWS_CA_BUNDLE"));
     if (c.region == NULL) {
         c.region = "us-east-1";
     }

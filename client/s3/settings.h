@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where stage outputs are kept, as every program reads it: section [objects] of its configuration,
  * then the environment (STEPFLEET_OBJECTS_ROOT, S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID,
- * AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN). Secrets come from the environment or a credentials
- * file, never from the configuration itself or a command line.
+ * AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CA_BUNDLE). Secrets come from the environment or a
+ * credentials file, never from the configuration itself or a command line.
  *
  *     [objects]
  *     # either a directory
@@ -10,6 +10,8 @@
  *     # or a server
  *     endpoint = http://127.0.0.1:9701
  *     region = us-east-1
+ *     # of https: who is trusted beside or instead of the system's authorities
+ *     ca = /etc/stepfleet/ca.crt
  *     credentials = /etc/stepfleet/credentials
  *     # what is stored is signed (SHA-256): always, or only where neither TLS nor loopback
  *     # protects it on its way, which is the default

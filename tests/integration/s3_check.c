@@ -61,6 +61,7 @@ static enum err_code client_open(struct s3_client **out, struct err *err)
         .access_key = getenv("AWS_ACCESS_KEY_ID"),
         .secret_key = getenv("AWS_SECRET_ACCESS_KEY"),
         .session_token = getenv("AWS_SESSION_TOKEN"),
+        .ca = getenv("AWS_CA_BUNDLE"),
         .part_bytes = (size_t)setting("S3_PART_BYTES"),
         .parallel = (unsigned)setting("S3_PARALLEL"),
         .attempts_max = (unsigned)setting("S3_ATTEMPTS"),

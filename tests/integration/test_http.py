@@ -12,6 +12,7 @@ import time
 
 import fleet as fleets
 import pytest
+from certificates import self_signed
 from fleet import wait_until
 from http_client import Answers, ask, connect, request, signed
 
@@ -455,11 +456,8 @@ def test_wrong_signatures(keyed):
 
 @pytest.fixture
 def certificate(tmp_path):
-    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                           "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
-                           "-keyout", tmp_path / "tls.key", "-out", tmp_path / "tls.crt"], capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
-    return {"certificate": tmp_path / "tls.crt", "key": tmp_path / "tls.key"}
+    made, key = self_signed(tmp_path)
+    return {"certificate": made, "key": key}
 
 
 @pytest.mark.tsan

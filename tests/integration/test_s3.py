@@ -15,6 +15,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 import faulty_s3  # noqa: E402
+from certificates import self_signed  # noqa: E402
 
 PART = 5 * 1024 * 1024
 LIMIT_S = 60
@@ -74,6 +75,18 @@ def bad(result, name):
 
 def test_whole_interface(check):
     assert good(check("all", "b")).out.endswith("ok\n")
+
+
+def test_a_server_of_an_authority_of_ones_own(check, tmp_path):
+    """Trusted where that authority is named, and by nobody else."""
+    ca, key = self_signed(tmp_path)
+    server = faulty_s3.Server(certificate=(ca, key))
+    try:
+        good(check("put", "b", "k", 1000, S3_ENDPOINT=server.endpoint, AWS_CA_BUNDLE=ca))
+        good(check("verify", "b", "k", 1000, S3_ENDPOINT=server.endpoint, AWS_CA_BUNDLE=ca))
+        bad(check("verify", "b", "k", 1000, S3_ENDPOINT=server.endpoint), "InvalidConfiguration")
+    finally:
+        server.kill()
 
 
 def test_small_object_takes_one_get(check, server):

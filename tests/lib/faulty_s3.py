@@ -29,6 +29,7 @@ import json
 import re
 import socket
 import socketserver
+import ssl
 import struct
 import sys
 import threading
@@ -389,8 +390,12 @@ class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, store, port):
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, store, host, port, certificate):
+        super().__init__((host, port), Handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.store = store
         self.open_connections = set()
 
@@ -408,15 +413,16 @@ class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class Server:
-    """A store and the listener before it, which can die and come back."""
+    """A store and the listener before it, which can die and come back. certificate: files of one and of its key, for
+    https."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1", certificate=None):
         self.store = Store()
-        self.port = 0
+        self.host, self.port, self.certificate = host, 0, certificate
         self.start()
 
     def start(self):
-        self.listener = Listener(self.store, self.port)
+        self.listener = Listener(self.store, self.host, self.port, self.certificate)
         self.port = self.listener.server_address[1]
         self.thread = threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
@@ -435,11 +441,11 @@ class Server:
 
     @property
     def endpoint(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.certificate else ''}://{self.host}:{self.port}"
 
 
 if __name__ == "__main__":
-    server = Server()
+    server = Server(*sys.argv[1:2], *([sys.argv[2:4]] if len(sys.argv) == 4 else []))
     print(server.endpoint, flush=True)
     sys.stdin.read()
     server.kill()
