@@ -189,6 +189,8 @@ static void queue_leave(struct call *c)
 static void wait_gone(struct call *c)
 {
     queue_leave(c);
+    state_test_free(c->test);
+    c->test = NULL;
     call_fail(c, ERR_UNAVAILABLE, "the coordinator is stopping");
 }
 
@@ -199,6 +201,12 @@ static bool is_running(const struct call *c)
     return h != NULL && h->status == EXECUTION_RUNNING;
 }
 
+/* No time is up for it: only a clock that was put back makes it late. */
+static bool waits_for_end(const struct call *c)
+{
+    return c->method == RPC_EXECUTION_START_SYNC || c->test != NULL;
+}
+
 /* Answer with what there is, of an execution or a job run. The execution may have left memory
  * meanwhile: describe it from disk. A synchronous run is answered by its end alone: that is late
  * where the clock was put back. */
@@ -207,12 +215,14 @@ static void wait_answer(struct call *c)
     struct ledger_view v;
     Stepfleet__ExecutionDetail d = STEPFLEET__EXECUTION_DETAIL__INIT;
 
-    if (c->method == RPC_EXECUTION_START_SYNC && is_running(c)) {
+    if (waits_for_end(c) && is_running(c)) {
         call_park(c, SYNC_LATE_MS, wait_answer, wait_gone);
         return;
     }
     queue_leave(c);
-    if ((c->execution & RUN_BIT) != 0) {
+    if (c->test != NULL) {
+        state_test_ended(c);
+    } else if ((c->execution & RUN_BIT) != 0) {
         describe_run(c, c->execution, NULL);
     } else if (ledger_execution_view(c->api->ledger, c->execution, &v)) {
         describe_view(c->api, &v, &d);
@@ -240,6 +250,11 @@ void wait_for(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout
     if (c->api->stopping) {
         wait_gone(c); /* its read was under way when the others were let go */
     }
+}
+
+void wait_for_end(struct call *c, uint64_t execution)
+{
+    wait_for(c, execution, UINT64_MAX, LIMIT_EXPRESS_MS + SYNC_LATE_MS);
 }
 
 /* A run's news is its end: each call is answered. */

@@ -41,6 +41,7 @@ struct call {
     struct held_report *held;      /* a report whose outputs are being committed */
     struct activity_poll *poll;    /* for an activity's task */
     struct message_poll *messages; /* for messages of a queue */
+    struct state_test *test;       /* of a state whose task is carried out */
     /* A task asks, not a client; else NULL. */
     const struct ledger_call *task;
     /* One of AWS's own clients, over HTTP: it holds no context while it waits, and AWS's rules are
@@ -225,7 +226,13 @@ static inline bool call_holds_context(const struct call *c)
 {
     return c->task == NULL && !c->aws;
 }
-/* Wait for news of an execution: operation_EXECUTION_WAIT and the synchronous start. */
+/* Wait for news of an execution. */
 void wait_for(struct call *c, uint64_t execution, uint64_t seen, int64_t timeout_ms);
+/* For the end of a synchronous run. */
+void wait_for_end(struct call *c, uint64_t execution);
+/* The run of c->test has ended: answer. */
+void state_test_ended(struct call *c);
+/* Nobody wants its answer; NULL is fine. */
+void state_test_free(struct state_test *t);
 
 #endif

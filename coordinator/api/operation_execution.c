@@ -317,7 +317,7 @@ void operation_EXECUTION_START_SYNC(struct call *c)
         rc = ledger_start(l, &s, &id, &err);
     }
     if (rc == OK) {
-        wait_for(c, id, UINT64_MAX, LIMIT_EXPRESS_MS + 10000);
+        wait_for_end(c, id);
     } else {
         c->fail(c, rc, &err);
     }

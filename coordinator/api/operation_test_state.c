@@ -1,27 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TestState: one state run alone over what the caller gives; nothing is called, waited for or kept.
+/* TestState: one state run alone over what the caller gives. Nothing of it is kept, and nothing is
+ * waited for but a Task without a mock, which is really carried out, by a run of it alone:
+ *
+ *   read ---its end is known---------------------------------> answered
+ *     '------a Task is to be done---> PARKED ---run's end-------^
+ *
  * Source: AWS Step Functions API Reference, TestState; recorded answers of it. */
 #include <string.h>
 
 #include "coordinator/api/api.h"
 #include "coordinator/api/mock_schema.h"
-#include "coordinator/engine/inspect.h"
+#include "coordinator/api/test_task.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
-#define ALONE "StateName" /* what a state that is given alone is called */
+#define ALONE     "StateName" /* what a state that is given alone is called */
+#define EXECUTION "TestState" /* what its machine and its execution are called */
 
-struct test {
+struct state_test {
     struct call *call;
-    const Stepfleet__TestStateRequest *q;
-    struct arena *a;
+    const Stepfleet__TestStateRequest *q; /* in its own turn alone, like `err` */
     struct err *err;
+    struct arena arena;
+    struct arena *a; /* that: all texts of `request` are in it */
     struct asl_machine *machine;
     struct inspect_request request;
-    struct inspect_mock mock;
+    struct inspect_work work; /* once there is one */
+    bool shown;               /* the answer has what each field made of the input */
 };
 
-static enum err_code invalid(struct test *t, const char *what)
+/* What came in the request, for as long as the test takes. */
+static struct slice given(struct state_test *t, ProtobufCBinaryData text)
+{
+    return arena_copy(t->a, message_slice(text));
+}
+
+static enum err_code invalid(struct state_test *t, const char *what)
 {
     return err_set(t->err, ERR_VALIDATION, "%s", what);
 }
@@ -84,9 +98,9 @@ static const struct json_node *find_source(const struct json_node *v, struct sli
     return found;
 }
 
-static enum err_code read_state(struct test *t)
+static enum err_code read_state(struct state_test *t)
 {
-    struct slice text = message_slice(t->q->definition);
+    struct slice text = given(t, t->q->definition);
     struct slice name = slice_str(t->q->state_name);
     struct asl_options options = definition_options(t->call->api, false);
     struct asl_diagnostics found = {0};
@@ -111,6 +125,7 @@ static enum err_code read_state(struct test *t)
     if (rc != OK) {
         return rc;
     }
+    t->request.machine = t->machine;
     if (t->request.state == NULL) {
         return invalid(t, "State not found in definition");
     }
@@ -123,13 +138,13 @@ static enum err_code read_state(struct test *t)
 
 /* ---- what it is run over ---- */
 
-static enum err_code read_json(struct test *t,
+static enum err_code read_json(struct state_test *t,
                                ProtobufCBinaryData text,
                                const char *otherwise,
                                const char *refusal,
                                const struct json_node **out)
 {
-    struct slice s = text.len != 0 ? message_slice(text) : slice_str(otherwise);
+    struct slice s = text.len != 0 ? given(t, text) : slice_str(otherwise);
 
     if (s.len == 0 || json_parse(s, t->a, out, NULL) == OK) {
         return OK;
@@ -137,13 +152,13 @@ static enum err_code read_json(struct test *t,
     return invalid(t, refusal);
 }
 
-static const struct json_node *text_node(struct test *t, const char *text)
+static const struct json_node *text_node(struct state_test *t, const char *text)
 {
-    return json_string(t->a, slice_str(text));
+    return json_string(t->a, arena_copy(t->a, slice_str(text)));
 }
 
 /* As an Express execution of a machine without a name would have it. */
-static const struct json_node *made_context(struct test *t)
+static const struct json_node *made_context(struct state_test *t)
 {
     const struct ledger_config *config = ledger_configuration(t->call->api->ledger);
     const struct json_node *now = json_string(t->a, text_time(t->request.now_ms, t->a));
@@ -154,16 +169,17 @@ static const struct json_node *made_context(struct test *t)
     struct slice arn = arena_printf(t->a, "arn:aws:states:%s:%012llu:", config->region,
                                     (unsigned long long)config->account);
 
-    json_put(&execution, SLICE("Id"),
-             json_string(t->a, arena_printf(t->a, "%.*sexpress:TestState:TestState:TestState",
-                                            SLICE_FMT(arn))));
+    json_put(
+        &execution, SLICE("Id"),
+        json_string(t->a, arena_printf(t->a, "%.*sexpress:" EXECUTION ":" EXECUTION ":" EXECUTION,
+                                       SLICE_FMT(arn))));
     json_put(&execution, SLICE("Input"), t->request.input);
-    json_put(&execution, SLICE("Name"), text_node(t, "TestState"));
+    json_put(&execution, SLICE("Name"), text_node(t, EXECUTION));
     json_put(&execution, SLICE("RoleArn"), text_node(t, t->q->role_arn));
     json_put(&execution, SLICE("StartTime"), now);
     json_put(&machine, SLICE("Id"),
-             json_string(t->a, arena_printf(t->a, "%.*sstateMachine:TestState", SLICE_FMT(arn))));
-    json_put(&machine, SLICE("Name"), text_node(t, "TestState"));
+             json_string(t->a, arena_printf(t->a, "%.*sstateMachine:" EXECUTION, SLICE_FMT(arn))));
+    json_put(&machine, SLICE("Name"), text_node(t, EXECUTION));
     json_put(&state, SLICE("Name"), json_string(t->a, t->request.state->name));
     json_put(&state, SLICE("EnteredTime"), now);
     if (engine_can_retry(t->request.state->kind)) {
@@ -180,7 +196,7 @@ static bool has_token(const struct asl_state *s)
     return s->kind == ASL_TASK && s->task.pattern != ASL_REQUEST_RESPONSE;
 }
 
-static enum err_code read_context(struct test *t)
+static enum err_code read_context(struct state_test *t)
 {
     enum err_code rc =
         read_json(t, t->q->context, "", "Invalid Context object provided: it must be JSON",
@@ -202,7 +218,7 @@ static enum err_code read_context(struct test *t)
     return OK;
 }
 
-static enum err_code read_data(struct test *t)
+static enum err_code read_data(struct state_test *t)
 {
     enum err_code rc;
 
@@ -231,7 +247,18 @@ static bool needs_mock(const struct asl_state *s)
     return s->kind == ASL_TASK || s->kind == ASL_PARALLEL || s->kind == ASL_MAP;
 }
 
-static enum err_code no_mock(struct test *t)
+/* It will be carried out. */
+static enum err_code check_task(struct state_test *t)
+{
+    const struct asl_options options = definition_options(t->call->api, true);
+
+    if (!call_can_wait(t->call)) {
+        return err_set(t->err, ERR_BUSY, "too many calls wait for executions");
+    }
+    return test_task_check(&t->request.state->task, &options, t->err);
+}
+
+static enum err_code no_mock(struct state_test *t)
 {
     const struct asl_state *s = t->request.state;
 
@@ -247,9 +274,9 @@ static enum err_code no_mock(struct test *t)
     if (s->kind != ASL_TASK) {
         return OK;
     }
-    return invalid(t, t->q->role_arn[0] == '\0'
-                          ? "RoleArn must be specified when testing a Task state"
-                          : "A Task is tested with a mock here: nothing is called");
+    return t->q->role_arn[0] == '\0'
+               ? invalid(t, "RoleArn must be specified when testing a Task state")
+               : check_task(t);
 }
 
 static struct slice member_text(const struct json_node *v, const char *name)
@@ -259,7 +286,8 @@ static struct slice member_text(const struct json_node *v, const char *name)
     return json_is(m, JSON_STRING) ? json_text(m) : (struct slice){NULL, 0};
 }
 
-static enum err_code read_mode(struct test *t, const struct json_node *mock, struct slice *out)
+static enum err_code
+read_mode(struct state_test *t, const struct json_node *mock, struct slice *out)
 {
     const struct json_node *v = json_member(mock, SLICE("fieldValidationMode"));
 
@@ -276,17 +304,17 @@ static enum err_code read_mode(struct test *t, const struct json_node *mock, str
 }
 
 /* Held against the schema of what it stands for, as strictly as is asked. */
-static enum err_code check_result(struct test *t, struct slice mode)
+static enum err_code check_result(struct state_test *t, struct slice mode)
 {
-    if (t->mock.result == NULL || t->request.state->kind != ASL_TASK ||
+    if (t->work.result == NULL || t->request.state->kind != ASL_TASK ||
         slice_eq_str(mode, "NONE")) {
         return OK;
     }
-    return mock_schema_check(&t->request.state->task, t->mock.result, slice_eq_str(mode, "STRICT"),
+    return mock_schema_check(&t->request.state->task, t->work.result, slice_eq_str(mode, "STRICT"),
                              t->a, t->err);
 }
 
-static enum err_code read_mock(struct test *t)
+static enum err_code read_mock(struct state_test *t)
 {
     const struct json_node *mock = NULL;
     const struct json_node *error;
@@ -315,18 +343,18 @@ static enum err_code read_mock(struct test *t)
         return invalid(t, "A test mock should have only one of the following fields: [result, "
                           "errorOutput].");
     }
-    if (result.ptr != NULL && json_parse(result, t->a, &t->mock.result, NULL) != OK) {
+    if (result.ptr != NULL && json_parse(result, t->a, &t->work.result, NULL) != OK) {
         return invalid(t, "Mocked result must be valid JSON");
     }
     if (result.ptr == NULL) {
-        t->mock.failure =
+        t->work.failure =
             (struct failure){member_text(error, "error"), member_text(error, "cause")};
     }
-    t->request.mock = &t->mock;
+    t->request.work = &t->work;
     return check_result(t, mode);
 }
 
-static enum err_code read_count(struct test *t, const struct json_node *v, uint32_t *out)
+static enum err_code read_count(struct state_test *t, const struct json_node *v, uint32_t *out)
 {
     int64_t n;
 
@@ -337,7 +365,7 @@ static enum err_code read_count(struct test *t, const struct json_node *v, uint3
     return OK;
 }
 
-static enum err_code read_configuration(struct test *t)
+static enum err_code read_configuration(struct state_test *t)
 {
     const struct json_node *v = NULL;
     const struct json_node *retries;
@@ -368,7 +396,7 @@ static const char *const status_names[] = {
     [INSPECT_CAUGHT] = "CAUGHT_ERROR",
 };
 
-static void reply(struct test *t, const struct inspect_result *r)
+static void reply(struct state_test *t, const struct inspect_result *r)
 {
     Stepfleet__TestStateReply m = STEPFLEET__TEST_STATE_REPLY__INIT;
 
@@ -381,18 +409,18 @@ static void reply(struct test *t, const struct inspect_result *r)
         m.error = arena_str(t->a, r->failure.error);
         m.cause = message_bytes(r->failure.cause);
     }
-    if (t->q->level[0] != '\0' && strcmp(t->q->level, "INFO") != 0) {
+    if (t->shown) {
         m.data = message_bytes(json_print(r->data, t->a));
     }
     t->call->reply(t->call, &m.base);
 }
 
-static enum err_code check_level(struct test *t)
+static enum err_code read_level(struct state_test *t)
 {
     const char *level = t->q->level;
 
-    if (level[0] == '\0' || strcmp(level, "INFO") == 0 || strcmp(level, "DEBUG") == 0 ||
-        strcmp(level, "TRACE") == 0) {
+    t->shown = strcmp(level, "DEBUG") == 0 || strcmp(level, "TRACE") == 0;
+    if (t->shown || level[0] == '\0' || strcmp(level, "INFO") == 0) {
         return OK;
     }
     return err_set(t->err, ERR_VALIDATION,
@@ -401,36 +429,99 @@ static enum err_code check_level(struct test *t)
                    level);
 }
 
-void operation_TEST_STATE(struct call *c)
+/* The call waits for its end. */
+static enum err_code start_task(struct state_test *t, const struct inspect_order *order)
 {
-    struct ledger *l = c->api->ledger;
-    struct inspect_result result;
-    struct err err;
-    struct test t = {
-        .call = c,
-        .q = (const void *)c->request,
-        .a = ledger_turn_arena(l),
-        .err = &err,
-        .request = {.now_ms = ledger_now(l).wall_ms, .seed = ledger_random(l)},
-    };
-    enum err_code (*const steps[])(struct test * t) = {check_level, read_state, read_configuration,
-                                                       read_data, read_mock};
-    enum err_code rc = OK;
+    const struct asl_state *state = t->request.state;
+    const struct asl_options options = definition_options(t->call->api, true);
+    struct asl_machine *machine;
+    uint64_t id;
+    enum err_code rc = test_task_machine(state, order, &options, t->a, &machine, t->err);
 
-    if (!definition_fits(c, t.q->definition)) {
-        return;
-    }
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && rc == OK; i++) {
-        rc = steps[i](&t);
+    if (rc == OK) {
+        rc = ledger_start_unlisted(t->call->api->ledger, SLICE(EXECUTION), machine,
+                                   json_print(order->arguments, t->a), &id, t->err);
     }
     if (rc == OK) {
-        t.request.machine = t.machine;
-        engine_inspect(&t.request, t.a, &result);
-        reply(&t, &result);
-    } else {
-        c->fail(c, rc, &err);
+        t->call->test = t;
+        wait_for_end(t->call, id);
     }
-    if (t.machine != NULL) {
-        asl_machine_free(t.machine);
+    return rc;
+}
+
+static enum err_code run(struct state_test *t)
+{
+    struct inspect_result result;
+
+    engine_inspect(&t->request, t->a, &result);
+    if (result.status == INSPECT_ORDERED) {
+        return start_task(t, &result.order);
+    }
+    reply(t, &result);
+    state_test_free(t);
+    return OK;
+}
+
+void state_test_ended(struct call *c)
+{
+    struct state_test *t = c->test;
+    struct ledger_view v;
+
+    c->test = NULL;
+    if (!ledger_execution_view(c->api->ledger, c->execution, &v)) {
+        call_fail(c, ERR_INTERNAL, "the run of a test is not there");
+        state_test_free(t);
+        return;
+    }
+    test_task_work(&v, t->a, &t->work);
+    t->request.work = &t->work;
+    (void)run(t); /* nothing is left to be done */
+}
+
+void state_test_free(struct state_test *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    if (t->machine != NULL) {
+        asl_machine_free(t->machine);
+    }
+    arena_fini(&t->arena);
+    mem_free(t);
+}
+
+static struct state_test *test_new(struct call *c, struct err *err)
+{
+    struct state_test *t = mem_zalloc(1, sizeof(*t));
+
+    t->call = c;
+    t->q = (const void *)c->request;
+    t->err = err;
+    t->a = &t->arena;
+    t->request.now_ms = ledger_now(c->api->ledger).wall_ms;
+    t->request.seed = ledger_random(c->api->ledger);
+    arena_init(t->a);
+    return t;
+}
+
+void operation_TEST_STATE(struct call *c)
+{
+    enum err_code (*const steps[])(struct state_test * t) = {
+        read_level, read_state, read_configuration, read_data, read_mock, run};
+    const Stepfleet__TestStateRequest *q = (const void *)c->request;
+    struct state_test *t;
+    struct err err;
+    enum err_code rc = OK;
+
+    if (!definition_fits(c, q->definition)) {
+        return;
+    }
+    t = test_new(c, &err);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && rc == OK; i++) {
+        rc = steps[i](t);
+    }
+    if (rc != OK) {
+        c->fail(c, rc, &err);
+        state_test_free(t);
     }
 }

@@ -358,6 +358,7 @@ struct step {
     size_t command_cap;
     uint32_t need_frame; /* STEP_NEED_FRAME */
     bool task_refused;   /* TASK_SUCCEEDED whose result became a failure: a trial step shows it */
+    unsigned failed_as;  /* a state's failure ended the execution: enum asl_failure_kind */
 };
 
 enum step_status {
@@ -422,6 +423,9 @@ bool engine_task_token_is(const struct execution_header *h, const struct task_to
 
 /* What a frame waits for, in words: "worker for function Stage3", "retry 2 of 3 at ...". */
 struct slice engine_waits_for(const struct asl_machine *m, const struct frame *f, struct arena *a);
+
+/* Before the cause of a States.Runtime: where it happened. */
+struct slice engine_failure_place(struct slice state, uint64_t entered_event, struct arena *a);
 
 /* Abort the program where an invariant does not hold. `frames` (a table) may be some of them; with
  * `all`, they are all there are. */

@@ -314,20 +314,26 @@ void flow_failed(struct turn *t, struct frame *f, struct failure why, unsigned k
         break;
     }
     if (f->parent == ASL_NONE || failure_is_runtime(why)) {
+        t->out->failed_as = kinds_of;
         close_failed(t, f, why);
     } else {
         join_child_failed(t, f, why, kinds_of);
     }
 }
 
+struct slice engine_failure_place(struct slice state, uint64_t entered_event, struct arena *a)
+{
+    return arena_printf(
+        a, "An error occurred while executing the state '%.*s' (entered at the event id #%llu). ",
+        SLICE_FMT(state), (unsigned long long)entered_event);
+}
+
 struct failure flow_placed(struct turn *t, const struct frame *f, struct failure why)
 {
     if (failure_is_runtime(why)) {
-        why.cause = arena_printf(t->a,
-                                 "An error occurred while executing the state '%.*s' (entered at "
-                                 "the event id #%llu). %.*s",
-                                 SLICE_FMT(frame_state(t, f)->name),
-                                 (unsigned long long)f->entered_event, SLICE_FMT(why.cause));
+        struct slice place = engine_failure_place(frame_state(t, f)->name, f->entered_event, t->a);
+
+        why.cause = arena_printf(t->a, "%.*s%.*s", SLICE_FMT(place), SLICE_FMT(why.cause));
     }
     return why;
 }

@@ -13,6 +13,7 @@ struct inspection {
     struct asl_variables variables;
     uint64_t seed;
     unsigned kinds; /* of a failure: enum asl_failure_kind */
+    bool final;     /* nothing handles it */
 };
 
 /* ---- what is shown ---- */
@@ -168,7 +169,7 @@ static void failed(struct inspection *i, struct failure why)
 {
     i->out->status = INSPECT_FAILED;
     i->out->failure = why;
-    if (retried(i, &why)) {
+    if (i->final || retried(i, &why)) {
         return;
     }
     for (size_t n = 0; n < i->st->catcher_count; n++) {
@@ -295,20 +296,41 @@ static bool inspect_fail(struct inspection *i, struct failure *why)
     return false;
 }
 
-/* What a Task, a Parallel or a Map came to, by the mock. */
+/* What a Task, a Parallel or a Map came to. */
 static bool worked(struct inspection *i, unsigned kinds, struct failure *why)
 {
-    const struct inspect_mock *mock = i->q->mock;
+    const struct inspect_work *work = i->q->work;
 
-    if (mock->result == NULL) {
-        i->kinds = kinds;
-        *why = mock->failure;
+    if (work->result == NULL) {
+        i->kinds = kinds | work->kinds;
+        i->final = work->final;
+        *why = work->failure;
         return false;
     }
     if (i->st->kind == ASL_TASK) {
-        show(i, "result", mock->result);
+        show(i, "result", work->result);
     }
-    return finish(i, mock->result, why);
+    return finish(i, work->result, why);
+}
+
+/* What is to be done: `made` of the effective input `in`. */
+static bool order(struct inspection *i,
+                  const struct json_node *in,
+                  const struct json_node *made,
+                  struct failure *why)
+{
+    const struct asl_task *task = &i->st->task;
+    struct inspect_order *o = &i->out->order;
+    struct asl_scope_data s = scope(i, in);
+
+    if ((task->credentials != NULL && !template(i, task->credentials, in, &o->credentials, why)) ||
+        !asl_seconds_value(&task->timeout, "TimeoutSeconds", &s, &o->timeout_s, why) ||
+        !asl_seconds_value(&task->heartbeat, "HeartbeatSeconds", &s, &o->heartbeat_s, why)) {
+        return false;
+    }
+    o->arguments = made;
+    i->out->status = INSPECT_ORDERED;
+    return true;
 }
 
 static bool inspect_work(struct inspection *i, unsigned kinds, struct failure *why)
@@ -320,7 +342,7 @@ static bool inspect_work(struct inspection *i, unsigned kinds, struct failure *w
         return false;
     }
     show(i, "afterParameters", made);
-    return worked(i, kinds, why);
+    return i->q->work != NULL ? worked(i, kinds, why) : order(i, in, made, why);
 }
 
 /* Its iterations' inputs; false: an ItemSelector failed. */
@@ -371,7 +393,7 @@ static bool too_many_failed(struct inspection *i, struct failure *why)
     if (json_i64(count, &tolerated)) {
         show_number(i, "toleratedFailureCount", tolerated);
     }
-    if (!i->q->has_failures || i->q->failures <= tolerated || i->q->mock->result == NULL) {
+    if (!i->q->has_failures || i->q->failures <= tolerated || i->q->work->result == NULL) {
         return false;
     }
     why->error = SLICE("States.ExceedToleratedFailureThreshold");

@@ -113,6 +113,26 @@ ledger_start(struct ledger *l, const struct ledger_start *s, uint64_t *id, struc
     return OK;
 }
 
+enum err_code ledger_start_unlisted(struct ledger *l,
+                                    struct slice machine,
+                                    struct asl_machine *parsed,
+                                    struct slice input,
+                                    uint64_t *id,
+                                    struct err *err)
+{
+    struct ledger_start s = {.name = ledger_uuid(l), .input = input, .synchronous = true};
+    enum err_code rc = check_room(l, err);
+
+    if (rc != OK) {
+        asl_machine_free(parsed);
+        return rc;
+    }
+    s.machine = machine_unlisted(l, machine, parsed);
+    s.machine->passing = true; /* the run's from now on */
+    s.arn = ledger_start_arn(l, &s);
+    return ledger_start(l, &s, id, err);
+}
+
 enum err_code ledger_execution_find(struct ledger *l,
                                     const struct ledger_machine *m,
                                     struct slice name,
@@ -186,6 +206,7 @@ bool ledger_execution_view(struct ledger *l, uint64_t id, struct ledger_view *ou
         .machine = h->revision->parsed,
         .frames = frames,
         .frame_count = count,
+        .failed_as = h->failed_as,
     };
     return true;
 }

@@ -48,6 +48,9 @@ void hot_free(struct ledger *l, struct hot *h)
     if (h->revision != NULL) {
         machine_revision_unref(h->revision);
     }
+    if (h->machine != NULL && h->machine->passing) {
+        machine_own_free(h->machine);
+    }
     for (size_t i = 0; i < h->record_count; i++) {
         mem_free((void *)(uintptr_t)h->records[i].ptr);
     }

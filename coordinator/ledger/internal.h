@@ -94,6 +94,7 @@ struct hot {
     bool recorded;         /* has rows: not a synchronous Express */
     bool named;            /* among hot_by_name */
     bool kept;             /* counted in kept_count */
+    unsigned failed_as;    /* it ended so: enum asl_failure_kind */
     struct slice *records; /* Express: encoded, heap-owned */
     size_t record_count;
     size_t record_cap;
@@ -368,6 +369,9 @@ void machine_revision_unref(struct machine_revision *r);
 /* An Express machine for what the ledger runs by itself: it has no rows, and nobody finds it. The
  * definition is the program's own, and parses. */
 struct ledger_machine *machine_own(struct ledger *l, struct slice name, struct slice definition);
+/* The same of one that is parsed, which is consumed. */
+struct ledger_machine *
+machine_unlisted(struct ledger *l, struct slice name, struct asl_machine *parsed);
 void machine_own_free(struct ledger_machine *m);
 void machines_delete_some(struct ledger *l);
 

@@ -263,6 +263,7 @@ struct ledger_machine {
     uint32_t revision; /* current */
     bool express;
     bool deleting;
+    bool passing; /* of one run alone, and goes with it */
     int64_t created_ms;
     int64_t updated_ms;
     struct slice name;
@@ -366,6 +367,17 @@ struct slice ledger_start_arn(struct ledger *l, const struct ledger_start *s);
 /* A new execution; the caller has checked the name (ledger_execution_find). @return its id. */
 enum err_code
 ledger_start(struct ledger *l, const struct ledger_start *s, uint64_t *id, struct err *err);
+/* A synchronous Express run of a machine that is its own. Nobody finds either, nothing of them is
+ * written, and both are gone when it has ended and those that watch it were told.
+ *
+ * @param parsed  consumed, on failure too
+ * @param input   compact JSON */
+enum err_code ledger_start_unlisted(struct ledger *l,
+                                    struct slice machine,
+                                    struct asl_machine *parsed,
+                                    struct slice input,
+                                    uint64_t *id,
+                                    struct err *err);
 /* By machine and name (Express: "NAME:UUID"), hot or on disk. ERR_NOT_FOUND without a message. */
 enum err_code ledger_execution_find(struct ledger *l,
                                     const struct ledger_machine *m,
@@ -380,6 +392,7 @@ struct ledger_view {
     const struct asl_machine *machine;
     const struct ledger_frame *frames;
     size_t frame_count;
+    unsigned failed_as; /* it ended so: enum asl_failure_kind */
 };
 struct ledger_frame {
     const struct frame *frame;

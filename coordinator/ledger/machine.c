@@ -322,20 +322,27 @@ struct ledger_machine *ledger_machine_put(struct ledger *l,
     return m;
 }
 
+struct ledger_machine *
+machine_unlisted(struct ledger *l, struct slice name, struct asl_machine *parsed)
+{
+    const struct machine_row row = {.express = true, .name = name};
+    struct ledger_machine *m = machine_make(l, &row);
+
+    m->revision = 1;
+    (void)revision_add(m, m->revision, parsed);
+    return m;
+}
+
 struct ledger_machine *machine_own(struct ledger *l, struct slice name, struct slice definition)
 {
-    const struct machine_row row = {.revision = 1, .express = true, .name = name};
     const struct asl_options options = {.express = true, .stored = true};
-    struct ledger_machine *m = machine_make(l, &row);
     struct asl_diagnostics found = {0};
     struct asl_machine *parsed = NULL;
     enum err_code rc = asl_machine_parse(definition, &options, &l->arena, &found, &parsed, NULL);
 
     assert(rc == OK);
     (void)rc;
-    m->revision = row.revision;
-    (void)revision_add(m, m->revision, parsed);
-    return m;
+    return machine_unlisted(l, name, parsed);
 }
 
 /* ---- parsed revisions ---- */

@@ -325,6 +325,7 @@ static void closed(struct txn *t)
 {
     const struct execution_header *h = &t->s.header;
 
+    t->h->failed_as = t->s.failed_as;
     fleet_timer_clear(t->l->fleet, &t->h->deadline);
     notice_ended(t->l, h);
     pipe_run_ended(t->l, h);
@@ -359,12 +360,12 @@ static void set_deadline(struct txn *t)
     }
 }
 
-/* An ended execution leaves memory when that is durable; a synchronous Express is kept to be shown.
- */
+/* An ended execution leaves memory when that is durable; a synchronous Express is kept to be shown,
+ * where it can be found. */
 static void retire(struct ledger *l, struct hot *h)
 {
     list_remove(&h->lru);
-    if (h->recorded) {
+    if (h->recorded || h->machine->passing) {
         list_push_back(&l->closed, &h->lru);
         return;
     }

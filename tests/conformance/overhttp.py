@@ -166,6 +166,11 @@ def definition_of(case):
     return case.get("definition_text") or json.dumps(case["definition"])
 
 
+def remember(case, place):
+    """For who plays its task: all tests of states run under one machine's name."""
+    (place / "cases" / "TestState.json").write_text(json.dumps(case), encoding="utf-8")
+
+
 def run_test_state(client, case):
     got, _ = client.ask("TestState", {"definition": definition_of(case), **case["request"]})
     return got
@@ -187,22 +192,31 @@ def run_validate(client, case):
 RUN = {"api": run_api, "test_state": run_test_state, "create_error": run_create_error, "validate": run_validate}
 
 
+def asked_cases(files, classes):
+    lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [case for case in map(json.loads, lines)
+            if case.get("kind") in KINDS and (not classes or case["class"] in classes)]
+
+
 def ask_all(files, out, classes, left_out):
-    with tempfile.TemporaryDirectory(prefix="stepfleet-conformance-") as place, \
-            Fleet(place, coordinator={"account": ACCOUNT}, http={"access": "open"}) as fleet:
+    cases = asked_cases(files, classes)
+    functions = set().union(*(real.functions(c) for c in cases if c["kind"] == "test_state"))
+    with tempfile.TemporaryDirectory(prefix="stepfleet-conformance-") as name, \
+            Fleet(name, coordinator={"account": ACCOUNT, "lease": "10s"}, http={"access": "open"}) as fleet:
+        place = pathlib.Path(name)
         fleet.start_coordinator()
+        actors = real.actors(place, functions)
+        if actors:
+            fleet.start_worker("player", actors, slots=8)
         client = Client(fleet)
-        for path in files:
-            for line in path.read_text(encoding="utf-8").splitlines():
-                case = json.loads(line) if line.strip() else {}
-                if case.get("kind") not in KINDS or (classes and case["class"] not in classes):
-                    continue
-                try:
-                    got = RUN[case["kind"]](client, case)
-                except LeftOut as e:
-                    left_out[str(e)] += 1
-                    continue
-                out.write(json.dumps({"id": case["id"], **got}) + "\n")
+        for case in cases:
+            remember(case, place)
+            try:
+                got = RUN[case["kind"]](client, case)
+            except LeftOut as e:
+                left_out[str(e)] += 1
+                continue
+            out.write(json.dumps({"id": case["id"], **got}) + "\n")
 
 
 def play_all(files, out, classes, left_out):

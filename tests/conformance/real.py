@@ -308,20 +308,25 @@ def play_one(hands, root, case, number):
         return {"id": case["id"], "did_not_run": f"{type(e).__name__}: {e}"}
 
 
-def play_all(root, cases, bindings, hands_of=CommandLine, http=None):
-    """In one fleet, a few at once; results in the order of the cases."""
+def actors(root, offers):
+    """A worker's functions of these names, played by the cases that are remembered."""
     for name in ("cases", "plays", "posts", "texts"):
         (root / name).mkdir(parents=True)
-    over = threading.Event()
-    offers = set().union(bindings.values(), *map(functions, cases))
     section = {"handler": "event", "slots": 4,
                "command": f"{sys.executable} {HERE / 'actor.py'} {root} {PROGRAM}"}
+    return {f: section for f in sorted(offers)}
+
+
+def play_all(root, cases, bindings, hands_of=CommandLine, http=None):
+    """In one fleet, a few at once; results in the order of the cases."""
+    over = threading.Event()
+    offers = actors(root, set().union(bindings.values(), *map(functions, cases)))
     options = {"account": ACCOUNT, "no_function": "1s", "lease": "10s"}
     with Fleet(root, coordinator=options, bind=bindings, http=http) as fleet:
         fleet.start_coordinator()
         hands = hands_of(fleet, root)
         if offers:
-            fleet.start_worker("player", {f: section for f in sorted(offers)}, slots=8)
+            fleet.start_worker("player", offers, slots=8)
         poster = threading.Thread(target=deliver, args=(hands, root, over))
         poster.start()
         try:

@@ -71,7 +71,7 @@ const char *script_refusal(const struct json_node *c)
     struct slice language = text_member(c, "query_language");
 
     if (slice_eq_str(kind, "test_state")) {
-        return "TestState is not an operation yet";
+        return "tests of states are asked for over HTTP";
     }
     if (slice_eq_str(kind, "api")) {
         return "scripts of API calls need AWS's HTTP protocol";

@@ -665,7 +665,8 @@ def test_refused_tests_of_states(sfn):
     assert "only one" in no("ValidationException", LAMBDA, mock={"result": "1", "errorOutput": {"error": "E"}})
     assert "'Task' when state is not" in no("ValidationException", LAMBDA, context='{"Task":{}}', mock={"result": "1"})
     assert "RoleArn must be specified" in no("ValidationException", LAMBDA)
-    assert "nothing is called" in no("ValidationException", LAMBDA, roleArn=ROLE)
+    assert "when a mock is not specified" in no("InvalidDefinition", {**LAMBDA, "Resource": f"{STATES}activity:a"},
+                                                roleArn=ROLE)
     assert "RevealSecrets" in no("ValidationException", LAMBDA, mock={"result": "1"}, revealSecrets=True)
     assert "[STRICT, PRESENT, NONE]" in no("ValidationException", LAMBDA, mock={
         "result": "{}", "fieldValidationMode": "SOME"})
