@@ -365,11 +365,43 @@ static enum err_code read_count(struct state_test *t, const struct json_node *v,
     return OK;
 }
 
+/* Is it in a branch of the state, or in what it does with each item? However deep. */
+static bool is_inside(const struct state_test *t, const struct asl_state *s)
+{
+    const struct asl_machine *m = t->machine;
+    uint32_t owner = m->scopes[s->scope].owner;
+
+    while (owner != ASL_NONE && &m->states[owner] != t->request.state) {
+        owner = m->scopes[m->states[owner].scope].owner;
+    }
+    return owner != ASL_NONE;
+}
+
+/* The state inside a Parallel or a Map whose failure the mocked one is: a Task's is matched by
+ * States.TaskFailed. */
+static enum err_code read_origin(struct state_test *t, struct slice name)
+{
+    const struct asl_machine *m = t->machine;
+
+    for (uint32_t i = 0; i < m->state_count; i++) {
+        const struct asl_state *s = &m->states[i];
+
+        if (slice_eq(s->name, name) && is_inside(t, s)) {
+            t->work.kinds = s->kind == ASL_TASK ? (unsigned)ASL_FAILED_TASK : 0;
+            return OK;
+        }
+    }
+    return err_set(t->err, ERR_VALIDATION,
+                   "The state '%.*s', which is to have caused the error, is not inside the state",
+                   SLICE_FMT(slice_head(name, 80)));
+}
+
 static enum err_code read_configuration(struct state_test *t)
 {
     const struct json_node *v = NULL;
     const struct json_node *retries;
     const struct json_node *failures;
+    struct slice origin;
     enum err_code rc = read_json(t, t->q->configuration, "", "", &v);
 
     if (rc != OK || v == NULL) {
@@ -377,6 +409,7 @@ static enum err_code read_configuration(struct state_test *t)
     }
     retries = json_member(v, SLICE("retrierRetryCount"));
     failures = json_member(v, SLICE("mapIterationFailureCount"));
+    origin = member_text(v, "errorCausedByState");
     if (retries != NULL) {
         rc = read_count(t, retries, &t->request.retries);
     }
@@ -384,7 +417,7 @@ static enum err_code read_configuration(struct state_test *t)
         t->request.has_failures = true;
         rc = read_count(t, failures, &t->request.failures);
     }
-    return rc;
+    return rc == OK && origin.ptr != NULL ? read_origin(t, origin) : rc;
 }
 
 /* ---- the answer ---- */

@@ -40,9 +40,7 @@ UNSAID = {
         # What is not called anywhere cannot fail to be.
         "activityScheduleFailedEventDetails", "lambdaFunctionScheduleFailedEventDetails",
         "lambdaFunctionStartFailedEventDetails", "taskStartFailedEventDetails", "taskSubmitFailedEventDetails"},
-    "TestState.stateConfiguration": {
-        "errorCausedByState",  # the mocked error is what the state has, whoever made it
-        "mapItemReaderData"},  # of Distributed Map
+    "TestState.stateConfiguration": {"mapItemReaderData"},  # of Distributed Map
     "TestState.inspectionData": {
         "response", "statusCode", "statusMessage",  # of HTTP tasks
         "afterArguments",  # of JSONata

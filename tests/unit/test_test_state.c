@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TestState of a Task that is carried out: its work goes the way of any task's, the answer is what
- * the state makes of it, and nothing of it is left. */
+ * the state makes of it, and nothing of it is left. And whose failure a mocked one is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -103,6 +103,22 @@ static void ask(struct world *w, const char *definition, const char *input)
     memset(text, '!', strlen(text));
     memset(given, '!', strlen(given));
     api_world_settle(&w->api);
+}
+
+/* A mocked failure "E", of the state `origin` inside. */
+static void ask_failing(struct world *w, const char *definition, const char *origin)
+{
+    Stepfleet__TestStateRequest m = STEPFLEET__TEST_STATE_REQUEST__INIT;
+    char configuration[64];
+
+    api_ask_fini(&w->test);
+    memset(&w->test, 0, sizeof(w->test));
+    (void)snprintf(configuration, sizeof(configuration), "{\"errorCausedByState\":\"%s\"}", origin);
+    m.definition = message_bytes(slice_str(definition));
+    m.input = message_bytes(SLICE("[]"));
+    m.mock = message_bytes(SLICE("{\"errorOutput\":{\"error\":\"E\"}}"));
+    m.configuration = message_bytes(slice_str(configuration));
+    (void)api_world_call(&w->api, &w->test, RPC_TEST_STATE, &m.base);
 }
 
 /* The one lease there is. */
@@ -396,6 +412,27 @@ static void test_test_state__refused_without_a_mock(void **state)
     assert_nothing_left(w);
 }
 
+/* ---- whose failure a mocked one is ---- */
+
+static void test_test_state__a_failed_task_inside_is_a_failed_task(void **state)
+{
+    static const char map[] =
+        "{\"Type\":\"Map\",\"ItemProcessor\":{\"StartAt\":\"P\",\"States\":{\"P\":{"
+        "\"Type\":\"Parallel\",\"End\":true,\"Branches\":[{\"StartAt\":\"T\",\"States\":{\"T\":"
+        "{\"Type\":\"Task\",\"Resource\":\"arn:aws:" FUNCTION "\",\"Next\":\"F\"},\"F\":{"
+        "\"Type\":\"Fail\"}}}]}}}," CATCH("States.TaskFailed") "\"End\":true}";
+    struct world *w = *state;
+
+    ask_failing(w, map, "T");
+    assert_failed(w, "CAUGHT_ERROR", "E", "Rescue");
+    ask_failing(w, map, "F");
+    assert_failed(w, "FAILED", "E", "");
+    ask_failing(w, map, "Rescue"); /* it is beside the state, not inside */
+    assert_int_equal(w->test.rc, ERR_VALIDATION);
+    ask_failing(w, map, "None");
+    assert_int_equal(w->test.rc, ERR_VALIDATION);
+}
+
 static void test_test_state__a_coordinator_that_stops_answers_so(void **state)
 {
     struct world *w = *state;
@@ -422,6 +459,7 @@ int main(void)
         TEST(test_test_state__five_minutes_end_it_whatever_it_catches),
         TEST(test_test_state__arguments_that_cannot_be_used),
         TEST(test_test_state__refused_without_a_mock),
+        TEST(test_test_state__a_failed_task_inside_is_a_failed_task),
         TEST(test_test_state__a_coordinator_that_stops_answers_so),
 #undef TEST
     };
