@@ -580,6 +580,7 @@ static void set_up(struct sim *s)
     pollers_begin(s);
     client_jobs_begin(s);
     client_triggers_begin(s);
+    client_tests_begin(s);
     if (s->options.machines > CLIENT_FIXED && sim_one_in(s, CHANCE_DELETE, 6)) {
         sim_after(s, NULL, (int64_t)sim_below(s, CHANCE_DELETE, (uint64_t)s->options.faults_us),
                   delete_one, NULL, NULL);
@@ -639,7 +640,7 @@ bool clients_redrove(const struct sim *s, struct slice name)
 
 bool clients_are_done(const struct sim *s)
 {
-    return s->clients->over == s->options.executions;
+    return s->clients->over == s->options.executions && s->clients->tests_open == 0;
 }
 
 void clients_finish(struct sim *s)

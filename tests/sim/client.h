@@ -48,10 +48,11 @@ struct sim_clients {
     unsigned activities; /* made */
     unsigned fixtures;   /* made */
     unsigned machine_count;
-    bool crowd;       /* the last machine is one (model_crowd) */
-    unsigned crowds;  /* executions of it begun */
-    unsigned of_jobs; /* executions begun that run jobs */
-    bool ready;       /* machines and activities are there */
+    bool crowd;          /* the last machine is one (model_crowd) */
+    unsigned crowds;     /* executions of it begun */
+    unsigned of_jobs;    /* executions begun that run jobs */
+    unsigned tests_open; /* of states */
+    bool ready;          /* machines and activities are there */
     bool finishing;
 };
 

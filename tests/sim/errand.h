@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What clients ask, for the files that are they: client.c (machines, executions), client_task.c
- * (tasks that end by their token), client_job.c, client_trigger.c. */
+ * (tasks that end by their token), client_test.c (states that are tested), client_job.c,
+ * client_trigger.c. */
 #ifndef STEPFLEET_TESTS_SIM_ERRAND_H
 #define STEPFLEET_TESTS_SIM_ERRAND_H
 
@@ -45,6 +46,11 @@ void send_machine(struct sim *s,
                   struct slice definition,
                   void (*done)(struct errand *x, enum err_code rc, const void *reply),
                   unsigned number);
+
+/* ---- client_test.c ---- */
+
+/* In some worlds states are tested from now on. */
+void client_tests_begin(struct sim *s);
 
 /* ---- client_task.c ---- */
 

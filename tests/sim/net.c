@@ -252,8 +252,9 @@ static void ask_timed_out(struct sim *s, void *arg)
 /* Those that are lost by a repeat are in rpc.def: "none". */
 static bool may_arrive_twice(enum rpc method)
 {
-    return method != RPC_EXECUTION_START_SYNC && method != RPC_ACTIVITY_TASK &&
-           method != RPC_MESSAGE_RECEIVE && method != RPC_EVENTS_PUT && !is_ordered(method);
+    return method != RPC_EXECUTION_START_SYNC && method != RPC_TEST_STATE &&
+           method != RPC_ACTIVITY_TASK && method != RPC_MESSAGE_RECEIVE &&
+           method != RPC_EVENTS_PUT && !is_ordered(method);
 }
 
 uint64_t sim_ask(struct sim *s,

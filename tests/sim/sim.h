@@ -39,6 +39,7 @@ enum sim_stream {
     CHANCE_TRIGGER,
     CHANCE_RETENTION,
     CHANCE_EVENT,
+    CHANCE_TEST,
     CHANCES
 };
 
