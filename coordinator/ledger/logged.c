@@ -65,7 +65,9 @@ static struct ledger_logged *logged_end(const struct hot *h, bool express)
 
 bool logged_is_traced(const struct ledger *l, const struct hot *h)
 {
-    return l->hooks.traced != NULL && (l->config.tracing.all || h->machine->traced) &&
+    bool listed = h->machine->number != 0; /* else its definition is nowhere to be read */
+
+    return l->hooks.traced != NULL && listed && (l->config.tracing.all || h->machine->traced) &&
            execution_is_sampled(&h->h, l->config.tracing.sample);
 }
 

@@ -160,12 +160,16 @@ def test_what_is_traced(tmp_path, collector):
 
 
 def test_all_machines_and_a_collector_that_is_away_for_a_moment(tmp_path):
+    """A test of a state runs on a machine of no one's, of which there is nothing to tell."""
     collector = Collector(refusals=2)
     try:
         with open_fleet(tmp_path, collector, machines="all") as f:
+            lists = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sfn:listActivities", "End": True}
+            assert call(f, "TestState", definition=json.dumps(lists), roleArn=ROLE)["status"] == "SUCCEEDED"
             start(f, {"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}, traced=False)
             wait_until(lambda: len(collector.spans) == 2, 30, say=f"{collector.spans}")
             assert f.coordinator.stop() == 0
+            assert "is left out" not in f.coordinator.text()
     finally:
         collector.close()
 
