@@ -110,6 +110,10 @@ class Fleet:
         self.coordinator = None
         self.workers = {}
 
+    def place(self, _who):
+        """The beginning of the commands of who ("coordinator", "client", or a worker by its name) is to run."""
+        return self.within
+
     # ---- daemons ----
 
     def _section(self, name, keys):
@@ -123,8 +127,8 @@ class Fleet:
                         self._section("bind", self.bind) + self._section("limits", self.limits) +
                         self._section("http", self.http) + self._section("trace", self.trace))
         log = self.dir / "coordinator.log"
-        self.coordinator = Process([*self.within, self.programs / "stepfleet-coordinator", "-c", conf], log,
-                                   {**self.env, **(env or {})})
+        argv = [*self.place("coordinator"), self.programs / "stepfleet-coordinator", "-c", conf]
+        self.coordinator = Process(argv, log, {**self.env, **(env or {})})
         if wait:
             wait_until(lambda: not self.coordinator.alive() or self._answers(), timeout,
                        say=f"the coordinator does not answer; see {log}")
@@ -143,7 +147,7 @@ class Fleet:
         for function, section in functions.items():
             text += self._section(f"function {function}", section)
         conf.write_text(text)
-        w = Process([*self.within, self.programs / "stepfleet-worker", "-c", conf], self.dir / f"{name}.log",
+        w = Process([*self.place(name), self.programs / "stepfleet-worker", "-c", conf], self.dir / f"{name}.log",
                     {**self.env, **(env or {})})
         self.workers[name] = w
         if wait:
@@ -180,8 +184,8 @@ class Fleet:
     # ---- the client ----
 
     def cli(self, *args, check=True, timeout=60, stdin=None):
-        run = subprocess.run([*self.within, self.programs / "stepfleet", *map(str, args)], env=self.env, timeout=timeout,
-                             capture_output=True, text=True, input=stdin)
+        run = subprocess.run([*self.place("client"), self.programs / "stepfleet", *map(str, args)], env=self.env,
+                             timeout=timeout, capture_output=True, text=True, input=stdin)
         if check and run.returncode != 0:
             raise Failed(run)
         return run
