@@ -11,6 +11,7 @@
 
 #include "coordinator/ledger/delivery.h"
 #include "proto/base/text.h"
+#include "proto/base/utf8.h"
 
 #define DEFINITION                                                                                 \
     "{\"StartAt\":\"Invoke\",\"States\":{\"Invoke\":{\"Type\":\"Task\",\"End\":true,"              \
@@ -54,6 +55,35 @@ static bool is_own(const struct execution_header *h)
                                              slice_eq_str(h->error, "Lambda.Unknown"));
 }
 
+/* What a server or a function said, as text that every reader of a queue or a log can take: spaces
+ * for controls, question marks for what is no UTF-8. Owned by the caller. */
+static char *readable(struct slice said)
+{
+    char *text = mem_alloc(REASON_BYTES + 1);
+    const char *p = said.ptr;
+    const char *end = p + said.len;
+    size_t len = 0;
+
+    while (p != end) {
+        size_t n = utf8_sequence(p, end);
+        bool control = (uint8_t)*p < 0x20 || *p == 0x7f;
+
+        if (len + (n != 0 ? n : 1) > REASON_BYTES) {
+            break;
+        }
+        if (n == 0 || control) {
+            text[len] = control ? ' ' : '?';
+            n = 1;
+        } else {
+            memcpy(text + len, p, n);
+        }
+        len += n;
+        p += n;
+    }
+    text[len] = '\0';
+    return text;
+}
+
 void flight_over(struct ledger *l,
                  struct delivery *d,
                  enum delivery_end end,
@@ -62,18 +92,22 @@ void flight_over(struct ledger *l,
 {
     d->end = end;
     d->code = code;
-    d->reason = mem_strdup(slice_head(reason, REASON_BYTES));
+    d->reason = readable(reason);
     list_push_back(&l->deliveries_over, &d->over);
 }
 
 static void run_over(struct ledger *l, struct delivery *d, const struct execution_header *h)
 {
-    struct slice reason = arena_printf(&l->arena, "%.*s%s%.*s", SLICE_FMT(h->error),
-                                       h->error.len != 0 ? ": " : "", SLICE_FMT(h->cause));
-
     d->own = is_own(h);
-    flight_over(l, d, h->status == EXECUTION_SUCCEEDED ? DELIVERY_DONE : DELIVERY_FAILED,
-                h->status == EXECUTION_TIMED_OUT ? "TIMEOUT" : "ERROR_FROM_TARGET", reason);
+    if (h->status == EXECUTION_TIMED_OUT) {
+        flight_over(l, d, DELIVERY_FAILED, "TIMEOUT",
+                    SLICE("The function did not end in the time that it has."));
+    } else {
+        flight_over(l, d, h->status == EXECUTION_SUCCEEDED ? DELIVERY_DONE : DELIVERY_FAILED,
+                    "ERROR_FROM_TARGET",
+                    arena_printf(&l->arena, "%.*s%s%.*s", SLICE_FMT(h->error),
+                                 h->error.len != 0 ? ": " : "", SLICE_FMT(h->cause)));
+    }
 }
 
 /* What the machine gets. A payload that is a string is read as JSON once more: as AWS has it. */

@@ -130,7 +130,8 @@ void ledger_webhook_done(struct ledger *l, struct webhook_request *r)
         flight_over(l, r->delivery, DELIVERY_FAILED, "CONNECTION_FAILURE", why);
     } else {
         flight_over(l, r->delivery, ends[webhook_judge(r->status)], "ERROR_FROM_TARGET",
-                    arena_printf(&l->arena, "HTTP %ld %.*s", r->status, SLICE_FMT(why)));
+                    arena_printf(&l->arena, "HTTP %ld%s%.*s", r->status, why.len != 0 ? " " : "",
+                                 SLICE_FMT(why)));
     }
     request_free(l, r);
 }

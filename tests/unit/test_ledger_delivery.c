@@ -74,6 +74,33 @@ static void test_delivery__a_handler_that_fails_is_run_thrice(void **state)
     arena_fini(&a);
 }
 
+/* As long as an Express execution may run. */
+static void test_delivery__a_handler_has_five_minutes(void **state)
+{
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    struct letter m;
+
+    put(w, "{\"source\":[\"mine\"]}",
+        &(struct target_texts){.arn = SLICE(LAMBDA "alert"),
+                               .retry = SLICE("{\"MaximumRetryAttempts\":0}"),
+                               .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")});
+    world_hello(w, 0, functions);
+    put_mine(w);
+    for (int s = 0; s < 299; s++) { /* it is there, and takes nothing */
+        world_hello(w, 0, functions);
+        world_advance(w, 1000);
+    }
+    assert_int_equal(left_in(w, "dead"), 0);
+    world_advance(w, 2000);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "TIMEOUT"));
+    assert_true(slice_eq_str(attribute(&m, "ERROR_MESSAGE"),
+                             "The function did not end in the time that it has."));
+    assert_true(slice_eq_str(attribute(&m, "RETRY_ATTEMPTS"), "0"));
+    arena_fini(&a);
+}
+
 static void test_delivery__a_handler_is_run_again_after_a_crash(void **state)
 {
     struct ledger_world *w = *state;
@@ -149,17 +176,22 @@ static struct webhook_request *the_request(struct ledger_world *w)
     return r;
 }
 
-static void answer(struct ledger_world *w, long status)
+static void answer_with(struct ledger_world *w, long status, const char *why)
 {
     struct webhook_request *r = the_request(w);
 
     world_begin(w);
     w->webhook_count = 0;
     r->status = status;
-    (void)snprintf(r->why, sizeof(r->why), "said");
+    (void)snprintf(r->why, sizeof(r->why), "%s", why);
     ledger_webhook_done(w->l, r);
     world_end(w);
     world_settle(w);
+}
+
+static void answer(struct ledger_world *w, long status)
+{
+    answer_with(w, status, "said");
 }
 
 static void test_delivery__a_webhook_is_asked_until_it_takes_it(void **state)
@@ -210,6 +242,39 @@ static void test_delivery__a_webhook_that_refuses_is_a_dead_letter(void **state)
     arena_fini(&a);
 }
 
+/* Whatever a server answers: text that every reader of a queue takes, cut between characters. */
+static void test_delivery__a_dead_letter_is_text(void **state)
+{
+    static const char *const cases[][2] = {
+        {"no \x1b[2J\r\n\xff\xc3\xa9\xc3(", "HTTP 404 no  [2J  ?\xc3\xa9?("},
+        {"", "HTTP 404"},
+        {NULL, NULL},
+    };
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    char cut[256];
+    struct letter m;
+    struct slice said;
+
+    put_webhook(w);
+    for (size_t i = 0; cases[i][0] != NULL; i++) {
+        put_mine(w);
+        world_advance(w, 1000);
+        answer_with(w, 404, cases[i][0]);
+        m = receive(w, "dead", &a);
+        assert_true(slice_eq_str(attribute(&m, "ERROR_MESSAGE"), cases[i][1]));
+    }
+    memset(cut, 'x', sizeof(cut));
+    memcpy(cut + sizeof(cut) - 2, "\xc3", 2); /* half of a character */
+    put_mine(w);
+    world_advance(w, 1000);
+    answer_with(w, 404, cut);
+    m = receive(w, "dead", &a);
+    said = attribute(&m, "ERROR_MESSAGE");
+    assert_int_equal(said.ptr[said.len - 1], '?');
+    arena_fini(&a);
+}
+
 /* Ten a second: no two within a hundred milliseconds, whoever waits. */
 static void test_delivery__a_webhook_is_asked_at_its_rate(void **state)
 {
@@ -238,10 +303,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_handler_gets_it),
         CASE(a_handler_that_fails_is_run_thrice),
+        CASE(a_handler_has_five_minutes),
         CASE(a_handler_is_run_again_after_a_crash),
         CASE(handlers_in_flight_are_bounded),
         CASE(a_webhook_is_asked_until_it_takes_it),
         CASE(a_webhook_that_refuses_is_a_dead_letter),
+        CASE(a_dead_letter_is_text),
         CASE(a_webhook_is_asked_at_its_rate),
     };
 
