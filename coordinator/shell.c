@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads: the loop (the writer of everything in memory), one that commits batches, a few that talk
- * to the object store, libuv's pool for reads, nng's own, that of HTTP and that of log records.
- * They meet in locked lists and uv_async. */
+ * to the object store, libuv's pool for reads, nng's own, those of HTTP, of webhooks and of log
+ * records. They meet in locked lists and uv_async. */
 #include "coordinator/shell.h"
 
 #include <inttypes.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of webhooks, carried out by a few threads of their own with libcurl: signed, with what
- * the connection says one is, for at most five seconds; no redirect is followed. */
+/* Requests of webhooks, all of them at once on a thread of their own with libcurl: signed, with
+ * what the connection says one is, for at most five seconds; no redirect is followed. A server that
+ * never answers keeps none of the others waiting; whoever puts them bounds how many there are. */
 #ifndef STEPFLEET_COORDINATOR_WEBHOOK_SENDER_H
 #define STEPFLEET_COORDINATOR_WEBHOOK_SENDER_H
 
@@ -13,7 +14,7 @@ struct webhook_sender;
  * @return NULL: no thread can be started
  */
 struct webhook_sender *webhook_sender_open(void (*done)(void *arg), void *arg);
-/* Waits for the requests that are under way; those that are not begun stay as they are. */
+/* At once: what is under way is cut off. All requests are the ledger's again. */
 void webhook_sender_close(struct webhook_sender *s);
 /* Borrowed until it is taken. Threads: any. */
 void webhook_sender_put(struct webhook_sender *s, struct webhook_request *r);

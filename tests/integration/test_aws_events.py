@@ -6,6 +6,7 @@ import datetime
 import hmac
 import http.server
 import json
+import socket
 import subprocess
 import threading
 
@@ -294,6 +295,66 @@ def test_a_webhook_that_refuses_and_one_with_a_password(events, sqs):
     assert base64.b64decode(hook.seen[0]["headers"]["Authorization"].split()[1]) == b"me:pass word"
     dropped(events, r)
     hook.stop()
+
+
+class Rude:
+    """A loopback server that says to each who comes what it was given, if anything, and then nothing more."""
+
+    def __init__(self, answer=b""):
+        self.came = []
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self.socket.getsockname()[1]
+
+        def serve():
+            try:
+                while True:
+                    self.came.append(self.socket.accept()[0])
+                    self.came[-1].sendall(answer)
+            except OSError:
+                pass
+        threading.Thread(target=serve, daemon=True).start()
+
+    def stop(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        for s in self.came:
+            s.close()
+
+
+def test_webhooks_that_never_answer_keep_no_other_waiting(events):
+    mute, hook = Rude(), Hook("s3cret")
+    r, _ = rule(events, {"source": ["for-mute"]}, Arn=destination(events, mute.port)[1])
+    other, _ = rule(events, {"source": ["for-quick"]}, Arn=destination(events, hook.port)[1])
+    for n in range(40):
+        put(events, "for-mute", {"n": n})
+    put(events, "for-quick", {"k": 1})
+    wait_until(lambda: hook.seen, 20)  # four at a time, of five seconds each, would take fifty
+    wait_until(lambda: len(mute.came) >= 40, 20)
+    dropped(events, r)
+    dropped(events, other)
+    mute.stop()
+    hook.stop()
+
+
+def test_what_a_webhook_answers_is_read_as_far_as_its_status(events, sqs):
+    hook = Hook("s3cret")
+    moved = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{hook.port}/\r\nContent-Length: 0\r\n\r\n".encode()
+    cases = [(moved, "HTTP 302"),
+             (b"HTTP/1.1 400 No\r\nContent-Length: 99\r\n\r\nhalf", "HTTP 400 half"),
+             (b"HTTP/1.1 404 No\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 1000000, "HTTP 404 " + "x" * 255),
+             (b"HTTP/1.1 410 No\r\n" + b"X: yyy\r\n" * 100000, "HTTP 410")]
+    dead, url = queue(sqs)
+    servers = [Rude(answer) for answer, _ in cases]
+    rules = [rule(events, {"source": ["for-rude"]}, Arn=destination(events, s.port)[1],
+                  DeadLetterConfig={"Arn": QUEUE + dead}, RetryPolicy={"MaximumRetryAttempts": 0})[0] for s in servers]
+    put(events, "for-rude", {})
+    assert sorted(m["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"] for m in receive(sqs, url, len(cases))) == [
+        said for _, said in cases]
+    assert not hook.seen
+    for r in rules:
+        dropped(events, r)
+    for s in [*servers, hook]:
+        s.stop()
 
 
 def test_what_a_webhook_is_to_get_outlives_the_coordinator(coordinator, events):
