@@ -5,6 +5,7 @@
  *
  *   new ---tried---> done | dead letter
  *    '---failed, or no room---> row ---durable---> due ---tried---> done | dead letter | row again
+ *                                                  '---flights are full---> in line, then tried
  *
  * A row is read again only when it is due and durable: in memory there is its place alone. An
  * event that starts an execution may make further events, without end where rules go in a circle:
@@ -21,8 +22,6 @@ struct fresh_delivery {
     char row[];
 };
 
-enum { FULL_AGAIN_MS = 500 }; /* as many are in flight as may be */
-
 /* ---- rows ---- */
 
 static struct delivery *delivery_new(struct ledger *l, uint64_t number)
@@ -32,6 +31,7 @@ static struct delivery *delivery_new(struct ledger *l, uint64_t number)
     d->number = number;
     list_init(&d->fresh);
     list_init(&d->over);
+    list_init(&d->line);
     list_push_back(&l->deliveries, &d->link);
     l->delivery_count++;
     return d;
@@ -40,11 +40,19 @@ static struct delivery *delivery_new(struct ledger *l, uint64_t number)
 static void delivery_free(struct ledger *l, struct delivery *d)
 {
     flight_forget(l, d);
+    place_leave(l, d);
     list_remove(&d->link);
     list_remove(&d->fresh);
     heap_remove(&l->deliveries_due, &d->due);
     l->delivery_count--;
     mem_free(d);
+}
+
+static void set_place(struct ledger *l, struct delivery *d, const struct delivery_row *row)
+{
+    if (d->place == NULL && delivery_is_flight(l, row)) {
+        d->place = place_join(l, row->target_arn);
+    }
 }
 
 /* @param d  NULL: it has no row yet */
@@ -54,7 +62,7 @@ static void keep(struct ledger *l, struct delivery *d, const struct delivery_row
 
     d = d != NULL ? d : delivery_new(l, ++l->last_delivery);
     d->due_ms = row->due_ms;
-    d->flight = delivery_is_flight(l, row);
+    set_place(l, d, row);
     d->batch = l->filling_number;
     heap_remove(&l->deliveries_due, &d->due);
     list_push_back(&l->deliveries_fresh, &d->fresh);
@@ -85,7 +93,7 @@ static enum err_code load(struct ledger *l, struct slice rest, struct slice valu
     if (rc == OK) {
         l->last_delivery = cursor_u64be(&c);
         d = delivery_new(l, l->last_delivery);
-        d->flight = delivery_is_flight(l, &row);
+        set_place(l, d, &row);
         heap_set(&l->deliveries_due, &d->due, row.due_ms);
     }
     return rc;
@@ -110,6 +118,7 @@ void deliveries_free(struct ledger *l)
     }
     heap_fini(&l->deliveries_due);
     hash_fini(&l->delivery_flights);
+    hash_fini(&l->places);
     webhooks_out_free(l);
     if (l->invoker != NULL) {
         machine_own_free(l->invoker);
@@ -203,7 +212,8 @@ static void try_due(struct ledger *l, struct delivery *d, struct delivery_row *r
 {
     struct delivery_fault fault = {0};
 
-    take_end(l, d, row, d->flight ? flight_begin(l, d, row, &fault) : delivery_send(l, row, &fault),
+    take_end(l, d, row,
+             d->place != NULL ? flight_begin(l, d, row, &fault) : delivery_send(l, row, &fault),
              &fault);
 }
 
@@ -271,18 +281,22 @@ enum err_code deliveries_try(struct ledger *l, struct err *err)
 {
     enum err_code rc = OK;
     struct heap_node *n;
+    struct delivery *d;
 
     while (rc == OK && ledger_accepts(l) && !list_empty(&l->deliveries_over)) {
         rc = with_row(l, container_of(l->deliveries_over.next, struct delivery, over), take_flight,
                       err);
     }
+    while (rc == OK && has_room(l) && (d = place_next(l)) != NULL) {
+        l->deliveries_left--;
+        rc = with_row(l, d, try_due, err);
+    }
     while (rc == OK && has_room(l) && (n = heap_min(&l->deliveries_due)) != NULL &&
            n->key <= l->now.wall_ms) {
-        struct delivery *d = container_of(n, struct delivery, due);
-
+        d = container_of(n, struct delivery, due);
         l->deliveries_left--;
-        if (d->flight && flights_are_full(l)) {
-            heap_set(&l->deliveries_due, n, l->now.wall_ms + FULL_AGAIN_MS);
+        if (d->place != NULL && !place_has_room(l, d->place)) {
+            place_wait(l, d);
         } else {
             rc = with_row(l, d, try_due, err);
         }
@@ -294,7 +308,8 @@ int64_t deliveries_wait_ms(const struct ledger *l, struct fleet_now now)
 {
     const struct heap_node *due = heap_min(&l->deliveries_due);
 
-    if (!list_empty(&l->deliveries_new) || !list_empty(&l->deliveries_over)) {
+    if (!list_empty(&l->deliveries_new) || !list_empty(&l->deliveries_over) ||
+        places_are_ready(l)) {
         return 0;
     }
     return due != NULL ? due->key - now.wall_ms : INT64_MAX;

@@ -4,7 +4,8 @@
  *   delivery.c         their rows, and when each is tried
  *   delivery_send.c    one try of what is done at once: queues, topics, machines; dead letters
  *   delivery_flight.c  those that take their time: handlers, which a worker runs
- *   delivery_webhook.c and webhooks, which the shell asks */
+ *   delivery_webhook.c and webhooks, which the shell asks
+ *   delivery_place.c   which of these may begin */
 #ifndef STEPFLEET_LEDGER_DELIVERY_H
 #define STEPFLEET_LEDGER_DELIVERY_H
 
@@ -18,7 +19,7 @@ enum delivery_end {
     DELIVERY_REFUSED, /* it is of no use */
 };
 
-/* One that has a row. It stands in one of: fresh, due, in flight, over. */
+/* One that has a row. It stands in one of: fresh, due, in line, in flight, over. */
 struct delivery {
     uint64_t number;
     int64_t due_ms;
@@ -26,10 +27,11 @@ struct delivery {
     struct list link;
     struct list fresh;
     struct heap_node due;
-    bool flight;  /* delivery_is_flight() */
+    struct delivery_place *place; /* NULL: it is done at once */
+    struct list line;             /* the place's */
     bool slotted; /* it is due when its destination may be asked: the time is its own */
-    uint64_t run; /* the execution that carries it out, */
-    bool flying;  /* and does so now: it is found by it */
+    bool flying;
+    uint64_t run; /* the execution that carries it out, by which it is found then; 0: none */
     struct hash_node by_run;
     struct list over; /* its flight has ended so: */
     enum delivery_end end;
@@ -62,7 +64,19 @@ void delivery_bury(struct ledger *l,
                    const struct delivery_fault *fault,
                    const char *exhausted);
 
-bool flights_are_full(const struct ledger *l);
+/* Where flights go, while any has a row. */
+struct delivery_place *place_join(struct ledger *l, struct slice arn);
+void place_leave(struct ledger *l, struct delivery *d);
+/* May one more begin that goes there? */
+bool place_has_room(const struct ledger *l, const struct delivery_place *p);
+/* It is in line, and due no more. */
+void place_wait(struct ledger *l, struct delivery *d);
+/* One that was in line and may begin; NULL: there is none. */
+struct delivery *place_next(struct ledger *l);
+bool places_are_ready(const struct ledger *l);
+
+void flight_take_off(struct ledger *l, struct delivery *d);
+void flight_land(struct ledger *l, struct delivery *d); /* if it flies */
 enum delivery_end flight_begin(struct ledger *l,
                                struct delivery *d,
                                const struct delivery_row *row,

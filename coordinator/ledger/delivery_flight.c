@@ -30,11 +30,6 @@ bool delivery_is_flight(const struct ledger *l, const struct delivery_row *row)
            (kind == TARGET_HANDLER || kind == TARGET_WEBHOOK);
 }
 
-bool flights_are_full(const struct ledger *l)
-{
-    return l->delivery_flights.count + l->webhooks_out_count >= LIMIT_DELIVERY_FLIGHTS;
-}
-
 static enum err_code start(struct ledger *l, struct slice input, uint64_t *id, struct err *err)
 {
     struct ledger_start s = {.input = input, .synchronous = true};
@@ -90,6 +85,7 @@ void flight_over(struct ledger *l,
                  const char *code,
                  struct slice reason)
 {
+    flight_land(l, d);
     d->end = end;
     d->code = code;
     d->reason = readable(reason);
@@ -124,17 +120,17 @@ run_input(struct ledger *l, struct slice function, const struct json_node *paylo
     return json_print(json_built(&b), &l->arena);
 }
 
-static void take_off(struct ledger *l, struct delivery *d)
+static void run_begun(struct ledger *l, struct delivery *d, uint64_t run)
 {
-    const struct execution_header *h = ledger_execution_header(l, d->run);
+    const struct execution_header *h = ledger_execution_header(l, run);
 
-    heap_remove(&l->deliveries_due, &d->due);
+    flight_take_off(l, d);
     if (h != NULL && h->status != EXECUTION_RUNNING) {
         run_over(l, d, h); /* within its first step */
         return;
     }
-    hash_insert(&l->delivery_flights, &d->by_run, hash_u64(d->run));
-    d->flying = true;
+    d->run = run;
+    hash_insert(&l->delivery_flights, &d->by_run, hash_u64(run));
 }
 
 static enum delivery_end handler_begin(struct ledger *l,
@@ -145,6 +141,7 @@ static enum delivery_end handler_begin(struct ledger *l,
 {
     const struct json_node *payload;
     struct slice input;
+    uint64_t run;
     struct err err;
 
     if (json_parse(delivery_input(row), &l->arena, &payload, NULL) != OK) {
@@ -154,10 +151,10 @@ static enum delivery_end handler_begin(struct ledger *l,
     if (input.len > l->rules.payload_bytes) {
         return delivery_refuse(fault, "INVALID_PARAMETER", SLICE("The input is too large."));
     }
-    if (start(l, input, &d->run, &err) != OK) {
+    if (start(l, input, &run, &err) != OK) {
         return delivery_fail(fault, "THROTTLING", arena_copy(&l->arena, slice_str(err.msg)));
     }
-    take_off(l, d);
+    run_begun(l, d, run);
     return DELIVERY_AWAY;
 }
 
@@ -177,14 +174,6 @@ enum delivery_end flight_begin(struct ledger *l,
                                   : handler_begin(l, d, row, name, fault);
 }
 
-static void flight_land(struct ledger *l, struct delivery *d)
-{
-    if (d->flying) {
-        hash_remove(&l->delivery_flights, &d->by_run);
-        d->flying = false;
-    }
-}
-
 void delivery_run_ended(struct ledger *l, const struct execution_header *h)
 {
     HASH_EACH_MATCH(n, &l->delivery_flights, hash_u64(h->id))
@@ -192,7 +181,6 @@ void delivery_run_ended(struct ledger *l, const struct execution_header *h)
         struct delivery *d = container_of(n, struct delivery, by_run);
 
         if (d->run == h->id) {
-            flight_land(l, d);
             run_over(l, d, h);
             return;
         }

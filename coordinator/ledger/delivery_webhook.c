@@ -49,17 +49,16 @@ static struct webhook_request *request_new(struct ledger *l,
     return r;
 }
 
-static void request_free(struct ledger *l, struct webhook_request *r)
+static void request_free(struct webhook_request *r)
 {
     list_remove(&r->out);
-    l->webhooks_out_count--;
     mem_free(r);
 }
 
 void webhooks_out_free(struct ledger *l)
 {
     while (!list_empty(&l->webhooks_out)) {
-        request_free(l, container_of(l->webhooks_out.next, struct webhook_request, out));
+        request_free(container_of(l->webhooks_out.next, struct webhook_request, out));
     }
 }
 
@@ -110,9 +109,8 @@ enum delivery_end webhook_begin(struct ledger *l,
         return DELIVERY_AWAY;
     }
     r = request_new(l, d, row, &to->row, &connection->row.auth);
-    heap_remove(&l->deliveries_due, &d->due);
+    flight_take_off(l, d);
     list_push_back(&l->webhooks_out, &r->out);
-    l->webhooks_out_count++;
     l->hooks.webhook(l->hooks.arg, r);
     return DELIVERY_AWAY;
 }
@@ -133,5 +131,5 @@ void ledger_webhook_done(struct ledger *l, struct webhook_request *r)
                     arena_printf(&l->arena, "HTTP %ld%s%.*s", r->status, why.len != 0 ? " " : "",
                                  SLICE_FMT(why)));
     }
-    request_free(l, r);
+    request_free(r);
 }

@@ -213,8 +213,10 @@ struct ledger {
     struct heap deliveries_due;   /* wall */
     struct hash delivery_flights; /* by their execution (delivery_flight.c) */
     struct list deliveries_over;  /* their flight has ended */
-    struct list webhooks_out;     /* webhook_request.out: those the shell has */
-    size_t webhooks_out_count;
+    size_t flights;
+    struct hash places;             /* they go to: delivery_place.by_arn */
+    struct list places_waiting;     /* delivery_place.turn */
+    struct list webhooks_out;       /* webhook_request.out: those the shell has */
     struct ledger_machine *invoker; /* whose executions they are; NULL: there was none yet */
     size_t delivery_count;
     uint64_t last_delivery;   /* number given last */

@@ -228,7 +228,7 @@ enum limits {
     LIMIT_DELIVERIES_A_TURN = 256,    /* of events to targets: a turn stays short, those left over
                                          are rows */
     LIMIT_DELIVERIES = 100000,        /* that wait: some 100 bytes of memory each */
-    LIMIT_DELIVERY_FLIGHTS = 256,     /* to handlers at once: each has its input in memory */
+    LIMIT_DELIVERY_FLIGHTS = 256,     /* of handlers and webhooks: each has its input in memory */
     LIMIT_HANDLER_RETRIES = 2,        /* AWS: of an asynchronous invocation whose function fails */
     LIMIT_WEBHOOKS = 3000,            /* AWS: connections, and API destinations; in memory */
     LIMIT_WEBHOOK_URL_BYTES = 2048,   /* AWS: an endpoint */
