@@ -5,7 +5,7 @@
 #include "coordinator/ledger/delivery.h"
 #include "coordinator/ledger/webhook.h"
 
-enum { SECOND_MS = 1000 };
+enum { SECOND_MS = 1000, MS_US = 1000, SECOND_US = 1000000 };
 
 /* With its null byte. */
 static const char *put_text(char **at, struct slice s)
@@ -75,18 +75,19 @@ static struct ledger_webhook *destination_of(const struct ledger *l, struct slic
  * many that wait is looked at once more, not every time that one of them goes. */
 static bool has_slot(struct ledger *l, struct delivery *d, struct ledger_webhook *to)
 {
-    int64_t at_ms = to->next_ms > l->now.wall_ms ? to->next_ms : l->now.wall_ms;
+    int64_t now_us = l->now.wall_ms * MS_US;
+    int64_t at_us = to->next_us > now_us ? to->next_us : now_us;
 
     if (d->slotted) {
         d->slotted = false;
         return true;
     }
-    to->next_ms = at_ms + SECOND_MS / to->row.rate;
-    if (at_ms == l->now.wall_ms) {
+    to->next_us = at_us + (SECOND_US + to->row.rate - 1) / to->row.rate;
+    if (at_us == now_us) {
         return true;
     }
     d->slotted = true;
-    heap_set(&l->deliveries_due, &d->due, at_ms);
+    heap_set(&l->deliveries_due, &d->due, (at_us + MS_US - 1) / MS_US);
     return false;
 }
 

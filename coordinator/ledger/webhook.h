@@ -11,7 +11,7 @@ struct ledger_webhook {
     struct webhook_row row; /* borrowed until its next change */
     struct slice arn;       /* likewise */
     /* The ledger's: */
-    int64_t next_ms; /* when the next request may be made that has no time yet: wall */
+    int64_t next_us; /* when the next request may be made that has no time yet: wall */
     struct arena texts;
     struct hash_node by_name;
 };

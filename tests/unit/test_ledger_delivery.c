@@ -166,7 +166,7 @@ static void test_delivery__handlers_in_flight_are_bounded(void **state)
 
 /* ---- webhooks ---- */
 
-static void put_webhook(struct ledger_world *w)
+static void put_webhook_at(struct ledger_world *w, uint32_t rate)
 {
     struct target_texts t = {.input_path = SLICE("$.source"),
                              .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")};
@@ -181,10 +181,15 @@ static void put_webhook(struct ledger_world *w)
                                                            .connection = SLICE("c"),
                                                            .endpoint = SLICE("http://localhost/x"),
                                                            .method = SLICE("POST"),
-                                                           .rate = 10})
+                                                           .rate = rate})
                 ->arn;
     world_end(w);
     put(w, "{\"source\":[\"mine\"]}", &t);
+}
+
+static void put_webhook(struct ledger_world *w)
+{
+    put_webhook_at(w, 10);
 }
 
 /* The only one that is out. */
@@ -323,6 +328,29 @@ static void test_delivery__a_webhook_is_asked_at_its_rate(void **state)
     assert_int_equal(w->webhook_count, 0);
 }
 
+/* A rate that is no whole number of milliseconds is not gone over. */
+static void test_delivery__a_webhook_is_asked_at_most_so_often(void **state)
+{
+    struct ledger_world *w = *state;
+    size_t asked = 0;
+
+    put_webhook_at(w, LIMIT_WEBHOOK_RATE);
+    world_begin(w);
+    for (int i = 0; i < LIMIT_WEBHOOK_RATE + 50; i++) {
+        put_one_of_mine(w);
+    }
+    world_end(w);
+    world_settle(w);
+    for (int ms = 0; ms < 1000; ms++) {
+        asked += w->webhook_count;
+        if (w->webhook_count != 0) {
+            answer(w, 200);
+        }
+        world_advance(w, 1);
+    }
+    assert_in_range(asked, LIMIT_WEBHOOK_RATE - 10, LIMIT_WEBHOOK_RATE);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(test_delivery__##name, setup, world_teardown)
@@ -336,6 +364,7 @@ int main(void)
         CASE(a_webhook_that_refuses_is_a_dead_letter),
         CASE(a_dead_letter_is_text),
         CASE(a_webhook_is_asked_at_its_rate),
+        CASE(a_webhook_is_asked_at_most_so_often),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
