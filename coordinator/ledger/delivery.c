@@ -142,7 +142,7 @@ void deliveries_durable(struct ledger *l)
 
 static bool has_room(const struct ledger *l)
 {
-    return l->deliveries_left > 0 && ledger_accepts(l);
+    return l->deliveries_left > 0 && filling_has_room(l);
 }
 
 static void keep_or_bury(struct ledger *l, struct delivery *d, const struct delivery_row *row)
@@ -236,6 +236,7 @@ void delivery_add(struct ledger *l, const struct delivery_row *d)
     memcpy(f->row, l->scratch.ptr, f->len);
     list_init(&f->link);
     list_push_back(&l->deliveries_new, &f->link);
+    l->deliveries_new_bytes += f->len;
 }
 
 void deliveries_run(struct ledger *l)
@@ -249,6 +250,7 @@ void deliveries_run(struct ledger *l)
 
         assert(rc == OK);
         (void)rc;
+        l->deliveries_new_bytes -= f->len;
         try_new(l, &row);
         mem_free(f);
     }

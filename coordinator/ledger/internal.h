@@ -207,7 +207,8 @@ struct ledger {
     size_t rule_count;
     size_t listeners; /* rules that want events: where there is none, none is made */
 
-    struct list deliveries_new;   /* delivery.c's, like those that follow: not tried yet */
+    struct list deliveries_new;   /* delivery.c's, like those that follow: not tried yet, */
+    size_t deliveries_new_bytes;  /* and so long */
     struct list deliveries;       /* that have rows */
     struct list deliveries_fresh; /* their rows are not durable, by batch */
     struct heap deliveries_due;   /* wall */
@@ -408,6 +409,11 @@ void event_step(struct ledger *l,
                 const struct execution_header *h,
                 bool began,
                 enum execution_status was);
+
+/* ---- ledger.c ---- */
+
+/* As ledger_accepts(), for what is owed to the batch already. */
+bool filling_has_room(const struct ledger *l);
 
 /* ---- delivery.c ---- */
 

@@ -682,9 +682,14 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     return wait;
 }
 
-bool ledger_accepts(const struct ledger *l)
+bool filling_has_room(const struct ledger *l)
 {
     return store_batch_bytes(l->filling) < LIMIT_BATCH_BYTES;
+}
+
+bool ledger_accepts(const struct ledger *l)
+{
+    return store_batch_bytes(l->filling) + l->deliveries_new_bytes < LIMIT_BATCH_BYTES;
 }
 
 bool ledger_is_quiet(const struct ledger *l)

@@ -350,6 +350,36 @@ static void test_event__is_acknowledged_once_it_is_on_disk(void **state)
     assert_true(wait->gone);
 }
 
+/* What events are to do at the end of the turn counts as if it were in the batch already: requests
+ * that make them wait, too. */
+static void test_event__a_turn_takes_no_more_than_a_batch_holds(void **state)
+{
+    struct ledger_world *w = *state;
+    const size_t len = 100 * 1024;
+    char *text = mem_alloc(len);
+    size_t taken = 0;
+
+    memset(text, 'x', len);
+    put_to(w, "{\"source\":[\"mine\"]}", SQS "q");
+    world_begin(w);
+    while (ledger_accepts(w->l) && taken < 1000) {
+        struct arena *a = ledger_turn_arena(w->l);
+        struct json_builder none = json_build_array(a);
+        struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
+
+        ledger_event_put(w->l, &head, json_string(a, slice_make(text, len)));
+        taken++;
+    }
+    assert_in_range(taken, LIMIT_BATCH_BYTES / len - 1, LIMIT_BATCH_BYTES / len + 1);
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(left_in(w, "q"), taken);
+    world_begin(w);
+    assert_true(ledger_accepts(w->l));
+    world_end(w);
+    mem_free(text);
+}
+
 /* More than a turn delivers, cut short by a crash at each batch there is: each once. */
 static void test_event__a_crash_neither_loses_nor_doubles(void **state)
 {
@@ -391,6 +421,7 @@ int main(void)
         CASE(what_failed_is_tried_again),
         CASE(what_failed_too_often_is_a_dead_letter),
         CASE(is_acknowledged_once_it_is_on_disk),
+        CASE(a_turn_takes_no_more_than_a_batch_holds),
         CASE(a_crash_neither_loses_nor_doubles),
     };
 
