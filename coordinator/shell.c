@@ -60,9 +60,10 @@ struct shell {
     struct list archived; /* locked: ledger_archive.queued */
 };
 
+/* A machine that slept was not set ahead. */
 static struct fleet_now now(void)
 {
-    return (struct fleet_now){clock_wall_ms(), clock_mono_ms()};
+    return (struct fleet_now){clock_wall_ms(), clock_boot_ms()};
 }
 
 /* ---- what the ledger asks for ---- */
@@ -205,7 +206,7 @@ static void end_turn(struct shell *s)
                      s->api.reading == 0 && (s->http == NULL || http_face_is_quiet(s->http));
 
         /* A read under way holds its call: it is waited for in any case. */
-        if (quiet || (clock_mono_ms() > s->stop_by_ms && s->api.reading == 0)) {
+        if (quiet || (clock_boot_ms() > s->stop_by_ms && s->api.reading == 0)) {
             shell_quit(s);
             return;
         }
@@ -423,7 +424,7 @@ static void shell_signal(uv_signal_t *handle, int number)
     }
     log_info("signal %d: stopping; executions go on at the next start", number);
     s->stopping = true;
-    s->stop_by_ms = clock_mono_ms() + s->config->stop_ms;
+    s->stop_by_ms = clock_boot_ms() + s->config->stop_ms;
     ledger_turn_begin(s->ledger, now());
     rpc_server_stop(s->server);
     if (s->http != NULL) {

@@ -124,7 +124,8 @@ struct ledger {
     struct store *store;
     struct fleet *fleet;
     struct fleet_now now;
-    struct fleet_now slew; /* when the system's clock was last not behind ours */
+    struct fleet_now slew;  /* when the system's clock was last not behind ours */
+    int64_t doubt_until_ms; /* mono: is it far ahead, it is believed then; 0: it is not */
     uint64_t epoch;
     uint64_t seed;
     uint64_t turn;
@@ -273,8 +274,14 @@ enum err_code rows_load(
     enum err_code (*load)(struct ledger *l, struct slice rest, struct slice value, struct err *err),
     struct err *err);
 
+/* ---- clock.c ---- */
+
 /* A recorded time: the clock does not fall behind it. */
 void ledger_clock_seen(struct ledger *l, int64_t wall_ms);
+/* Our wall time where the system's clocks say `now`. */
+int64_t clock_wall_at(const struct ledger *l, struct fleet_now now);
+/* A turn begins. */
+void clock_go_on(struct ledger *l, struct fleet_now now);
 
 /* ---- doc.c: documents, and what must live to the end of the turn ---- */
 

@@ -328,39 +328,6 @@ void ledger_close(struct ledger *l)
 
 /* ---- the turn ---- */
 
-/* Wall time never runs backwards in here. Where the system's clock was put back, ours goes on at
- * half its pace until it is caught up with: what is due is late, but never waits for all of it. The
- * halves are of all the time since then, so that many short turns do not round it away. */
-static int64_t wall_at(const struct ledger *l, struct fleet_now now)
-{
-    int64_t slewed = l->slew.wall_ms + (now.mono_ms - l->slew.mono_ms) / 2;
-
-    slewed = slewed > l->now.wall_ms ? slewed : l->now.wall_ms;
-    return now.wall_ms > slewed ? now.wall_ms : slewed;
-}
-
-/* Of what is found on disk at the start: it was so late already. A clock that is further behind
- * than that was wrong before, and is not held to it. */
-void ledger_clock_seen(struct ledger *l, int64_t wall_ms)
-{
-    if (l->next_turn_ms == 0 && wall_ms > l->now.wall_ms &&
-        wall_ms - l->now.wall_ms <= LIMIT_CLOCK_BACK_MS) {
-        l->now.wall_ms = wall_ms;
-        l->slew = l->now;
-    }
-}
-
-static void clock_on(struct ledger *l, struct fleet_now now)
-{
-    int64_t wall_ms = wall_at(l, now);
-
-    if (wall_ms == now.wall_ms && wall_ms > l->now.wall_ms) {
-        l->slew = now; /* should it be put back or stand still, from here */
-    }
-    l->now.mono_ms = now.mono_ms;
-    l->now.wall_ms = wall_ms;
-}
-
 void ledger_turn_begin(struct ledger *l, struct fleet_now now)
 {
     int64_t late = now.mono_ms - l->next_turn_ms;
@@ -369,7 +336,7 @@ void ledger_turn_begin(struct ledger *l, struct fleet_now now)
         log_warn("the loop stood still for %lld ms: leases are extended", (long long)late);
         fleet_extend(l->fleet, late);
     }
-    clock_on(l, now);
+    clock_go_on(l, now);
 }
 
 /* Those named by an ENGINE_CONTINUE that can still go on stand behind those that were not. */
@@ -661,7 +628,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
         !list_empty(&l->activities_ready) || !list_empty(&l->sweeps) || l->notice_count != 0) {
         return 0;
     }
-    now.wall_ms = wall_at(l, now);
+    now.wall_ms = clock_wall_at(l, now);
     wait = fleet_wait_ms(l->fleet, now);
     others[0] = l->window_next_ms - now.wall_ms;
     others[1] =

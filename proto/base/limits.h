@@ -253,6 +253,8 @@ enum limits {
     LIMIT_PARK_AFTER_MS = 200,          /* idle for so long: looked at for parking */
     LIMIT_PARK_IDLE_MS = 5000,          /* and waiting at least that long yet: parked */
     LIMIT_TIMER_WINDOW_MS = 60000,      /* parked timers due within it are loaded */
+    LIMIT_CLOCK_AHEAD_MS = 60000,       /* more at once, while it runs, is not believed */
+    LIMIT_CLOCK_DOUBT_MS = 600000,      /* before it has been so for as long as this */
     LIMIT_CLOCK_BACK_MS = 24 * 3600000, /* over a restart: caught up with, instead of going back */
     LIMIT_EXPRESS_KEPT = 1000,          /* finished Express executions that can still be shown */
     LIMIT_EXPRESS_KEPT_BYTES = 64 * 1024 * 1024, /* of their records */

@@ -29,6 +29,11 @@ int64_t clock_mono_us(void)
     return clock_us(CLOCK_MONOTONIC);
 }
 
+int64_t clock_boot_ms(void)
+{
+    return clock_us(CLOCK_BOOTTIME) / 1000;
+}
+
 void clock_random(void *out, size_t bytes)
 {
     char *p = out;

@@ -316,7 +316,49 @@ static void test_ledger_idle__the_clock_is_caught_up_with(void **state)
     for (int64_t ms = 1; ms <= 1000; ms++) {
         assert_int_equal(clock_at(w, 1, start_ms + 5000 + ms), start_ms + 5000 + ms);
     }
-    assert_int_equal(clock_at(w, 1, start_ms + HOUR_MS), start_ms + HOUR_MS); /* put on */
+    start_ms += 6000; /* put on a little */
+    assert_int_equal(clock_at(w, 1, start_ms + LIMIT_CLOCK_AHEAD_MS),
+                     start_ms + LIMIT_CLOCK_AHEAD_MS);
+}
+
+/* Far ahead: for ten minutes ours goes its own way, and then the system's is right. */
+static void test_ledger_idle__the_clock_is_not_believed_at_once(void **state)
+{
+    struct ledger_world *w = *state;
+    int64_t start_ms = w->now.wall_ms;
+    int64_t ms = 1000;
+
+    assert_int_equal(clock_at(w, ms, start_ms + ms), start_ms + ms);
+    for (; ms < LIMIT_CLOCK_DOUBT_MS; ms += 1000) {
+        assert_int_equal(clock_at(w, 1000, start_ms + HOUR_MS + ms), start_ms + ms + 1000);
+    }
+    assert_int_equal(clock_at(w, 999, start_ms + HOUR_MS + ms), start_ms + ms + 999);
+    assert_int_equal(clock_at(w, 1, start_ms + HOUR_MS + ms), start_ms + ms + 1000);
+    assert_int_equal(clock_at(w, 1000, start_ms + HOUR_MS + ms), start_ms + HOUR_MS + ms);
+    ms += 1000;
+    assert_int_equal(clock_at(w, 1000, start_ms + 2 * HOUR_MS + ms), start_ms + HOUR_MS + ms);
+}
+
+/* Put right in time, a clock that was a year ahead has ended nothing, and deleted nothing. */
+static void test_ledger_idle__nothing_is_due_by_a_clock_that_was_wrong(void **state)
+{
+    struct ledger_world *w = *state;
+    const int64_t year_ms = 365 * 24 * (int64_t)HOUR_MS;
+    struct execution_header h;
+    uint64_t id;
+
+    world_machine(w, "m", false, minutes);
+    id = world_started(w, "m", "e");
+    world_advance(w, 1000);
+    w->now.wall_ms += year_ms;
+    world_advance(w, 500000);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_RUNNING);
+    w->now.wall_ms -= year_ms;
+    world_advance(w, 98000);
+    assert_int_equal(world_status(w, id, NULL), EXECUTION_RUNNING);
+    world_advance(w, 2000);
+    assert_int_equal(world_status(w, id, &h), EXECUTION_SUCCEEDED);
+    assert_in_range(h.stop_ms - h.start_ms, 600000, 600100);
 }
 
 static void test_ledger_idle__the_clock_may_be_put_back_again(void **state)
@@ -608,6 +650,8 @@ int main(void)
         T(a_wait_is_no_later_where_turns_are_many),
         T(a_parked_wait_is_late_where_the_clock_is_put_back),
         T(the_clock_is_caught_up_with),
+        T(the_clock_is_not_believed_at_once),
+        T(nothing_is_due_by_a_clock_that_was_wrong),
         T(the_clock_may_be_put_back_again),
         T(a_clock_that_stands_still_is_not_waited_for),
         T(a_lease_is_late_where_the_clock_is_put_back),
