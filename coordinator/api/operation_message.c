@@ -404,9 +404,14 @@ void operation_MESSAGE_SEND_BATCH(struct call *c)
 
 /* ---- by receipt ---- */
 
-static enum err_code read_receipt(const char *text, struct receipt *out, struct err *err)
+static enum err_code read_receipt(const struct call *c,
+                                  const struct ledger_queue *q,
+                                  const char *text,
+                                  struct receipt *out,
+                                  struct err *err)
 {
-    return receipt_parse(slice_str(text), out)
+    return receipt_parse(slice_str(text), out) &&
+                   !ledger_queue_is_of_another(c->api->ledger, q, out)
                ? OK
                : err_set(err, ERR_RECEIPT,
                          "The input receipt handle \"%.300s\" is not a valid receipt handle.",
@@ -419,7 +424,7 @@ static enum err_code delete_one(struct call *c,
                                 struct err *err)
 {
     struct receipt receipt;
-    enum err_code rc = read_receipt(m->receipt, &receipt, err);
+    enum err_code rc = read_receipt(c, q, m->receipt, &receipt, err);
 
     if (rc != OK) {
         return rc;
@@ -443,7 +448,7 @@ static enum err_code hide_one(struct call *c,
                               struct err *err)
 {
     struct receipt receipt;
-    enum err_code rc = read_receipt(m->receipt, &receipt, err);
+    enum err_code rc = read_receipt(c, q, m->receipt, &receipt, err);
 
     if (rc != OK) {
         return rc;

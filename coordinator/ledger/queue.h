@@ -126,6 +126,10 @@ enum err_code ledger_queue_attempt(struct ledger *l,
                                    struct ledger_received *out,
                                    size_t *count,
                                    struct err *err);
+/* Of another queue that there is; one from before a purge is of none. Looks at all queues. */
+bool ledger_queue_is_of_another(const struct ledger *l,
+                                const struct ledger_queue *q,
+                                const struct receipt *r);
 enum queue_answer
 ledger_queue_remove(struct ledger *l, struct ledger_queue *q, const struct receipt *r);
 /* Would that delete it? */

@@ -193,6 +193,21 @@ enum err_code ledger_queue_receive(struct ledger *l,
 
 /* ---- receipts ---- */
 
+bool ledger_queue_is_of_another(const struct ledger *l,
+                                const struct ledger_queue *q,
+                                const struct receipt *r)
+{
+    struct hash_node *n = NULL;
+    size_t bucket = 0;
+
+    while (r->queue != q->row.generation && (n = hash_iterate(&l->queues, &bucket, n)) != NULL) {
+        if (container_of(n, struct ledger_queue, by_name)->row.generation == r->queue) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum queue_answer
 ledger_queue_remove(struct ledger *l, struct ledger_queue *q, const struct receipt *r)
 {

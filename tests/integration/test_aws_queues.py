@@ -179,6 +179,20 @@ def test_messages(sqs):
     assert says == 'The input receipt handle "x" is not a valid receipt handle.'
 
 
+def test_a_receipt_is_of_its_queue(sqs):
+    url, other = queue(sqs), queue(sqs)
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    handle = sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"]
+    refused("ReceiptHandleIsInvalid", sqs.delete_message, QueueUrl=other, ReceiptHandle=handle)
+    refused("ReceiptHandleIsInvalid", sqs.change_message_visibility, QueueUrl=other, ReceiptHandle=handle,
+            VisibilityTimeout=1)
+    answer = sqs.delete_message_batch(QueueUrl=other, Entries=[{"Id": "a", "ReceiptHandle": handle}])
+    assert [e["Code"] for e in answer["Failed"]] == ["ReceiptHandleIsInvalid"]
+    sqs.purge_queue(QueueUrl=url)
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)  # gone with the others
+    assert counts(sqs, url) == (0, 0, 0)
+
+
 def test_what_is_no_message(sqs):
     url = queue(sqs, MaximumMessageSize=1024)
     says = refused("InvalidParameterValue", sqs.send_message, QueueUrl=url, MessageBody="x" * 1025)
