@@ -61,6 +61,8 @@ extern const struct deploy_kind deploy_topic;
 extern const struct deploy_kind deploy_subscription;
 extern const struct deploy_kind deploy_pipe;
 extern const struct deploy_kind deploy_rule;
+extern const struct deploy_kind deploy_connection;
+extern const struct deploy_kind deploy_destination;
 
 /* The properties of a type that are read (template_wanted). */
 const char *const *deploy_properties(struct slice type);

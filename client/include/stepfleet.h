@@ -764,6 +764,63 @@ stepfleet_rule_disable(struct stepfleet *c, const char *name, struct stepfleet_e
 STEPFLEET_API enum stepfleet_code
 stepfleet_rule_delete(struct stepfleet *c, const char *name, struct stepfleet_error *error);
 
+/** How a webhook is shown who asks. In a request NULL is absent. */
+struct stepfleet_webhook_connection {
+    const char *name;
+    const char *arn;        /**< of replies */
+    const char *type;       /**< "API_KEY", "BASIC" */
+    const char *parameters; /**< JSON: AuthParameters; a reply has no secret in it */
+    const char *description;
+};
+
+/** Where a webhook is: an API destination. In a request NULL, and 0, is absent. */
+struct stepfleet_webhook_destination {
+    const char *name;
+    const char *arn;        /**< of replies */
+    const char *connection; /**< its ARN, with or without the id at its end */
+    const char *url;        /**< https, or http to the coordinator's own loopback */
+    const char *method;
+    uint32_t rate; /**< requests a second */
+    const char *description;
+};
+
+/** Source: PROTOCOL.md, CONNECTION_CREATE. @return STEPFLEET_VALIDATION; STEPFLEET_WEBHOOK_EXISTS
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_webhook_connection_create(struct stepfleet *c,
+                                    const struct stepfleet_webhook_connection *connection,
+                                    struct stepfleet_error *error);
+/** What is absent stays. Source: PROTOCOL.md, CONNECTION_UPDATE.
+ * @return STEPFLEET_RULE_DOES_NOT_EXIST; STEPFLEET_VALIDATION */
+STEPFLEET_API enum stepfleet_code
+stepfleet_webhook_connection_update(struct stepfleet *c,
+                                    const struct stepfleet_webhook_connection *connection,
+                                    struct stepfleet_error *error);
+/** Source: PROTOCOL.md, CONNECTION_DESCRIBE. @return STEPFLEET_RULE_DOES_NOT_EXIST */
+STEPFLEET_API enum stepfleet_code
+stepfleet_webhook_connection_describe(struct stepfleet *c,
+                                      const char *name,
+                                      struct stepfleet_webhook_connection **out,
+                                      struct stepfleet_error *error);
+/** Source: PROTOCOL.md, DESTINATION_CREATE.
+ * @return STEPFLEET_RULE_DOES_NOT_EXIST: there is no such connection; STEPFLEET_VALIDATION;
+ *         STEPFLEET_WEBHOOK_EXISTS */
+STEPFLEET_API enum stepfleet_code
+stepfleet_webhook_destination_create(struct stepfleet *c,
+                                     const struct stepfleet_webhook_destination *destination,
+                                     struct stepfleet_error *error);
+/** What is absent stays. Source: PROTOCOL.md, DESTINATION_UPDATE. Returns as the one above. */
+STEPFLEET_API enum stepfleet_code
+stepfleet_webhook_destination_update(struct stepfleet *c,
+                                     const struct stepfleet_webhook_destination *destination,
+                                     struct stepfleet_error *error);
+/** Source: PROTOCOL.md, DESTINATION_DESCRIBE. @return STEPFLEET_RULE_DOES_NOT_EXIST */
+STEPFLEET_API enum stepfleet_code
+stepfleet_webhook_destination_describe(struct stepfleet *c,
+                                       const char *name,
+                                       struct stepfleet_webhook_destination **out,
+                                       struct stepfleet_error *error);
+
 /** What became of an event: its id, or why it was refused. */
 struct stepfleet_event_put {
     const char *id;      /**< empty: refused */
@@ -1670,8 +1727,9 @@ struct stepfleet_health {
     const char *objects_region;
     const char *account; /**< of every ARN */
     const char *region;
-    uint64_t expired; /**< executions that went since it started: over for as long as they are kept */
-    uint64_t archived; /**< of them, so many were archived before */
+    uint64_t
+        expired; /**< executions that went since it started: over for as long as they are kept */
+    uint64_t archived;           /**< of them, so many were archived before */
     const char *archive_problem; /**< why none can be archived, and none goes; "": none */
 };
 

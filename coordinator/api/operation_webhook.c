@@ -223,7 +223,7 @@ static bool take_connection(struct call *c, const char *arn, struct webhook_row 
     const struct ledger_webhook *w = ledger_webhook_find(c->api->ledger, WEBHOOK_CONNECTION,
                                                          slice_head(rest, slice_find(rest, '/')));
 
-    if (w == NULL || !slice_eq(w->arn, text)) {
+    if (w == NULL || !ledger_webhook_is(w, text)) {
         call_fail(c, ERR_RULE_DOES_NOT_EXIST, "Connection '%.200s' does not exist.", arn);
         return false;
     }

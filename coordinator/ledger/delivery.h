@@ -91,7 +91,7 @@ void flight_over(struct ledger *l,
 enum delivery_end flight_end(struct ledger *l, struct delivery *d, struct delivery_fault *fault);
 /* It goes, wherever it is. */
 void flight_forget(struct ledger *l, struct delivery *d);
-/* @param name  of the destination, and its id */
+/* @param name  of the destination, and its id, if any */
 enum delivery_end webhook_begin(struct ledger *l,
                                 struct delivery *d,
                                 const struct delivery_row *row,

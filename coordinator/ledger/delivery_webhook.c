@@ -62,13 +62,14 @@ void webhooks_out_free(struct ledger *l)
     }
 }
 
-/* The destination of "NAME/ID"; NULL: it is gone. */
-static struct ledger_webhook *destination_of(const struct ledger *l, struct slice name)
+/* NULL: it is gone. */
+static struct ledger_webhook *
+destination_of(const struct ledger *l, struct slice arn, struct slice name)
 {
-    size_t slash = slice_find(name, '/');
-    struct ledger_webhook *w = ledger_webhook_find(l, WEBHOOK_DESTINATION, slice_head(name, slash));
+    struct ledger_webhook *w =
+        ledger_webhook_find(l, WEBHOOK_DESTINATION, slice_head(name, slice_find(name, '/')));
 
-    return w != NULL && slice_eq(w->row.id, slice_from(name, slash + 1)) ? w : NULL;
+    return w != NULL && ledger_webhook_is(w, arn) ? w : NULL;
 }
 
 /* May it be asked now? Else its turn is put off until it may, which nobody takes from it: each of
@@ -97,7 +98,7 @@ enum delivery_end webhook_begin(struct ledger *l,
                                 struct slice name,
                                 struct delivery_fault *fault)
 {
-    struct ledger_webhook *to = destination_of(l, name);
+    struct ledger_webhook *to = destination_of(l, row->target_arn, name);
     const struct ledger_webhook *connection =
         to != NULL ? ledger_webhook_find(l, WEBHOOK_CONNECTION, to->row.connection) : NULL;
     struct webhook_request *r;

@@ -28,6 +28,12 @@ ledger_webhook_find(const struct ledger *l, enum webhook_kind kind, struct slice
     return NULL;
 }
 
+bool ledger_webhook_is(const struct ledger_webhook *w, struct slice arn)
+{
+    return slice_eq(w->arn, arn) ||
+           slice_eq(slice_head(w->arn, w->arn.len - w->row.id.len - 1), arn);
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct ledger_webhook *const *x = a;

@@ -20,6 +20,9 @@ struct ledger_webhook *
 ledger_webhook_find(const struct ledger *l, enum webhook_kind kind, struct slice name);
 /* All of that kind, sorted by name, in the turn's arena. */
 struct ledger_webhook **ledger_webhooks(struct ledger *l, enum webhook_kind kind, size_t *count);
+/* Does the ARN name it? One without the id at its end is of whichever has the name: a template says
+ * it before there is an id. */
+bool ledger_webhook_is(const struct ledger_webhook *w, struct slice arn);
 /* New, or instead of what it was; a new one's id is made here. `row` may be of itself. */
 struct ledger_webhook *ledger_webhook_put(struct ledger *l, const struct webhook_row *row);
 void ledger_webhook_delete(struct ledger *l, struct ledger_webhook *w);

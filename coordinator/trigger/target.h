@@ -30,7 +30,7 @@ enum target_kind {
     TARGET_TOPIC,
     TARGET_MACHINE,
     TARGET_HANDLER, /* a function that workers offer */
-    TARGET_WEBHOOK, /* an API destination: "NAME/ID" */
+    TARGET_WEBHOOK, /* an API destination: "NAME/ID", or "NAME" */
 };
 
 struct target_retries {

@@ -4,9 +4,11 @@
 STEPFLEET_BIN names the directory with the programs. The templates are small copies of what the AWS CDK
 writes; STEPFLEET_TEMPLATES may name a directory with whole ones, *.template.json.
 """
+import http.server
 import json
 import os
 import pathlib
+import threading
 
 import aws
 import pytest
@@ -297,6 +299,65 @@ def test_rules_that_go_by_a_pattern(fleet, deploy):
     changed, _ = deploy(template(**what))
     assert {d["path"].split("/")[0] for d in resource(changed, "Failures")["differences"]} == {"eventPattern", "targets"}
     assert "nothing to change" in deploy(template(**what))[1]
+
+
+@pytest.fixture
+def hook():
+    """A loopback server, and what it was sent: (headers, body)."""
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/in", seen
+    server.shutdown()
+    server.server_close()
+
+
+def webhook(url, key):
+    """As the CDK makes them of a Connection, an ApiDestination and a Rule."""
+    auth = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": key}}
+    return {"Secret": {"Type": "AWS::Events::Connection", "Properties": {
+                "Name": "hooked", "AuthorizationType": "API_KEY", "AuthParameters": auth, "Description": "d"}},
+            "Place": {"Type": "AWS::Events::ApiDestination", "Properties": {
+                "ConnectionArn": {"Fn::GetAtt": ["Secret", "Arn"]}, "HttpMethod": "POST", "InvocationEndpoint": url,
+                "InvocationRateLimitPerSecond": 20}},
+            "Hooked": {"Type": "AWS::Events::Rule", "Properties": {
+                "EventPattern": {"source": ["deployed"]},
+                "Targets": [{"Arn": {"Fn::GetAtt": ["Place", "Arn"]}, "Id": "T", "InputPath": "$.detail"}]}}}
+
+
+def test_webhooks(fleet, deploy, hook):
+    url, seen = hook
+    document, words = deploy(template(**webhook(url, "s3cret")))
+    assert {changes(document)[i] for i in ("Secret", "Place", "Hooked")} == {"CREATE"}
+    assert "nothing to change" in deploy(template(**webhook(url, "s3cret")))[1]
+    fleet.cli("event", "put", "deployed", "d", '{"k": 1}')
+    wait_until(lambda: seen, 30)
+    assert (seen[0][0]["X-Key"], json.loads(seen[0][1])) == ("s3cret", {"k": 1})
+    changed = webhook(url, "another")
+    changed["Secret"]["Properties"]["Description"] = "new"
+    changed["Place"]["Properties"]["InvocationRateLimitPerSecond"] = 30
+    document, more = deploy(template(**changed))
+    assert changes(document)["Hooked"] == "NONE"
+    assert [d["path"] for i in ("Secret", "Place") for d in resource(document, i)["differences"]] == [
+        "description", "invocationRateLimitPerSecond"]
+    assert not any(secret in text for secret in ("s3cret", "another") for text in (json.dumps(document), words, more))
+    fleet.cli("event", "put", "deployed", "d", '{"k": 2}')
+    wait_until(lambda: len(seen) == 2, 30)
+    assert seen[1][0]["X-Key"] == "another"
+    elsewhere = webhook(url, "{{resolve:secretsmanager:arn:SecretString:key}}")
+    assert "ApiKeyValue is a secret kept elsewhere" in deploy(template(**elsewhere), code=2)[1]
+    oauth = {**webhook(url, "k"), "Secret": {"Type": "AWS::Events::Connection", "Properties": {
+        "Name": "oauth", "AuthorizationType": "OAUTH_CLIENT_CREDENTIALS", "AuthParameters": {}}}}
+    assert changes(deploy(template(Secret=oauth["Secret"]), code=1)[0])["Secret"] == "UNKNOWN"
 
 
 def test_what_is_ignored_is_named(fleet, deploy):
