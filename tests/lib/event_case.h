@@ -14,7 +14,9 @@
     "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Fail\",\"Error\":\"E\",\"Cause\":\"C\"}}}"
 #define WAIT                                                                                       \
     "{\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\",\"Seconds\":60,\"End\":true}}}"
-#define SQS "arn:aws:sqs:eu-x-1:000000000042:"
+#define SQS    "arn:aws:sqs:eu-x-1:000000000042:"
+#define SNS    "arn:aws:sns:eu-x-1:000000000042:"
+#define STATES "arn:aws:states:eu-x-1:000000000042:stateMachine:"
 
 static inline void put_queue(struct ledger_world *w, const char *name)
 {
@@ -27,6 +29,15 @@ static inline void put_queue(struct ledger_world *w, const char *name)
     };
 
     (void)ledger_queue_put(w->l, slice_str(name), &a);
+}
+
+static inline void
+put_queue_with(struct ledger_world *w, const char *name, const struct queue_attributes *a)
+{
+    world_begin(w);
+    (void)ledger_queue_put(w->l, slice_str(name), a);
+    world_end(w);
+    world_settle(w);
 }
 
 static inline int setup(void **state)
@@ -66,6 +77,16 @@ put(struct ledger_world *w, const char *pattern, const struct target_texts *targ
 static inline void put_to(struct ledger_world *w, const char *pattern, const char *arn)
 {
     put(w, pattern, &(struct target_texts){.arn = slice_str(arn)});
+}
+
+static inline uint64_t start(struct ledger_world *w, const char *machine, const char *input)
+{
+    uint64_t id;
+
+    world_begin(w);
+    assert_int_equal(world_start(w, machine, "one", input, false, &id), OK);
+    world_end(w);
+    return id;
 }
 
 static inline uint64_t left_in(struct ledger_world *w, const char *queue)
@@ -124,12 +145,18 @@ static inline struct slice text_at(const struct json_node *v, const char *name)
     return json_text(json_member(v, slice_str(name)));
 }
 
-static inline void put_one_of_mine(struct ledger_world *w)
+/* In a turn, like the next one. */
+static inline void put_with(struct ledger_world *w, const struct json_node *detail)
 {
     struct json_builder none = json_build_array(ledger_turn_arena(w->l));
     struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
 
-    ledger_event_put(w->l, &head, json_null());
+    ledger_event_put(w->l, &head, detail);
+}
+
+static inline void put_one_of_mine(struct ledger_world *w)
+{
+    put_with(w, json_null());
 }
 
 static inline void put_mine(struct ledger_world *w)

@@ -3,6 +3,7 @@
  * crash too; what they refuse is a dead letter. */
 #include <stdio.h>
 
+#include "coordinator/ledger/topic.h"
 #include "coordinator/ledger/webhook.h"
 #include "tests/lib/event_case.h"
 
@@ -166,23 +167,29 @@ static void test_delivery__handlers_in_flight_are_bounded(void **state)
 
 /* ---- webhooks ---- */
 
+/* In a turn. @return its ARN; one that is made again has another */
+static struct slice make_webhook(struct ledger_world *w, uint32_t rate)
+{
+    (void)ledger_webhook_put(
+        w->l, &(struct webhook_row){.kind = WEBHOOK_CONNECTION,
+                                    .name = SLICE("c"),
+                                    .auth = {WEBHOOK_API_KEY, SLICE("X-Key"), SLICE("secret")}});
+    return ledger_webhook_put(w->l, &(struct webhook_row){.kind = WEBHOOK_DESTINATION,
+                                                          .name = SLICE("d"),
+                                                          .connection = SLICE("c"),
+                                                          .endpoint = SLICE("http://localhost/x"),
+                                                          .method = SLICE("POST"),
+                                                          .rate = rate})
+        ->arn;
+}
+
 static void put_webhook_at(struct ledger_world *w, uint32_t rate)
 {
     struct target_texts t = {.input_path = SLICE("$.source"),
                              .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")};
 
     world_begin(w);
-    (void)ledger_webhook_put(
-        w->l, &(struct webhook_row){.kind = WEBHOOK_CONNECTION,
-                                    .name = SLICE("c"),
-                                    .auth = {WEBHOOK_API_KEY, SLICE("X-Key"), SLICE("secret")}});
-    t.arn = ledger_webhook_put(w->l, &(struct webhook_row){.kind = WEBHOOK_DESTINATION,
-                                                           .name = SLICE("d"),
-                                                           .connection = SLICE("c"),
-                                                           .endpoint = SLICE("http://localhost/x"),
-                                                           .method = SLICE("POST"),
-                                                           .rate = rate})
-                ->arn;
+    t.arn = make_webhook(w, rate);
     world_end(w);
     put(w, "{\"source\":[\"mine\"]}", &t);
 }
@@ -263,14 +270,40 @@ static void test_delivery__a_webhook_that_refuses_is_a_dead_letter(void **state)
     m = receive(w, "dead", &a);
     assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "ERROR_FROM_TARGET"));
     assert_true(slice_eq_str(attribute(&m, "ERROR_MESSAGE"), "HTTP 404 said"));
-    world_begin(w);
-    ledger_webhook_delete(w->l, ledger_webhook_find(w->l, WEBHOOK_DESTINATION, SLICE("d")));
-    world_end(w);
+    arena_fini(&a);
+}
+
+static void assert_no_resource(struct ledger_world *w)
+{
+    struct arena a = {0};
+    struct letter m;
+
     put_mine(w);
-    world_settle(w);
+    world_advance(w, 1000);
+    assert_int_equal(w->webhook_count, 0);
     m = receive(w, "dead", &a);
     assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "NO_RESOURCE"));
     arena_fini(&a);
+}
+
+/* One that was made again is another; a target that says no id has whichever there is. */
+static void test_delivery__a_webhook_that_is_gone_is_a_dead_letter(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_webhook(w);
+    world_begin(w);
+    ledger_webhook_delete(w->l, ledger_webhook_find(w->l, WEBHOOK_CONNECTION, SLICE("c")));
+    world_end(w);
+    assert_no_resource(w);
+    world_begin(w);
+    (void)make_webhook(w, 10);
+    world_end(w);
+    assert_no_resource(w);
+    put_to(w, "{\"source\":[\"mine\"]}", "arn:aws:events:eu-x-1:000000000042:api-destination/d");
+    put_mine(w);
+    world_advance(w, 1000);
+    assert_int_equal(w->webhook_count, 1);
 }
 
 /* Whatever a server answers: text that every reader of a queue takes, cut between characters. */
@@ -351,6 +384,137 @@ static void test_delivery__a_webhook_is_asked_at_most_so_often(void **state)
     assert_in_range(asked, LIMIT_WEBHOOK_RATE - 10, LIMIT_WEBHOOK_RATE);
 }
 
+/* ---- all of them ---- */
+
+#define NO_JSON SLICE_INIT("{\"InputTemplate\":\"hello <aws.events.rule-name>\"}")
+
+/* What no later try would make better, and what is said of it. */
+static void test_delivery__what_is_of_no_use_is_said(void **state)
+{
+    static const struct {
+        struct target_texts texts;
+        const char *code;
+        const char *message;
+    } cases[] = {
+        {{.arn = SLICE_INIT(SQS "small")},
+         "INVALID_PARAMETER",
+         "Message must be shorter than 20 bytes."},
+        {{.arn = SLICE_INIT(SQS "bare.fifo"), .queue = SLICE_INIT("{\"MessageGroupId\":\"g\"}")},
+         "INVALID_PARAMETER",
+         "The queue should either have ContentBasedDeduplication enabled"},
+        {{.arn = SLICE_INIT(SNS "gone")}, "NO_RESOURCE", "Topic does not exist"},
+        {{.arn = SLICE_INIT(SNS "t"), .input_path = SLICE_INIT("$.detail")},
+         "INVALID_PARAMETER",
+         "Invalid parameter: Message too long"},
+        {{.arn = SLICE_INIT(STATES "gone")},
+         "NO_RESOURCE",
+         "State Machine Does Not Exist: '" STATES},
+        {{.arn = SLICE_INIT(STATES "going")},
+         "NO_RESOURCE",
+         "State Machine Does Not Exist: '" STATES},
+        {{.arn = SLICE_INIT(STATES "pass"), .transformer = NO_JSON},
+         "INVALID_JSON",
+         "The input is not JSON."},
+        {{.arn = SLICE_INIT(STATES "pass")}, "INVALID_PARAMETER", "The input is too large."},
+        {{.arn = SLICE_INIT(LAMBDA "alert"), .transformer = NO_JSON},
+         "INVALID_JSON",
+         "The input is not JSON."},
+        {{.arn = SLICE_INIT(LAMBDA "alert")}, "INVALID_PARAMETER", "The input is too large."},
+    };
+    struct ledger_world *w = *state;
+    char *text = mem_alloc(LIMIT_PAYLOAD_BYTES);
+    struct arena a = {0};
+
+    memset(text, 'x', LIMIT_PAYLOAD_BYTES);
+    put_queue_with(w, "small", &(struct queue_attributes){.retention_s = 60, .message_bytes = 20});
+    put_queue_with(
+        w, "bare.fifo",
+        &(struct queue_attributes){.fifo = true, .retention_s = 60, .message_bytes = 1024 * 1024});
+    (void)world_machine(w, "going", false, PASS);
+    world_begin(w);
+    (void)ledger_topic_put(w->l, SLICE("t"), &(struct topic_row){0});
+    ledger_machine_delete(w->l, ledger_machine_find(w->l, SLICE("going")));
+    world_end(w);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct target_texts texts = cases[i].texts;
+        struct letter m;
+
+        texts.dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}");
+        put(w, "{\"source\":[\"mine\"]}", &texts);
+        world_begin(w);
+        put_with(w, json_string(ledger_turn_arena(w->l), slice_make(text, LIMIT_PAYLOAD_BYTES)));
+        world_end(w);
+        world_settle(w);
+        m = receive(w, "dead", &a);
+        assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), cases[i].code));
+        assert_true(slice_starts_with(attribute(&m, "ERROR_MESSAGE"), slice_str(cases[i].message)));
+    }
+    arena_fini(&a);
+    mem_free(text);
+}
+
+/* Messages of rules, and dead letters, are late where their queues are. */
+static void test_delivery__queues_delay_what_they_get(void **state)
+{
+    const struct queue_attributes late = {
+        .delay_s = 9, .visibility_s = 30, .retention_s = 60, .message_bytes = 1024};
+    struct ledger_world *w = *state;
+    static const char *const arns[] = {SQS "late", SQS "gone"};
+
+    put_queue_with(w, "late", &late);
+    for (size_t i = 0; i < 2; i++) {
+        struct queue_counts c;
+
+        put(w, "{\"source\":[\"mine\"]}",
+            &(struct target_texts){.arn = slice_str(arns[i]),
+                                   .dead_letters = SLICE("{\"Arn\":\"" SQS "late\"}")});
+        put_mine(w);
+        world_begin(w);
+        ledger_queue_counts(w->l, ledger_queue_find(w->l, SLICE("late")), &c);
+        assert_int_equal(c.delayed, 1);
+        world_end(w);
+        world_advance(w, 10000);
+    }
+}
+
+/* A row that is in the batch behind the one under way is not read before it is written. */
+static void test_delivery__is_tried_once_its_row_is_durable(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_webhook(w);
+    (void)start(w, "wait", "{}"); /* its batch is under way */
+    put_mine(w);
+    assert_true(world_commit(w));
+    world_turn(w);
+    assert_int_equal(w->webhook_count, 0);
+    world_settle(w);
+    answer(w, 204);
+}
+
+/* As many wait as may: one more is a dead letter. */
+static void test_delivery__no_more_wait_than_may(void **state)
+{
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    struct letter m;
+
+    put_alert(w);
+    for (size_t i = 0; i <= LIMIT_DELIVERIES;) {
+        world_begin(w);
+        for (; i <= LIMIT_DELIVERIES && ledger_accepts(w->l); i++) {
+            put_one_of_mine(w);
+        }
+        world_end(w);
+        while (world_commit(w)) {
+        }
+    }
+    assert_int_equal(left_in(w, "dead"), 1);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "RESOURCE_LIMIT_EXCEEDED"));
+    arena_fini(&a);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(test_delivery__##name, setup, world_teardown)
@@ -362,9 +526,14 @@ int main(void)
         CASE(handlers_in_flight_are_bounded),
         CASE(a_webhook_is_asked_until_it_takes_it),
         CASE(a_webhook_that_refuses_is_a_dead_letter),
+        CASE(a_webhook_that_is_gone_is_a_dead_letter),
         CASE(a_dead_letter_is_text),
         CASE(a_webhook_is_asked_at_its_rate),
         CASE(a_webhook_is_asked_at_most_so_often),
+        CASE(what_is_of_no_use_is_said),
+        CASE(queues_delay_what_they_get),
+        CASE(is_tried_once_its_row_is_durable),
+        CASE(no_more_wait_than_may),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,20 +8,8 @@
 
 #define STATUS(s)                                                                                  \
     "{\"source\":[\"aws.states\"],\"detail\":{\"status\":[\"" s "\"],\"name\":[\"one\"]}}"
-#define SNS    "arn:aws:sns:eu-x-1:000000000042:"
-#define STATES "arn:aws:states:eu-x-1:000000000042:stateMachine:"
 
 enum { POINTS = 40 };
-
-static uint64_t start(struct ledger_world *w, const char *machine, const char *input)
-{
-    uint64_t id;
-
-    world_begin(w);
-    assert_int_equal(world_start(w, machine, "one", input, false, &id), OK);
-    world_end(w);
-    return id;
-}
 
 static const struct json_node *detail_of(const struct letter *m)
 {
@@ -63,17 +51,69 @@ static void test_event__of_what_starts_and_ends(void **state)
     arena_fini(&a);
 }
 
+static int64_t number_at(const struct json_node *v, const char *name)
+{
+    int64_t n = -1;
+
+    return json_i64(json_member(v, slice_str(name)), &n) ? n : -1;
+}
+
+/* By which version and alias it was started. */
+static void test_event__of_what_was_started_by_an_alias(void **state)
+{
+    struct ledger_world *w = *state;
+    struct ledger_start s = {.name = SLICE("one"), .input = SLICE("{}"), .version = 3};
+    struct arena a = {0};
+    struct letter m;
+    struct err err;
+    uint64_t id;
+
+    put_to(w, STATUS("SUCCEEDED"), SQS "q");
+    world_begin(w);
+    s.machine = ledger_machine_find(w->l, SLICE("pass"));
+    s.arn = ledger_start_arn(w->l, &s);
+    s.alias = SLICE("live");
+    assert_int_equal(ledger_start(w->l, &s, &id, &err), OK);
+    world_end(w);
+    world_settle(w);
+    m = receive(w, "q", &a);
+    assert_true(slice_eq_str(text_at(detail_of(&m), "stateMachineArn"), STATES "pass"));
+    assert_true(slice_eq_str(text_at(detail_of(&m), "stateMachineVersionArn"), STATES "pass:3"));
+    assert_true(slice_eq_str(text_at(detail_of(&m), "stateMachineAliasArn"), STATES "pass:live"));
+    arena_fini(&a);
+}
+
+/* One that is off hears nothing, whoever else listens. */
+static void test_event__not_to_a_rule_that_is_off(void **state)
+{
+    const struct rule_target t = {.id = SLICE("a"), .texts = {.arn = SLICE(SQS "dead")}};
+    struct ledger_world *w = *state;
+
+    put_to(w, "{\"source\":[\"mine\"]}", SQS "q");
+    world_begin(w);
+    ledger_rule_put(w->l, SLICE("off"),
+                    &(struct rule_row){.pattern = SLICE("{\"source\":[\"mine\"]}"),
+                                       .targets = &t,
+                                       .target_count = 1});
+    world_end(w);
+    put_mine(w);
+    world_settle(w);
+    assert_int_equal(left_in(w, "q"), 1);
+    assert_int_equal(left_in(w, "dead"), 0);
+}
+
 static void test_event__of_a_failure_and_its_redrive(void **state)
 {
     struct ledger_world *w = *state;
     struct engine_event redrive = {.kind = ENGINE_REDRIVE};
+    int64_t start_ms = ledger_now(w->l).wall_ms;
     struct arena a = {0};
     struct letter m;
     struct err err;
     uint64_t id;
 
     id = start(w, "fail", "{}");
-    world_settle(w);
+    world_advance(w, 1000);
     put_to(w, "{\"detail\":{\"status\":[\"FAILED\",\"RUNNING\"]}}", SQS "q");
     world_begin(w);
     assert_int_equal(ledger_execution_load(w->l, id, &err), OK);
@@ -84,6 +124,9 @@ static void test_event__of_a_failure_and_its_redrive(void **state)
     m = receive(w, "q", &a);
     assert_true(slice_eq_str(text_at(detail_of(&m), "status"), "RUNNING"));
     assert_true(json_is(json_member(detail_of(&m), SLICE("error")), JSON_NULL));
+    assert_int_equal(number_at(detail_of(&m), "redriveCount"), 1);
+    assert_int_equal(number_at(detail_of(&m), "redriveDate"), ledger_now(w->l).wall_ms);
+    assert_int_equal(number_at(detail_of(&m), "startDate"), start_ms);
     m = receive(w, "q", &a);
     assert_true(slice_eq_str(text_at(detail_of(&m), "status"), "FAILED"));
     assert_true(slice_eq_str(text_at(detail_of(&m), "error"), "E"));
@@ -363,11 +406,7 @@ static void test_event__a_turn_takes_no_more_than_a_batch_holds(void **state)
     put_to(w, "{\"source\":[\"mine\"]}", SQS "q");
     world_begin(w);
     while (ledger_accepts(w->l) && taken < 1000) {
-        struct arena *a = ledger_turn_arena(w->l);
-        struct json_builder none = json_build_array(a);
-        struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
-
-        ledger_event_put(w->l, &head, json_string(a, slice_make(text, len)));
+        put_with(w, json_string(ledger_turn_arena(w->l), slice_make(text, len)));
         taken++;
     }
     assert_in_range(taken, LIMIT_BATCH_BYTES / len - 1, LIMIT_BATCH_BYTES / len + 1);
@@ -410,6 +449,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(test_event__##name, setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(of_what_starts_and_ends),
+        CASE(of_what_was_started_by_an_alias),
+        CASE(not_to_a_rule_that_is_off),
         CASE(of_a_failure_and_its_redrive),
         CASE(too_long_documents_are_left_out),
         CASE(express_executions_have_none),

@@ -526,6 +526,31 @@ static void test_ledger_retention__redriven_meanwhile(void **state)
     assert_no_rows(w);
 }
 
+/* Redriven in the turn in which it comes back: on disk it is still as it was. */
+static void test_ledger_retention__redriven_at_that_moment(void **state)
+{
+    struct ledger_world *w = *state;
+    struct engine_event ev = {.kind = ENGINE_REDRIVE};
+    struct err err;
+    uint64_t id;
+
+    archiving(w);
+    world_machine(w, "f", false, fails);
+    id = world_started(w, "f", "a");
+    world_advance(w, KEPT_MS + 2 * ROUND_MS);
+    assert_int_equal(w->archive_count, 1);
+    w->archive_count = 0;
+    world_begin(w);
+    assert_int_equal(ledger_execution_load(w->l, id, &err), OK);
+    assert_int_equal(ledger_execution_event(w->l, id, &ev, &err), OK);
+    w->archives[0]->rc = OK;
+    ledger_archive_done(w->l, w->archives[0]);
+    world_end(w);
+    world_settle(w);
+    assert_true(is_there(w, "f", "a"));
+    world_check_history(w, id);
+}
+
 /* A crash while it is archived, and one when it was and nobody knew: it is archived again. */
 static void test_ledger_retention__archived_at_least_once(void **state)
 {
@@ -567,6 +592,7 @@ int main(void)
         TEST(test_ledger_retention__a_place_that_is_away),
         TEST(test_ledger_retention__one_that_cannot_be_read),
         TEST(test_ledger_retention__redriven_meanwhile),
+        TEST(test_ledger_retention__redriven_at_that_moment),
         TEST(test_ledger_retention__archived_at_least_once),
     };
 
