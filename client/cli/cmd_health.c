@@ -29,6 +29,15 @@ static void put_health(struct cli *cli, const struct stepfleet_health *h)
     if (h->archived != 0) {
         put_number(cli, "archived", h->archived);
     }
+    put_number(cli, "events waiting", h->deliveries_waiting);
+    if (h->events_buried != 0) {
+        put_number(cli, "dead letters", h->events_buried);
+    }
+    if (h->events_lost != 0) {
+        cli_put_field(cli, "events lost",
+                      arena_printf(&cli->arena, "%llu", (unsigned long long)h->events_lost),
+                      STYLE_BAD);
+    }
     if (h->archive_problem[0] != '\0') {
         cli_put_field(cli, "archive", slice_str(h->archive_problem), STYLE_BAD);
     }
@@ -59,17 +68,20 @@ static int run_health(struct cli *cli, int argc, char **argv)
 const struct command command_health = {
     .name = "health",
     .summary = "how the coordinator is",
-    .help = "Usage: stepfleet health\n"
-            "\n"
-            "Says where the coordinator is, how long it is up, how many tasks are ready (wait\n"
-            "for a worker) and leased (are being done), how many executions it holds in memory,\n"
-            "how many batches it wrote and how many state transitions (moves) it made; how many\n"
-            "executions went as they had been over for as long as they are kept (expired), and,\n"
-            "where they are archived before, what is wrong with that. --json has the database's\n"
-            "figures too. Exit code 4 where it cannot be reached.\n"
-            "\n"
-            "Examples:\n"
-            "  stepfleet health\n"
-            "  stepfleet health --json | jq .readyTasks\n",
+    .help =
+        "Usage: stepfleet health\n"
+        "\n"
+        "Says where the coordinator is, how long it is up, how many tasks are ready (wait\n"
+        "for a worker) and leased (are being done), how many executions it holds in memory,\n"
+        "how many batches it wrote and how many state transitions (moves) it made; how many\n"
+        "executions went as they had been over for as long as they are kept (expired), and,\n"
+        "where they are archived before, what is wrong with that; how many events wait for a\n"
+        "target of a rule, became dead letters since the start, or were lost, as there was no\n"
+        "dead-letter queue. --json has the database's figures too. Exit code 4 where it cannot\n"
+        "be reached.\n"
+        "\n"
+        "Examples:\n"
+        "  stepfleet health\n"
+        "  stepfleet health --json | jq .readyTasks\n",
     .run = run_health,
 };

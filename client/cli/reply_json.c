@@ -180,6 +180,9 @@ const struct json_node *reply_health(const struct stepfleet_health *h, struct ar
     reply_put_number(&b, "expired", h->expired);
     reply_put_number(&b, "archived", h->archived);
     reply_put_text(&b, "archiveProblem", h->archive_problem);
+    reply_put_number(&b, "deliveriesWaiting", h->deliveries_waiting);
+    reply_put_number(&b, "eventsBuried", h->events_buried);
+    reply_put_number(&b, "eventsLost", h->events_lost);
     reply_put_text(&b, "objectsRoot", h->objects_root);
     reply_put_text(&b, "objectsEndpoint", h->objects_endpoint);
     reply_put_text(&b, "objectsRegion", h->objects_region);

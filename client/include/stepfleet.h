@@ -1731,6 +1731,9 @@ struct stepfleet_health {
         expired; /**< executions that went since it started: over for as long as they are kept */
     uint64_t archived;           /**< of them, so many were archived before */
     const char *archive_problem; /**< why none can be archived, and none goes; "": none */
+    uint64_t deliveries_waiting; /**< of events to targets of rules, to be tried again */
+    uint64_t events_buried;      /**< in dead-letter queues of rules, since it started, */
+    uint64_t events_lost;        /**< and those that no such queue took */
 };
 
 /**

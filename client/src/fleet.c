@@ -83,6 +83,9 @@ static void health_fill(struct stepfleet_health *out, const Stepfleet__HealthRep
         .expired = m->expired,
         .archived = m->archived,
         .archive_problem = m->archive_problem,
+        .deliveries_waiting = m->deliveries_waiting,
+        .events_buried = m->events_buried,
+        .events_lost = m->events_lost,
     };
 }
 

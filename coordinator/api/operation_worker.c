@@ -597,6 +597,7 @@ void operation_HEALTH(struct call *c)
     struct ledger *l = api->ledger;
     struct arena *a = ledger_turn_arena(l);
     const struct ledger_retention *retention = ledger_retention_figures(l);
+    const struct ledger_deliveries deliveries = ledger_delivery_figures(l);
     Stepfleet__HealthReply r = STEPFLEET__HEALTH_REPLY__INIT;
     struct buf stats = {0};
 
@@ -624,6 +625,9 @@ void operation_HEALTH(struct call *c)
     r.expired = retention->expired;
     r.archived = retention->archived;
     r.archive_problem = retention->failures != 0 ? (char *)(uintptr_t)retention->problem.msg : "";
+    r.deliveries_waiting = deliveries.waiting;
+    r.events_buried = deliveries.buried;
+    r.events_lost = deliveries.lost;
     buf_fini(&stats);
     c->reply(c, &r.base);
 }

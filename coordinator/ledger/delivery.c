@@ -306,6 +306,11 @@ enum err_code deliveries_try(struct ledger *l, struct err *err)
     return rc;
 }
 
+struct ledger_deliveries ledger_delivery_figures(const struct ledger *l)
+{
+    return (struct ledger_deliveries){l->delivery_count, l->events_buried, l->events_lost};
+}
+
 int64_t deliveries_wait_ms(const struct ledger *l, struct fleet_now now)
 {
     const struct heap_node *due = heap_min(&l->deliveries_due);

@@ -250,6 +250,13 @@ struct ledger_retention {
     struct err problem; /* the last failure; its code is OK where there was none */
 };
 const struct ledger_retention *ledger_retention_figures(const struct ledger *l);
+/* What has become of events for targets of rules; all but `waiting` since the start. */
+struct ledger_deliveries {
+    uint64_t waiting; /* have rows, and are tried again */
+    uint64_t buried;  /* dead letters */
+    uint64_t lost;    /* there was no queue for one: the log says each */
+};
+struct ledger_deliveries ledger_delivery_figures(const struct ledger *l);
 /* What history is rendered with (record_source.rules); any thread may, while the ledger lives. */
 const struct engine_rules *ledger_rules(const struct ledger *l);
 uint64_t ledger_random(struct ledger *l);

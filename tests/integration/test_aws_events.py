@@ -420,6 +420,25 @@ def test_dead_letters_say_why(events, sqs):
     dropped(events, r)
 
 
+def test_what_is_lost_and_what_waits_is_counted(coordinator, events, sqs):
+    def figures():
+        health = coordinator.json("health")
+        return [health[k] for k in ("eventsLost", "eventsBuried", "deliveriesWaiting")]
+    dead, url = queue(sqs)
+    _, arn = destination(events, fleets.free_port())
+    lost, buried, _ = figures()
+    rules = [rule(events, {"source": ["for-figures"]}, Arn=QUEUE + "nowhere")[0],
+             rule(events, {"source": ["for-figures"]}, Arn=QUEUE + "nowhere", DeadLetterConfig={"Arn": QUEUE + dead})[0],
+             rule(events, {"source": ["for-figures"]}, Arn=arn)[0]]
+    event = put(events, "for-figures", {})
+    receive(sqs, url)
+    assert figures()[:2] == [lost + 1, buried + 1] and figures()[2] >= 1
+    assert f"an event is lost: rule=arn:aws:events:us-east-1:{ACCOUNT}:rule/{rules[0]} target={QUEUE}nowhere event={event}: " \
+        "NO_RESOURCE" in coordinator.coordinator.text()
+    for r in rules:
+        dropped(events, r)
+
+
 def test_rules_show_their_pattern(events):
     own = name("rule")
     pattern = '{"source": ["x"]}'

@@ -52,27 +52,53 @@ static void test_delivery__a_handler_gets_it(void **state)
 }
 
 /* As AWS tries an asynchronous invocation: twice more. */
-static void test_delivery__a_handler_that_fails_is_run_thrice(void **state)
+static void assert_run_thrice(struct ledger_world *w, const char *error)
 {
-    struct ledger_world *w = *state;
     struct arena a = {0};
     struct letter m;
 
-    put_alert(w);
-    world_hello(w, 0, functions);
     put_mine(w);
     for (int i = 0; i < 3; i++) {
         world_advance(w, 5000);
         have_lease(w);
-        assert_int_equal(world_fail(w, 0, 0, "Boom"), OK);
+        assert_int_equal(world_fail(w, 0, 0, error), OK);
     }
     world_advance(w, 5000);
     m = receive(w, "dead", &a);
     assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "ERROR_FROM_TARGET"));
-    assert_true(slice_starts_with(attribute(&m, "ERROR_MESSAGE"), SLICE("Boom")));
+    assert_true(slice_starts_with(attribute(&m, "ERROR_MESSAGE"), slice_str(error)));
     assert_true(slice_eq_str(attribute(&m, "RETRY_ATTEMPTS"), "2"));
     assert_true(slice_eq_str(text_at(m.body, "source"), "mine"));
     arena_fini(&a);
+}
+
+static void test_delivery__a_handler_that_fails_is_run_thrice(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_alert(w);
+    world_hello(w, 0, functions);
+    assert_run_thrice(w, "Boom");
+    assert_run_thrice(w, "Lambda.Unknown"); /* it crashed */
+}
+
+/* What its worker is to blame for is tried for longer. */
+static void test_delivery__a_handler_outlives_its_workers(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_alert(w);
+    world_hello(w, 0, functions);
+    put_mine(w);
+    for (int i = 0; i < 6; i++) {
+        world_advance(w, 40000);
+        have_lease(w);
+        assert_int_equal(world_fail(w, 0, 0, "Lambda.ServiceException"), OK);
+    }
+    world_advance(w, 60000);
+    have_lease(w);
+    assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
+    assert_int_equal(left_in(w, "dead"), 0);
 }
 
 /* As long as an Express execution may run. */
@@ -409,9 +435,6 @@ static void test_delivery__what_is_of_no_use_is_said(void **state)
         {{.arn = SLICE_INIT(STATES "gone")},
          "NO_RESOURCE",
          "State Machine Does Not Exist: '" STATES},
-        {{.arn = SLICE_INIT(STATES "going")},
-         "NO_RESOURCE",
-         "State Machine Does Not Exist: '" STATES},
         {{.arn = SLICE_INIT(STATES "pass"), .transformer = NO_JSON},
          "INVALID_JSON",
          "The input is not JSON."},
@@ -430,10 +453,8 @@ static void test_delivery__what_is_of_no_use_is_said(void **state)
     put_queue_with(
         w, "bare.fifo",
         &(struct queue_attributes){.fifo = true, .retention_s = 60, .message_bytes = 1024 * 1024});
-    (void)world_machine(w, "going", false, PASS);
     world_begin(w);
     (void)ledger_topic_put(w->l, SLICE("t"), &(struct topic_row){0});
-    ledger_machine_delete(w->l, ledger_machine_find(w->l, SLICE("going")));
     world_end(w);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct target_texts texts = cases[i].texts;
@@ -451,6 +472,27 @@ static void test_delivery__what_is_of_no_use_is_said(void **state)
     }
     arena_fini(&a);
     mem_free(text);
+}
+
+static void test_delivery__not_to_a_machine_that_is_being_deleted(void **state)
+{
+    struct ledger_world *w = *state;
+    struct arena a = {0};
+    struct letter m;
+
+    (void)start(w, "wait", "{}"); /* which has to be stopped first */
+    world_settle(w);
+    put(w, "{\"source\":[\"mine\"]}",
+        &(struct target_texts){.arn = SLICE(STATES "wait"),
+                               .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")});
+    world_begin(w);
+    ledger_machine_delete(w->l, ledger_machine_find(w->l, SLICE("wait")));
+    put_one_of_mine(w);
+    world_end(w);
+    world_settle(w);
+    m = receive(w, "dead", &a);
+    assert_true(slice_eq_str(attribute(&m, "ERROR_CODE"), "NO_RESOURCE"));
+    arena_fini(&a);
 }
 
 /* Messages of rules, and dead letters, are late where their queues are. */
@@ -487,6 +529,7 @@ static void test_delivery__is_tried_once_its_row_is_durable(void **state)
     put_mine(w);
     assert_true(world_commit(w));
     world_turn(w);
+    assert_false(w->failed);
     assert_int_equal(w->webhook_count, 0);
     world_settle(w);
     answer(w, 204);
@@ -521,6 +564,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_handler_gets_it),
         CASE(a_handler_that_fails_is_run_thrice),
+        CASE(a_handler_outlives_its_workers),
         CASE(a_handler_has_five_minutes),
         CASE(a_handler_is_run_again_after_a_crash),
         CASE(handlers_in_flight_are_bounded),
@@ -531,6 +575,7 @@ int main(void)
         CASE(a_webhook_is_asked_at_its_rate),
         CASE(a_webhook_is_asked_at_most_so_often),
         CASE(what_is_of_no_use_is_said),
+        CASE(not_to_a_machine_that_is_being_deleted),
         CASE(queues_delay_what_they_get),
         CASE(is_tried_once_its_row_is_durable),
         CASE(no_more_wait_than_may),
