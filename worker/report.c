@@ -283,7 +283,7 @@ void report_results_done(struct link_call *c,
         results_answered(w, report, reply);
         worker_call_heard(w);
         worker_take_drops(w, reply->drop, reply->n_drop);
-        worker_take_leases(w, reply->leases, reply->n_leases);
+        worker_take_leases(w, reply->leases, reply->n_leases, reply->hand_back);
     } else if (rc != ERR_WORKER_UNKNOWN && !err_retryable(rc) && report->count == 1) {
         report->count = 0;
         result_refused(w, report->leases[0], rc);
@@ -388,7 +388,7 @@ void report_uploads_done(struct link_call *c,
     if (rc == OK) {
         worker_call_heard(w);
         worker_take_drops(w, reply->drop, reply->n_drop);
-        worker_take_leases(w, reply->leases, reply->n_leases);
+        worker_take_leases(w, reply->leases, reply->n_leases, reply->hand_back);
     } else {
         worker_call_failed(w, rc, err);
     }
@@ -550,7 +550,7 @@ void report_tick_done(struct link_call *c, enum err_code rc, const void *m, cons
         w->drain_told = w->drain_told || w->phase != WORKER_SERVING;
         worker_call_heard(w);
         worker_take_drops(w, reply->drop, reply->n_drop);
-        worker_take_leases(w, reply->leases, reply->n_leases);
+        worker_take_leases(w, reply->leases, reply->n_leases, reply->hand_back);
     } else {
         progress_unheard(w);
         w->tick_wanted = true;

@@ -147,7 +147,22 @@ void worker_take_drops(struct worker *w, Stepfleet__Token *const *drops, size_t 
     }
 }
 
-static void take_grant(struct worker *w, const struct lease_grant *g)
+/* What has not begun goes back. */
+static void return_waiting(struct worker *w)
+{
+    size_t bucket = 0;
+
+    for (struct lease *l = lease_each(&w->table, &bucket, NULL); l != NULL;
+         l = lease_each(&w->table, &bucket, l)) {
+        if (l->state == LEASE_WAITING) {
+            lease_return(&w->table, l);
+            w->tick_wanted = true;
+        }
+    }
+}
+
+/* `begins`: it may be begun; else it goes back. */
+static void take_grant(struct worker *w, const struct lease_grant *g, bool begins)
 {
     enum lease_granted granted;
     struct lease *l;
@@ -157,7 +172,7 @@ static void take_grant(struct worker *w, const struct lease_grant *g)
         return;
     }
     granted = lease_grant(&w->table, g, &l);
-    if (granted == LEASE_NOT_OFFERED || (granted == LEASE_NEW && w->phase != WORKER_SERVING)) {
+    if (granted == LEASE_NOT_OFFERED || (granted == LEASE_NEW && !begins)) {
         lease_return(&w->table, l);
         w->tick_wanted = true;
     } else if (granted == LEASE_NEW) {
@@ -173,7 +188,7 @@ static void pack_piece(const Stepfleet__JobPiece *m, struct buf *out)
     out->len = stepfleet__job_piece__pack(m, (uint8_t *)buf_reserve(out, bytes));
 }
 
-static void take_lease(struct worker *w, const Stepfleet__Lease *m)
+static void take_lease(struct worker *w, const Stepfleet__Lease *m, bool begins)
 {
     struct buf piece = {0};
     struct lease_grant g = {
@@ -199,14 +214,22 @@ static void take_lease(struct worker *w, const Stepfleet__Lease *m)
         pack_piece(m->job, &piece);
         g.piece = buf_slice(&piece);
     }
-    take_grant(w, &g);
+    take_grant(w, &g, begins);
     buf_fini(&piece);
 }
 
-void worker_take_leases(struct worker *w, Stepfleet__Lease *const *leases, size_t count)
+void worker_take_leases(struct worker *w,
+                        Stepfleet__Lease *const *leases,
+                        size_t count,
+                        bool hand_back)
 {
+    bool begins = w->phase == WORKER_SERVING && !hand_back;
+
     for (size_t i = 0; i < count; i++) {
-        take_lease(w, leases[i]);
+        take_lease(w, leases[i], begins);
+    }
+    if (hand_back) {
+        return_waiting(w);
     }
 }
 
@@ -385,7 +408,7 @@ static void on_poll(struct link_call *c, enum err_code rc, const void *m, const 
     if (rc == OK) {
         worker_call_heard(w);
         worker_take_drops(w, reply->drop, reply->n_drop);
-        worker_take_leases(w, reply->leases, reply->n_leases);
+        worker_take_leases(w, reply->leases, reply->n_leases, reply->hand_back);
     } else {
         worker_call_failed(w, rc, err);
     }
@@ -441,18 +464,11 @@ static void on_drained(uv_timer_t *t)
 
 void worker_drain(struct worker *w)
 {
-    size_t bucket = 0;
-
     assert(w->phase == WORKER_SERVING);
     w->phase = WORKER_DRAINING;
     w->tick_wanted = true;
     keeper_drain(&w->keeper);
-    for (struct lease *l = lease_each(&w->table, &bucket, NULL); l != NULL;
-         l = lease_each(&w->table, &bucket, l)) {
-        if (l->state == LEASE_WAITING) {
-            lease_return(&w->table, l);
-        }
-    }
+    return_waiting(w);
     log_info("draining: %u tasks run yet, for at most %lld ms", w->table.busy,
              (long long)w->settings->drain_ms);
     (void)uv_timer_start(&w->drain, on_drained, (uint64_t)w->settings->drain_ms, 0);

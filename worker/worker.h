@@ -110,8 +110,11 @@ void worker_flush(struct worker *w);
 /* A call failed: wait, then go on; or say hello again. */
 void worker_call_failed(struct worker *w, enum err_code rc, const struct err *err);
 void worker_call_heard(struct worker *w);
-/* What a reply brought. */
-void worker_take_leases(struct worker *w, Stepfleet__Lease *const *leases, size_t count);
+/* What a reply brought. `hand_back`: what has not begun is to go back, these too. */
+void worker_take_leases(struct worker *w,
+                        Stepfleet__Lease *const *leases,
+                        size_t count,
+                        bool hand_back);
 void worker_take_drops(struct worker *w, Stepfleet__Token *const *drops, size_t count);
 void worker_drop(struct worker *w, struct lease *l);
 /* The tokens held, in w->arena. */

@@ -20,11 +20,31 @@ static struct slice offers_text(const struct stepfleet_worker *w, struct arena *
     return out;
 }
 
+static const char *status_text(const struct stepfleet_worker *w)
+{
+    if (w->draining) {
+        return "draining"; /* it says so itself: it is about to leave */
+    }
+    switch (w->cordon) {
+    case STEPFLEET_OPEN: break;
+    case STEPFLEET_CORDONED: return w->absent ? "cordoned, absent" : "cordoned";
+    case STEPFLEET_DRAINED:
+        return w->absent ? "drained, absent" : w->leased != 0 ? "being drained" : "drained";
+    }
+    return "ready";
+}
+
 static void put_worker(struct table *t, const struct stepfleet_worker *w)
 {
     table_str(t, w->name);
-    table_cell(t, slice_str(w->draining ? "draining" : "ready"),
-               w->draining ? STYLE_BUSY : STYLE_GOOD);
+    table_cell(t, slice_str(status_text(w)),
+               w->draining || w->cordon != STEPFLEET_OPEN ? STYLE_BUSY : STYLE_GOOD);
+    if (w->absent) {
+        for (int i = 0; i < 4; i++) {
+            table_str(t, "");
+        }
+        return;
+    }
     table_text(t, arena_printf(t->a, "%u/%u", w->leased, w->slots));
     table_text(t, human_span(w->seen_ago_ms, t->a));
     table_text(t, human_time(w->hello_ms, clock_wall_ms(), t->a));
@@ -68,7 +88,8 @@ const struct command command_workers = {
     .help = "Usage: stepfleet workers\n"
             "\n"
             "Lists the registered workers: how many of its slots each uses, when it was last\n"
-            "heard, and which functions it offers (with their slots where it has fewer for one).\n"
+            "heard, and which functions it offers (with their slots where it has fewer for one);\n"
+            "and those that are cordoned (stepfleet worker cordon), here or not.\n"
             "\n"
             "Examples:\n"
             "  stepfleet workers\n"

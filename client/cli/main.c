@@ -9,11 +9,12 @@
 #include "client/cli/commands.h"
 
 static const struct command *const commands[] = {
-    &command_dev,     &command_deploy, &command_machine, &command_alias, &command_tag,
-    &command_start,   &command_show,   &command_list,    &command_watch, &command_history,
-    &command_output,  &command_stop,   &command_redrive, &command_job,   &command_activity,
-    &command_task,    &command_queue,  &command_rule,    &command_event, &command_key,
-    &command_workers, &command_health, &command_bucket,
+    &command_dev,     &command_deploy, &command_machine,  &command_alias, &command_tag,
+    &command_start,   &command_show,   &command_list,     &command_watch, &command_history,
+    &command_output,  &command_stop,   &command_redrive,  &command_job,   &command_activity,
+    &command_task,    &command_queue,  &command_rule,     &command_event, &command_key,
+    &command_workers, &command_worker, &command_function, &command_scale, &command_health,
+    &command_bucket,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

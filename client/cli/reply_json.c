@@ -133,6 +133,9 @@ const struct json_node *reply_execution(const struct stepfleet_execution *e, str
 
 const struct json_node *reply_worker(const struct stepfleet_worker *w, struct arena *a)
 {
+    static const char *const cordons[] = {[STEPFLEET_OPEN] = "open",
+                                          [STEPFLEET_CORDONED] = "cordoned",
+                                          [STEPFLEET_DRAINED] = "drained"};
     struct json_builder b = json_build_object(a);
     struct json_builder offers = json_build_array(a);
     const struct json_node *labels;
@@ -143,6 +146,8 @@ const struct json_node *reply_worker(const struct stepfleet_worker *w, struct ar
     reply_put_number(&b, "slots", w->slots);
     reply_put_number(&b, "leased", w->leased);
     json_put(&b, SLICE("draining"), json_bool(w->draining));
+    reply_put_text(&b, "cordon", cordons[w->cordon]);
+    json_put(&b, SLICE("absent"), json_bool(w->absent));
     reply_put_time(&b, "helloDate", w->hello_ms);
     reply_put_number(&b, "seenAgoMilliseconds", w->seen_ago_ms > 0 ? (uint64_t)w->seen_ago_ms : 0);
     for (size_t i = 0; i < w->offer_count; i++) {

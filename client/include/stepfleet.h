@@ -1692,13 +1692,22 @@ struct stepfleet_offer {
     uint32_t slots;
 };
 
+/** What operators have said of a worker's name. */
+enum stepfleet_cordon {
+    STEPFLEET_OPEN,
+    STEPFLEET_CORDONED, /**< it gets no new tasks */
+    STEPFLEET_DRAINED,  /**< likewise, and hands back what it has not begun */
+};
+
 struct stepfleet_worker {
     const char *name;
     const char *software;
     const char *labels; /**< JSON object of strings */
     uint32_t slots;     /**< tasks it can do at once */
     uint32_t leased;    /**< tasks it does */
-    bool draining;
+    bool draining;      /**< it says itself that it takes no more */
+    enum stepfleet_cordon cordon;
+    bool absent; /**< it is not registered: only its name is known, and that it is cordoned */
     int64_t seen_ago_ms; /**< since it was last heard */
     int64_t hello_ms;
     const struct stepfleet_offer *offers;
@@ -1737,7 +1746,7 @@ struct stepfleet_health {
 };
 
 /**
- * The workers that are registered.
+ * The workers that are registered, and those that are cordoned and are not.
  *
  * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
  * Source: PROTOCOL.md, WORKERS.
@@ -1745,6 +1754,113 @@ struct stepfleet_health {
 STEPFLEET_API enum stepfleet_code stepfleet_workers(struct stepfleet *c,
                                                     struct stepfleet_workers **out,
                                                     struct stepfleet_error *error);
+
+struct stepfleet_cordoned {
+    bool registered; /**< it is here; else what was said holds when it comes */
+    uint32_t leased; /**< tasks it holds now */
+};
+
+/**
+ * Say of a worker, by its name, whether it gets new tasks. That holds over restarts, its own and
+ * the coordinator's, until something else is said.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_INVALID_NAME; STEPFLEET_QUOTA (too many are cordoned)
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, WORKER_CORDON.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_worker_cordon(struct stepfleet *c,
+                                                          const char *worker,
+                                                          enum stepfleet_cordon cordon,
+                                                          struct stepfleet_cordoned *out,
+                                                          struct stepfleet_error *error);
+
+/** What is asked of a function; all zero: nothing. */
+struct stepfleet_function {
+    const char *name;
+    struct stepfleet_tags labels; /**< its tasks go only to workers that carry them all */
+    uint32_t concurrency;         /**< tasks leased at once; 0: as many as there are slots */
+    uint32_t rate_milli;          /**< thousandths of a grant a second; 0: no limit */
+    int32_t priority;             /**< between functions on a worker: the higher goes first */
+};
+
+struct stepfleet_function_page {
+    const struct stepfleet_function *functions; /**< by name */
+    size_t count;
+    const char *next_token; /**< "" on the last page */
+};
+
+/** NULL: it stays as it was. */
+struct stepfleet_function_change {
+    const struct stepfleet_tags *labels;
+    const uint32_t *concurrency;
+    const uint32_t *rate_milli;
+    const int32_t *priority;
+};
+
+/**
+ * Ask something of a function, whether a worker offers it or not. What is leased stays so.
+ *
+ * @return STEPFLEET_OK; STEPFLEET_INVALID_NAME; STEPFLEET_VALIDATION; STEPFLEET_QUOTA
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, FUNCTION_SET.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_function_set(struct stepfleet *c,
+                       const char *function,
+                       const struct stepfleet_function_change *change,
+                       struct stepfleet_function **out,
+                       struct stepfleet_error *error);
+
+/** What is asked of one. Source: PROTOCOL.md, FUNCTION_DESCRIBE. Otherwise as before. */
+STEPFLEET_API enum stepfleet_code stepfleet_function_describe(struct stepfleet *c,
+                                                              const char *function,
+                                                              struct stepfleet_function **out,
+                                                              struct stepfleet_error *error);
+
+/** Functions that something is asked of, a page: "" for the first. Source: PROTOCOL.md,
+ * FUNCTION_LIST. Otherwise as before. */
+STEPFLEET_API enum stepfleet_code stepfleet_function_list(struct stepfleet *c,
+                                                          const char *next_token,
+                                                          struct stepfleet_function_page **out,
+                                                          struct stepfleet_error *error);
+
+/** Ask nothing of it any more. Source: PROTOCOL.md, FUNCTION_RESET. */
+STEPFLEET_API enum stepfleet_code
+stepfleet_function_reset(struct stepfleet *c, const char *function, struct stepfleet_error *error);
+
+/** A function's figures, for whoever adds workers and takes them away. */
+struct stepfleet_scale {
+    const char *function;
+    struct stepfleet_tags labels; /**< that its workers carry */
+    uint64_t ready;               /**< tasks that wait */
+    uint64_t leased;
+    uint64_t workers;  /**< that offer it, carry its labels and take new tasks */
+    uint64_t slots;    /**< of theirs for it */
+    uint64_t wanted;   /**< workers for all that is leased and may be */
+    int64_t oldest_ms; /**< how long its first task has been waiting; 0: none waits */
+};
+
+struct stepfleet_scale_page {
+    const struct stepfleet_scale *functions; /**< by name */
+    size_t count;
+    const char *next_token; /**< "" on the last page */
+};
+
+/**
+ * Figures of one function, known or not, or a page of all that have tasks, workers or limits.
+ *
+ * @param function    NULL: all
+ * @param next_token  "" for the first page
+ *
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, SCALE.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_scale(struct stepfleet *c,
+                                                  const char *function,
+                                                  const char *next_token,
+                                                  struct stepfleet_scale_page **out,
+                                                  struct stepfleet_error *error);
 
 /**
  * How the coordinator is.

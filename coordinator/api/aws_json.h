@@ -42,7 +42,15 @@ enum aws_form {
 };
 
 /* Whose operation it is. */
-enum aws_service { AWS_STATES, AWS_GLUE, AWS_SQS, AWS_SNS, AWS_PIPES, AWS_EVENTBRIDGE };
+enum aws_service {
+    AWS_STATES,
+    AWS_GLUE,
+    AWS_SQS,
+    AWS_SNS,
+    AWS_PIPES,
+    AWS_EVENTBRIDGE,
+    AWS_STEPFLEET, /* ours, beside AWS's */
+};
 
 enum aws_row_kind { AWS_ROW_OPERATION, AWS_ROW_IN, AWS_ROW_OUT, AWS_ROW_ITEM };
 

@@ -185,6 +185,7 @@ static void poll_answer(struct call *c)
     ledger_mail(w)->shell = NULL;
     fleet_worker_carries(ledger_fleet(c->api->ledger), w, -1);
     take_mail(c->api, w, &r.leases, &r.n_leases, &r.drop, &r.n_drop);
+    r.hand_back = w->cordon == FLEET_DRAINED;
     c->worker = NULL;
     c->reply(c, &r.base);
 }
@@ -310,6 +311,7 @@ static void report_send(struct held_report *r)
     }
     if (w != NULL) {
         take_mail(c->api, w, &reply.leases, &reply.n_leases, &reply.drop, &reply.n_drop);
+        reply.hand_back = w->cordon == FLEET_DRAINED;
     }
     c->held = NULL;
     c->reply(c, &reply.base);
@@ -539,57 +541,7 @@ void operation_WORKER_BYE(struct call *c)
     c->reply(c, &r.base);
 }
 
-/* ---- the fleet as seen by people ---- */
-
-static Stepfleet__WorkerView *worker_view(struct api *api, const struct fleet_worker *w)
-{
-    struct arena *a = ledger_turn_arena(api->ledger);
-    Stepfleet__WorkerView *v = arena_alloc(a, sizeof(*v));
-
-    stepfleet__worker_view__init(v);
-    v->name = arena_str(a, w->name);
-    v->software = arena_str(a, w->version);
-    v->labels = arena_str(a, w->labels);
-    v->slots = w->slots;
-    v->leased = w->leased;
-    v->draining = w->draining;
-    v->seen_ago_ms = ledger_now(api->ledger).mono_ms - w->seen_mono_ms;
-    v->hello_ms = w->hello_wall_ms;
-    v->offers = ARENA_ARRAY(a, w->offer_count, Stepfleet__Offer *);
-    for (size_t i = 0; i < w->offer_count; i++) {
-        Stepfleet__Offer *o = arena_alloc(a, sizeof(*o));
-
-        stepfleet__offer__init(o);
-        o->function = arena_str(a, fleet_offered_function(&w->offers[i]));
-        o->slots = w->offers[i].slots;
-        v->offers[v->n_offers++] = o;
-    }
-    return v;
-}
-
-void operation_WORKERS(struct call *c)
-{
-    struct fleet *f = ledger_fleet(c->api->ledger);
-    struct arena *a = ledger_turn_arena(c->api->ledger);
-    Stepfleet__WorkersReply r = STEPFLEET__WORKERS_REPLY__INIT;
-    struct fleet_worker *w = NULL;
-    size_t bucket = 0;
-    size_t bytes = 0; /* what does not fit a frame is left out */
-    size_t cap = 0;
-
-    while (bytes < LIMIT_PAGE_BYTES && (w = fleet_worker_each(f, &bucket, w)) != NULL) {
-        if (r.n_workers == cap) {
-            size_t more = cap != 0 ? cap * 2 : 16;
-
-            r.workers = arena_grow(a, r.workers, cap * sizeof(Stepfleet__WorkerView *),
-                                   more * sizeof(Stepfleet__WorkerView *));
-            cap = more;
-        }
-        r.workers[r.n_workers] = worker_view(c->api, w);
-        bytes += protobuf_c_message_get_packed_size(&r.workers[r.n_workers++]->base);
-    }
-    c->reply(c, &r.base);
-}
+/* ---- the coordinator as seen by people ---- */
 
 void operation_HEALTH(struct call *c)
 {

@@ -5,8 +5,9 @@
  * for a function are kept by running clocks: the wall clock and the monotonic clock without the
  * time the caller's loop stood still. So a stall extends all of them at once, by one addition.
  *
- * What is due longest comes first, whatever its kind. All but timers stay due until the caller has
- * ended the task or removed the worker, so nothing is forgotten; it does that before it asks again.
+ * What is due longest comes first, whatever its kind. All but timers and rates stay due until the
+ * caller has ended the task or removed the worker, so nothing is forgotten; it does that before it
+ * asks again.
  */
 #include "coordinator/fleet/internal.h"
 
@@ -61,7 +62,8 @@ static int64_t due_clock(const struct fleet *f, enum fleet_due_kind kind, struct
     case FLEET_DUE_TIMER: break;
     case FLEET_DUE_TIMEOUT:
     case FLEET_DUE_HEARTBEAT:
-    case FLEET_DUE_NO_FUNCTION: return fleet_clock_latest(f);
+    case FLEET_DUE_NO_FUNCTION:
+    case FLEET_DUE_RATE: return fleet_clock_latest(f);
     case FLEET_DUE_WORKER:
     case FLEET_DUE_ORPHAN: return fleet_clock_mono(f, now);
     }
@@ -74,7 +76,7 @@ static enum fleet_due_kind due_first(struct fleet *f, struct fleet_now now, int6
     enum fleet_due_kind first = FLEET_DUE_NONE;
 
     (void)fleet_clock_wall(f, now);
-    for (enum fleet_due_kind kind = FLEET_DUE_TIMER; kind <= FLEET_DUE_ORPHAN; kind++) {
+    for (enum fleet_due_kind kind = FLEET_DUE_TIMER; kind <= FLEET_DUE_RATE; kind++) {
         const struct heap_node *n = heap_min(&f->due[kind]);
         int64_t left;
 
@@ -92,18 +94,34 @@ static enum fleet_due_kind due_first(struct fleet *f, struct fleet_now now, int6
     return first;
 }
 
+/* Buckets that allow a grant again: their functions are looked at, at the end of the turn. */
+static void due_rates(struct fleet *f, struct fleet_now now)
+{
+    struct heap *h = &f->due[FLEET_DUE_RATE];
+    int64_t clock_ms = fleet_clock_wall(f, now);
+    struct heap_node *n;
+
+    while ((n = heap_min(h)) != NULL && n->key <= clock_ms) {
+        heap_remove(h, n);
+        fleet_terms_open(f, container_of(n, struct fleet_function, rate));
+    }
+}
+
 struct fleet_due fleet_next_due(struct fleet *f, struct fleet_now now)
 {
     int64_t left_ms = 0;
-    struct fleet_due due = {.kind = due_first(f, now, &left_ms)};
+    struct fleet_due due = {.kind = FLEET_DUE_NONE};
     struct heap_node *n;
 
+    due_rates(f, now);
+    due.kind = due_first(f, now, &left_ms);
     if (due.kind == FLEET_DUE_NONE || left_ms > 0) {
         return (struct fleet_due){.kind = FLEET_DUE_NONE};
     }
     n = heap_min(&f->due[due.kind]);
     switch (due.kind) {
-    case FLEET_DUE_NONE: break;
+    case FLEET_DUE_NONE:
+    case FLEET_DUE_RATE: break;
     case FLEET_DUE_TIMER:
         heap_remove(&f->due[FLEET_DUE_TIMER], n);
         due.timer = container_of(n, struct fleet_timer, heap);
@@ -111,7 +129,7 @@ struct fleet_due fleet_next_due(struct fleet *f, struct fleet_now now)
     case FLEET_DUE_TIMEOUT: due.task = container_of(n, struct fleet_task, timeout); break;
     case FLEET_DUE_HEARTBEAT: due.task = container_of(n, struct fleet_task, heartbeat); break;
     case FLEET_DUE_NO_FUNCTION:
-        due.task = fleet_function_first_due(container_of(n, struct fleet_function, no_function));
+        due.task = fleet_queue_longest(container_of(n, struct fleet_function, no_function));
         break;
     case FLEET_DUE_WORKER: due.worker = container_of(n, struct fleet_worker, lost); break;
     case FLEET_DUE_ORPHAN: due.task = container_of(n, struct fleet_task, orphan); break;

@@ -13,6 +13,7 @@ struct fleet *fleet_new(const struct fleet_config *config, uint64_t epoch)
     assert(config->lease_ms > 0 && config->no_function_ms >= 0);
     f->config = *config;
     f->epoch = epoch;
+    list_init(&f->spare_lanes);
     return f;
 }
 
@@ -36,8 +37,10 @@ static void fleet_free_functions(struct fleet *f)
 
     while (n != NULL) {
         struct hash_node *after = hash_iterate(&f->functions, &bucket, n);
+        struct fleet_function *fn = container_of(n, struct fleet_function, by_name);
 
-        mem_free(container_of(n, struct fleet_function, by_name));
+        mem_free(fn->label_block);
+        mem_free(fn);
         n = after;
     }
 }
@@ -64,9 +67,12 @@ void fleet_free(struct fleet *f)
     fleet_free_workers(f);
     fleet_free_functions(f);
     fleet_free_absent(f);
+    fleet_queue_fini(f);
+    fleet_cordon_fini(f);
     for (size_t i = 0; i < sizeof(f->due) / sizeof(f->due[0]); i++) {
         heap_fini(&f->due[i]);
     }
+    heap_fini(&f->opened);
     hash_fini(&f->tokens);
     hash_fini(&f->functions);
     hash_fini(&f->workers_by_id);

@@ -54,6 +54,7 @@ struct fleet_function;
 struct fleet_worker;
 struct fleet_offered;
 struct fleet_absent;
+struct fleet_lane;
 
 struct fleet_task {
     uint64_t execution;
@@ -61,6 +62,7 @@ struct fleet_task {
     uint32_t attempt;
     int64_t timeout_ms;   /* from the grant; 0: none */
     int64_t heartbeat_ms; /* 0: none */
+    uint64_t lane;        /* whose it is, a machine or a job run: they take turns (queue.c) */
     bool job;             /* the caller's: a piece of a job run, or its ticket */
     /* Names of workers that do not get it, as they are while it is READY; or none. */
     const struct slice *avoid;
@@ -74,9 +76,11 @@ struct fleet_task {
     struct fleet_absent *absent;   /* restored, and its worker is not back yet */
     struct list link;              /* in the function's queue or the holder's leases */
     struct hash_node by_token;
-    uint64_t order;   /* when it first became ready: the least goes first */
-    int64_t ready_ms; /* when it last did, by the running wall clock (due.c) */
-    uint64_t held;    /* round of fleet_worker_holds() that last saw its token */
+    struct fleet_lane *in; /* READY */
+    struct heap_node age;  /* in its lane: by execution, then by order */
+    uint64_t order;        /* when it first became ready: the least goes first */
+    int64_t ready_ms;      /* when it last did, by the running wall clock (due.c) */
+    uint64_t held;         /* round of fleet_worker_holds() that last saw its token */
     struct heap_node timeout;
     struct heap_node heartbeat;
     struct heap_node orphan; /* absent: when its worker counts as lost */
@@ -100,16 +104,23 @@ static inline uint32_t fleet_holder(uint64_t instance)
  * @return the worker, or NULL (queued)
  * Fair: a queue that is not empty goes first, but for LIMIT_HANDOVER_MS before `prefer`'s own next,
  * and but for workers that all of the queue avoids; else the worker with the largest free share of
- * slots. Who is avoided is passed over.
+ * slots, unless that owes its slot to another function (task.c). Who is avoided is passed over.
+ * Nothing is granted past the terms of the function.
  */
 struct fleet_worker *fleet_task_ready(struct fleet *f,
                                       struct fleet_task *t,
                                       struct slice function,
                                       struct fleet_worker *prefer,
                                       struct fleet_now now);
-/* The next queued task this worker can take (oldest first over its functions, but for those that
- * avoid it), granted; or NULL. Call until NULL whenever the worker can carry. */
+/* The next queued task this worker can take, granted; or NULL. Of its functions those of the
+ * highest priority, in turns; of a function's tasks by queue.c, but for those that avoid it. Call
+ * until NULL whenever the worker can carry. */
 struct fleet_task *fleet_task_next(struct fleet *f, struct fleet_worker *w, struct fleet_now now);
+/* A queued task that can be granted since a limit of its function let go or its terms changed,
+ * granted to `*w`; or NULL. Call until NULL at the end of a turn, when the workers that asked have
+ * taken theirs. */
+struct fleet_task *
+fleet_task_opened(struct fleet *f, struct fleet_now now, struct fleet_worker **w);
 /* A lease of before a restart: it is held under its old token by a worker of that name, which gets
  * one full interval to say hello again; then it is lost. So it is if another process of the name
  * (`t->holder`) comes: the one that had it is gone, and nothing is run twice. */
@@ -122,7 +133,7 @@ void fleet_task_restore(struct fleet *f,
                         struct fleet_now now);
 /* Whatever it was, it is over: lease and slot or place in the queue are free, timers cleared. */
 void fleet_task_end(struct fleet *f, struct fleet_task *t);
-/* A leased task is handed back unbegun: READY again at the head of its queue. */
+/* A leased task is handed back unbegun: READY again, in its old place among those of its lane. */
 void fleet_task_return(struct fleet *f, struct fleet_task *t, struct fleet_now now);
 /* By token; NULL: no such lease. */
 struct fleet_task *fleet_task_find(struct fleet *f, struct token token);
@@ -144,7 +155,14 @@ struct fleet_hello {
     uint32_t slots; /* in all */
     const struct fleet_offer *offers;
     size_t offer_count;
-    struct slice labels; /* JSON object text, for people */
+    struct slice labels; /* JSON object text; members that are texts are what functions ask for */
+};
+
+/* What operators have said of a worker's name. */
+enum fleet_cordon {
+    FLEET_OPEN,
+    FLEET_CORDONED, /* no new leases */
+    FLEET_DRAINED,  /* likewise, and what it has not begun it is to hand back */
 };
 
 struct fleet_worker {
@@ -154,9 +172,11 @@ struct fleet_worker {
     struct slice version;
     struct slice labels;
     uint32_t slots;
-    uint32_t leased;   /* tasks it holds */
-    uint64_t granted;  /* counter of its last grant's token: on a tie the least goes first */
-    bool draining;     /* takes no more */
+    uint32_t leased;  /* tasks it holds */
+    uint64_t granted; /* counter of its last grant's token: on a tie the least goes first */
+    bool draining;    /* it says itself that it takes no more */
+    enum fleet_cordon cordon;
+    unsigned passed;   /* grants at once that others waited longer for, one after the other */
     unsigned carriers; /* parked polls and reports being answered */
     int64_t seen_mono_ms;
     int64_t hello_wall_ms;
@@ -173,8 +193,10 @@ struct fleet_offered {
     struct fleet_function *function;
     struct fleet_worker *worker;
     struct list of_function;
+    bool fits; /* the worker carries the labels that the function asks for */
     uint32_t slots;
     uint32_t leased;
+    uint64_t granted; /* token's counter of the last grant: of its functions the least goes first */
 };
 
 /* Register. Another instance under the same name ends the old one: its leases are moved to `*lost`
@@ -188,11 +210,21 @@ enum err_code fleet_worker_hello(struct fleet *f,
                                  struct err *err);
 struct slice fleet_offered_function(const struct fleet_offered *o); /* its name */
 struct fleet_worker *fleet_worker_find(struct fleet *f, uint64_t id);
-struct fleet_worker *fleet_worker_find_name(struct fleet *f, struct slice name);
+struct fleet_worker *fleet_worker_find_name(const struct fleet *f, struct slice name);
 void fleet_worker_seen(struct fleet *f, struct fleet_worker *w, struct fleet_now now);
 /* +1 when a poll is parked or a report comes in, -1 when it is answered or gone. */
 void fleet_worker_carries(struct fleet *f, struct fleet_worker *w, int change);
 void fleet_worker_drain(struct fleet *f, struct fleet_worker *w);
+/* Of a worker that is here or may come: it outlasts its processes, until FLEET_OPEN is said. */
+void fleet_cordon(struct fleet *f, struct slice name, enum fleet_cordon cordon);
+enum fleet_cordon fleet_cordon_of(const struct fleet *f, struct slice name);
+/* The names there are that are not open, in no order: `visit` changes nothing. */
+void fleet_cordon_each(const struct fleet *f,
+                       void (*visit)(void *arg, struct slice name, enum fleet_cordon cordon),
+                       void *arg);
+size_t fleet_cordon_count(const struct fleet *f);
+/* Tasks leased under that name, by a worker that is here or by one of before a restart. */
+size_t fleet_leased_by(const struct fleet *f, struct slice name);
 /* It is gone (bye, or lost): its leases go to `*lost` as above, and `w` is freed. */
 void fleet_worker_remove(struct fleet *f, struct fleet_worker *w, struct list *lost);
 /* Every registered worker, in no order: pass NULL first. */
@@ -211,7 +243,60 @@ void fleet_worker_holds(struct fleet *f,
                         void (*unknown)(void *arg, struct token token),
                         void *arg);
 
-/* How many ready tasks a function has and how many workers offer it. */
+/* ---- What operators ask of functions ---- */
+
+struct fleet_label {
+    struct slice key;
+    struct slice value;
+};
+
+/* All zero: nothing is asked. */
+struct fleet_terms {
+    const struct fleet_label *labels; /* its tasks go only to workers that carry them all */
+    size_t label_count;
+    uint32_t concurrency; /* tasks leased at once; 0: as many as there are slots */
+    uint32_t rate_milli;  /* thousandths of a grant a second; 0: no limit. A second's worth, at
+                             least one, may be saved up */
+    int32_t priority;     /* between functions on a worker: the higher goes first */
+};
+
+/* From now on; what is leased stays so. Copied; NULL: nothing is asked of it any more. */
+void fleet_terms_set(struct fleet *f,
+                     struct slice function,
+                     const struct fleet_terms *terms,
+                     struct fleet_now now);
+/* NULL: nothing is asked of it. Borrowed until they are set again. */
+const struct fleet_terms *fleet_terms_of(const struct fleet *f, struct slice function);
+size_t fleet_terms_count(const struct fleet *f);
+/* Functions that something is asked of, in no order: `visit` changes nothing. */
+void fleet_terms_each(const struct fleet *f,
+                      void (*visit)(void *arg, struct slice name, const struct fleet_terms *terms),
+                      void *arg);
+
+/* ---- Figures ---- */
+
+/* One function now, for whoever adds workers and takes them away. */
+struct fleet_gauge {
+    struct slice function; /* borrowed from the fleet, like the terms */
+    const struct fleet_terms *terms;
+    size_t ready;
+    size_t leased;
+    size_t workers;    /* that offer it, carry its labels, and take new leases */
+    size_t slots;      /* of theirs for it */
+    size_t wanted;     /* workers for all that is leased and may be (gauge.c) */
+    int64_t oldest_ms; /* how long its first task has been waiting; 0: none waits */
+};
+void fleet_gauge(struct fleet *f,
+                 struct slice function,
+                 struct fleet_now now,
+                 struct fleet_gauge *out);
+/* Of every function that has tasks, workers or terms, in no order: `visit` changes nothing. */
+void fleet_gauge_each(struct fleet *f,
+                      struct fleet_now now,
+                      void (*visit)(void *arg, const struct fleet_gauge *g),
+                      void *arg);
+
+/* How many ready tasks a function has and how many workers offer it and carry its labels. */
 void fleet_function_counts(struct fleet *f, struct slice function, size_t *ready, size_t *workers);
 size_t fleet_ready_count(const struct fleet *f);
 size_t fleet_leased_count(const struct fleet *f);
@@ -226,6 +311,7 @@ enum fleet_due_kind {
     FLEET_DUE_NO_FUNCTION, /* task: still ready; the caller ends it */
     FLEET_DUE_WORKER,      /* worker: not heard of; the caller removes it */
     FLEET_DUE_ORPHAN,      /* task restored after a restart whose worker never came back */
+    FLEET_DUE_RATE,        /* the fleet's own: never given out; see fleet_task_opened() */
 };
 struct fleet_due {
     enum fleet_due_kind kind;

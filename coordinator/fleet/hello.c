@@ -111,6 +111,7 @@ static struct fleet_worker *hello_worker(struct fleet *f, const struct fleet_hel
     w->id = (f->epoch << 32) + ++f->last_worker;
     w->name = hello_copy(h->name);
     w->instance = h->instance;
+    w->cordon = fleet_cordon_of(f, h->name);
     list_init(&w->leases);
     hash_insert(&f->workers_by_id, &w->by_id, hash_u64(w->id));
     return w;
@@ -132,10 +133,14 @@ static void hello_describe(struct fleet_worker *w, const struct fleet_hello *h)
 static void
 hello_offer(struct fleet *f, struct fleet_worker *w, struct fleet_offered *offers, size_t count)
 {
+    struct arena a = {0};
+    const struct json_node *labels = fleet_labels_read(w->labels, &a);
+
     for (size_t i = 0; i < count; i++) {
         offers[i].worker = w;
-        fleet_function_link(f, &offers[i]);
+        fleet_function_link(f, &offers[i], fleet_terms_carried(&offers[i].function->terms, labels));
     }
+    arena_fini(&a);
     LIST_EACH(node, &w->leases)
     {
         struct fleet_task *t = container_of(node, struct fleet_task, link);

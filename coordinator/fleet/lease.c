@@ -33,6 +33,21 @@ static struct fleet_absent *absent_find(const struct fleet *f, struct slice name
     return NULL;
 }
 
+size_t fleet_leased_by(const struct fleet *f, struct slice name)
+{
+    const struct fleet_worker *w = fleet_worker_find_name(f, name);
+    const struct fleet_absent *absent = absent_find(f, name);
+    size_t count = w != NULL ? w->leased : 0;
+
+    if (absent != NULL) {
+        LIST_EACH(n, &absent->leases)
+        {
+            count++;
+        }
+    }
+    return count;
+}
+
 static struct fleet_absent *absent_get(struct fleet *f, struct slice name)
 {
     struct fleet_absent *absent = absent_find(f, name);

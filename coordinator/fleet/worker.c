@@ -20,7 +20,7 @@ struct fleet_worker *fleet_worker_find(struct fleet *f, uint64_t id)
     return NULL;
 }
 
-struct fleet_worker *fleet_worker_find_name(struct fleet *f, struct slice name)
+struct fleet_worker *fleet_worker_find_name(const struct fleet *f, struct slice name)
 {
     HASH_EACH_MATCH(n, &f->workers_by_name, hash_bytes(name, 0))
     {
@@ -47,7 +47,9 @@ struct fleet_worker *fleet_worker_each(struct fleet *f, size_t *bucket, struct f
 uint32_t fleet_worker_room(const struct fleet_worker *w)
 {
     /* Restored leases and a hello with fewer slots can leave it more tasks than slots. */
-    return w->draining || w->carriers == 0 || w->leased >= w->slots ? 0 : w->slots - w->leased;
+    return w->draining || w->cordon != FLEET_OPEN || w->carriers == 0 || w->leased >= w->slots
+               ? 0
+               : w->slots - w->leased;
 }
 
 struct fleet_offered *fleet_worker_offered(const struct fleet_worker *w,

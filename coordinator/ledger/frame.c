@@ -53,6 +53,7 @@ struct hot_frame *hot_frame_get(struct ledger *l, struct hot *h, uint32_t id)
     hf->sequence = UINT64_MAX;
     hf->task.execution = hf->timer.execution = h->h.id;
     hf->task.frame = hf->timer.frame = id;
+    hf->task.lane = h->machine->number;
     list_init(&hf->task.link);
     list_init(&hf->runnable);
     list_init(&hf->mail);

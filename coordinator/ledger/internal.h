@@ -399,6 +399,14 @@ void task_set_order(struct ledger *l, struct hot_frame *hf, const struct command
 void ledger_due(struct ledger *l);
 void mail_due(struct ledger *l, struct fleet_worker *w);
 
+/* Tasks that can be granted since a limit of their function let go. */
+void feed_opened(struct ledger *l);
+
+/* ---- function.c ---- */
+
+enum err_code functions_load(struct ledger *l, struct err *err);
+enum err_code cordons_load(struct ledger *l, struct err *err);
+
 /* ---- rule.c, event.c ---- */
 
 enum err_code event_rules_load(struct ledger *l, struct err *err);

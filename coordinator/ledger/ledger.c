@@ -231,6 +231,12 @@ enum err_code ledger_open(const struct ledger_config *config,
         rc = webhooks_load(l, err);
     }
     if (rc == OK) {
+        rc = functions_load(l, err);
+    }
+    if (rc == OK) {
+        rc = cordons_load(l, err);
+    }
+    if (rc == OK) {
         rc = ledger_recover(l, err);
     }
     if (rc == OK) {
@@ -557,6 +563,7 @@ void ledger_turn_end(struct ledger *l)
     activities_tell(l);
     queues_tell(l);
     feed_parked(l);
+    feed_opened(l);
     run_consequences(l);
     tell_moved(l);
     deliver_mail(l);

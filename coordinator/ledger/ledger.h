@@ -631,6 +631,16 @@ void ledger_call_done(struct ledger *l,
                       const struct failure *failure,
                       uint64_t child);
 
+/* ---- What operators ask of functions and workers ---- */
+
+/* From now on, over restarts; NULL: nothing is asked of it any more. */
+void ledger_function_set(struct ledger *l, struct slice function, const struct fleet_terms *terms);
+/* By its name, registered or to come, over restarts of both. */
+void ledger_worker_cordon(struct ledger *l, struct slice worker, enum fleet_cordon cordon);
+/* Figures of every function that has tasks, workers or terms, sorted by name, for the turn: in its
+ * arena, names and terms borrowed from the fleet. */
+struct fleet_gauge *ledger_scale(struct ledger *l, size_t *count);
+
 /* ---- Workers and their reports ---- */
 
 /* What the ledger keeps beside a fleet's worker (fleet_worker.user). */
@@ -640,6 +650,7 @@ struct ledger_mail {
     struct token *drops; /* to be ended */
     size_t drop_count;
     size_t drop_cap;
+    bool hand_back;   /* it has not been told yet to hand back what it has not begun */
     struct list link; /* among the workers with mail */
     struct fleet_worker *worker;
     void *shell; /* the shell's own: its parked poll */

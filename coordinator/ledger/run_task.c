@@ -26,6 +26,7 @@ static struct run_piece *piece_new(struct ledger_run *r)
 
     p->run = r;
     p->task.job = true;
+    p->task.execution = p->task.lane = r->number | RUN_BIT;
     p->phase = r->row.header.phase;
     list_init(&p->of_run);
     list_init(&p->mail);

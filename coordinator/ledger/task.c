@@ -123,16 +123,31 @@ static void grant_queued(struct ledger *l, struct fleet_task *task, struct fleet
     }
 }
 
+static void take_queued(struct ledger *l, struct fleet_task *task, struct fleet_worker *w)
+{
+    if (task->job) {
+        run_taken(l, task, w);
+    } else {
+        grant_queued(l, task, w);
+    }
+}
+
 void ledger_worker_feed(struct ledger *l, struct fleet_worker *w)
 {
     struct fleet_task *task;
 
     while (ledger_accepts(l) && (task = fleet_task_next(l->fleet, w, l->now)) != NULL) {
-        if (task->job) {
-            run_taken(l, task, w);
-        } else {
-            grant_queued(l, task, w);
-        }
+        take_queued(l, task, w);
+    }
+}
+
+void feed_opened(struct ledger *l)
+{
+    struct fleet_worker *w;
+    struct fleet_task *task;
+
+    while (ledger_accepts(l) && (task = fleet_task_opened(l->fleet, l->now, &w)) != NULL) {
+        take_queued(l, task, w);
     }
 }
 
@@ -570,7 +585,8 @@ void ledger_due(struct ledger *l)
         struct fleet_due due = fleet_next_due(l->fleet, l->now);
 
         switch (due.kind) {
-        case FLEET_DUE_NONE: return;
+        case FLEET_DUE_NONE:
+        case FLEET_DUE_RATE: return;
         case FLEET_DUE_TIMER: due_timer(l, due.timer); break;
         case FLEET_DUE_NO_FUNCTION:
         case FLEET_DUE_ORPHAN:

@@ -133,6 +133,7 @@ void ledger_take_mail(struct ledger *l,
     }
     *drop_count = m->drop_count;
     m->drop_count = 0;
+    m->hand_back = false;
     list_remove(&m->link);
 }
 
@@ -140,7 +141,7 @@ bool ledger_has_mail(const struct fleet_worker *w)
 {
     const struct ledger_mail *m = ledger_mail(w);
 
-    return !list_empty(&m->outbox) || !list_empty(&m->pieces) || m->drop_count != 0;
+    return !list_empty(&m->outbox) || !list_empty(&m->pieces) || m->drop_count != 0 || m->hand_back;
 }
 
 struct holds {

@@ -109,6 +109,32 @@ struct key key_rules(uint64_t account)
     return key_kind(account, 's');
 }
 
+struct key key_function(uint64_t account, struct slice name)
+{
+    struct key k = key_functions(account);
+
+    key_put(&k, name);
+    return k;
+}
+
+struct key key_functions(uint64_t account)
+{
+    return key_kind(account, 'f');
+}
+
+struct key key_cordon(uint64_t account, struct slice worker)
+{
+    struct key k = key_cordons(account);
+
+    key_put(&k, worker);
+    return k;
+}
+
+struct key key_cordons(uint64_t account)
+{
+    return key_kind(account, 'h');
+}
+
 struct key key_webhook(uint64_t account, uint8_t kind, struct slice name)
 {
     struct key k = key_webhooks(account);

@@ -17,6 +17,8 @@
  *                                                             targets)
  *              account u64, 'w', kind u8, name              -> webhook row: a connection 1, an API
  *                                                             destination 2
+ *              account u64, 'f', function                  -> function row: what is asked of it
+ *              account u64, 'h', worker                    -> cordon row
  *   NAME       account u64, machine u64, name              -> execution id, start
  *   INDEX      account u64, status u8, machine u64, ~start_ms u64, ~execution u64 -> index row
  *   EXECUTION  account u64, execution u64, sequence u64    -> transition record
@@ -77,6 +79,10 @@ struct key key_rule(uint64_t account, struct slice name);
 struct key key_rules(uint64_t account); /* prefix of all rule rows */
 struct key key_webhook(uint64_t account, uint8_t kind, struct slice name);
 struct key key_webhooks(uint64_t account); /* prefix of all connections and API destinations */
+struct key key_function(uint64_t account, struct slice name);
+struct key key_functions(uint64_t account); /* prefix of all function rows */
+struct key key_cordon(uint64_t account, struct slice worker);
+struct key key_cordons(uint64_t account); /* prefix of all cordon rows */
 struct key key_versions(uint64_t account, uint64_t machine);
 struct key key_versions_all(uint64_t account); /* prefix */
 struct key key_pipe(uint64_t account, struct slice name);

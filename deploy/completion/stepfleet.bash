@@ -21,6 +21,11 @@ _stepfleet_rules() {
         grep -o '"name":"[^"]*"' | cut -d'"' -f4
 }
 
+_stepfleet_workers() {
+    stepfleet ${coordinator:+--coordinator "$coordinator"} workers --json 2>/dev/null |
+        grep -o '{"name":"[^"]*"' | cut -d'"' -f4
+}
+
 _stepfleet_jobs() {
     stepfleet ${coordinator:+--coordinator "$coordinator"} job list --json 2>/dev/null |
         grep -o '"name":"[^"]*"' | cut -d'"' -f4
@@ -83,6 +88,8 @@ _stepfleet_options() {
     "task failure") echo "--token-file --error --cause" ;;
     "task heartbeat") echo "--token-file" ;;
     "bucket lifecycle") echo "--days --prefix --show --remove" ;;
+    "worker drain") echo "--wait" ;;
+    "function set") echo "--labels --concurrency --rate --priority" ;;
     "key create") echo "--role --note --profile" ;;
     esac
 }
@@ -90,7 +97,7 @@ _stepfleet_options() {
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="dev deploy machine alias tag start show list watch history output stop redrive job activity task queue rule event key workers"
-    commands+=" health bucket"
+    commands+=" worker function scale health bucket"
     local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word words
 
     COMPREPLY=()
@@ -112,7 +119,7 @@ _stepfleet() {
         *)
             if [[ -z $command ]]; then
                 command=$word
-            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|rule|event|key|bucket)$ && -z $sub ]]; then
+            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|rule|event|key|worker|function|bucket)$ && -z $sub ]]; then
                 sub=$word
             else
                 operands=$((operands + 1))
@@ -136,7 +143,7 @@ _stepfleet() {
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
     --coordinator | --listen | --workers | --function | --name | --input | --prefix | --since | --until | --limit | -n | --error | --cause | \
         --bucket | --role-arn | --logging | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --days | --attribute | --delay | --group | --dedup | --max | --visibility | -f | \
-        --pattern | --schedule | --input-path | --transformer | --dead-letters | --retries | --max-age | --parameter | -p | --stack) return ;;
+        --pattern | --schedule | --input-path | --transformer | --dead-letters | --retries | --max-age | --parameter | -p | --stack | --labels | --concurrency | --rate | --priority) return ;;
     --wait) [[ $command =~ ^(activity|queue)$ ]] && return ;;
     esac
     [[ -n $command ]] || globals+=" --version"
@@ -173,6 +180,12 @@ _stepfleet() {
         mapfile -t COMPREPLY < <(compgen -W "put" -- "$cur")
     elif [[ $command == key && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "create list delete" -- "$cur")
+    elif [[ $command == worker && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "list cordon uncordon drain" -- "$cur")
+    elif [[ $command == worker && $sub =~ ^(cordon|uncordon|drain)$ && $operands -eq 0 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_workers)" -- "$cur")
+    elif [[ $command == function && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "set list show reset" -- "$cur")
     elif [[ $command == bucket && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "lifecycle" -- "$cur")
     elif [[ $command == activity && $sub =~ ^(describe|delete|poll)$ && $operands -eq 0 ]]; then

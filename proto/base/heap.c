@@ -11,11 +11,6 @@ void heap_fini(struct heap *h)
     *h = (struct heap){0};
 }
 
-static bool heap_less(const struct heap_node *a, const struct heap_node *b)
-{
-    return a->key != b->key ? a->key < b->key : a->order < b->order;
-}
-
 static void heap_place(struct heap *h, size_t i, struct heap_node *node)
 {
     h->nodes[i] = node;
@@ -24,7 +19,7 @@ static void heap_place(struct heap *h, size_t i, struct heap_node *node)
 
 static void heap_up(struct heap *h, size_t i, struct heap_node *node)
 {
-    while (i > 0 && heap_less(node, h->nodes[(i - 1) / 2])) {
+    while (i > 0 && heap_before(node, h->nodes[(i - 1) / 2])) {
         heap_place(h, i, h->nodes[(i - 1) / 2]);
         i = (i - 1) / 2;
     }
@@ -36,10 +31,10 @@ static void heap_down(struct heap *h, size_t i, struct heap_node *node)
     for (;;) {
         size_t child = 2 * i + 1;
 
-        if (child + 1 < h->count && heap_less(h->nodes[child + 1], h->nodes[child])) {
+        if (child + 1 < h->count && heap_before(h->nodes[child + 1], h->nodes[child])) {
             child++;
         }
-        if (child >= h->count || !heap_less(h->nodes[child], node)) {
+        if (child >= h->count || !heap_before(h->nodes[child], node)) {
             break;
         }
         heap_place(h, i, h->nodes[child]);
@@ -50,13 +45,18 @@ static void heap_down(struct heap *h, size_t i, struct heap_node *node)
 
 void heap_set(struct heap *h, struct heap_node *node, int64_t key)
 {
+    heap_set_order(h, node, key, h->next_order++);
+}
+
+void heap_set_order(struct heap *h, struct heap_node *node, int64_t key, uint64_t order)
+{
     heap_remove(h, node);
     if (h->count == h->cap) {
         h->cap = h->cap != 0 ? h->cap * 2 : 64;
         h->nodes = mem_realloc(h->nodes, h->cap * sizeof(struct heap_node *));
     }
     node->key = key;
-    node->order = h->next_order++;
+    node->order = order;
     heap_up(h, h->count++, node);
 }
 
@@ -75,7 +75,7 @@ void heap_remove(struct heap *h, struct heap_node *node)
     if (last == node) {
         return;
     }
-    if (i > 0 && heap_less(last, h->nodes[(i - 1) / 2])) {
+    if (i > 0 && heap_before(last, h->nodes[(i - 1) / 2])) {
         heap_up(h, i, last);
     } else {
         heap_down(h, i, last);

@@ -24,12 +24,19 @@ struct heap {
 void heap_fini(struct heap *h); /* nodes are the caller's */
 /* Insert, or move where it is in already. */
 void heap_set(struct heap *h, struct heap_node *node, int64_t key);
+/* Likewise, but among equal keys the least `order` first. A heap is filled by one of the two. */
+void heap_set_order(struct heap *h, struct heap_node *node, int64_t key, uint64_t order);
 /* Take out; nothing happens where it is not in. */
 void heap_remove(struct heap *h, struct heap_node *node);
 /* The least, or NULL. */
 static inline struct heap_node *heap_min(const struct heap *h)
 {
     return h->count != 0 ? h->nodes[0] : NULL;
+}
+/* Does `a` come out before `b`, of the same heap? */
+static inline bool heap_before(const struct heap_node *a, const struct heap_node *b)
+{
+    return a->key != b->key ? a->key < b->key : a->order < b->order;
 }
 static inline bool heap_has(const struct heap_node *node)
 {

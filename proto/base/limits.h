@@ -93,8 +93,15 @@ enum limits {
     LIMIT_LEASE_MS_MIN = 500,            /* a third of it must outlast a slow disk's sync */
     LIMIT_LEASE_MS_MAX = 24 * 60 * 60 * 1000, /* a lost worker's tasks wait so long */
     LIMIT_HANDOVER_MS =
-        100,            /* a worker's next task of its own report goes before one queued since */
-    LIMIT_AVOIDED = 64, /* tasks passed over in one queue because they avoid the worker */
+        100,              /* a worker's next task of its own report goes before one queued since */
+    LIMIT_TURNS = 16,     /* one grant of so many goes to what has waited longest */
+    LIMIT_CORDONS = 4096, /* names of workers that take no more: those here, and as many to come */
+    LIMIT_TERMS = 10000,  /* functions that operators ask something of: all are in memory */
+    LIMIT_TERM_LABELS = 16,        /* labels a function asks for */
+    LIMIT_LABEL_BYTES = 256,       /* of a label's key, and of its value */
+    LIMIT_RATE_MILLI = 1000000000, /* a million grants a second: above any coordinator's */
+    LIMIT_PRIORITY = 1000000,      /* of a function, either way */
+    LIMIT_AVOIDED = 64,      /* tasks passed over in one queue because they avoid the worker */
     LIMIT_RESEND_MS = 2000,  /* a grant not among those held is sent again after that */
     LIMIT_WAITS = 512,       /* calls parked for news of executions */
     LIMIT_POLLS = 1024,      /* calls parked for tasks of all activities */

@@ -6,6 +6,7 @@
 #include "coordinator/store/codec.h"
 #include "coordinator/store/keys.h"
 #include "coordinator/store/row_delivery.h"
+#include "coordinator/store/row_fleet.h"
 #include "coordinator/store/row_rule.h"
 #include "coordinator/store/row_version.h"
 #include "coordinator/store/row_webhook.h"
@@ -64,6 +65,8 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     struct rule_row rule;
     struct delivery_row delivery;
     struct webhook_row webhook;
+    struct fleet_terms terms;
+    enum fleet_cordon cordon;
     struct arena a = {0};
     struct slice text;
     struct err err;
@@ -80,6 +83,8 @@ static void fuzz_rows(uint8_t which, struct slice bytes)
     case 9: (void)rule_row_decode(bytes, &a, &rule, &err); break;
     case 10: (void)delivery_row_decode(bytes, &delivery, &err); break;
     case 11: (void)webhook_row_decode(bytes, &webhook, &err); break;
+    case 12: (void)terms_row_decode(bytes, &a, &terms, &err); break;
+    case 13: (void)cordon_row_decode(bytes, &cordon, &err); break;
     default: (void)record_doc(bytes, which, &text, &err); break;
     }
     arena_fini(&a);

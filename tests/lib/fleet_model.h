@@ -20,6 +20,8 @@ enum {
     WORKERS = 5,
     FUNCTIONS = 4,
     TIMERS = 4,
+    LANES = 3,
+    EXECUTIONS = 6,
     LEASE_MS = 500,
     NO_FUNCTION_MS = 900,
     RESEND_MS = 50,
@@ -31,11 +33,10 @@ enum {
 struct model_task {
     struct fleet_task real;
     int function;
-    int worker;    /* index of the one that holds it */
-    int absent;    /* index of the name it is kept under */
-    int64_t place; /* in the queue: the least is its head */
+    int worker;      /* index of the one that holds it */
+    int absent;      /* index of the name it is kept under */
+    uint64_t pushed; /* when it was put into its queue: the least waits longest */
     uint64_t order;
-    bool returned;
     int64_t ready_ms;
     int64_t timeout_due;
     int64_t heartbeat_due;
@@ -50,13 +51,30 @@ struct model_worker {
     uint32_t offers[FUNCTIONS]; /* slots; 0: not offered */
     bool draining;
     unsigned carriers;
-    uint64_t granted; /* counter of the last grant */
-    uint64_t hello;   /* number of its last hello */
+    uint64_t granted;          /* counter of the last grant */
+    uint64_t given[FUNCTIONS]; /* likewise, of each offer since its hello */
+    unsigned passed;           /* grants at once past others, one after the other */
+    int zone;                  /* its only label */
+    uint64_t hello;            /* number of its last hello */
     int64_t lost_due;
+};
+
+/* What is asked of a function. */
+struct model_terms {
+    int zone; /* 0: any */
+    uint32_t concurrency;
+    int32_t priority;
 };
 
 static struct {
     struct fleet *f;
+    struct model_terms terms[FUNCTIONS];
+    bool cordoned[WORKERS];
+    size_t offered[FUNCTIONS]; /* workers, before the operation */
+    unsigned picks[FUNCTIONS];
+    uint64_t turn[FUNCTIONS][LANES]; /* the least is whose turn it is */
+    uint64_t turns;
+    uint64_t pushes;
     struct model_task tasks[TASKS];
     struct model_worker workers[WORKERS];
     struct fleet_timer timers[TIMERS];
@@ -68,13 +86,13 @@ static struct {
     uint64_t hellos;
     uint64_t orders;
     uint64_t old_tokens;
-    int64_t front;
-    int64_t back;
     uint64_t seed;
     uint64_t random;
     unsigned operation;
     size_t grants;
     size_t handed; /* of them, slots handed over */
+    size_t opened; /* of them, because a limit let go */
+    size_t owed;   /* times that a slot was kept for another function */
 } m;
 
 #define CHECK(condition)                                                                           \
@@ -153,37 +171,83 @@ static inline size_t queued(int function)
     return n;
 }
 
+static inline uint32_t leased_of(int function)
+{
+    uint32_t n = 0;
+
+    for (int i = 0; i < TASKS; i++) {
+        n += m.tasks[i].real.status == FLEET_TASK_LEASED && m.tasks[i].function == function;
+    }
+    return n;
+}
+
+static inline bool fits(int worker, int function)
+{
+    return m.workers[worker].real != NULL && m.workers[worker].offers[function] != 0 &&
+           (m.terms[function].zone == 0 || m.terms[function].zone == m.workers[worker].zone);
+}
+
 static inline size_t offering(int function)
 {
     size_t n = 0;
 
     for (int i = 0; i < WORKERS; i++) {
-        n += m.workers[i].real != NULL && m.workers[i].offers[function] != 0;
+        n += fits(i, function);
     }
     return n;
+}
+
+static inline bool allowed(int function)
+{
+    return m.terms[function].concurrency == 0 ||
+           leased_of(function) < m.terms[function].concurrency;
 }
 
 static inline bool can_take(int worker, int function)
 {
     const struct model_worker *w = &m.workers[worker];
 
-    return w->real != NULL && !w->draining && w->carriers > 0 && leased(worker, -1) < w->slots &&
+    return fits(worker, function) && allowed(function) && !w->draining && !m.cordoned[worker] &&
+           w->carriers > 0 && leased(worker, -1) < w->slots &&
            leased(worker, function) < w->offers[function];
 }
 
-static inline struct model_task *queue_head(int function)
+/* Does `a` go before `b` in one function's queue? */
+static inline bool queued_before(const struct model_task *a, const struct model_task *b)
 {
-    struct model_task *head = NULL;
+    uint64_t turn_a = m.turn[a->function][a->real.lane];
+    uint64_t turn_b = m.turn[b->function][b->real.lane];
+
+    if (turn_a != turn_b) {
+        return turn_a < turn_b;
+    }
+    return a->real.execution != b->real.execution ? a->real.execution < b->real.execution
+                                                  : a->order < b->order;
+}
+
+static inline struct model_task *queue_first(int function, bool longest)
+{
+    struct model_task *first = NULL;
 
     for (int i = 0; i < TASKS; i++) {
         struct model_task *t = &m.tasks[i];
 
         if (t->real.status == FLEET_TASK_READY && t->function == function &&
-            (head == NULL || t->place < head->place)) {
-            head = t;
+            (first == NULL || (longest ? t->pushed < first->pushed : queued_before(t, first)))) {
+            first = t;
         }
     }
-    return head;
+    return first;
+}
+
+static inline struct model_task *queue_head(int function)
+{
+    return queue_first(function, m.picks[function] % LIMIT_TURNS == LIMIT_TURNS - 1);
+}
+
+static inline bool waits_long(int function)
+{
+    return m.now.wall_ms - queue_first(function, true)->ready_ms > LIMIT_HANDOVER_MS;
 }
 
 /* ---- What the model expects ---- */
@@ -204,22 +268,54 @@ static inline bool better(int a, int b, int prefer)
     return x->granted != y->granted ? x->granted < y->granted : x->hello < y->hello;
 }
 
+/* Does the worker keep its slot for another function? Asked once for a grant at once. */
+static inline bool owes(int worker, int function)
+{
+    bool passes = false;
+
+    for (int fn = 0; fn < FUNCTIONS; fn++) {
+        if (fn == function || queued(fn) == 0 || !can_take(worker, fn) ||
+            m.terms[fn].priority < m.terms[function].priority) {
+            continue;
+        }
+        if (m.terms[fn].priority > m.terms[function].priority) {
+            m.owed++;
+            return true;
+        }
+        passes = passes || waits_long(fn);
+    }
+    m.workers[worker].passed = passes ? m.workers[worker].passed + 1 : 0;
+    m.owed += m.workers[worker].passed > LIMIT_TURNS;
+    return m.workers[worker].passed > LIMIT_TURNS;
+}
+
 static inline int expect_worker(int function, int prefer)
 {
-    const struct model_task *head = queue_head(function);
     int best = -1;
 
-    if (head != NULL) {
-        bool late = m.now.wall_ms - head->ready_ms > LIMIT_HANDOVER_MS;
-
-        return !late && prefer >= 0 && can_take(prefer, function) ? prefer : -1;
-    }
-    for (int i = 0; i < WORKERS; i++) {
-        if (can_take(i, function) && (best < 0 || better(i, best, prefer))) {
-            best = i;
+    if (queued(function) != 0) {
+        best = prefer >= 0 && can_take(prefer, function) && !waits_long(function) ? prefer : -1;
+    } else {
+        for (int i = 0; i < WORKERS; i++) {
+            if (can_take(i, function) && (best < 0 || better(i, best, prefer))) {
+                best = i;
+            }
         }
     }
-    return best;
+    return best >= 0 && owes(best, function) ? -1 : best;
+}
+
+static inline bool head_before(int worker, const struct model_task *a, const struct model_task *b)
+{
+    const uint64_t *given = m.workers[worker].given;
+    int32_t priority_a = m.terms[a->function].priority;
+    int32_t priority_b = m.terms[b->function].priority;
+
+    if (priority_a != priority_b) {
+        return priority_a > priority_b;
+    }
+    return given[a->function] != given[b->function] ? given[a->function] < given[b->function]
+                                                    : a->order < b->order;
 }
 
 static inline struct model_task *expect_task(int worker)
@@ -229,7 +325,7 @@ static inline struct model_task *expect_task(int worker)
     for (int fn = 0; fn < FUNCTIONS; fn++) {
         struct model_task *t = queue_head(fn);
 
-        if (t != NULL && can_take(worker, fn) && (best == NULL || t->order < best->order)) {
+        if (t != NULL && can_take(worker, fn) && (best == NULL || head_before(worker, t, best))) {
             best = t;
         }
     }
@@ -262,7 +358,8 @@ static inline int64_t task_late(const struct model_task *t, enum fleet_due_kind 
         break;
     case FLEET_DUE_NONE:
     case FLEET_DUE_TIMER:
-    case FLEET_DUE_WORKER: break;
+    case FLEET_DUE_WORKER:
+    case FLEET_DUE_RATE: break;
     }
     return due == NEVER ? INT64_MIN : clock - due;
 }

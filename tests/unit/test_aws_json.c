@@ -323,7 +323,7 @@ static void test_aws_json__every_row_there_and_back(void **state)
             check_lists(op, end, styles[s]);
         }
     }
-    assert_int_equal(operations, 114);
+    assert_int_equal(operations, 115);
 }
 
 /* ---- names ---- */

@@ -16,12 +16,31 @@ static void now_none(struct model_task *t)
     t->timeout_due = t->heartbeat_due = t->orphan_due = NEVER;
 }
 
-static void now_queued(struct model_task *t, bool returned)
+/* It was put into its queue. */
+static void now_queued(struct model_task *t)
 {
+    bool alone = true;
+
+    for (int i = 0; i < TASKS; i++) {
+        const struct model_task *o = &m.tasks[i];
+
+        alone = alone && (o == t || o->real.status != FLEET_TASK_READY ||
+                          o->function != t->function || o->real.lane != t->real.lane);
+    }
+    if (alone) {
+        m.turn[t->function][t->real.lane] = ++m.turns;
+    }
     now_none(t);
-    t->returned = returned;
     t->ready_ms = m.now.wall_ms;
-    t->place = returned ? --m.front : ++m.back;
+    t->pushed = ++m.pushes;
+}
+
+/* What is forgotten of a queue that is empty. */
+static void now_empty(void)
+{
+    for (int fn = 0; fn < FUNCTIONS; fn++) {
+        m.picks[fn] = queued(fn) != 0 ? m.picks[fn] : 0;
+    }
 }
 
 static void now_leased(struct model_task *t, int64_t granted_ms)
@@ -44,18 +63,18 @@ static void now_granted(struct model_task *t, int worker)
     t->absent = -1;
     t->sent_ms = m.now.mono_ms;
     m.workers[worker].granted = token.counter;
+    m.workers[worker].given[t->function] = token.counter;
     now_leased(t, m.now.wall_ms);
 }
 
-/* Fair: nobody who was there before it waits still, but for what was handed back. */
-static void check_fair(const struct model_task *t)
+/* The same, off its queue. */
+static void now_picked(struct model_task *t, int worker)
 {
-    for (int i = 0; i < TASKS; i++) {
-        const struct model_task *o = &m.tasks[i];
-
-        CHECK(o->real.status != FLEET_TASK_READY || o->function != t->function || t->returned ||
-              (o->order > t->order && !o->returned));
-    }
+    m.turn[t->function][t->real.lane] = ++m.turns;
+    m.picks[t->function]++;
+    m.workers[worker].passed = 0;
+    now_granted(t, worker);
+    now_empty();
 }
 
 static void end(struct model_task *t)
@@ -64,10 +83,10 @@ static void end(struct model_task *t)
     now_none(t);
 }
 
-static void now_alone(const uint32_t *before)
+static void now_alone(void)
 {
     for (int fn = 0; fn < FUNCTIONS; fn++) {
-        if (before[fn] != 0 && offering(fn) == 0) {
+        if (m.offered[fn] != 0 && offering(fn) == 0) {
             m.alone_ms[fn] = m.now.wall_ms;
         }
     }
@@ -86,7 +105,7 @@ static void end_lost(struct list *lost, int worker)
         CHECK(t->worker == worker && real->worker == NULL && real->status == FLEET_TASK_LEASED);
         if (below(8) == 0) {
             fleet_task_return(m.f, real, m.now);
-            now_queued(t, true);
+            now_queued(t);
         } else {
             end(t);
         }
@@ -102,7 +121,7 @@ static void remove_worker(int i)
     list_init(&lost);
     fleet_worker_remove(m.f, w->real, &lost);
     w->real = NULL;
-    now_alone(w->offers);
+    now_alone();
     end_lost(&lost, i);
 }
 
@@ -127,20 +146,35 @@ static void do_ready(void)
     }
     t->function = (int)below(FUNCTIONS);
     t->order = ++m.orders;
+    t->real.lane = below(LANES);
+    t->real.execution = below(EXECUTIONS);
     t->real.timeout_ms = below(3) == 0 ? 1 + below(400) : 0;
     t->real.heartbeat_ms = below(3) == 0 ? 1 + below(200) : 0;
     over = queued(t->function) != 0;
     want = expect_worker(t->function, prefer != NULL ? (int)(prefer - m.workers) : -1);
     got = fleet_task_ready(m.f, &t->real, functions[t->function],
                            prefer != NULL ? prefer->real : NULL, m.now);
-    now_queued(t, false);
     CHECK(index_of(got) == want);
     if (got != NULL) {
         now_granted(t, want);
         m.handed += over;
+    } else {
+        now_queued(t);
     }
-    if (got != NULL && !over) {
-        check_fair(t);
+}
+
+/* Feed the worker, at most so many tasks. */
+static void feed(int i, uint32_t most)
+{
+    for (uint32_t n = 0; n < most; n++) {
+        struct model_task *want = expect_task(i);
+        struct fleet_task *got = fleet_task_next(m.f, m.workers[i].real, m.now);
+
+        CHECK(got == (want != NULL ? &want->real : NULL));
+        if (want == NULL) {
+            return;
+        }
+        now_picked(want, i);
     }
 }
 
@@ -148,16 +182,82 @@ static void do_next(void)
 {
     struct model_worker *w = some_worker();
 
-    for (uint32_t n = below(4); w != NULL && n > 0; n--) {
-        int i = (int)(w - m.workers);
-        struct model_task *want = expect_task(i);
-        struct fleet_task *got = fleet_task_next(m.f, w->real, m.now);
+    if (w != NULL) {
+        feed((int)(w - m.workers), below(4));
+    }
+}
 
-        CHECK(got == (want != NULL ? &want->real : NULL));
-        if (want != NULL) {
-            now_granted(want, i);
-            check_fair(want);
+/* Whatever let go since: what is granted is the head of its queue, to one that can take it. */
+static void do_opened(void)
+{
+    struct fleet_task *got;
+    struct fleet_worker *real;
+
+    while ((got = fleet_task_opened(m.f, m.now, &real)) != NULL) {
+        struct model_task *t = container_of(got, struct model_task, real);
+        int w = index_of(real);
+
+        /* As the model has it: it waits, and nobody has it. */
+        t->real.status = FLEET_TASK_READY;
+        CHECK(t->worker < 0 && t == queue_head(t->function));
+        CHECK(can_take(w, t->function));
+        t->real.status = FLEET_TASK_LEASED;
+        now_picked(t, w);
+        m.opened++;
+    }
+}
+
+/* Every worker is fed: no slot is free for anything that waits. */
+static void do_turn_end(void)
+{
+    if (below(8) != 0) {
+        return;
+    }
+    for (int i = 0; i < WORKERS; i++) {
+        if (m.workers[i].real != NULL) {
+            feed(i, TASKS);
         }
+    }
+    do_opened();
+    for (int i = 0; i < WORKERS; i++) {
+        for (int fn = 0; fn < FUNCTIONS; fn++) {
+            CHECK(queued(fn) == 0 || !can_take(i, fn));
+        }
+    }
+}
+
+static void do_terms(void)
+{
+    static const struct slice zones[] = {SLICE_INIT(""), SLICE_INIT("a"), SLICE_INIT("b")};
+    int fn = (int)below(FUNCTIONS);
+    struct model_terms *terms = &m.terms[fn];
+    struct fleet_label label = {SLICE("zone"), SLICE("")};
+
+    if (below(4) != 0) {
+        return;
+    }
+    terms->zone = below(6) == 0 ? 1 + (int)below(2) : 0;
+    terms->concurrency = below(3) == 0 ? 1 + below(5) : 0;
+    terms->priority = (int32_t)below(3) - 1;
+    label.value = zones[terms->zone];
+    fleet_terms_set(m.f, functions[fn],
+                    below(8) == 0 && terms->zone == 0 && terms->concurrency == 0 &&
+                            terms->priority == 0
+                        ? NULL
+                        : &(struct fleet_terms){&label, terms->zone != 0, terms->concurrency, 0,
+                                                terms->priority},
+                    m.now);
+    now_alone();
+}
+
+static void do_cordon(void)
+{
+    int i = (int)below(WORKERS);
+
+    if (below(4) == 0) {
+        m.cordoned[i] = below(6) == 0;
+        fleet_cordon(m.f, names[i], m.cordoned[i] ? FLEET_DRAINED : FLEET_OPEN);
+        CHECK(fleet_cordon_of(m.f, names[i]) == (m.cordoned[i] ? FLEET_DRAINED : FLEET_OPEN));
     }
 }
 
@@ -179,7 +279,7 @@ static void do_return(void)
 
     if (t != NULL && !seldom()) {
         fleet_task_return(m.f, &t->real, m.now);
-        now_queued(t, true);
+        now_queued(t);
     }
 }
 
@@ -204,6 +304,8 @@ static void do_restore(void)
     }
     t->function = (int)below(FUNCTIONS);
     t->order = ++m.orders;
+    t->real.lane = below(LANES);
+    t->real.execution = below(EXECUTIONS);
     t->real.timeout_ms = below(4) == 0 ? 1 + below(400) : 0;
     t->real.heartbeat_ms = below(4) == 0 ? 1 + below(200) : 0;
     fleet_task_restore(m.f, &t->real, functions[t->function], names[name],
@@ -258,7 +360,6 @@ static void do_hello(void)
     uint64_t instance = w->instance + (below(2) == 0);
     bool same = before != NULL && instance == w->instance;
     struct fleet_offer offers[FUNCTIONS];
-    uint32_t had[FUNCTIONS];
     struct fleet_hello h = {.name = names[i], .instance = instance, .slots = 1 + below(8)};
     struct fleet_worker *got;
     struct list lost;
@@ -266,7 +367,10 @@ static void do_hello(void)
     if (seldom()) {
         return;
     }
-    memcpy(had, w->offers, sizeof(had));
+    w->zone = (int)below(3);
+    h.labels = w->zone == 0   ? SLICE("")
+               : w->zone == 1 ? SLICE("{\"zone\":\"a\"}")
+                              : SLICE("{\"x\":\"y\",\"zone\":\"b\"}");
     h.offers = offers;
     h.offer_count = make_offers(offers, w->offers);
     list_init(&lost);
@@ -276,16 +380,16 @@ static void do_hello(void)
         w->draining = false;
         w->carriers = 0;
         w->granted = 0;
+        w->passed = 0;
         m.last_id = got->id;
     }
+    memset(w->given, 0, sizeof(w->given));
     w->real = got;
     w->instance = instance;
     w->slots = h.slots;
     w->hello = ++m.hellos;
     w->lost_due = m.now.mono_ms + LEASE_MS;
-    if (before != NULL) {
-        now_alone(had);
-    }
+    now_alone();
     if (before != NULL && !same) {
         end_lost(&lost, i);
     }
@@ -439,7 +543,8 @@ static bool one_due(void)
 
     CHECK((due.kind != FLEET_DUE_NONE) == (late >= 0));
     switch (due.kind) {
-    case FLEET_DUE_NONE: return false;
+    case FLEET_DUE_NONE:
+    case FLEET_DUE_RATE: return false;
     case FLEET_DUE_TIMER:
         i = due.timer - m.timers;
         CHECK(m.now.wall_ms - m.timer_due[i] == late);
@@ -540,17 +645,22 @@ static void check_agreement(void)
 static void operate(void)
 {
     static void (*const operations[])(void) = {
-        do_ready, do_ready, do_ready,     do_ready,  do_ready,   do_ready,  do_next,
-        do_next,  do_next,  do_end,       do_end,    do_end,     do_return, do_time,
-        do_time,  do_time,  do_worker,    do_worker, do_worker,  do_hello,  do_holds,
-        do_timer, do_time,  do_heartbeat, do_next,   do_restore, do_worker, do_ready,
+        do_ready,  do_ready,   do_ready,  do_ready, do_ready,  do_ready,  do_next,   do_next,
+        do_next,   do_end,     do_end,    do_end,   do_return, do_time,   do_time,   do_time,
+        do_worker, do_worker,  do_worker, do_hello, do_holds,  do_timer,  do_time,   do_heartbeat,
+        do_next,   do_restore, do_worker, do_ready, do_terms,  do_cordon, do_opened, do_turn_end,
     };
+
+    for (int fn = 0; fn < FUNCTIONS; fn++) {
+        m.offered[fn] = offering(fn);
+    }
 
     if (below(500) == 0) {
         do_extend();
     } else {
         operations[below(sizeof(operations) / sizeof(operations[0]))]();
     }
+    now_empty();
     check_agreement();
 }
 
@@ -583,6 +693,10 @@ static void model_finish(void)
         offers[i] = (struct fleet_offer){functions[i], TASKS};
     }
     list_init(&lost);
+    for (int i = 0; i < FUNCTIONS; i++) {
+        fleet_terms_set(m.f, functions[i], NULL, m.now);
+    }
+    CHECK(fleet_terms_count(m.f) == 0);
     CHECK(fleet_worker_hello(m.f, &h, m.now, &w, &lost, NULL) == OK);
     fleet_worker_carries(m.f, w, 1);
     while (fleet_task_next(m.f, w, m.now) != NULL) {
@@ -599,6 +713,8 @@ static void model_finish(void)
 static void test_fleet_model__agrees(void **state)
 {
     size_t handed = 0;
+    size_t opened = 0;
+    size_t owed = 0;
 
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -608,12 +724,16 @@ static void test_fleet_model__agrees(void **state)
         }
         CHECK(m.grants > OPERATIONS / 250);
         handed += m.handed;
+        opened += m.opened;
+        owed += m.owed;
         model_finish();
     }
     for (enum fleet_due_kind k = FLEET_DUE_TIMER; k <= FLEET_DUE_ORPHAN; k++) {
         assert_true(dues[k] > SEEDS * 10); /* the runs came by everything */
     }
     assert_true(handed > SEEDS * 10);
+    assert_true(opened > SEEDS * 10);
+    assert_true(owed > SEEDS * 10);
 }
 
 int main(void)

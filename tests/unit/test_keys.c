@@ -36,6 +36,10 @@ static void test_keys__bytes_on_disk(void **state)
     key_bytes_are(key_activities(1), BYTES("\0\0\0\0\0\0\0\1a"));
     key_bytes_are(key_access(1, SLICE("AKIA")), BYTES("\0\0\0\0\0\0\0\1kAKIA"));
     key_bytes_are(key_accesses(1), BYTES("\0\0\0\0\0\0\0\1k"));
+    key_bytes_are(key_function(1, SLICE("F")), BYTES("\0\0\0\0\0\0\0\1fF"));
+    key_bytes_are(key_functions(1), BYTES("\0\0\0\0\0\0\0\1f"));
+    key_bytes_are(key_cordon(1, SLICE("w")), BYTES("\0\0\0\0\0\0\0\1hw"));
+    key_bytes_are(key_cordons(1), BYTES("\0\0\0\0\0\0\0\1h"));
     key_bytes_are(key_versions(1, 2), BYTES("\0\0\0\0\0\0\0\1v\0\0\0\0\0\0\0\2"));
     key_bytes_are(key_versions_all(1), BYTES("\0\0\0\0\0\0\0\1v"));
     key_bytes_are(key_tags(1, SLICE("mx")), BYTES("\0\0\0\0\0\0\0\1tmx"));

@@ -34,7 +34,9 @@ static void assert_asks(const char *method,
     }
     assert_non_null(route);
     assert_string_equal(rest_operation(route)->name, operation);
-    assert_int_equal(rest_operation(route)->service, AWS_PIPES);
+    assert_int_equal(rest_operation(route)->service,
+                     slice_starts_with(slice_str(target), SLICE("/scale")) ? AWS_STEPFLEET
+                                                                           : AWS_PIPES);
     assert_int_equal(json_parse(slice_str(body), &a, &v, &err), OK);
     assert_int_equal(rest_request(&r, route, &a, &v, &err), OK);
     assert_string_equal(arena_str(&a, json_print(v, &a)), members);
@@ -54,6 +56,10 @@ static void test_rest__finds_operations_by_method_and_path(void **state)
     assert_asks("POST", "/v1/pipes/p/stop", "{}", "StopPipe", "{\"Name\":\"p\"}");
     assert_asks("GET", "/tags/arn%3Aaws%3Apipes%3Ar%3A1%3Apipe%2Fp", "{}", "ListTagsForResource",
                 "{\"resourceArn\":\"arn:aws:pipes:r:1:pipe/p\"}");
+    assert_asks("GET", "/scale", "{}", "DescribeScale", "{}");
+    assert_asks("GET", "/scale/a%20b?NextToken=t", "{}", "DescribeScale",
+                "{\"NextToken\":\"t\",\"Function\":\"a b\"}");
+    assert_asks("POST", "/scale", "{}", NULL, NULL);
     assert_asks("POST", "/", "{}", NULL, NULL);
     assert_asks("POST", "/v1/pipes", "{}", NULL, NULL);
     assert_asks("GET", "/v1/pipes/", "{}", NULL, NULL);

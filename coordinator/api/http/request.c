@@ -20,6 +20,7 @@ static const struct service services[] = {
     [AWS_SNS] = {NULL, "sns", "text/xml", "2010-03-31"},
     [AWS_PIPES] = {NULL, "pipes", "application/json", NULL},
     [AWS_EVENTBRIDGE] = {"AWSEvents.", "events", "application/x-amz-json-1.1", NULL},
+    [AWS_STEPFLEET] = {NULL, "stepfleet", "application/json", NULL},
 };
 
 enum { SERVICES = sizeof(services) / sizeof(services[0]) };
@@ -271,6 +272,7 @@ static const char *token_error_name(enum aws_service service)
     case AWS_SQS: return err_name(ERR_QUEUE_PARAMETER);
     case AWS_SNS: return "InvalidParameter";
     case AWS_EVENTBRIDGE:
+    case AWS_STEPFLEET:
     case AWS_PIPES: return err_name(ERR_VALIDATION);
     case AWS_GLUE: return glue_error_name(ERR_INVALID_TOKEN);
     case AWS_STATES: break;

@@ -22,6 +22,8 @@ static const struct rest_route routes[] = {
     {"GET", "/v1/pipes/{Name}", AWS_PIPES, "DescribePipe"},
     {"POST", "/v1/pipes/{Name}/start", AWS_PIPES, "StartPipe"},
     {"POST", "/v1/pipes/{Name}/stop", AWS_PIPES, "StopPipe"},
+    {"GET", "/scale", AWS_STEPFLEET, "DescribeScale"},
+    {"GET", "/scale/{Function}", AWS_STEPFLEET, "DescribeScale"},
     {"GET", "/tags/{resourceArn}", AWS_PIPES, "ListTagsForResource"},
     {"POST", "/tags/{resourceArn}", AWS_PIPES, "TagResource"},
     {"DELETE", "/tags/{resourceArn}", AWS_PIPES, "UntagResource"},
