@@ -4,6 +4,7 @@
  * once. */
 #include "tests/sim/errand.h"
 #include "tests/sim/job.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/trigger.h"
 
 #include <stdio.h>
@@ -640,7 +641,8 @@ bool clients_redrove(const struct sim *s, struct slice name)
 
 bool clients_are_done(const struct sim *s)
 {
-    return s->clients->over == s->options.executions && s->clients->tests_open == 0;
+    return s->clients->over == s->options.executions && s->clients->tests_open == 0 &&
+           operator_is_done(s);
 }
 
 void clients_finish(struct sim *s)

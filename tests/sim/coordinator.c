@@ -10,6 +10,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "tests/sim/job.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/trigger.h"
 
 enum {
@@ -232,6 +233,7 @@ static void turn_end(struct sim *s)
     }
     jobs_check_turn(s);
     triggers_check_turn(s);
+    operator_check_turn(s);
     check_quota(s);
     wait = ledger_wait_ms(c->ledger, now);
     parked = api_wait_ms(&c->api);

@@ -20,6 +20,7 @@
 
 #include "proto/host/log.h"
 #include "tests/sim/job.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/trigger.h"
 
 enum {
@@ -194,6 +195,7 @@ static void faults_stop(struct sim *s, void *arg)
 static void world_begin(struct sim *s)
 {
     objects_open(s);
+    operator_open(s);
     jobs_open(s);
     triggers_open(s);
     coordinator_open(s);

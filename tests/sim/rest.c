@@ -70,7 +70,6 @@ static void check_fleet(struct sim *s, const struct ledger *l)
     while ((n = hash_iterate(&l->fleet->functions, &bucket, n)) != NULL) {
         const struct fleet_function *fn = container_of(n, struct fleet_function, by_name);
 
-        check_queue(s, l, &fn->returned);
         check_queue(s, l, &fn->queue);
     }
 }

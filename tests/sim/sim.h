@@ -40,6 +40,7 @@ enum sim_stream {
     CHANCE_RETENTION,
     CHANCE_EVENT,
     CHANCE_TEST,
+    CHANCE_OPERATOR,
     CHANCES
 };
 
@@ -66,6 +67,7 @@ struct sim_worker;
 struct sim_jobs;
 struct sim_triggers;
 struct sim_retention;
+struct sim_operator;
 
 enum { SIM_MS = 1000, SIM_SECOND = 1000000, SIM_WORKERS = 8, SIM_CLIENTS = 8, SIM_RUNS = 1000 };
 
@@ -105,7 +107,8 @@ struct sim {
     size_t open_most;                /* executions at once, until faults stop; 0: AWS's quota */
     int64_t retention_ms;            /* of Standard executions, which are archived; 0: none goes */
     struct sim_retention *retention; /* NULL: likewise */
-    uint64_t refused;                /* starts and redrives, for that */
+    struct sim_operator *operator;
+    uint64_t refused;             /* starts and redrives, for that */
     int64_t calm_ms;              /* the coordinator's time when faults had stopped; 0: not yet */
     int64_t clock_us;             /* when rest.c last looked at the coordinator's clock */
     int64_t clock_ms;             /* which showed that */

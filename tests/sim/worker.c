@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workers' processes: what each offers, and how it begins and ends. See worker.h. */
 #include "tests/sim/job.h"
+#include "tests/sim/operator.h"
 
 enum {
     WORKER_SLOTS_MOST = 6,
@@ -36,7 +37,7 @@ static void settings_draw(struct sim_worker *k)
     }
     s->name = k->node->name;
     s->coordinator = "the simulated one";
-    s->labels = "{}";
+    s->labels = operator_labels(k->sim, k->number);
     s->slots = 1 + (uint32_t)below(k, WORKER_SLOTS_MOST);
     s->drain_ms = (int64_t)below(k, (uint64_t)WORKER_DRAIN_SECONDS * 1000);
     s->functions = mem_zalloc(count + WORKER_JOB_FUNCTIONS, sizeof(*s->functions));

@@ -56,6 +56,16 @@ static void see_reply(struct sim_worker *k, const struct link_call *c, const voi
     }
 }
 
+/* Is it told to hand back what it has not begun? */
+static bool hands_back(const struct link_call *c, const void *reply)
+{
+    const Stepfleet__PollReply *poll = reply;
+    const Stepfleet__ReportReply *report = reply;
+
+    return c->method == RPC_WORKER_POLL ? poll->hand_back
+                                        : c->method == RPC_WORKER_REPORT && report->hand_back;
+}
+
 /* What the latest version added to a report, left out. */
 static void make_older(const ProtobufCMessage *m)
 {
@@ -112,14 +122,18 @@ call_answered(struct sim *s, void *arg, enum err_code rc, const struct err *err,
 {
     struct link_call *c = arg;
     struct sim_worker *k = worker_of(c);
+    bool back = rc == OK && hands_back(c, reply);
 
-    (void)s;
     worker_enter(k);
     c->busy = false;
     if (rc == OK) {
         see_reply(k, c, reply);
     }
     c->done(c, rc, reply, err);
+    if (back && k->real.table.waiting != 0) {
+        sim_violation(s, "%s keeps %u tasks that it has not begun, and is drained", k->node->name,
+                      k->real.table.waiting);
+    }
     worker_exit(k);
 }
 
