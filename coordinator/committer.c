@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "proto/base/arena.h"
+#include "proto/host/clock.h"
 
 struct committer {
     struct store *store;
@@ -15,6 +16,7 @@ struct committer {
     /* locked: */
     struct store_batch *batch;
     bool done;
+    struct commit_took took;
     enum err_code rc;
     struct err err;
     bool quit;
@@ -30,6 +32,7 @@ static void *commit_thread(void *arg)
         struct store_batch *b;
         struct err err;
         enum err_code rc;
+        int64_t begun_us;
 
         while (c->batch == NULL && !c->quit) {
             (void)pthread_cond_wait(&c->work, &c->lock);
@@ -40,8 +43,13 @@ static void *commit_thread(void *arg)
         b = c->batch;
         c->batch = NULL;
         (void)pthread_mutex_unlock(&c->lock);
+        begun_us = clock_mono_us();
         rc = store_write(c->store, b, &err);
         (void)pthread_mutex_lock(&c->lock);
+        c->took = (struct commit_took){
+            .us = (uint64_t)(clock_mono_us() - begun_us),
+            .bytes = store_batch_bytes(b),
+        };
         c->done = true;
         c->rc = rc;
         c->err = err;
@@ -82,13 +90,17 @@ void committer_put(struct committer *c, struct store_batch *b)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-bool committer_take(struct committer *c, enum err_code *rc, struct err *err)
+bool committer_take(struct committer *c,
+                    struct commit_took *took,
+                    enum err_code *rc,
+                    struct err *err)
 {
     bool done;
 
     (void)pthread_mutex_lock(&c->lock);
     done = c->done;
     c->done = false;
+    *took = c->took;
     *rc = c->rc;
     *err = c->err;
     (void)pthread_mutex_unlock(&c->lock);

@@ -126,6 +126,25 @@ static enum err_code read_limits(struct config *file, struct ledger_config *l, s
     return rc;
 }
 
+static enum err_code read_metrics(struct config *file, struct scrape_access *out, struct err *err)
+{
+    static const char *const modes[] = {
+        [SCRAPE_OFF] = "off",
+        [SCRAPE_OPEN] = "open",
+        [SCRAPE_TOKEN] = "token",
+    };
+    const char *text = config_get(file, "http", "metrics", modes[SCRAPE_OFF]);
+
+    out->tokens = config_get(file, "http", "metrics_tokens", NULL);
+    for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(text, modes[i]) == 0) {
+            out->mode = (enum scrape_mode)i;
+            return OK;
+        }
+    }
+    return err_set(err, ERR_CONFIG, "metrics = %s: expected off, open or token", text);
+}
+
 /* Where AWS's clients come in, and who may. */
 static enum err_code read_http(const struct settings_line *line,
                                struct config *file,
@@ -134,6 +153,7 @@ static enum err_code read_http(const struct settings_line *line,
 {
     const char *listen = config_get(file, "http", "listen", NULL);
     const char *access = config_get(file, "http", "access", "keys");
+    enum err_code rc;
 
     out->http.listen = line->http != NULL ? line->http : listen;
     out->http.certificate = config_get(file, "http", "certificate", NULL);
@@ -141,6 +161,10 @@ static enum err_code read_http(const struct settings_line *line,
     out->open = line->open || strcmp(access, "open") == 0;
     if (strcmp(access, "open") != 0 && strcmp(access, "keys") != 0) {
         return err_set(err, ERR_CONFIG, "access = %s: expected keys or open", access);
+    }
+    rc = read_metrics(file, &out->metrics, err);
+    if (rc != OK) {
+        return rc;
     }
     return out->http.listen != NULL ? http_face_check(out, err) : OK;
 }

@@ -53,6 +53,7 @@ struct shell {
     bool stopping;
     bool ended;
     int64_t stop_by_ms;
+    int64_t turn_us; /* when the turn began */
     struct err *err;
     enum err_code rc;
 
@@ -115,6 +116,7 @@ static void take_objects(struct shell *s)
         if (t->request != NULL) {
             ledger_object_done(s->ledger, t->request);
         } else {
+            figures_object(ledger_figures(s->ledger), OBJECTS_SWEEP, true);
             sweeper_done(&s->sweeper, t);
         }
         object_task_free(t);
@@ -194,10 +196,18 @@ static void arm_timer(struct shell *s)
     }
 }
 
+static void begin_turn(struct shell *s)
+{
+    s->turn_us = clock_mono_us();
+    ledger_turn_begin(s->ledger, now());
+}
+
 static void end_turn(struct shell *s)
 {
     api_turn(&s->api);
     ledger_turn_end(s->ledger);
+    histogram_add(&ledger_figures(s->ledger)->turns, &histogram_us,
+                  (uint64_t)(clock_mono_us() - s->turn_us));
     if (ledger_held_count(s->ledger) > s->held_peak) {
         s->held_peak = ledger_held_count(s->ledger);
     }
@@ -221,7 +231,7 @@ static void shell_turn(void *arg)
     if (s->ended) {
         return;
     }
-    ledger_turn_begin(s->ledger, now());
+    begin_turn(s);
     serve(s);
     end_turn(s);
 }
@@ -235,11 +245,20 @@ static void archives_done(struct shell *s, struct list *archived)
     }
 }
 
+static void count_commit(struct shell *s, const struct commit_took *took)
+{
+    struct figures *f = ledger_figures(s->ledger);
+
+    histogram_add(&f->commits, &histogram_us, took->us);
+    histogram_add(&f->batches, &histogram_bytes, took->bytes);
+}
+
 /* A commit is done, or an answer of the object store or a webhook is there. */
 static void shell_woken(uv_async_t *handle)
 {
     struct shell *s = handle->data;
     struct list archived;
+    struct commit_took took;
     enum err_code rc;
     struct err err;
 
@@ -250,8 +269,9 @@ static void shell_woken(uv_async_t *handle)
     (void)pthread_mutex_lock(&s->lock);
     list_splice(&archived, &s->archived);
     (void)pthread_mutex_unlock(&s->lock);
-    ledger_turn_begin(s->ledger, now());
-    if (committer_take(s->committer, &rc, &err)) {
+    begin_turn(s);
+    if (committer_take(s->committer, &took, &rc, &err)) {
+        count_commit(s, &took);
         ledger_commit_done(s->ledger, rc, &err);
     }
     take_objects(s);
@@ -284,7 +304,7 @@ static void background_done(uv_work_t *w, int status)
     struct shell *s = b->shell;
 
     (void)status;
-    ledger_turn_begin(s->ledger, now());
+    begin_turn(s);
     b->done(b->task);
     mem_free(b);
     serve(s); /* what a late turn declares lost may have spoken meanwhile */
@@ -425,7 +445,7 @@ static void shell_signal(uv_signal_t *handle, int number)
     log_info("signal %d: stopping; executions go on at the next start", number);
     s->stopping = true;
     s->stop_by_ms = clock_boot_ms() + s->config->stop_ms;
-    ledger_turn_begin(s->ledger, now());
+    begin_turn(s);
     rpc_server_stop(s->server);
     if (s->http != NULL) {
         http_face_stop(s->http);
@@ -521,6 +541,7 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .objects_root = c->objects.root,
         .objects_endpoint = c->objects.endpoint,
         .objects_region = c->objects.region,
+        .data = c->data,
     };
     enum err_code rc;
 

@@ -59,6 +59,7 @@ struct api_hooks {
     const char *objects_endpoint;
     const char *objects_region;
     const char *region;
+    const char *data; /* directory of the database; NULL: it has none */
 };
 
 struct api {

@@ -81,6 +81,20 @@ void fleet_free(struct fleet *f)
     mem_free(f);
 }
 
+size_t fleet_unoffered_count(const struct fleet *f)
+{
+    struct hash_node *n = NULL;
+    size_t bucket = 0;
+    size_t count = 0;
+
+    while ((n = hash_iterate(&f->functions, &bucket, n)) != NULL) {
+        const struct fleet_function *fn = container_of(n, struct fleet_function, by_name);
+
+        count += fn->workers == 0 ? fn->ready : 0;
+    }
+    return count;
+}
+
 size_t fleet_ready_count(const struct fleet *f)
 {
     return f->ready;

@@ -153,3 +153,8 @@ void fleet_function_counts(struct fleet *f, struct slice function, size_t *ready
     *ready = fn != NULL ? fn->ready : 0;
     *workers = fn != NULL ? fn->workers : 0;
 }
+
+struct slice fleet_task_function(const struct fleet_task *t)
+{
+    return t->status != FLEET_TASK_NONE ? t->function->name : (struct slice){NULL, 0};
+}

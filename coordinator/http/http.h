@@ -63,6 +63,8 @@ enum err_code http_server_open(uv_loop_t *loop,
                                struct err *err);
 /* The port it listens on. */
 unsigned http_server_port(const struct http_server *s);
+/* When its certificate is valid no more, in seconds since 1970; 0: it has none. */
+int64_t http_server_expires_s(const struct http_server *s);
 /* No more connections and requests; idle connections are closed, requests in hand still answered.
  */
 void http_server_stop(struct http_server *s);

@@ -267,6 +267,11 @@ enum err_code http_server_open(uv_loop_t *loop,
     return rc;
 }
 
+int64_t http_server_expires_s(const struct http_server *s)
+{
+    return s->tls != NULL ? tls_context_expires_s(s->tls) : 0;
+}
+
 unsigned http_server_port(const struct http_server *s)
 {
     return s->port;

@@ -81,6 +81,17 @@ tls_context_new(const char *certificate, const char *key, struct tls_context **o
     return OK;
 }
 
+int64_t tls_context_expires_s(const struct tls_context *c)
+{
+    const X509 *certificate = SSL_CTX_get0_certificate(c->ssl);
+    struct tm when;
+
+    if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) != 1) {
+        return 0;
+    }
+    return timegm(&when);
+}
+
 void tls_context_free(struct tls_context *c)
 {
     if (c != NULL) {

@@ -16,6 +16,8 @@ enum err_code tls_context_new(const char *certificate,
                               struct tls_context **out,
                               struct err *err);
 void tls_context_free(struct tls_context *c);
+/* When the certificate is valid no more: seconds since 1970; 0: that cannot be told. */
+int64_t tls_context_expires_s(const struct tls_context *c);
 
 struct tls *tls_new(struct tls_context *c);
 void tls_free(struct tls *t);

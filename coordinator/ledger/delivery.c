@@ -168,6 +168,7 @@ failed(struct ledger *l, struct delivery *d, struct delivery_row *row, struct de
         retries.most = LIMIT_HANDLER_RETRIES;
     }
     row->tries++;
+    l->figures.rule_deliveries[DELIVERIES_FAILED]++;
     exhausted = target_retry(&retries, row->tries, row->created_ms, l->now.wall_ms,
                              ledger_random(l), &row->due_ms);
     if (exhausted == NULL) {
@@ -186,7 +187,10 @@ static void take_end(struct ledger *l,
                      struct delivery_fault *fault)
 {
     switch (end) {
-    case DELIVERY_DONE: forget(l, d); break;
+    case DELIVERY_DONE:
+        l->figures.rule_deliveries[DELIVERIES_DONE]++;
+        forget(l, d);
+        break;
     case DELIVERY_AWAY: break;
     case DELIVERY_FAILED: failed(l, d, row, fault); break;
     case DELIVERY_REFUSED:

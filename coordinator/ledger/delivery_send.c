@@ -211,6 +211,7 @@ void delivery_bury(struct ledger *l,
     struct message_row m = {.sender = account_text(l), .body = d->event};
     struct ledger_sent sent;
 
+    l->figures.rule_deliveries[q != NULL ? DELIVERIES_BURIED : DELIVERIES_DROPPED]++;
     if (q == NULL) {
         log_warn("an event is lost: rule=%.*s target=%.*s event=%.*s: %s: %.*s",
                  SLICE_FMT(d->rule_arn), SLICE_FMT(d->target_arn), SLICE_FMT(d->event_id),

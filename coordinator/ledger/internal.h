@@ -62,6 +62,7 @@ struct hot_frame {
     bool held;                /* READY, but the upload before is neither completed nor aborted */
     struct object_request *object; /* on its way to the object store; NULL: none */
     struct list commits;           /* ledger_commit: who waits for the completion */
+    struct stage_figures *stage;   /* while it is being committed; NULL: not known any more */
     uint64_t bytes_in;
     uint64_t bytes_out;
     char note[120];
@@ -189,6 +190,7 @@ struct ledger {
     uint64_t next_execution;
     size_t open_count;
     uint64_t transitions;
+    struct figures figures;
 
     struct retention *retention; /* retention.c's */
 
@@ -393,6 +395,8 @@ void machines_delete_some(struct ledger *l);
  * the same record. */
 void task_schedule(struct txn *t, struct hot_frame *hf, const struct command *c);
 void task_granted(struct ledger *l, struct hot_frame *hf, struct fleet_worker *w);
+/* An attempt ends so; its task and frame are still as they were. */
+void task_ended(struct ledger *l, struct hot_frame *hf, enum stage_outcome outcome);
 /* What a task that waits or is out is to do: that of this turn's step, or made again. */
 enum err_code task_order(struct ledger *l, struct hot_frame *hf, struct err *err);
 void task_set_order(struct ledger *l, struct hot_frame *hf, const struct command *c);

@@ -199,6 +199,7 @@ enum err_code ledger_open(const struct ledger_config *config,
     l->now = l->slew = now;
     l->seed = config->seed;
     ledger_init(l);
+    figures_init(&l->figures);
     rc = load_meta(l, err);
     if (rc == OK) {
         rc = take_epoch(l, err);
@@ -327,6 +328,7 @@ void ledger_close(struct ledger *l)
     buf_fini(&l->buckets);
     buf_fini(&l->doubtful);
     mem_free(l->settled);
+    figures_fini(&l->figures);
     buf_fini(&l->scratch);
     arena_fini(&l->arena);
     mem_free(l);
@@ -341,6 +343,7 @@ void ledger_turn_begin(struct ledger *l, struct fleet_now now)
     if (l->next_turn_ms != 0 && late > STALL_MS) {
         log_warn("the loop stood still for %lld ms: leases are extended", (long long)late);
         fleet_extend(l->fleet, late);
+        l->figures.stalls++;
     }
     clock_go_on(l, now);
 }
@@ -741,4 +744,9 @@ size_t ledger_held_count(const struct ledger *l)
 uint64_t ledger_transitions(const struct ledger *l)
 {
     return l->transitions;
+}
+
+struct figures *ledger_figures(struct ledger *l)
+{
+    return &l->figures;
 }

@@ -19,6 +19,7 @@
 #include "coordinator/engine/engine.h"
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/job/run.h"
+#include "coordinator/ledger/figures.h"
 #include "coordinator/ledger/log_rule.h"
 #include "coordinator/store/codec.h"
 #include "coordinator/store/row_rule.h"
@@ -284,6 +285,7 @@ struct ledger_machine {
     struct list revisions; /* parsed, cached */
     struct list dying;     /* among those being deleted */
     size_t open_executions;
+    struct machine_figures *figures;
     struct versions_row versions; /* in `versions_arena` */
     struct arena versions_arena;
 };
@@ -428,6 +430,8 @@ size_t ledger_open_count(const struct ledger *l);
 /* Executions, frames and documents in memory. */
 size_t ledger_held_count(const struct ledger *l);
 uint64_t ledger_transitions(const struct ledger *l);
+/* What is counted; the shell counts turns and commits itself. */
+struct figures *ledger_figures(struct ledger *l);
 
 /* ---- Jobs ---- */
 

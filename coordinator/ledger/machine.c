@@ -46,6 +46,7 @@ static struct ledger_machine *machine_new(struct ledger *l, const struct machine
 {
     struct ledger_machine *m = machine_make(l, row);
 
+    m->figures = figures_machine(&l->figures, m);
     hash_insert(&l->machines_by_name, &m->by_name, hash_bytes(m->name, 0));
     hash_insert(&l->machines_by_number, &m->by_number, hash_u64(m->number));
     return m;
@@ -111,6 +112,7 @@ static void machine_free(struct ledger *l, struct ledger_machine *m)
 {
     hash_remove(&l->machines_by_name, &m->by_name);
     hash_remove(&l->machines_by_number, &m->by_number);
+    figures_machine_end(&l->figures, m->figures);
     machine_own_free(m);
 }
 
@@ -329,6 +331,7 @@ machine_unlisted(struct ledger *l, struct slice name, struct asl_machine *parsed
     struct ledger_machine *m = machine_make(l, &row);
 
     m->revision = 1;
+    m->figures = &l->figures.own;
     (void)revision_add(m, m->revision, parsed);
     return m;
 }

@@ -259,6 +259,7 @@ static void completed(struct ledger *l, struct hot_frame *hf, const struct objec
                                      r->err.msg)},
         };
     }
+    task_ended(l, hf, r->rc == OK ? STAGE_SUCCEEDED : STAGE_FAILED);
     step_logged(l, hf, &ev);
     wake_commits(&commits, r->rc == OK ? OK : ERR_LEASE_LOST);
 }
@@ -294,6 +295,8 @@ void ledger_object_done(struct ledger *l, struct object_request *r)
     struct hot *h = hot_find(l, r->execution);
     struct hot_frame *hf = h != NULL ? hot_frame_find(l, h, r->frame) : NULL;
 
+    figures_object(&l->figures, r->kind == OBJECT_COMPLETE ? OBJECTS_COMPLETE : OBJECTS_ABORT,
+                   r->rc == OK || r->rc == ERR_NOT_FOUND);
     if (is_open(r) && r->execution != 0) {
         ask_again(l, r,
                   run != NULL ? run->object == r

@@ -302,6 +302,7 @@ void pipe_run_ended(struct ledger *l, const struct execution_header *h)
         struct flight *f = container_of(n, struct flight, by_run);
 
         if (f->batch->run == h->id) {
+            l->figures.pipe_failures += h->status != EXECUTION_SUCCEEDED ? 1 : 0;
             take_outcome(l, f->pipe, f->batch, h);
             pipe_wake(l, f->pipe);
             flight_end(l, f);
@@ -367,6 +368,8 @@ static void start_batch(struct ledger *l, struct ledger_pipe *p, struct pipe_bat
         *full = true;
         return;
     }
+    l->figures.pipe_starts += rc == OK ? 1 : 0;
+    l->figures.pipe_failures += rc != OK ? 1 : 0;
     if (rc == OK && s.synchronous) {
         fly(l, p, b, id);
         return;

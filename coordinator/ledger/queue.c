@@ -60,6 +60,62 @@ void ledger_queue_counts(struct ledger *l, struct ledger_queue *q, struct queue_
     queue_touched(l, q);
 }
 
+/* ---- for metrics ---- */
+
+struct ledger_queue *
+ledger_queue_each(const struct ledger *l, size_t *bucket, struct ledger_queue *q)
+{
+    struct hash_node *n = hash_iterate(&l->queues, bucket, q != NULL ? &q->by_name : NULL);
+
+    return n != NULL ? container_of(n, struct ledger_queue, by_name) : NULL;
+}
+
+/* The head of what a clock that was wrong has left is at 0: it says nothing. */
+int64_t ledger_queue_age_ms(const struct ledger *l, const struct ledger_queue *q)
+{
+    struct queue_place head = queue_head(q->core);
+    struct queue_counts counts;
+
+    queue_counts(q->core, &counts);
+    return counts.total != 0 && head.due_ms != 0 && head.due_ms < l->now.wall_ms
+               ? l->now.wall_ms - head.due_ms
+               : 0;
+}
+
+static void mark(const struct ledger *l, struct slice name)
+{
+    struct ledger_queue *q = name.len != 0 ? ledger_queue_find(l, name) : NULL;
+
+    if (q != NULL) {
+        q->is_dead_letters = true;
+    }
+}
+
+static void mark_of_rule(const struct ledger *l, const struct ledger_rule *r)
+{
+    for (size_t i = 0; i < r->row.target_count; i++) {
+        mark(l, r->targets[i].dead_letters);
+    }
+}
+
+void ledger_queues_mark(struct ledger *l)
+{
+    struct ledger_queue *q = NULL;
+    size_t bucket = 0;
+
+    while ((q = ledger_queue_each(l, &bucket, q)) != NULL) {
+        q->is_dead_letters = false;
+    }
+    bucket = 0;
+    while ((q = ledger_queue_each(l, &bucket, q)) != NULL) {
+        mark(l, q->row.attributes.dead_letters);
+    }
+    LIST_EACH(n, &l->event_rules)
+    {
+        mark_of_rule(l, container_of(n, struct ledger_rule, link));
+    }
+}
+
 /* ---- in memory ---- */
 
 static struct ledger_queue *queue_new_of(struct ledger *l, struct slice name)
@@ -78,6 +134,7 @@ static struct ledger_queue *queue_new_of(struct ledger *l, struct slice name)
     list_init(&q->dedup_rows);
     list_init(&q->attempts);
     dedup_init(&q->dedup);
+    q->figures = figures_queue(&l->figures);
     hash_insert(&l->queues, &q->by_name, hash_bytes(q->name, 0));
     return q;
 }
@@ -87,6 +144,7 @@ static void queue_free_of(struct ledger *l, struct ledger_queue *q)
     while (list_pop_front(&q->pending) != NULL) {
     }
     pipes_leave(l, q);
+    figures_queue_end(&l->figures, q->figures);
     hash_remove(&l->queues, &q->by_name);
     heap_remove(&l->queues_due, &q->due);
     list_remove(&q->ready);

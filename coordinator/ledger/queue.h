@@ -24,6 +24,8 @@ struct ledger_queue {
     struct slice arn;
     struct queue_row row; /* texts are borrowed until its next change */
     void *user;           /* the caller's: its parked calls */
+    struct queue_figures *figures;
+    bool is_dead_letters; /* others, or rules, send theirs to it: by ledger_queues_mark() */
     struct list pipes;    /* ledger_pipe.of_queue: those that run */
     /* The ledger's: */
     struct queue *core;
@@ -57,6 +59,13 @@ struct ledger_queue *ledger_queue_find(const struct ledger *l, struct slice name
 /* All of them, sorted by name, in the turn's arena. */
 struct ledger_queue **ledger_queues(struct ledger *l, size_t *count);
 size_t ledger_queue_count(const struct ledger *l);
+/* All of them, in no order: pass NULL and a zero first. */
+struct ledger_queue *
+ledger_queue_each(const struct ledger *l, size_t *bucket, struct ledger_queue *q);
+/* How long its oldest message could have been received; 0: there is none. */
+int64_t ledger_queue_age_ms(const struct ledger *l, const struct ledger_queue *q);
+/* Set `is_dead_letters` of all queues. */
+void ledger_queues_mark(struct ledger *l);
 /* Is it where another sends its dead letters? */
 bool ledger_queue_has_sources(const struct ledger *l, const struct ledger_queue *q);
 /* A new one; there is none of that name. */

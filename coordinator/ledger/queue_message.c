@@ -36,6 +36,7 @@ put_message(struct ledger *l, struct ledger_queue *q, struct message_row *m, int
         queue_send(q->core, l->now.wall_ms, delay_ms, m->sent_ms, m->group, &held);
 
     message_put(l, q, place, m, held);
+    q->figures->sent++;
     queue_changed(l, q);
     queue_touched(l, q);
     return place.number;
@@ -100,6 +101,7 @@ bury(struct ledger *l, struct ledger_queue *q, const struct queue_state *s, stru
     if (rc == OK) {
         m.source = q->name;
         queue_accept(l, to, &m, false);
+        q->figures->buried++;
         message_delete(l, q, s->place, true);
         queue_changed(l, q);
     }
@@ -115,6 +117,7 @@ enum err_code queue_received(struct ledger *l,
     struct receipt receipt = {q->row.generation, s->place, s->receipt};
 
     put_state(l, q, s);
+    q->figures->received++;
     out->state = *s;
     out->state.group = arena_copy(&l->arena, s->group);
     out->handle = receipt_text(&receipt, &l->arena);
@@ -220,6 +223,7 @@ ledger_queue_remove(struct ledger *l, struct ledger_queue *q, const struct recei
     answer = queue_delete(q->core, r->place, r->token);
     if (answer == QUEUE_DONE) {
         message_delete(l, q, r->place, true);
+        q->figures->deleted++;
         queue_changed(l, q);
     }
     queue_touched(l, q);

@@ -54,6 +54,18 @@ void task_granted(struct ledger *l, struct hot_frame *hf, struct fleet_worker *w
     mail_due(l, w);
 }
 
+void task_ended(struct ledger *l, struct hot_frame *hf, enum stage_outcome outcome)
+{
+    struct stage_figures *s =
+        hf->stage != NULL ? hf->stage : figures_stage(&l->figures, fleet_task_function(&hf->task));
+
+    hf->stage = NULL;
+    s->bytes_in += hf->bytes_in;
+    s->bytes_out += hf->bytes_out;
+    figures_stage_end(s, outcome,
+                      outcome != STAGE_UNOFFERED ? l->now.wall_ms - hf->f.granted_ms : 0);
+}
+
 static struct engine_event granted_event(const struct hot_frame *hf, const struct fleet_worker *w)
 {
     return (struct engine_event){
@@ -99,6 +111,7 @@ void task_schedule(struct txn *t, struct hot_frame *hf, const struct command *c)
         l->feed = true;
         return;
     }
+    l->figures.grants++;
     task_granted(l, hf, w);
 }
 
@@ -117,6 +130,7 @@ static void grant_queued(struct ledger *l, struct fleet_task *task, struct fleet
         fleet_task_end(l->fleet, task);
         return;
     }
+    l->figures.grants++;
     hf = hot_frame_find(l, h, ev.frame);
     if (hf != NULL && hf->task.status == FLEET_TASK_LEASED) {
         task_granted(l, hf, w); /* else the grant's event was the history's last */
@@ -320,6 +334,25 @@ enum err_code ledger_task_return(struct ledger *l, struct fleet_worker *w, struc
     return OK;
 }
 
+/* Of an attempt whose output is yet to be completed the end is known then. */
+static void
+count_end(struct ledger *l, struct hot_frame *hf, const struct engine_event *ev, bool refused)
+{
+    if (ev->kind == ENGINE_TASK_INTENT) {
+        hf->stage = figures_stage(&l->figures, fleet_task_function(&hf->task));
+    } else if (ev->kind == ENGINE_TASK_TIMED_OUT) {
+        task_ended(l, hf, STAGE_TIMED_OUT);
+    } else if (ev->kind == ENGINE_TASK_SUCCEEDED && !refused) {
+        task_ended(l, hf, STAGE_SUCCEEDED);
+    } else if (hf->task.status == FLEET_TASK_READY) {
+        task_ended(l, hf, STAGE_UNOFFERED);
+    } else if (hf->task.worker == NULL) {
+        task_ended(l, hf, STAGE_LOST);
+    } else {
+        task_ended(l, hf, STAGE_FAILED);
+    }
+}
+
 /* The end of an attempt: step first, then the lease is free, so that what follows can have its
  * slot. */
 static enum err_code end_task(struct ledger *l,
@@ -341,6 +374,7 @@ static enum err_code end_task(struct ledger *l,
         return err->code;
     }
     list_remove(&hf->mail);
+    count_end(l, hf, ev, t.s.task_refused);
     fleet_task_end(l->fleet, &hf->task);
     txn_commit(&t);
     return OK;
@@ -593,6 +627,7 @@ void ledger_due(struct ledger *l)
         case FLEET_DUE_TIMEOUT:
         case FLEET_DUE_HEARTBEAT: due_of_task(l, &due); break;
         case FLEET_DUE_WORKER:
+            l->figures.workers_lost++;
             log_warn("worker not heard of: worker=%.*s", SLICE_FMT(due.worker->name));
             ledger_worker_remove(l, due.worker, "was not heard of and counts as lost");
             break;

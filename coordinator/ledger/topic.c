@@ -372,6 +372,7 @@ static bool send_to(struct delivery *d, struct ledger_queue *q, size_t attribute
 static void deliver(struct delivery *d, const struct ledger_subscription *s)
 {
     struct ledger *l = d->ledger;
+    uint64_t *figures = l->figures.topic_deliveries;
     struct slice arn;
 
     if (s->row.settings.raw) {
@@ -381,10 +382,16 @@ static void deliver(struct delivery *d, const struct ledger_subscription *s)
     }
     if (send_to(d, ledger_queue_find(l, s->row.queue),
                 s->row.settings.raw ? d->message->attribute_count : 0)) {
+        figures[DELIVERIES_DONE]++;
         return;
     }
+    figures[DELIVERIES_FAILED]++;
     arn = subscription_dead_letters(s->row.settings.redrive, &l->arena);
-    (void)send_to(d, ledger_queue_find(l, slice_from(arn, slice_rfind(arn, ':') + 1)), 0);
+    if (send_to(d, ledger_queue_find(l, slice_from(arn, slice_rfind(arn, ':') + 1)), 0)) {
+        figures[DELIVERIES_BURIED]++;
+    } else {
+        figures[DELIVERIES_DROPPED]++;
+    }
 }
 
 void ledger_topic_publish(struct ledger *l, struct ledger_topic *t, struct topic_message *m)

@@ -207,15 +207,22 @@ static void put_step(struct txn *t)
 /* Closed, or redriven; or both in one step, which counts for nothing. */
 static void count_open(const struct txn *t)
 {
+    const struct execution_header *h = &t->s.header;
+    struct machine_figures *f = t->h->machine->figures;
     bool was = t->h->h.status == EXECUTION_RUNNING;
-    bool is = t->s.header.status == EXECUTION_RUNNING;
+    bool is = h->status == EXECUTION_RUNNING;
 
+    f->started += h->sequence == 0 ? 1 : 0;
     if (was && !is) {
         t->h->machine->open_executions--;
         t->l->open_count--;
+        f->ended[h->status]++;
+        histogram_add(&f->duration, &histogram_ms,
+                      h->stop_ms > h->start_ms ? (uint64_t)(h->stop_ms - h->start_ms) : 0);
     } else if (!was && is) {
         t->h->machine->open_executions++;
         t->l->open_count++;
+        f->redriven++;
     }
 }
 

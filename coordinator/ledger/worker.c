@@ -198,6 +198,7 @@ static void fail_one(struct ledger *l, struct fleet_task *task, const char *why)
     log_warn("lease lost: worker=%.*s execution=%.*s attempt=%u", SLICE_FMT(hf->f.worker),
              SLICE_FMT(h->h.arn), hf->f.attempt);
     list_remove(&hf->mail);
+    task_ended(l, hf, STAGE_LOST);
     fleet_task_end(l->fleet, task);
     if (ledger_step(l, h, &ev, NULL, &err) == STEP_FAILED) {
         log_error("a lost lease's step failed: execution=%.*s: %s", SLICE_FMT(h->h.arn), err.msg);
@@ -276,6 +277,9 @@ enum err_code ledger_worker_hello(struct ledger *l,
         mail_free(old_mail);
     }
     fail_lost(l, &lost, "was started anew");
+    for (size_t i = 0; i < hello->offer_count; i++) {
+        figures_stage_offered(&l->figures, hello->offers[i].function);
+    }
     if ((*out)->user == NULL) {
         (*out)->user = mail_new(*out);
     }

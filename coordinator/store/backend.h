@@ -40,6 +40,7 @@ struct store_ops {
     bool (*next)(struct store_iterator *i, struct slice *key, struct slice *value);
     enum err_code (*iterator_end)(struct store_iterator *i, struct err *err);
     void (*stats)(struct store *s, struct buf *out);
+    void (*figures)(struct store *s, struct store_figures *out); /* NULL: it has none */
 };
 
 struct store {

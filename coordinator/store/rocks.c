@@ -300,6 +300,26 @@ static void rocks_stats(struct store *s, struct buf *out)
     buf_put_str(out, "]}");
 }
 
+static void rocks_figures(struct store *s, struct store_figures *out)
+{
+    const struct rocks *r = (const struct rocks *)s;
+
+    for (int i = 0; i < CF_COUNT; i++) {
+        enum store_cf cf = (enum store_cf)i;
+
+        out->disk_bytes += rocks_property(r, cf, "rocksdb.total-sst-files-size");
+        out->memory_bytes += rocks_property(r, cf, "rocksdb.cur-size-all-mem-tables");
+        out->rows += rocks_property(r, cf, "rocksdb.estimate-num-keys");
+        out->compaction_bytes += rocks_property(r, cf, "rocksdb.estimate-pending-compaction-bytes");
+    }
+    /* These are the database's, whichever family is asked. */
+    out->cache_bytes = rocks_property(r, CF_META, "rocksdb.block-cache-usage");
+    out->compactions = rocks_property(r, CF_META, "rocksdb.num-running-compactions");
+    out->flushes = rocks_property(r, CF_META, "rocksdb.num-running-flushes");
+    out->write_rate = rocks_property(r, CF_META, "rocksdb.actual-delayed-write-rate");
+    out->stopped = rocks_property(r, CF_META, "rocksdb.is-write-stopped") != 0;
+}
+
 /* ---- Memory ---- */
 
 /* RocksDB throws what C cannot catch where an allocation fails. As everywhere in our programs the
@@ -375,6 +395,7 @@ static const struct store_ops rocks_ops = {
     .next = rocks_next,
     .iterator_end = rocks_iterator_end,
     .stats = rocks_stats,
+    .figures = rocks_figures,
 };
 
 static enum err_code rocks_make_dir(const char *dir, struct err *err)

@@ -152,6 +152,14 @@ enum err_code store_iterator_end(struct store_iterator *i, struct err *err)
     return note_read(s, i->ops->iterator_end(i, err));
 }
 
+void store_figures(struct store *s, struct store_figures *out)
+{
+    *out = (struct store_figures){0};
+    if (s->ops->figures != NULL) {
+        s->ops->figures(s, out);
+    }
+}
+
 void store_stats(struct store *s, struct buf *out)
 {
     s->ops->stats(s, out);

@@ -80,7 +80,21 @@ bool store_next(struct store_iterator *i, struct slice *key, struct slice *value
 /* Frees; OK or what went wrong on the way. */
 enum err_code store_iterator_end(struct store_iterator *i, struct err *err);
 
-/* For people and metrics: bytes on disk, and the like, as JSON object text. */
+/* For people: bytes on disk, and the like, as JSON object text. */
 void store_stats(struct store *s, struct buf *out);
+
+/* For metrics, of all column families; any thread. What a backend does not have is 0. */
+struct store_figures {
+    uint64_t disk_bytes;
+    uint64_t memory_bytes;     /* of memtables */
+    uint64_t cache_bytes;      /* of blocks */
+    uint64_t rows;             /* about */
+    uint64_t compaction_bytes; /* still to be compacted */
+    uint64_t compactions;      /* under way */
+    uint64_t flushes;          /* likewise */
+    uint64_t write_rate;       /* bytes a second, where writes are slowed down; else 0 */
+    bool stopped;              /* writes wait for flushes or compactions */
+};
+void store_figures(struct store *s, struct store_figures *out);
 
 #endif

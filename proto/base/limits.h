@@ -127,6 +127,11 @@ enum limits {
     LIMIT_HTTP_SKEW_MS = 300000,         /* AWS: a signature's time from ours */
     LIMIT_HTTP_PRESIGNED_SECONDS = 604800, /* AWS: X-Amz-Expires */
     LIMIT_KEYS = 1000,                     /* access keys: all of them are in memory */
+    LIMIT_METRICS_TOKENS_BYTES = 4096,     /* the file of those that may scrape: some 60 */
+
+    /* Metrics. */
+    LIMIT_FIGURE_NAMES = 256, /* machines, queues and functions that count by their own name, of
+                                 each: a scrape is some 20 lines for each */
 
     /* Outputs. */
     LIMIT_PART_BYTES_MIN = 5 * 1024 * 1024, /* S3: parts but the last */

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "coordinator/api/http/exposition.h"
+#include "coordinator/api/http/metrics.h"
 #include "coordinator/api/http/request.h"
 #include "coordinator/api/http/rest.h"
 #include "coordinator/api/http/signers.h"
@@ -58,6 +60,7 @@ struct http_call {
     size_t bytes;
     struct buf body; /* the answer's */
     unsigned status;
+    bool metrics;            /* it asks for them, not for an operation */
     const char *query_error; /* aws_query_error(); NULL: it is none */
     const char *error_type;  /* rest_error_name(); NULL: likewise */
 };
@@ -68,6 +71,8 @@ struct http_face {
     void *arg;
     bool access_open;
     bool secure;
+    struct scrape_access metrics;
+    int64_t started_s; /* since 1970 */
 
     /* The loop's: */
     uv_async_t wake;
@@ -157,6 +162,7 @@ static void http_call_back(struct http_face *f, struct http_call *h)
     }
     buf_reset(&h->body);
     h->left = false;
+    h->metrics = false;
     h->query_error = NULL;
     h->error_type = NULL;
     list_push_front(&f->spare, &h->link);
@@ -192,6 +198,37 @@ static void answer(struct http_call *h)
     a.headers = buf_slice(lines);
     http_answer(h->http, &a);
     http_call_back(h->face, h);
+}
+
+/* The writer's part is in the body already. */
+static void answer_metrics(struct http_call *h)
+{
+    struct http_face *f = h->face;
+    const struct metrics_host host = {
+        .store = ledger_store(f->api->ledger),
+        .data = f->api->hooks.data,
+        .started_s = f->started_s,
+        .expires_s = http_server_expires_s(f->server),
+    };
+    struct http_answer a = {.status = 200, .content_type = EXPOSITION_TYPE};
+
+    metrics_put_host(&host, &h->body);
+    a.body = buf_slice(&h->body);
+    http_answer(h->http, &a);
+    http_call_back(f, h);
+}
+
+static void refuse_metrics(struct http_request *r, unsigned status)
+{
+    const struct http_answer a = {
+        .status = status,
+        .content_type = "text/plain",
+        .headers = status == 401 ? SLICE("WWW-Authenticate: Bearer\r\n") : SLICE(""),
+        .body =
+            status == 401 ? SLICE("A token is wanted.\n") : SLICE("The tokens cannot be read.\n"),
+    };
+
+    http_answer(r, &a);
 }
 
 static struct slice request_id(const struct http_call *h)
@@ -257,9 +294,31 @@ static void on_rest(uv_prepare_t *rest)
     }
 }
 
-static void on_request(void *arg, struct http_request *r)
+static void hand_over(struct http_call *h)
 {
-    struct http_face *f = arg;
+    http_call_move(h, HTTP_CALL_ARRIVED);
+    list_push_back(&h->face->read, &h->link);
+}
+
+static void ask_metrics(struct http_face *f, struct http_request *r)
+{
+    unsigned status = scrape_may(&f->metrics, r);
+    struct http_call *h;
+
+    if (status != 200) {
+        refuse_metrics(r, status);
+        return;
+    }
+    h = http_call_new(f);
+    r->user = h;
+    h->http = r;
+    h->bytes = 0;
+    h->metrics = true;
+    hand_over(h);
+}
+
+static void ask_operation(struct http_face *f, struct http_request *r)
+{
     struct http_call *h = http_call_new(f);
     uint64_t chance[2] = {next_chance(f), next_chance(f)};
     const struct aws_access access = {
@@ -279,11 +338,21 @@ static void on_request(void *arg, struct http_request *r)
     h->bytes = r->body.len;
     rc = aws_understand(r, &access, &h->arena, &h->asked, &err);
     if (rc == OK) {
-        http_call_move(h, HTTP_CALL_ARRIVED);
-        list_push_back(&f->read, &h->link);
+        hand_over(h);
     } else {
         form_error(h, rc, &err);
         answer(h);
+    }
+}
+
+static void on_request(void *arg, struct http_request *r)
+{
+    struct http_face *f = arg;
+
+    if (scrape_is_asked(&f->metrics, r)) {
+        ask_metrics(f, r);
+    } else {
+        ask_operation(f, r);
     }
 }
 
@@ -352,7 +421,11 @@ static void on_asked(uv_async_t *asked)
         struct http_call *h = container_of(n, struct http_call, link);
 
         http_call_move(h, HTTP_CALL_READ);
-        answer(h);
+        if (h->metrics) {
+            answer_metrics(h);
+        } else {
+            answer(h);
+        }
     }
     if (quit) {
         leave(f);
@@ -370,9 +443,8 @@ static void *face_thread(void *arg)
 
 /* ---- the loop's thread: answers ---- */
 
-static void http_durable(struct ledger_wait *w)
+static void http_leave(struct http_call *h)
 {
-    struct http_call *h = container_of(w, struct http_call, call.wait);
     struct http_face *f = h->face;
     bool wake;
 
@@ -385,6 +457,11 @@ static void http_durable(struct ledger_wait *w)
         (void)uv_async_send(&f->asked);
     }
     (void)pthread_mutex_unlock(&f->lock);
+}
+
+static void http_durable(struct ledger_wait *w)
+{
+    http_leave(container_of(w, struct http_call, call.wait));
 }
 
 static void answered(struct http_call *h)
@@ -435,8 +512,22 @@ static void http_fail(struct call *c, enum err_code code, const struct err *err)
 
 /* ---- the loop's thread: requests ---- */
 
+/* They promise nothing, and are wanted most when no batch becomes durable: they wait for none. */
+static void serve_metrics(struct http_face *f, struct http_call *h)
+{
+    http_call_move(h, HTTP_CALL_OPEN);
+    f->busy++;
+    metrics_put_ledger(f->api, &h->body);
+    http_call_move(h, HTTP_CALL_ANSWERED);
+    http_leave(h);
+}
+
 static void http_serve_one(struct http_face *f, struct http_call *h)
 {
+    if (h->metrics) {
+        serve_metrics(f, h);
+        return;
+    }
     http_call_move(h, HTTP_CALL_OPEN);
     h->open = true;
     list_push_back(&f->dispatched, &h->turn_link);
@@ -550,7 +641,7 @@ enum err_code http_face_check(const struct http_face_config *config, struct err 
     if (secure != (config->http.certificate != NULL) || secure != (config->http.key != NULL)) {
         return err_set(err, ERR_CONFIG, "certificate and key belong to https://, both of them");
     }
-    return OK;
+    return scrape_check(&config->metrics, local, err);
 }
 
 /* As many connections as the process may have files for. */
@@ -614,6 +705,8 @@ enum err_code http_face_open(uv_loop_t *loop,
     f->arg = arg;
     f->access_open = config->open;
     f->secure = config->http.certificate != NULL;
+    f->metrics = config->metrics;
+    f->started_s = clock_wall_ms() / 1000;
     list_init(&f->backlog);
     list_init(&f->dispatched);
     list_init(&f->arrived);

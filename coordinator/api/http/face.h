@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The face of AWS's own clients: AWS JSON over HTTP, signed by Signature Version 4. Connections,
+/* The face of AWS's own clients: AWS JSON over HTTP, signed by Signature Version 4; and of
+ * Prometheus, which reads /metrics (scrape.h says who may). Connections,
  * TLS, signatures and the reading of JSON are on a thread of its own; what it could make a request
  * message of is carried out on the loop's thread like any other call, and answered when that is
  * durable.
@@ -12,11 +13,13 @@
 #define STEPFLEET_API_HTTP_FACE_H
 
 #include "coordinator/api/api.h"
+#include "coordinator/api/http/scrape.h"
 #include "coordinator/http/http.h"
 
 struct http_face_config {
     struct http_config http; /* listen NULL: there is no such face */
     bool open;               /* whoever reaches it may do all, unsigned: loopback only */
+    struct scrape_access metrics;
 };
 
 struct http_face;
