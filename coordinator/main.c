@@ -121,14 +121,15 @@ static enum err_code run(const struct options *o, struct err *err)
     struct shell_config config = {0};
     struct config file = {0};
     struct arena a = {0};
-    enum log_level level;
+    struct log_settings log;
     enum err_code rc = o->config != NULL ? config_load(o->config, &file, err) : OK;
 
     if (rc == OK) {
-        rc = settings_read_log(&o->line, &file, &level, err);
+        rc = settings_read_log(&o->line, &file, &log, err);
     }
     if (rc == OK) {
-        log_init("coordinator", level);
+        log_init("coordinator", log.level);
+        log_format_set(log.format);
         rc = settings_read(&o->line, &file, &a, &config, err);
     }
     if (rc == OK && !o->check) {

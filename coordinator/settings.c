@@ -20,13 +20,17 @@ choose(const char *option, struct config *file, const char *key, const char *oth
 
 enum err_code settings_read_log(const struct settings_line *line,
                                 struct config *file,
-                                enum log_level *log,
+                                struct log_settings *log,
                                 struct err *err)
 {
     const char *text = choose(line->log, file, "log", "info");
 
-    if (!log_parse_level(slice_str(text), log)) {
+    if (!log_parse_level(slice_str(text), &log->level)) {
         return err_set(err, ERR_CONFIG, "log = %s: expected debug, info, warn or error", text);
+    }
+    text = choose(NULL, file, "log_format", "text");
+    if (!log_parse_format(slice_str(text), &log->format)) {
+        return err_set(err, ERR_CONFIG, "log_format = %s: expected text or json", text);
     }
     return OK;
 }

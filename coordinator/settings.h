@@ -21,6 +21,11 @@ struct settings_line {
     bool accept_loss;
 };
 
+struct log_settings {
+    enum log_level level;
+    enum log_format format;
+};
+
 /**
  * @param file      loaded, or empty; what is made of it points into it, into `line` and into `a`
  * @param[out] log  is set before anything else is read, so that what follows can be logged
@@ -28,7 +33,7 @@ struct settings_line {
  */
 enum err_code settings_read_log(const struct settings_line *line,
                                 struct config *file,
-                                enum log_level *log,
+                                struct log_settings *log,
                                 struct err *err);
 enum err_code settings_read(const struct settings_line *line,
                             struct config *file,

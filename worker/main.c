@@ -227,6 +227,7 @@ int main(int argc, char **argv)
                      settings.name, settings.slots, settings.function_count, settings.coordinator);
     } else if (rc == OK) {
         log_init("worker", settings.log);
+        log_format_set(settings.log_format);
         rc = run(&settings, &err);
     }
     settings_fini(&settings);

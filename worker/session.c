@@ -356,8 +356,8 @@ static void registered(struct worker *w, const Stepfleet__WorkerHelloReply *m)
     w->drain_told = false;
     w->tick_wanted = w->tick_wanted || w->phase == WORKER_DRAINING;
     (void)uv_timer_start(&w->keep_alive, on_keep_alive, keep_alive, keep_alive);
-    log_info("registered with %s worker=%llu name=%s coordinator=%s keep_alive_ms=%llu",
-             m->software, (unsigned long long)w->id, w->settings->name, w->settings->coordinator,
+    log_info("registered with %s id=%llu worker=%s coordinator=%s keep_alive_ms=%llu", m->software,
+             (unsigned long long)w->id, w->settings->name, w->settings->coordinator,
              (unsigned long long)keep_alive);
 }
 

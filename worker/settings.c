@@ -86,6 +86,7 @@ load_worker(struct settings *s, struct config *c, const struct settings_line *li
 {
     const char *name = config_get(c, "worker", "name", NULL);
     const char *level = config_get(c, "worker", "log", "info");
+    const char *format = config_get(c, "worker", "log_format", "text");
     const char *url = config_get(c, "worker", "coordinator", "tcp://127.0.0.1:7233");
     const char *wrong;
     enum err_code rc;
@@ -104,6 +105,9 @@ load_worker(struct settings *s, struct config *c, const struct settings_line *li
     }
     if (!log_parse_level(slice_str(level), &s->log)) {
         return err_set(err, ERR_CONFIG, "log level %s: debug, info, warn or error", level);
+    }
+    if (!log_parse_format(slice_str(format), &s->log_format)) {
+        return err_set(err, ERR_CONFIG, "log_format = %s: expected text or json", format);
     }
     rc = config_duration_ms(c, "worker", "drain", SETTINGS_DRAIN_MS, &s->drain_ms, err);
     if (rc == OK) {

@@ -24,6 +24,7 @@ struct settings {
     uint32_t slots;
     int64_t drain_ms;
     enum log_level log;
+    enum log_format log_format;
     const char *work_dir; /* NULL: one of its own, made and removed */
     const char *labels;   /* JSON object text */
     struct s3_config objects;

@@ -56,7 +56,7 @@ static struct hot *bring(struct ledger *l, uint64_t id)
         l->notices_left -= l->notices_left < READ_NOTICES ? l->notices_left : READ_NOTICES;
     }
     if (ledger_execution_load(l, id, &err) != OK) {
-        log_error("a nested execution cannot be read: execution=%llu: %s", (unsigned long long)id,
+        log_error("a nested execution cannot be read: number=%llu: %s", (unsigned long long)id,
                   err.msg);
         return NULL;
     }

@@ -130,7 +130,7 @@ static enum err_code load_one(struct ledger *l, uint64_t id, struct err *err)
     enum err_code rc = ledger_execution_load(l, id, err);
 
     if (rc != OK && is_its_own(rc)) {
-        log_error("an execution that is due cannot be read and is let be: execution=%llu: %s",
+        log_error("an execution that is due cannot be read and is let be: number=%llu: %s",
                   (unsigned long long)id, err->msg);
         return OK;
     }

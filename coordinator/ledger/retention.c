@@ -273,7 +273,7 @@ void ledger_archive_done(struct ledger *l, struct ledger_archive *a)
     if (a->rc == OK) {
         archived(l, a);
     } else if (a->unreadable) {
-        log_error("an ended execution cannot be archived and is kept: execution=%llu: %s",
+        log_error("an ended execution cannot be archived and is kept: number=%llu: %s",
                   (unsigned long long)a->execution, a->err.msg);
     } else {
         archive_failed(l, &a->err);
@@ -301,7 +301,7 @@ static bool expire(struct ledger *l, const struct ended_execution *e, struct sli
     struct err err;
 
     if (index_row_decode(bytes, &row, &err) != OK) {
-        log_error("an ended execution's row cannot be read: execution=%llu: %s",
+        log_error("an ended execution's row cannot be read: number=%llu: %s",
                   (unsigned long long)e->execution, err.msg);
         return true;
     }

@@ -125,7 +125,7 @@ static void grant_queued(struct ledger *l, struct fleet_task *task, struct fleet
     enum step_status status = ledger_step(l, h, &ev, w, &err);
 
     if (status != STEP_DONE) {
-        log_error("a queued grant was refused by the engine: execution=%llu",
+        log_error("a queued grant was refused by the engine: number=%llu",
                   (unsigned long long)h->h.id);
         fleet_task_end(l->fleet, task);
         return;

@@ -3,17 +3,20 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/base/text.h"
 #include "proto/host/clock.h"
-
-enum { LOG_LINE_BYTES = 4096 };
+#include "proto/host/log_text.h"
 
 static const char *const log_names[] =
     {[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};
 static const char *log_program = "stepfleet";
 static enum log_level log_least = LOG_INFO;
+static enum log_format log_as = LOG_TEXT;
+static bool log_journal;
 
 void log_init(const char *program, enum log_level least)
 {
@@ -37,31 +40,57 @@ bool log_enabled(enum log_level level)
     return level >= log_least;
 }
 
+/* systemd says in JOURNAL_STREAM which file its journal reads; is it stderr? */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device;
+    unsigned long long inode;
+    struct stat s;
+
+    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &s) == 0 && s.st_dev == device && s.st_ino == inode;
+}
+
+void log_format_set(enum log_format format)
+{
+    log_as = format;
+    log_journal = is_journal();
+}
+
+bool log_parse_format(struct slice name, enum log_format *out)
+{
+    if (!slice_eq_str(name, "text") && !slice_eq_str(name, "json")) {
+        return false;
+    }
+    *out = slice_eq_str(name, "json") ? LOG_JSON : LOG_TEXT;
+    return true;
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
+    /* As sd-daemon(3) has them. */
+    static const char *const priorities[] = {
+        [LOG_DEBUG] = "<7>", [LOG_INFO] = "<6>", [LOG_WARN] = "<4>", [LOG_ERROR] = "<3>"};
     char line[LOG_LINE_BYTES];
-    char when[TEXT_TIME_BYTES];
-    size_t n = text_format_time(clock_wall_ms(), when);
-    int len;
+    char when[TEXT_TIME_BYTES + 1];
+    struct log_head head = {.prefix = "", .level = log_names[level], .program = log_program};
+    size_t len;
     va_list ap;
 
     if (!log_enabled(level)) {
         return;
     }
-    len = snprintf(line, sizeof(line), "%.*s %s %s ", (int)n, when, log_names[level], log_program);
+    if (log_journal) {
+        head.prefix = priorities[level];
+    } else {
+        when[text_format_time(clock_wall_ms(), when)] = '\0';
+        head.time = when;
+    }
     va_start(ap, fmt);
-    len += vsnprintf(line + len, sizeof(line) - (size_t)len, fmt, ap);
+    len = log_as == LOG_JSON ? log_json(line, &head, fmt, ap) : log_text(line, &head, fmt, ap);
     va_end(ap);
-    if ((size_t)len > sizeof(line) - 2) {
-        len = (int)sizeof(line) - 2;
-    }
-    for (int i = 0; i < len; i++) { /* one entry, one line, whatever a handler printed */
-        if (line[i] == '\n' || line[i] == '\r') {
-            line[i] = ' ';
-        }
-    }
-    line[len++] = '\n';
-    if (write(STDERR_FILENO, line, (size_t)len) < 0) {
+    if (write(STDERR_FILENO, line, len) < 0) {
         return; /* nobody reads: there is nowhere to say so */
     }
 }

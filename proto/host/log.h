@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One line an entry on stderr: time, level, program, message, then key=value pairs. The same keys
- * everywhere: execution state task attempt lease job shard worker. Only shells log, once, where an
- * error stops. Never a secret. Any thread. */
+/* One line an entry on stderr: time, level, program, message, then key=value pairs, or JSON that
+ * has them as members (log_text.h). The same keys everywhere: execution state task attempt lease
+ * job run piece worker. Only shells log, once, where an error stops. Never a secret. Any thread.
+ *
+ * Where stderr is systemd's journal, an entry has its priority in front, and no time: the journal
+ * has that itself. */
 #ifndef STEPFLEET_HOST_LOG_H
 #define STEPFLEET_HOST_LOG_H
 
@@ -15,6 +18,11 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 void log_init(const char *program, enum log_level least);
 /* "debug", "info", "warn", "error". */
 bool log_parse_level(struct slice name, enum log_level *out);
+enum log_format { LOG_TEXT, LOG_JSON };
+/* From now on; before it is text. */
+void log_format_set(enum log_format format);
+/* "text", "json". */
+bool log_parse_format(struct slice name, enum log_format *out);
 bool log_enabled(enum log_level level);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
