@@ -30,7 +30,8 @@ def test_as_json(json_fleet):
     assert len(registered) == 1 and registered[0]["worker"] == "w" and registered[0]["functions"] >= 1
     failed = [e for e in entries(w) if e["text"] == "task failed" and e["execution"] == "e"]
     assert len(failed) == 1
-    assert failed[0]["state"] == "S" and failed[0]["attempt"] == 1 and 'a "b" attempt=9' in failed[0]["cause"]
+    assert failed[0]["state"] == "S" and failed[0]["attempt"] == 1
+    assert 'a "b" attempt=9' in json.loads(failed[0]["cause"])["errorMessage"]
     assert {e["program"] for e in entries(w)} == {"worker"}
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", e["time"]) for e in entries(w))
 
