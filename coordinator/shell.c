@@ -589,7 +589,7 @@ static void say_ready(const struct shell *s)
 
 static void sweeps_begin(void *arg)
 {
-    ledger_turn_begin(((struct shell *)arg)->ledger, now());
+    begin_turn(arg);
 }
 
 static void sweeps_end(void *arg)

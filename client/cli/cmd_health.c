@@ -9,6 +9,26 @@ static void put_number(struct cli *cli, const char *name, uint64_t number)
                   STYLE_PLAIN);
 }
 
+/* What is only said where it is not as it should be. */
+static void put_trouble(struct cli *cli, const char *name, uint64_t number)
+{
+    if (number != 0) {
+        cli_put_field(cli, name, arena_printf(&cli->arena, "%llu", (unsigned long long)number),
+                      STYLE_BAD);
+    }
+}
+
+static void put_disk(struct cli *cli, const struct stepfleet_health *h)
+{
+    if (h->disk_size_bytes != 0) {
+        cli_put_field(cli, "disk free",
+                      arena_printf(&cli->arena, "%.*s of %.*s",
+                                   SLICE_FMT(human_bytes(h->disk_free_bytes, &cli->arena)),
+                                   SLICE_FMT(human_bytes(h->disk_size_bytes, &cli->arena))),
+                      h->disk_free_bytes < h->disk_size_bytes / 10 ? STYLE_BAD : STYLE_PLAIN);
+    }
+}
+
 static void put_health(struct cli *cli, const struct stepfleet_health *h)
 {
     struct slice where =
@@ -20,8 +40,15 @@ static void put_health(struct cli *cli, const struct stepfleet_health *h)
     cli_put_field(cli, "account", slice_str(h->account), STYLE_PLAIN);
     cli_put_field(cli, "region", slice_str(h->region), STYLE_PLAIN);
     cli_put_field(cli, "objects", where.len != 0 ? where : SLICE("nowhere"), STYLE_PLAIN);
+    put_disk(cli, h);
+    put_number(cli, "running", h->open_executions);
+    put_number(cli, "workers", h->workers);
+    put_number(cli, "slots", h->slots);
     put_number(cli, "ready", h->ready_tasks);
+    put_trouble(cli, "unoffered", h->unoffered_tasks);
     put_number(cli, "leased", h->leased_tasks);
+    put_trouble(cli, "in dead-letter queues", h->dead_letters);
+    put_trouble(cli, "stalls", h->stalls);
     put_number(cli, "in memory", h->hot_executions);
     put_number(cli, "batches", h->batches);
     put_number(cli, "moves", h->transitions);
@@ -33,11 +60,7 @@ static void put_health(struct cli *cli, const struct stepfleet_health *h)
     if (h->events_buried != 0) {
         put_number(cli, "dead letters", h->events_buried);
     }
-    if (h->events_lost != 0) {
-        cli_put_field(cli, "events lost",
-                      arena_printf(&cli->arena, "%llu", (unsigned long long)h->events_lost),
-                      STYLE_BAD);
-    }
+    put_trouble(cli, "events lost", h->events_lost);
     if (h->archive_problem[0] != '\0') {
         cli_put_field(cli, "archive", slice_str(h->archive_problem), STYLE_BAD);
     }
@@ -71,8 +94,11 @@ const struct command command_health = {
     .help =
         "Usage: stepfleet health\n"
         "\n"
-        "Says where the coordinator is, how long it is up, how many tasks are ready (wait\n"
-        "for a worker) and leased (are being done), how many executions it holds in memory,\n"
+        "Says where the coordinator is, how long it is up, how full its disk is, how many\n"
+        "executions run, workers and slots there are, how many tasks are ready (wait for a\n"
+        "worker) and leased (are being done); where there are any, how many of the ready ones\n"
+        "no worker offers the function of (unoffered), how many messages lie in dead-letter\n"
+        "queues, how often its loop stood still (stalls); how many executions are in memory,\n"
         "how many batches it wrote and how many state transitions (moves) it made; how many\n"
         "executions went as they had been over for as long as they are kept (expired), and,\n"
         "where they are archived before, what is wrong with that; how many events wait for a\n"

@@ -177,8 +177,16 @@ const struct json_node *reply_health(const struct stepfleet_health *h, struct ar
     reply_put_number(&b, "upMilliseconds", h->up_ms > 0 ? (uint64_t)h->up_ms : 0);
     reply_put_text(&b, "account", h->account);
     reply_put_text(&b, "region", h->region);
+    reply_put_number(&b, "openExecutions", h->open_executions);
+    reply_put_number(&b, "workers", h->workers);
+    reply_put_number(&b, "slots", h->slots);
     reply_put_number(&b, "readyTasks", h->ready_tasks);
+    reply_put_number(&b, "unofferedTasks", h->unoffered_tasks);
     reply_put_number(&b, "leasedTasks", h->leased_tasks);
+    reply_put_number(&b, "deadLetters", h->dead_letters);
+    reply_put_number(&b, "stalls", h->stalls);
+    reply_put_number(&b, "diskFreeBytes", h->disk_free_bytes);
+    reply_put_number(&b, "diskSizeBytes", h->disk_size_bytes);
     reply_put_number(&b, "hotExecutions", h->hot_executions);
     reply_put_number(&b, "batches", h->batches);
     reply_put_number(&b, "transitions", h->transitions);

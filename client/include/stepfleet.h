@@ -1743,6 +1743,14 @@ struct stepfleet_health {
     uint64_t deliveries_waiting; /**< of events to targets of rules, to be tried again */
     uint64_t events_buried;      /**< in dead-letter queues of rules, since it started, */
     uint64_t events_lost;        /**< and those that no such queue took */
+    uint64_t open_executions;
+    uint64_t workers;
+    uint64_t slots;           /**< of all workers */
+    uint64_t unoffered_tasks; /**< of the ready ones: no worker offers their function */
+    uint64_t dead_letters;    /**< messages that lie in queues that are for them */
+    uint64_t stalls;          /**< of its loop, since it started */
+    uint64_t disk_free_bytes; /**< where the database is */
+    uint64_t disk_size_bytes; /**< 0: not known */
 };
 
 /**

@@ -2,8 +2,10 @@
 /* The worker service: hello, a parked poll, reports, bye. Whatever arrives twice has the effect of
  * one: a lease's token settles it. Source: PROTOCOL.md. */
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "coordinator/api/api.h"
+#include "coordinator/ledger/queue.h"
 #include "proto/base/limits.h"
 #include "proto/host/log.h"
 #include "proto/stage.h"
@@ -543,6 +545,29 @@ void operation_WORKER_BYE(struct call *c)
 
 /* ---- the coordinator as seen by people ---- */
 
+/* What is asked first of all: is there who does the work, and room for it? */
+static void health_of_work(const struct api *api, Stepfleet__HealthReply *r)
+{
+    struct ledger *l = api->ledger;
+    struct fleet *f = ledger_fleet(l);
+    struct fleet_totals totals;
+    struct statvfs fs;
+
+    fleet_totals(f, &totals);
+    r->open_executions = ledger_open_count(l);
+    r->workers = totals.workers;
+    r->slots = totals.slots;
+    r->ready_tasks = fleet_ready_count(f);
+    r->unoffered_tasks = fleet_unoffered_count(f);
+    r->leased_tasks = fleet_leased_count(f);
+    r->dead_letters = ledger_dead_letters(l);
+    r->stalls = ledger_figures(l)->stalls;
+    if (api->hooks.data != NULL && statvfs(api->hooks.data, &fs) == 0) {
+        r->disk_free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+        r->disk_size_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
+    }
+}
+
 void operation_HEALTH(struct call *c)
 {
     struct api *api = c->api;
@@ -559,8 +584,7 @@ void operation_HEALTH(struct call *c)
     r.version_min = WIRE_VERSION_MIN;
     r.version_max = WIRE_VERSION_MAX;
     r.up_ms = ledger_now(l).mono_ms - api->started_mono_ms;
-    r.ready_tasks = fleet_ready_count(ledger_fleet(l));
-    r.leased_tasks = fleet_leased_count(ledger_fleet(l));
+    health_of_work(api, &r);
     r.hot_executions = ledger_hot_count(l);
     r.batches = store_batch_number(ledger_store(l));
     r.transitions = ledger_transitions(l);

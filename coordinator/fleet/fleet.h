@@ -298,6 +298,12 @@ void fleet_gauge_each(struct fleet *f,
 
 /* How many ready tasks a function has and how many workers offer it and carry its labels. */
 void fleet_function_counts(struct fleet *f, struct slice function, size_t *ready, size_t *workers);
+struct fleet_totals {
+    uint64_t workers;
+    uint64_t draining; /* of them */
+    uint64_t slots;
+};
+void fleet_totals(struct fleet *f, struct fleet_totals *out);
 /* Of a task that is READY or LEASED; empty: it is neither. */
 struct slice fleet_task_function(const struct fleet_task *t);
 /* Ready tasks whose function no worker offers; costs what there are of functions. */

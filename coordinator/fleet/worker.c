@@ -146,3 +146,16 @@ struct slice fleet_offered_function(const struct fleet_offered *o)
 {
     return o->function->name;
 }
+
+void fleet_totals(struct fleet *f, struct fleet_totals *out)
+{
+    struct fleet_worker *w = NULL;
+    size_t bucket = 0;
+
+    *out = (struct fleet_totals){0};
+    while ((w = fleet_worker_each(f, &bucket, w)) != NULL) {
+        out->workers++;
+        out->draining += w->draining ? 1 : 0;
+        out->slots += w->slots;
+    }
+}

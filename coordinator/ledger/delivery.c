@@ -312,7 +312,10 @@ enum err_code deliveries_try(struct ledger *l, struct err *err)
 
 struct ledger_deliveries ledger_delivery_figures(const struct ledger *l)
 {
-    return (struct ledger_deliveries){l->delivery_count, l->events_buried, l->events_lost};
+    const uint64_t *f = l->figures.rule_deliveries;
+
+    return (struct ledger_deliveries){l->delivery_count, f[DELIVERIES_BURIED],
+                                      f[DELIVERIES_DROPPED]};
 }
 
 int64_t deliveries_wait_ms(const struct ledger *l, struct fleet_now now)

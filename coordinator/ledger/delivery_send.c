@@ -216,10 +216,8 @@ void delivery_bury(struct ledger *l,
         log_warn("an event is lost: rule=%.*s target=%.*s event=%.*s: %s: %.*s",
                  SLICE_FMT(d->rule_arn), SLICE_FMT(d->target_arn), SLICE_FMT(d->event_id),
                  fault->code, SLICE_FMT(fault->message));
-        l->events_lost++;
         return;
     }
-    l->events_buried++;
     m.attributes = letter_attributes(l, d, fault, exhausted);
     ledger_queue_send(l, q, &m, (int64_t)q->row.attributes.delay_s * 1000, NULL, &sent);
 }

@@ -223,8 +223,6 @@ struct ledger {
     struct list webhooks_out;       /* webhook_request.out: those the shell has */
     struct ledger_machine *invoker; /* whose executions they are; NULL: there was none yet */
     size_t delivery_count;
-    uint64_t events_buried;
-    uint64_t events_lost;
     uint64_t last_delivery;   /* number given last */
     unsigned deliveries_left; /* this turn may try so many more */
 

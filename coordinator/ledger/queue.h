@@ -66,6 +66,8 @@ ledger_queue_each(const struct ledger *l, size_t *bucket, struct ledger_queue *q
 int64_t ledger_queue_age_ms(const struct ledger *l, const struct ledger_queue *q);
 /* Set `is_dead_letters` of all queues. */
 void ledger_queues_mark(struct ledger *l);
+/* Messages in all that are for dead letters. */
+uint64_t ledger_dead_letters(struct ledger *l);
 /* Is it where another sends its dead letters? */
 bool ledger_queue_has_sources(const struct ledger *l, const struct ledger_queue *q);
 /* A new one; there is none of that name. */

@@ -104,6 +104,9 @@ def test_counts_are_what_happened(open_fleet):
     f.create("waits", {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}})
     stopped, _ = f.start("waits"), f.start("waits")
     f.cli("stop", stopped)
+    health = f.json("health")
+    assert (health["openExecutions"], health["workers"], health["unofferedTasks"]) == (1, 1, 0)
+    assert 0 < health["diskFreeBytes"] < health["diskSizeBytes"]
     status, headers, text = scrape(f)
     assert status == 200 and headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert promtool("check", "metrics", input=text) == ""
@@ -217,3 +220,4 @@ def test_each_alarm_by_its_cause(secure_fleet, tmp_path):
             return wanted <= seen
         wait_until(all_fired, 40, 0.3, "not all alarms were raised")
         assert {(name, of) for name, of in seen if name in five} == wanted
+    assert f.json("health")["deadLetters"] == 1

@@ -199,22 +199,14 @@ static void put_functions(const struct figures *f, struct buf *out)
 
 static void put_workers(struct fleet *fleet, const struct figures *f, struct buf *out)
 {
-    struct fleet_worker *w = NULL;
-    size_t bucket = 0;
-    uint64_t workers = 0;
-    uint64_t draining = 0;
-    uint64_t slots = 0;
+    struct fleet_totals t;
 
-    while ((w = fleet_worker_each(fleet, &bucket, w)) != NULL) {
-        workers++;
-        draining += w->draining ? 1 : 0;
-        slots += w->slots;
-    }
-    exposition_gauge(out, "stepfleet_workers", "Workers that are registered.", workers);
+    fleet_totals(fleet, &t);
+    exposition_gauge(out, "stepfleet_workers", "Workers that are registered.", t.workers);
     exposition_gauge(out, "stepfleet_workers_draining", "Of them, those that take no more.",
-                     draining);
+                     t.draining);
     exposition_gauge(out, "stepfleet_worker_slots", "Tasks that all workers can do at once.",
-                     slots);
+                     t.slots);
     exposition_counter(out, "stepfleet_workers_lost_total",
                        "Workers that were not heard of any more.", f->workers_lost);
     exposition_gauge(out, "stepfleet_tasks_ready", "Tasks that wait for a worker.",
@@ -452,6 +444,9 @@ void metrics_put_ledger(const struct api *api, struct buf *out)
     exposition_gauge(out, "stepfleet_rules", "Rules and schedules.",
                      ledger_rule_count(api->ledger));
     put_deliveries(f, out);
+    exposition_gauge(out, "stepfleet_rule_deliveries_waiting",
+                     "Deliveries of rules that are under way, or tried again.",
+                     ledger_delivery_figures(api->ledger).waiting);
     put_objects(f, out);
     put_loop(api, f, out);
 }
