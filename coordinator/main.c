@@ -19,8 +19,9 @@ static const char usage[] =
     "  -c, --config FILE   read this configuration (deploy/coordinator.conf explains each key)\n"
     "      --data DIR      where the database is; made where it is missing\n"
     "                      (default /var/lib/stepfleet)\n"
-    "      --listen URL    where clients and workers reach it: loopback only, until it has\n"
-    "                      TLS and credentials (default tcp://127.0.0.1:7233; ipc:///path)\n"
+    "      --listen URL    where clients and workers reach it (default tcp://127.0.0.1:7233;\n"
+    "                      ipc:///path); beyond loopback tls+tcp://0.0.0.0:7233, with\n"
+    "                      certificate, key and tokens in the configuration\n"
     "      --http URL      where AWS's own clients reach it (the AWS CLI, SDKs), for example\n"
     "                      http://127.0.0.1:8083; without it they do not\n"
     "      --open          they need no access key; on loopback only\n"
@@ -38,7 +39,7 @@ static const char usage[] =
     "      --version       the version\n"
     "\n"
     "SIGTERM and SIGINT stop it in order; executions go on at the next start. It can be killed at\n"
-    "any moment: what was acknowledged is on disk.\n"
+    "any moment: what was acknowledged is on disk. SIGHUP reads certificate and tokens again.\n"
     "\n"
     "Exit status: 0 stopped in order, 1 could not start or go on, 2 wrong usage.\n";
 

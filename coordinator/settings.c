@@ -216,6 +216,25 @@ static struct slice fresh_secret(struct arena *a)
     return slice_make(bytes, SECRET_BYTES);
 }
 
+/* Where workers and clients come in, and with which tokens. */
+static enum err_code check_access(const struct shell_config *c, struct err *err)
+{
+    struct access *access = NULL;
+    enum err_code rc = access_open(c->tokens, &access, err);
+    const struct rpc_config rpc = {
+        .access = access,
+        .listen = c->listen,
+        .certificate = c->certificate,
+        .key = c->key,
+    };
+
+    if (rc == OK) {
+        rc = rpc_server_check(&rpc, err);
+    }
+    access_close(access);
+    return rc;
+}
+
 enum err_code settings_read(const struct settings_line *line,
                             struct config *file,
                             struct arena *a,
@@ -227,13 +246,16 @@ enum err_code settings_read(const struct settings_line *line,
 
     out->data = choose(line->data, file, "data", "/var/lib/stepfleet");
     out->listen = choose(line->listen, file, "listen", "tcp://127.0.0.1:7233");
+    out->certificate = choose(NULL, file, "certificate", NULL);
+    out->key = choose(NULL, file, "key", NULL);
+    out->tokens = choose(NULL, file, "tokens", NULL);
     out->execution_logs = choose(line->execution_logs, file, "execution_logs", NULL);
     out->ready_fd = line->ready_fd;
     out->accept_loss = line->accept_loss;
     l->region = choose(NULL, file, "region", "us-east-1");
     l->seed = clock_random_u64();
     l->secret = fresh_secret(a);
-    rc = rpc_server_check_url(out->listen, err);
+    rc = check_access(out, err);
     if (rc == OK) {
         rc = read_account(choose(NULL, file, "account", "123456789012"), &l->account, err);
     }

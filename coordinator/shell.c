@@ -36,10 +36,12 @@ struct shell {
     uv_idle_t again;  /* active: the next turn follows at once */
     size_t held_peak; /* things in memory at once, since memory was given back */
     uv_signal_t signals[2];
+    uv_signal_t renew; /* SIGHUP */
     uv_async_t wake;
     struct store *store;
     struct ledger *ledger;
     struct api api;
+    struct access *access;
     struct rpc_server *server;
     struct http_face *http;    /* NULL: none */
     struct execution_log *log; /* NULL: nobody writes one */
@@ -424,6 +426,7 @@ static void shell_quit(struct shell *s)
     uv_close((uv_handle_t *)&s->again, NULL);
     uv_close((uv_handle_t *)&s->signals[0], NULL);
     uv_close((uv_handle_t *)&s->signals[1], NULL);
+    uv_close((uv_handle_t *)&s->renew, NULL);
     uv_close((uv_handle_t *)&s->wake, NULL);
     if (s->server != NULL) {
         rpc_server_close(s->server, closed, s);
@@ -452,6 +455,17 @@ static void shell_signal(uv_signal_t *handle, int number)
     }
     api_stop(&s->api);
     end_turn(s);
+}
+
+/* Files that are read again when they are told to be. */
+static void shell_renew(uv_signal_t *handle, int number)
+{
+    struct shell *s = handle->data;
+
+    (void)number;
+    if (s->server != NULL && !s->ended) {
+        rpc_server_renewed(s->server);
+    }
 }
 
 static enum err_code no_thread(struct err *err)
@@ -485,6 +499,9 @@ static enum err_code init_loop(struct shell *s, struct err *err)
         s->signals[i].data = s;
         (void)uv_signal_start(&s->signals[i], shell_signal, numbers[i]);
     }
+    (void)uv_signal_init(&s->loop, &s->renew);
+    s->renew.data = s;
+    (void)uv_signal_start(&s->renew, shell_renew, SIGHUP);
     (void)pthread_mutex_init(&s->lock, NULL);
     list_init(&s->archived);
     return OK;
@@ -508,6 +525,21 @@ static enum err_code open_trace(struct shell *s, struct err *err)
         otlp_open(&s->config->trace, "stepfleet-coordinator", s->config->listen, &s->otlp, err);
 
     return rc == OK ? execution_trace_open(&s->api, s->otlp, &s->trace, err) : rc;
+}
+
+static enum err_code open_server(struct shell *s, struct err *err)
+{
+    const struct rpc_config config = {
+        .api = &s->api,
+        .access = s->access,
+        .listen = s->config->listen,
+        .certificate = s->config->certificate,
+        .key = s->config->key,
+        .turn = shell_turn,
+        .arg = s,
+    };
+
+    return rpc_server_open(&s->loop, &config, &s->server, err);
 }
 
 static enum err_code open_all(struct shell *s, struct err *err)
@@ -546,11 +578,15 @@ static enum err_code open_all(struct shell *s, struct err *err)
     enum err_code rc;
 
     s->objects = object_threads_open(&c->objects, woken, s); /* the ledger may ask when it opens */
-    rc = s->objects != NULL ? store_open_rocks(&store, &s->store, err) : no_thread(err);
+    rc = s->objects != NULL ? access_open(c->tokens, &s->access, err) : no_thread(err);
+    if (rc == OK) {
+        rc = store_open_rocks(&store, &s->store, err);
+    }
     if (rc == OK) {
         rc = ledger_open(&c->ledger, s->store, &hooks, now(), &s->ledger, err);
     }
     if (rc == OK) {
+        api.access = s->access;
         api_init(&s->api, s->ledger, &api);
     }
     if (rc == OK && c->execution_logs != NULL) {
@@ -563,7 +599,7 @@ static enum err_code open_all(struct shell *s, struct err *err)
         rc = open_trace(s, err);
     }
     if (rc == OK) {
-        rc = rpc_server_open(&s->loop, &s->api, c->listen, shell_turn, s, &s->server, err);
+        rc = open_server(s, err);
     }
     if (rc == OK && c->http.http.listen != NULL) {
         rc = http_face_open(&s->loop, &s->api, &c->http, shell_turn, s, &s->http, err);
@@ -652,6 +688,7 @@ enum err_code shell_run(const struct shell_config *config, struct err *err)
     if (s->store != NULL) {
         store_close(s->store);
     }
+    access_close(s->access);
     (void)uv_loop_close(&s->loop);
     mem_free(s);
     if (rc == OK) {

@@ -12,8 +12,11 @@
 #include "coordinator/sweeper.h"
 
 struct shell_config {
-    const char *data;   /* directory of the database */
-    const char *listen; /* nng URL */
+    const char *data;        /* directory of the database */
+    const char *listen;      /* URL */
+    const char *certificate; /* PEM files; NULL: none, and no TLS */
+    const char *key;
+    const char *tokens; /* their file; NULL: none is asked for */
     struct http_face_config http;
     struct otlp_config trace;     /* no endpoint: nothing is traced */
     const char *execution_logs;   /* directory; NULL: no log records are written */

@@ -47,6 +47,14 @@ unsigned envelope_method(struct slice frame)
     return cursor_u32le(&c) >> 16;
 }
 
+size_t envelope_auth_bytes(struct slice frame)
+{
+    struct cursor c = cursor_make(frame);
+
+    (void)cursor_u64le(&c); /* magic, version, method */
+    return cursor_u32le(&c) >> 16;
+}
+
 static void put_le(char *p, uint64_t v, unsigned bytes)
 {
     for (unsigned i = 0; i < bytes; i++) {

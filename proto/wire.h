@@ -9,7 +9,7 @@
  *       10  2      length of the credentials
  *       12  4      zero, for what may come
  *       16  8      request id: chosen by the sender, repeated in the reply
- *       24  ..     credentials (none yet: their place), then the protobuf body to the end
+ *       24  ..     credentials (a token, or nothing), then the protobuf body to the end
  *
  * Pure but for protobuf-c's allocations, which come from the arena given. Source: PROTOCOL.md. */
 #ifndef STEPFLEET_WIRE_H
@@ -44,6 +44,8 @@ struct envelope {
 enum err_code envelope_decode(struct slice frame, struct envelope *out, struct err *err);
 /* The method a frame seems to be for, before it is decoded; 0: too short to say. */
 unsigned envelope_method(struct slice frame);
+/* Bytes of credentials that follow a header, before it is decoded; 0: too short to say. */
+size_t envelope_auth_bytes(struct slice frame);
 /* Bytes before the body: write them, then pack the body behind. */
 void envelope_encode(const struct envelope *e, char out[WIRE_HEADER_BYTES]);
 

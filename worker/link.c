@@ -7,6 +7,8 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/dial.h"
+#include "proto/host/log.h"
 
 enum { REDIAL_MIN_MS = 50, REDIAL_MAX_MS = 2000 };
 
@@ -23,7 +25,7 @@ static bool is_loopback(const char *url)
     return strncmp(url, "tcp://127.", 10) == 0 && url[10 + strspn(url + 10, "0123456789.")] == ':';
 }
 
-const char *link_check_url(const char *url)
+static const char *check_clear(const char *url)
 {
     struct slice rest = slice_str(url);
     uint64_t port;
@@ -32,7 +34,7 @@ const char *link_check_url(const char *url)
         return url[6] == '/' ? NULL : "an ipc address holds an absolute path: ipc:///run/x.sock";
     }
     if (strncmp(url, "tcp://", 6) != 0) {
-        return "an address is tcp://127.0.0.1:PORT or ipc:///PATH";
+        return "an address is tls+tcp://HOST:PORT, tcp://127.0.0.1:PORT or ipc:///PATH";
     }
     rest = slice_from(rest, slice_rfind(rest, ':') + 1);
     if (!text_parse_u64(rest, &port) || port == 0 || port > 65535) {
@@ -41,9 +43,19 @@ const char *link_check_url(const char *url)
     if (is_loopback(url)) {
         return NULL;
     }
-    return "only this machine (tcp on loopback, or ipc) is accepted: the link has no encryption "
-           "and "
-           "no authentication yet; for another machine use an SSH tunnel";
+    return "only this machine is spoken to in the clear: another one is tls+tcp://HOST:PORT";
+}
+
+enum err_code link_check(const struct link_settings *settings, struct err *err)
+{
+    const char *wrong;
+
+    if (dial_is_tls(settings->url)) {
+        return dial_check_tls(settings->url, settings->ca, err);
+    }
+    wrong = check_clear(settings->url);
+    return wrong == NULL ? OK
+                         : err_set(err, ERR_CONFIG, "coordinator %s: %s", settings->url, wrong);
 }
 
 /* ---- nng's threads ---- */
@@ -113,6 +125,37 @@ static enum err_code reply_decode(struct link_call *c, const void **message, str
     return *message != NULL ? OK : ERR_MESSAGE;
 }
 
+/* ---- Why nobody answers, on a thread of the pool ---- */
+
+static void try_dial(uv_work_t *work)
+{
+    struct link *l = container_of(work, struct link, probe);
+
+    l->probe_rv = dial_try(l->probe_socket, l->settings->url, l->settings->ca);
+}
+
+static void tried_dial(uv_work_t *work, int status)
+{
+    struct link *l = container_of(work, struct link, probe);
+    struct err err;
+
+    l->probing = false;
+    (void)nng_close(l->probe_socket);
+    if (status == 0 && (l->probe_rv == NNG_EPEERAUTH || l->probe_rv == NNG_ECRYPTO)) {
+        dial_explain(l->settings->url, l->settings->ca, l->probe_rv, &err);
+        log_error("%s", err.msg);
+    }
+}
+
+/* nng dials again and again in the background, and says nothing of a certificate it refuses. */
+static void ask_why(struct link *l)
+{
+    if (!l->probing && dial_is_tls(l->settings->url) && nng_req0_open(&l->probe_socket) == 0) {
+        l->probing = true;
+        (void)uv_queue_work(l->wake.loop, &l->probe, try_dial, tried_dial);
+    }
+}
+
 static void call_done(struct link_call *c)
 {
     const void *message = NULL;
@@ -122,6 +165,7 @@ static void call_done(struct link_call *c)
 
     if (c->error == NNG_ETIMEDOUT) {
         rc = err_set(&err, ERR_TIMED_OUT, "the coordinator did not answer");
+        ask_why(c->link);
     } else if (c->error != 0) {
         rc = err_set(&err, ERR_UNAVAILABLE, "%s", nng_strerror(c->error));
     } else {
@@ -185,28 +229,41 @@ void link_call_close(struct link_call *c)
 void link_send(struct link_call *c, enum rpc method, const ProtobufCMessage *m, int timeout_ms)
 {
     size_t bytes = protobuf_c_message_get_packed_size(m);
-    struct envelope e = {.version = WIRE_VERSION_MAX, .method = (uint16_t)method};
+    struct envelope e = {
+        .version = WIRE_VERSION_MAX,
+        .method = (uint16_t)method,
+        .auth = secret_file_get(&c->link->token),
+    };
     nng_msg *request;
+    char *at;
 
     assert(!c->busy);
     c->busy = true;
     c->sent = false;
     c->method = e.method;
     c->request = e.request_id = ++c->link->next_request;
-    if (nng_msg_alloc(&request, WIRE_HEADER_BYTES + bytes) != 0) {
+    if (nng_msg_alloc(&request, WIRE_HEADER_BYTES + e.auth.len + bytes) != 0) {
         die_no_memory(bytes);
     }
-    envelope_encode(&e, nng_msg_body(request));
-    (void)protobuf_c_message_pack(m, (uint8_t *)nng_msg_body(request) + WIRE_HEADER_BYTES);
+    at = nng_msg_body(request);
+    envelope_encode(&e, at);
+    memcpy(at + WIRE_HEADER_BYTES, e.auth.ptr, e.auth.len);
+    (void)protobuf_c_message_pack(m, (uint8_t *)at + WIRE_HEADER_BYTES + e.auth.len);
     nng_aio_set_timeout(c->aio, timeout_ms);
     nng_aio_set_msg(c->aio, request);
     nng_ctx_send(c->ctx, c->aio);
 }
 
-enum err_code link_open(struct link *l, uv_loop_t *loop, const char *url, struct err *err)
+enum err_code
+link_open(struct link *l, uv_loop_t *loop, const struct link_settings *settings, struct err *err)
 {
-    int rc = nng_req0_open(&l->socket);
+    int rc;
 
+    l->settings = settings;
+    if (secret_file_open(&l->token, settings->token_file, err) != OK) {
+        return ERR_CONFIG;
+    }
+    rc = nng_req0_open(&l->socket);
     if (rc != 0) {
         return err_set(err, ERR_INTERNAL, "no nng socket: %s", nng_strerror(rc));
     }
@@ -222,8 +279,13 @@ enum err_code link_open(struct link *l, uv_loop_t *loop, const char *url, struct
     (void)nng_socket_set_ms(l->socket, NNG_OPT_RECONNMAXT, REDIAL_MAX_MS);
     (void)nng_socket_set_bool(l->socket, NNG_OPT_TCP_KEEPALIVE, true);
     (void)nng_socket_set_bool(l->socket, NNG_OPT_TCP_NODELAY, true);
-    rc = nng_dial(l->socket, url, &l->dialer, NNG_FLAG_NONBLOCK);
-    return rc == 0 ? OK : err_set(err, ERR_CONFIG, "coordinator %s: %s", url, nng_strerror(rc));
+    rc = dial_create(l->socket, settings->url, settings->ca, &l->dialer);
+    if (rc == 0) {
+        rc = nng_dialer_start(l->dialer, NNG_FLAG_NONBLOCK);
+    }
+    return rc == 0
+               ? OK
+               : err_set(err, ERR_CONFIG, "coordinator %s: %s", settings->url, nng_strerror(rc));
 }
 
 static void on_closed(uv_handle_t *h)
@@ -237,5 +299,8 @@ static void on_closed(uv_handle_t *h)
 void link_close(struct link *l)
 {
     (void)nng_close(l->socket);
+    if (l->probing) {
+        (void)nng_close(l->probe_socket); /* it ends at once */
+    }
     uv_close((uv_handle_t *)&l->wake, on_closed);
 }

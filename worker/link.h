@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "proto/base/list.h"
+#include "proto/host/secret.h"
 #include "proto/wire.h"
 
 struct link_call;
@@ -32,6 +33,12 @@ struct link {
     nng_socket socket;
     nng_dialer dialer;
     uint64_t next_request;
+    const struct link_settings *settings;
+    struct secret_file token; /* shown with each request */
+    uv_work_t probe;          /* a dial whose end is heard of */
+    nng_socket probe_socket;  /* while probing */
+    bool probing;
+    int probe_rv;       /* its end: an error of nng's */
     struct arena arena; /* of the reply being handled */
     pthread_mutex_t lock;
     struct list ended; /* locked: link_call.ended */
@@ -53,8 +60,16 @@ struct link_call {
     struct list ended;
 };
 
-/* Begins to dial; a coordinator that is not there is no error. ERR_CONFIG: a bad address. */
-enum err_code link_open(struct link *l, uv_loop_t *loop, const char *url, struct err *err);
+struct link_settings {
+    const char *url;
+    const char *ca;         /* the authority's file; of tls+tcp:// */
+    const char *token_file; /* NULL: none is shown; it is read again when it changes */
+};
+
+/* Begins to dial; a coordinator that is not there is no error. ERR_CONFIG: a bad address, or token.
+ * What the settings point to is borrowed until link_close(). */
+enum err_code
+link_open(struct link *l, uv_loop_t *loop, const struct link_settings *settings, struct err *err);
 /* Calls first. The memory is the caller's again when the loop has run the close. */
 void link_close(struct link *l);
 
@@ -66,7 +81,7 @@ void link_call_close(struct link_call *c);
 /* The call must not be busy; `m` is packed before it returns. */
 void link_send(struct link_call *c, enum rpc method, const ProtobufCMessage *m, int timeout_ms);
 
-/* Only this machine is trusted as yet: NULL, or what is wrong with the address. */
-const char *link_check_url(const char *url);
+/* In the clear to this machine, to others over TLS. ERR_CONFIG: what is wrong with the address. */
+enum err_code link_check(const struct link_settings *settings, struct err *err);
 
 #endif

@@ -19,6 +19,9 @@ static const char help[] =
     "\n"
     "  -c, --config FILE       configuration; deploy/worker.conf explains each key\n"
     "      --coordinator URL   tcp://127.0.0.1:7233 (the default), or ipc:///PATH\n"
+    "                          or, on another machine, tls+tcp://HOST:PORT\n"
+    "      --ca FILE           the authority that signed that one's certificate (PEM)\n"
+    "      --token-file FILE       the token this worker shows; readable by its owner alone\n"
     "      --name NAME         of this worker, unique in the fleet; default: the host's name\n"
     "      --slots N           tasks at once; default: the most that one function has, which is\n"
     "                          one a processor, or 1024 of an echo\n"
@@ -55,6 +58,8 @@ static const char help[] =
 
 enum option_key {
     OPTION_COORDINATOR = 256,
+    OPTION_CA,
+    OPTION_TOKEN,
     OPTION_NAME,
     OPTION_SLOTS,
     OPTION_FUNCTION,
@@ -66,6 +71,8 @@ enum option_key {
 static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
     {"coordinator", required_argument, NULL, OPTION_COORDINATOR},
+    {"ca", required_argument, NULL, OPTION_CA},
+    {"token-file", required_argument, NULL, OPTION_TOKEN},
     {"name", required_argument, NULL, OPTION_NAME},
     {"slots", required_argument, NULL, OPTION_SLOTS},
     {"function", required_argument, NULL, OPTION_FUNCTION},
@@ -88,6 +95,8 @@ static enum err_code take_option(struct command_line *line, int key, struct err 
     switch (key) {
     case 'c': line->settings.file = optarg; break;
     case OPTION_COORDINATOR: line->settings.coordinator = optarg; break;
+    case OPTION_CA: line->settings.ca = optarg; break;
+    case OPTION_TOKEN: line->settings.token_file = optarg; break;
     case OPTION_NAME: line->settings.name = optarg; break;
     case OPTION_SLOTS: line->settings.slots = optarg; break;
     case OPTION_LOG: line->settings.log = optarg; break;

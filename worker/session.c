@@ -237,8 +237,8 @@ void worker_take_leases(struct worker *w,
 
 void worker_call_heard(struct worker *w)
 {
-    if (w->said_gone) {
-        w->said_gone = false;
+    if (w->said != OK) {
+        w->said = OK;
         log_info("the coordinator answers again");
     }
     w->retry_ms = 0;
@@ -271,8 +271,8 @@ void worker_call_failed(struct worker *w, enum err_code rc, const struct err *er
         w->id = 0;
         return;
     }
-    if (!w->said_gone) {
-        w->said_gone = true;
+    if (w->said == OK || (w->said != rc && !err_retryable(rc))) {
+        w->said = rc;
         log_warn("coordinator %s: %s (%s); trying again until it answers", w->settings->coordinator,
                  err->msg, err_name(rc));
     }
@@ -565,7 +565,7 @@ enum err_code worker_open(struct worker *w,
     if (rc == OK && settings->trace.endpoint != NULL) {
         rc = otlp_open(&settings->trace, "stepfleet-worker", settings->name, &w->host.otlp, err);
     }
-    rc = rc != OK ? rc : link_open(&w->link, loop, settings->coordinator, err);
+    rc = rc != OK ? rc : link_open(&w->link, loop, &settings->link, err);
     rc = rc != OK ? rc : open_calls(w, err);
     if (rc == OK) {
         worker_flush(w);

@@ -81,6 +81,18 @@ load_slots(struct settings *s, struct config *c, const struct settings_line *lin
     return rc;
 }
 
+/* The command line, the configuration, the environment; NULL: none of them says. */
+static const char *choose(struct settings *s,
+                          const char *line,
+                          struct config *c,
+                          const char *key,
+                          const char *variable)
+{
+    const char *set = config_get(c, "worker", key, getenv(variable));
+
+    return line != NULL ? line : keep(s, set);
+}
+
 static enum err_code
 load_worker(struct settings *s, struct config *c, const struct settings_line *line, struct err *err)
 {
@@ -88,16 +100,18 @@ load_worker(struct settings *s, struct config *c, const struct settings_line *li
     const char *level = config_get(c, "worker", "log", "info");
     const char *format = config_get(c, "worker", "log_format", "text");
     const char *url = config_get(c, "worker", "coordinator", "tcp://127.0.0.1:7233");
-    const char *wrong;
     enum err_code rc;
 
     s->name = line->name != NULL ? line->name : name != NULL ? keep(s, name) : default_name(s);
     s->coordinator = line->coordinator != NULL ? line->coordinator : keep(s, url);
     s->work_dir = keep(s, config_get(c, "worker", "work_dir", NULL));
+    s->link.url = s->coordinator;
+    s->link.ca = choose(s, line->ca, c, "ca", "STEPFLEET_CA");
+    s->link.token_file = choose(s, line->token_file, c, "token_file", "STEPFLEET_TOKEN_FILE");
     level = line->log != NULL ? line->log : level;
-    wrong = link_check_url(s->coordinator);
-    if (wrong != NULL) {
-        return err_set(err, ERR_CONFIG, "coordinator %s: %s", s->coordinator, wrong);
+    rc = link_check(&s->link, err);
+    if (rc != OK) {
+        return rc;
     }
     if (!text_is_name(slice_str(s->name))) {
         return err_set(err, ERR_CONFIG, "the worker's name \"%s\" is not 1 to %d plain characters",

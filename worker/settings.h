@@ -8,6 +8,7 @@
 #include "proto/host/config.h"
 #include "proto/host/log.h"
 #include "worker/handler/handler.h"
+#include "worker/link.h"
 
 enum {
     SETTINGS_ECHO_SLOTS = 1024,            /* an echo costs nothing */
@@ -21,6 +22,7 @@ enum {
 struct settings {
     const char *name;
     const char *coordinator;
+    struct link_settings link; /* its way there */
     uint32_t slots;
     int64_t drain_ms;
     enum log_level log;
@@ -39,6 +41,8 @@ struct settings_line {
     const char *file;
     const char *name;
     const char *coordinator;
+    const char *ca;
+    const char *token_file;
     const char *log;
     const char *slots;
     const char **functions; /* "NAME=KIND" or "NAME=KIND COMMAND" */

@@ -77,9 +77,9 @@ struct worker {
     bool tick_wanted;
     bool holds_due;
     bool drain_told;
-    bool cut_short; /* the drain is over: what still runs is being ended */
-    bool said_gone; /* the log says that the coordinator is away */
-    bool refused;   /* the coordinator does not want this worker */
+    bool cut_short;     /* the drain is over: what still runs is being ended */
+    enum err_code said; /* what the log says of the coordinator; OK: nothing */
+    bool refused;       /* the coordinator does not want this worker */
     struct list uploads_waiting;
     struct list uploads_sent;
 

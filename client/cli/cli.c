@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { GLOBAL_OPTIONS = 3, READ_BYTES = 64 * 1024, FIELD_WIDTH = 10 };
+enum { GLOBAL_OPTIONS = 5, READ_BYTES = 64 * 1024, FIELD_WIDTH = 10 };
 
 /* ---- Arguments and commands ---- */
 
@@ -15,6 +15,8 @@ bool cli_args(struct cli *cli, struct args *a, int argc, char **argv, int *exit_
 {
     const struct arg globals[GLOBAL_OPTIONS] = {
         {"--coordinator", 0, ARG_TEXT, &cli->coordinator, 0},
+        {"--ca", 0, ARG_TEXT, &cli->ca, 0},
+        {"--token-file", 0, ARG_TEXT, &cli->token_file, 0},
         {"--json", 0, ARG_FLAG, &cli->json, 0},
         {"--help", 'h', ARG_FLAG, &cli->help, 0},
     };
@@ -22,10 +24,11 @@ bool cli_args(struct cli *cli, struct args *a, int argc, char **argv, int *exit_
     struct err err;
     enum err_code rc;
 
-    memcpy(all, globals, sizeof(globals));
+    /* The command's own go first: activities' tasks have a --token-file of another kind. */
     if (a->option_count != 0) {
-        memcpy(all + GLOBAL_OPTIONS, a->options, a->option_count * sizeof(*all));
+        memcpy(all, a->options, a->option_count * sizeof(*all));
     }
+    memcpy(all + a->option_count, globals, sizeof(globals));
     a->options = all;
     a->option_count += GLOBAL_OPTIONS;
     rc = args_parse(a, argc, argv, &err);
@@ -169,7 +172,11 @@ void cli_fini(struct cli *cli)
 
 int cli_connect(struct cli *cli)
 {
-    struct stepfleet_options options = {.coordinator = cli->coordinator};
+    struct stepfleet_options options = {
+        .coordinator = cli->coordinator,
+        .ca = cli->ca,
+        .token_file = cli->token_file,
+    };
     struct stepfleet_error error;
 
     if (cli->client != NULL) {

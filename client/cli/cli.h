@@ -33,6 +33,8 @@ struct command {
 
 struct cli {
     const char *coordinator; /* NULL: the library's default */
+    const char *ca;          /* likewise, as is */
+    const char *token_file;
     bool json;
     bool help;
     bool tty; /* stdout is a terminal */

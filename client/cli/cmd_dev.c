@@ -170,7 +170,8 @@ static void start_workers(struct dev *d)
 /* Does it answer yet? */
 static bool coordinator_answers(struct dev *d)
 {
-    struct stepfleet_options options = {d->listen, 1, DEV_ANSWER_MS};
+    struct stepfleet_options options = {
+        .coordinator = d->listen, .connect_ms = 1, .timeout_ms = DEV_ANSWER_MS};
     struct stepfleet *client;
     struct stepfleet_health *health;
     bool answers = false;

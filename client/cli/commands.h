@@ -31,6 +31,8 @@ extern const struct command command_queue;
 extern const struct command command_rule;
 extern const struct command command_event;
 extern const struct command command_bucket;
+extern const struct command command_cert;
+extern const struct command command_token;
 
 /* Of `machine`. */
 extern const struct command command_machine_publish;

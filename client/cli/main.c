@@ -14,7 +14,7 @@ static const struct command *const commands[] = {
     &command_output,  &command_stop,   &command_redrive,  &command_job,   &command_activity,
     &command_task,    &command_queue,  &command_rule,     &command_event, &command_key,
     &command_workers, &command_worker, &command_function, &command_scale, &command_health,
-    &command_bucket,
+    &command_bucket,  &command_cert,   &command_token,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -33,23 +33,28 @@ static void put_help(struct buf *out)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         buf_printf(out, "  %-9s  %s\n", commands[i]->name, commands[i]->summary);
     }
-    buf_put_str(out,
-                "\n"
-                "  --coordinator URL  where it listens: tcp://127.0.0.1:7233 (default) or\n"
-                "                     ipc:///PATH; also from STEPFLEET_COORDINATOR\n"
-                "  --json             one JSON document instead of text for people\n"
-                "  -h, --help         of any command: what it does, with examples\n"
-                "  -V, --version\n"
-                "\n"
-                "Exit codes: 0 done; 1 the execution failed, timed out or was aborted, lint\n"
-                "found an error, poll no task, deploy something that is not known here; 2 wrong\n"
-                "command line or input; 3 refused (the error's AWS name is shown); 4 the\n"
-                "coordinator cannot be reached; 5 a local file, program or output failed.\n"
-                "\n"
-                "Begin with:\n"
-                "  stepfleet dev --function 'hello=event python3 hello.py' &\n"
-                "  stepfleet machine create hello hello.asl.json\n"
-                "  stepfleet start hello --input '{\"who\":\"world\"}' --wait\n");
+    buf_put_str(
+        out, "\n"
+             "  --coordinator URL  where it listens: tcp://127.0.0.1:7233 (default) or\n"
+             "                     ipc:///PATH, or tls+tcp://HOST:PORT on another machine;\n"
+             "                     also from STEPFLEET_COORDINATOR\n"
+             "  --ca FILE          the authority (PEM) that signed that one's certificate; also\n"
+             "                     from STEPFLEET_CA\n"
+             "  --token-file FILE  the token to show, where one is asked for; also from\n"
+             "                     STEPFLEET_TOKEN_FILE\n"
+             "  --json             one JSON document instead of text for people\n"
+             "  -h, --help         of any command: what it does, with examples\n"
+             "  -V, --version\n"
+             "\n"
+             "Exit codes: 0 done; 1 the execution failed, timed out or was aborted, lint\n"
+             "found an error, poll no task, deploy something that is not known here; 2 wrong\n"
+             "command line or input; 3 refused (the error's AWS name is shown); 4 the\n"
+             "coordinator cannot be reached; 5 a local file, program or output failed.\n"
+             "\n"
+             "Begin with:\n"
+             "  stepfleet dev --function 'hello=event python3 hello.py' &\n"
+             "  stepfleet machine create hello hello.asl.json\n"
+             "  stepfleet start hello --input '{\"who\":\"world\"}' --wait\n");
 }
 
 static bool want_colour(bool tty)
@@ -71,13 +76,19 @@ static void look_at_terminal(struct cli *cli)
     }
 }
 
+static bool takes_value(const char *option)
+{
+    return strcmp(option, "--coordinator") == 0 || strcmp(option, "--ca") == 0 ||
+           strcmp(option, "--token-file") == 0;
+}
+
 /* How many arguments stand before the command's name: the global options. */
 static int leading_options(int argc, char **argv)
 {
     int at = 1;
 
     while (at < argc && argv[at][0] == '-') {
-        at += strcmp(argv[at], "--coordinator") == 0 ? 2 : 1;
+        at += takes_value(argv[at]) ? 2 : 1;
     }
     return at < argc ? at : argc;
 }

@@ -147,6 +147,11 @@ struct stepfleet_options {
                                   "tcp://127.0.0.1:7233" */
     uint32_t connect_ms;     /**< how long a first connection is tried; 0: 2,000 */
     uint32_t timeout_ms;     /**< of one call, repeats included; 0: 30,000 */
+    const char *ca;         /**< the authority (PEM) that signed the certificate of a coordinator at
+                                 tls+tcp://HOST:PORT. NULL: STEPFLEET_CA in the environment */
+    const char *token_file; /**< a token, in a file that its owner alone may read; read again when
+                                 it changes. NULL: STEPFLEET_TOKEN_FILE in the environment, else
+                                 none is shown */
 };
 
 /** The library's version, "0.1.0". A static string. */

@@ -119,32 +119,44 @@ static bool call_pause(unsigned tries, int64_t deadline_ms)
     return true;
 }
 
+static enum err_code
+put_frame(struct envelope *e, const ProtobufCMessage *request, struct buf *frame, struct err *err)
+{
+    char head[WIRE_HEADER_BYTES];
+    size_t body = protobuf_c_message_get_packed_size(request);
+
+    if (body > LIMIT_FRAME_BYTES - sizeof(head) - CLIENT_NNG_BYTES - e->auth.len) {
+        return err_set(err, ERR_TOO_LARGE, "a request of %zu bytes; the limit is %d", body,
+                       LIMIT_FRAME_BYTES);
+    }
+    envelope_encode(e, head);
+    buf_put(frame, head, sizeof(head));
+    buf_put_slice(frame, e->auth);
+    frame->len += protobuf_c_message_pack(request, (uint8_t *)(void *)buf_reserve(frame, body));
+    return OK;
+}
+
 static enum err_code call_frame(struct stepfleet *c,
                                 const struct call *call,
                                 struct attempt *t,
                                 struct buf *frame,
                                 struct err *err)
 {
-    char head[WIRE_HEADER_BYTES];
-    size_t body = protobuf_c_message_get_packed_size(call->request);
     struct envelope e = {
         .version = WIRE_VERSION_MAX,
         .method = (uint16_t)call->method,
         .request_id = atomic_fetch_add(&c->next_request, 1),
     };
+    enum err_code rc;
 
-    if (body > LIMIT_FRAME_BYTES - sizeof(head) - CLIENT_NNG_BYTES) {
-        return err_set(err, ERR_TOO_LARGE, "a request of %zu bytes; the limit is %d", body,
-                       LIMIT_FRAME_BYTES);
-    }
-    envelope_encode(&e, head);
-    buf_put(frame, head, sizeof(head));
-    frame->len +=
-        protobuf_c_message_pack(call->request, (uint8_t *)(void *)buf_reserve(frame, body));
+    (void)pthread_mutex_lock(&c->token_lock);
+    e.auth = secret_file_get(&c->token);
+    rc = put_frame(&e, call->request, frame, err);
+    (void)pthread_mutex_unlock(&c->token_lock);
     t->frame = buf_slice(frame);
     t->request_id = e.request_id;
     t->method = e.method;
-    return OK;
+    return rc;
 }
 
 /* How long to wait for one answer before the request is sent again. */

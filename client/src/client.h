@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "client/include/stepfleet.h"
+#include "proto/host/secret.h"
 #include "proto/wire.h"
 
 enum {
@@ -33,10 +34,15 @@ struct stepfleet {
     atomic_uint_fast64_t next_request;
     pthread_mutex_t dial_lock; /* one thread dials, the others wait for it */
     bool dialled;              /* under dial_lock: from then on nng reconnects by itself */
+    pthread_mutex_t token_lock;
+    struct secret_file token; /* under token_lock */
+    char *token_path;         /* what it points to */
+    char *ca;                 /* of tls+tcp:// */
 };
 
-/* ERR_CONFIG where the URL is not one that may be spoken to in the clear. */
-enum err_code connection_check_url(const char *url, char out[CLIENT_URL_BYTES], struct err *err);
+/* ERR_CONFIG where the URL is neither TLS nor one that may be spoken to in the clear. */
+enum err_code
+connection_check_url(const char *url, const char *ca, char out[CLIENT_URL_BYTES], struct err *err);
 /* Connect where it never was. ERR_UNAVAILABLE at deadline_ms of the monotonic clock. */
 enum err_code connection_dial(struct stepfleet *c, int64_t deadline_ms, struct err *err);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The connection: which URLs are accepted, opening, dialling, closing; and what replies live in.
  *
- * The wire has no encryption and no credentials yet, so it stays on this machine: loopback TCP or a
- * Unix socket. "localhost" is dialled as 127.0.0.1, whatever the resolver would say. */
+ * What is not encrypted stays on this machine: loopback TCP or a Unix socket. "localhost" is
+ * dialled as 127.0.0.1, whatever the resolver would say. */
 #include <arpa/inet.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
@@ -13,6 +13,7 @@
 #include "client/src/client.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/dial.h"
 #include "proto/host/clock.h"
 
 static const char client_default_url[] = "tcp://127.0.0.1:7233";
@@ -47,9 +48,8 @@ static enum err_code check_tcp(struct slice address, char out[CLIENT_URL_BYTES],
     }
     if (!address_is_loopback(host)) {
         return err_set(err, ERR_CONFIG,
-                       "tcp://%.*s is not this machine's loopback: the protocol is not encrypted "
-                       "yet, so only tcp://127.x.x.x:PORT, tcp://localhost:PORT, tcp://[::1]:PORT "
-                       "and ipc:///PATH are accepted",
+                       "tcp://%.*s is not this machine's loopback: what goes to another machine is "
+                       "encrypted, tls+tcp://HOST:PORT",
                        SLICE_FMT(address));
     }
     if (slice_eq_str(host, "localhost")) {
@@ -59,7 +59,8 @@ static enum err_code check_tcp(struct slice address, char out[CLIENT_URL_BYTES],
     return OK;
 }
 
-enum err_code connection_check_url(const char *url, char out[CLIENT_URL_BYTES], struct err *err)
+enum err_code
+connection_check_url(const char *url, const char *ca, char out[CLIENT_URL_BYTES], struct err *err)
 {
     struct slice u = slice_str(url);
 
@@ -70,12 +71,17 @@ enum err_code connection_check_url(const char *url, char out[CLIENT_URL_BYTES], 
     if (slice_starts_with(u, SLICE("tcp://"))) {
         return check_tcp(slice_from(u, strlen("tcp://")), out, err);
     }
+    if (dial_is_tls(url)) {
+        (void)snprintf(out, CLIENT_URL_BYTES, "%s", url);
+        return dial_check_tls(url, ca, err);
+    }
     if (slice_starts_with(u, SLICE("ipc:///")) && u.len > strlen("ipc:///")) {
         (void)snprintf(out, CLIENT_URL_BYTES, "%s", url);
         return OK;
     }
     return err_set(err, ERR_CONFIG,
-                   "\"%s\" is not a coordinator's URL: tcp://127.0.0.1:7233 and ipc:///PATH are",
+                   "\"%s\" is not a coordinator's URL: tcp://127.0.0.1:7233, ipc:///PATH and "
+                   "tls+tcp://HOST:PORT are",
                    url);
 }
 
@@ -96,20 +102,33 @@ static int socket_configure(nng_socket s)
     return rv;
 }
 
+/* What is said, else what the environment says, else the default, which may be NULL. */
+static const char *choose(const char *given, const char *variable, const char *otherwise)
+{
+    const char *set = given != NULL && given[0] != '\0' ? given : getenv(variable);
+
+    return set != NULL && set[0] != '\0' ? set : otherwise;
+}
+
+static enum err_code open_token(struct stepfleet *c, const char *path, struct err *err)
+{
+    c->token_path = path != NULL ? mem_strdup(slice_str(path)) : NULL;
+    return secret_file_open(&c->token, c->token_path, err);
+}
+
 static enum err_code
 connection_open(struct stepfleet *c, const struct stepfleet_options *options, struct err *err)
 {
-    const char *url = options->coordinator;
-    enum err_code rc;
+    const char *ca = choose(options->ca, "STEPFLEET_CA", NULL);
+    enum err_code rc = connection_check_url(
+        choose(options->coordinator, "STEPFLEET_COORDINATOR", client_default_url), ca, c->url, err);
     int rv;
 
-    if (url == NULL || url[0] == '\0') {
-        url = getenv("STEPFLEET_COORDINATOR");
+    c->ca = ca != NULL ? mem_strdup(slice_str(ca)) : NULL;
+
+    if (rc == OK) {
+        rc = open_token(c, choose(options->token_file, "STEPFLEET_TOKEN_FILE", NULL), err);
     }
-    if (url == NULL || url[0] == '\0') {
-        url = client_default_url;
-    }
-    rc = connection_check_url(url, c->url, err);
     if (rc != OK) {
         return rc;
     }
@@ -125,6 +144,14 @@ connection_open(struct stepfleet *c, const struct stepfleet_options *options, st
     return OK;
 }
 
+static void connection_free(struct stepfleet *c)
+{
+    explicit_bzero(&c->token, sizeof(c->token));
+    mem_free(c->token_path);
+    mem_free(c->ca);
+    mem_free(c);
+}
+
 enum stepfleet_code stepfleet_open(const struct stepfleet_options *options,
                                    struct stepfleet **out,
                                    struct stepfleet_error *error)
@@ -136,13 +163,14 @@ enum stepfleet_code stepfleet_open(const struct stepfleet_options *options,
     enum err_code rc = connection_open(c, o, &err);
 
     if (rc != OK) {
-        mem_free(c);
+        connection_free(c);
         return error_give(error, rc, &err);
     }
     c->connect_ms = o->connect_ms != 0 ? o->connect_ms : CLIENT_CONNECT_MS;
     c->timeout_ms = o->timeout_ms != 0 ? o->timeout_ms : CLIENT_TIMEOUT_MS;
     atomic_init(&c->next_request, clock_random_u64());
     (void)pthread_mutex_init(&c->dial_lock, NULL);
+    (void)pthread_mutex_init(&c->token_lock, NULL);
     *out = c;
     return STEPFLEET_OK;
 }
@@ -152,7 +180,8 @@ void stepfleet_close(struct stepfleet *c)
     if (c != NULL) {
         (void)nng_close(c->socket);
         (void)pthread_mutex_destroy(&c->dial_lock);
-        mem_free(c);
+        (void)pthread_mutex_destroy(&c->token_lock);
+        connection_free(c);
     }
 }
 
@@ -166,13 +195,22 @@ const char *stepfleet_version(void)
     return STEPFLEET_VERSION;
 }
 
-/* One dialler a socket, also where two tries follow one another: nng drops the one that failed. */
+/* One dialler a socket, also where two tries follow one another. A certificate gets no better by
+ * being looked at again. */
 static int dial_until(struct stepfleet *c, int64_t deadline_ms)
 {
     for (;;) {
-        int rv = nng_dial(c->socket, c->url, NULL, 0);
+        nng_dialer dialer;
+        int rv = dial_create(c->socket, c->url, c->ca, &dialer);
 
-        if (rv == 0 || clock_mono_ms() + CLIENT_BACKOFF_MS >= deadline_ms) {
+        if (rv == 0) {
+            rv = nng_dialer_start(dialer, 0);
+            if (rv != 0) {
+                (void)nng_dialer_close(dialer);
+            }
+        }
+        if (rv == 0 || rv == NNG_EPEERAUTH || rv == NNG_ECRYPTO ||
+            clock_mono_ms() + CLIENT_BACKOFF_MS >= deadline_ms) {
             return rv;
         }
         nng_msleep(CLIENT_BACKOFF_MS);
@@ -191,8 +229,8 @@ enum err_code connection_dial(struct stepfleet *c, int64_t deadline_ms, struct e
     }
     (void)pthread_mutex_unlock(&c->dial_lock);
     if (rv != 0) {
-        return err_set(err, ERR_UNAVAILABLE, "cannot reach the coordinator at %s: %s", c->url,
-                       nng_strerror(rv));
+        dial_explain(c->url, c->ca, rv, err);
+        return ERR_UNAVAILABLE;
     }
     return OK;
 }

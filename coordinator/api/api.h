@@ -15,6 +15,7 @@
 #ifndef STEPFLEET_API_API_H
 #define STEPFLEET_API_API_H
 
+#include "coordinator/access/access.h"
 #include "coordinator/ledger/ledger.h"
 #include "proto/wire.h"
 
@@ -23,6 +24,7 @@ struct api;
 /* One request until it is answered. The face embeds it and owns its memory. */
 struct call {
     struct api *api;
+    const struct caller *who;        /* as long as the call; NULL: a task */
     unsigned method;                 /* enum rpc */
     const ProtobufCMessage *request; /* lives for the turn it came in */
     /* Form the reply's bytes now (message and err live for the turn only); they leave when `wait`
@@ -53,6 +55,7 @@ struct call {
 
 struct api_hooks {
     void *arg;
+    struct access *access; /* tokens in force; NULL: whoever asks may do all */
     /* Run `work` on another thread, then `done` on the writer's, within a turn. */
     void (*background)(void *arg, void (*work)(void *task), void (*done)(void *task), void *task);
     const char *objects_root; /* told to clients, so that they can fetch outputs; NULL: none */

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "coordinator/access/role.h"
 #include "coordinator/api/aws_internal.h"
 
 #define OPTIONAL false
@@ -25,6 +26,18 @@ static const struct aws_row rows[] = {
 #undef AWS_OUT
 #undef AWS_ITEM
 };
+
+/* Whoever comes over HTTP needs what all need (access/role.def). */
+#define AWS_OPERATION(name, method, service, role)                                                 \
+    _Static_assert((int)ROLE_##role == (int)ROLE_OF_##method, #name " has another role here");
+#define AWS_IN(name, field, form, must)
+#define AWS_OUT(name, field, form, must)
+#define AWS_ITEM(name, field, form, must)
+#include "coordinator/api/aws.def"
+#undef AWS_OPERATION
+#undef AWS_IN
+#undef AWS_OUT
+#undef AWS_ITEM
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 

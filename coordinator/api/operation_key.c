@@ -14,20 +14,6 @@ enum {
     NOTE_BYTES = 256,
 };
 
-static const char *const role_names[] =
-    {[ROLE_READ] = "read", [ROLE_RUN] = "run", [ROLE_ADMIN] = "admin"};
-
-static bool role_parse(const char *name, enum access_role *out)
-{
-    for (int r = ROLE_READ; r <= ROLE_ADMIN; r++) {
-        if (strcmp(name, role_names[r]) == 0) {
-            *out = (enum access_role)r;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Not from the ledger's chance, which is a sequence that can be computed. */
 static struct slice fresh_id(struct arena *a)
 {
@@ -57,7 +43,7 @@ static Stepfleet__AccessKey *key_message(struct api *api, const struct ledger_ke
 
     stepfleet__access_key__init(m);
     m->id = arena_str(a, k->id);
-    m->role = (char *)(uintptr_t)role_names[k->role];
+    m->role = (char *)(uintptr_t)role_name(k->role);
     m->created_ms = k->created_ms;
     m->note = arena_str(a, k->note);
     return m;
@@ -72,7 +58,7 @@ void operation_KEY_CREATE(struct call *c)
     enum access_role role;
     struct slice secret;
 
-    if (!role_parse(q->role, &role)) {
+    if (!role_parse(slice_str(q->role), &role)) {
         call_fail(c, ERR_VALIDATION, "role \"%.100s\": expected read, run or admin", q->role);
     } else if (strlen(q->note) > NOTE_BYTES || !text_is_utf8(slice_str(q->note))) {
         call_fail(c, ERR_VALIDATION, "the note must be UTF-8 of at most %d bytes", NOTE_BYTES);

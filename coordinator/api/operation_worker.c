@@ -109,6 +109,26 @@ static bool negotiate(struct call *c, const Stepfleet__WorkerHelloRequest *q, ui
     return true;
 }
 
+static struct slice owner_of(const struct call *c)
+{
+    return c->who != NULL ? slice_str(c->who->name) : SLICE("");
+}
+
+/* What its token lets it do; false: the call has failed. */
+static bool may_offer(struct call *c, const struct fleet_offer *offers, size_t count)
+{
+    struct access *access = c->api->hooks.access;
+
+    for (size_t i = 0; access != NULL && i < count; i++) {
+        if (!access_offers(access, c->who, offers[i].function)) {
+            call_fail(c, ERR_DENIED, "the token %s is not for function %.*s", c->who->name,
+                      SLICE_FMT(slice_head(offers[i].function, LIMIT_NAME_CHARS)));
+            return false;
+        }
+    }
+    return true;
+}
+
 void operation_WORKER_HELLO(struct call *c)
 {
     const Stepfleet__WorkerHelloRequest *q = (const void *)c->request;
@@ -125,6 +145,7 @@ void operation_WORKER_HELLO(struct call *c)
         .offers = offers,
         .offer_count = q->n_offers,
         .labels = slice_str(q->labels),
+        .owner = owner_of(c),
     };
     struct fleet_worker *w;
     struct err err;
@@ -135,6 +156,9 @@ void operation_WORKER_HELLO(struct call *c)
     }
     for (size_t i = 0; i < q->n_offers; i++) {
         offers[i] = (struct fleet_offer){slice_str(q->offers[i]->function), q->offers[i]->slots};
+    }
+    if (!may_offer(c, offers, q->n_offers)) {
+        return;
     }
     rc = ledger_worker_hello(l, &hello, &w, &err);
     if (rc != OK) {
@@ -158,6 +182,11 @@ static struct fleet_worker *known_worker(struct call *c, uint64_t id)
     if (w == NULL) {
         call_fail(c, ERR_WORKER_UNKNOWN, "no worker is registered under %llu: say hello",
                   (unsigned long long)id);
+        return NULL;
+    }
+    if (!slice_eq(w->owner, owner_of(c))) {
+        call_fail(c, ERR_DENIED, "worker %.*s is registered with another token",
+                  SLICE_FMT(w->name));
         return NULL;
     }
     fleet_worker_seen(ledger_fleet(c->api->ledger), w, ledger_now(c->api->ledger));
@@ -533,7 +562,7 @@ void operation_WORKER_BYE(struct call *c)
     struct fleet_worker *w = fleet_worker_find(ledger_fleet(l), q->worker);
     Stepfleet__Empty r = STEPFLEET__EMPTY__INIT;
 
-    if (w != NULL) {
+    if (w != NULL && slice_eq(w->owner, owner_of(c))) {
         for (size_t i = 0; i < q->n_returned; i++) {
             (void)ledger_task_return(l, w, token_of(q->returned[i]));
         }

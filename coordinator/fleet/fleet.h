@@ -156,6 +156,7 @@ struct fleet_hello {
     const struct fleet_offer *offers;
     size_t offer_count;
     struct slice labels; /* JSON object text; members that are texts are what functions ask for */
+    struct slice owner;  /* whose token it came with; empty: none is asked for */
 };
 
 /* What operators have said of a worker's name. */
@@ -171,6 +172,7 @@ struct fleet_worker {
     uint64_t instance;
     struct slice version;
     struct slice labels;
+    struct slice owner;
     uint32_t slots;
     uint32_t leased;  /* tasks it holds */
     uint64_t granted; /* counter of its last grant's token: on a tie the least goes first */

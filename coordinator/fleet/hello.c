@@ -110,6 +110,7 @@ static struct fleet_worker *hello_worker(struct fleet *f, const struct fleet_hel
     /* The epoch keeps ids of before a restart from naming a worker of after it. */
     w->id = (f->epoch << 32) + ++f->last_worker;
     w->name = hello_copy(h->name);
+    w->owner = hello_copy(h->owner);
     w->instance = h->instance;
     w->cordon = fleet_cordon_of(f, h->name);
     list_init(&w->leases);
@@ -174,6 +175,10 @@ enum err_code fleet_worker_hello(struct fleet *f,
         return rc;
     }
     old = fleet_worker_find_name(f, h->name);
+    if (old != NULL && !slice_eq(old->owner, h->owner)) {
+        return err_set(err, ERR_DENIED, "worker %.*s is registered with another token",
+                       SLICE_FMT(h->name));
+    }
     if (old == NULL && f->workers_by_id.count >= LIMIT_WORKERS) {
         return err_set(err, ERR_BUSY, "%d workers are registered; no more can be", LIMIT_WORKERS);
     }

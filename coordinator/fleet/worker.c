@@ -93,6 +93,7 @@ void fleet_worker_free(struct fleet_worker *w)
     mem_free((void *)w->name.ptr);
     mem_free((void *)w->version.ptr);
     mem_free((void *)w->labels.ptr);
+    mem_free((void *)w->owner.ptr);
     mem_free(w->offers);
     mem_free(w);
 }

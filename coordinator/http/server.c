@@ -1,72 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listening, the bound on connections, the pool of exchanges, the end. */
-#include <arpa/inet.h>
 #include <assert.h>
-#include <netinet/in.h>
 
 #include "coordinator/http/connection.h"
-#include "proto/base/text.h"
+#include "coordinator/http/place.h"
+#include "proto/base/arena.h"
 
-enum { TICK_MS = 500, BACKLOG = 1024, POOLED = 256 };
+enum { TICK_MS = 500, POOLED = 256 };
 
 /* ---- where to listen ---- */
 
-struct place {
-    bool secure;
-    bool local;
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } at;
-};
-
-static bool host_parse(struct slice host, uint16_t port, struct place *out)
-{
-    char text[INET6_ADDRSTRLEN];
-    bool bracketed = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
-
-    host = slice_eq_str(host, "localhost") ? SLICE("127.0.0.1") : host;
-    host = bracketed ? slice_make(host.ptr + 1, host.len - 2) : host;
-    if (host.len >= sizeof(text)) {
-        return false;
-    }
-    memcpy(text, host.ptr, host.len);
-    text[host.len] = '\0';
-    memset(&out->at, 0, sizeof(out->at));
-    if (!bracketed && inet_pton(AF_INET, text, &out->at.v4.sin_addr) == 1) {
-        out->at.v4.sin_family = AF_INET;
-        out->at.v4.sin_port = htons(port);
-        out->local = ntohl(out->at.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-        return true;
-    }
-    if (bracketed && inet_pton(AF_INET6, text, &out->at.v6.sin6_addr) == 1) {
-        out->at.v6.sin6_family = AF_INET6;
-        out->at.v6.sin6_port = htons(port);
-        out->local = IN6_IS_ADDR_LOOPBACK(&out->at.v6.sin6_addr);
-        return true;
-    }
-    return false;
-}
-
-static enum err_code place_parse(const char *url, struct place *out, struct err *err)
+static enum err_code url_parse(const char *url, struct place *out, bool *secure, struct err *err)
 {
     struct slice u = slice_str(url);
     struct slice address;
-    size_t colon;
-    uint64_t port = 0;
 
-    out->secure = slice_starts_with(u, SLICE("https://"));
-    if (!out->secure && !slice_starts_with(u, SLICE("http://"))) {
+    *secure = slice_starts_with(u, SLICE("https://"));
+    if (!*secure && !slice_starts_with(u, SLICE("http://"))) {
         goto wrong;
     }
-    address = slice_from(u, out->secure ? strlen("https://") : strlen("http://"));
+    address = slice_from(u, *secure ? strlen("https://") : strlen("http://"));
     if (slice_ends_with(address, SLICE("/"))) {
         address.len--;
     }
-    colon = slice_rfind(address, ':');
-    if (colon == address.len || !text_parse_u64(slice_from(address, colon + 1), &port) ||
-        port > UINT16_MAX || !host_parse(slice_head(address, colon), (uint16_t)port, out)) {
+    if (!place_parse(address, out)) {
         goto wrong;
     }
     return OK;
@@ -80,10 +37,9 @@ wrong:
 enum err_code http_listen_check(const char *url, bool *secure, bool *local, struct err *err)
 {
     struct place place;
-    enum err_code rc = place_parse(url, &place, err);
+    enum err_code rc = url_parse(url, &place, secure, err);
 
     if (rc == OK) {
-        *secure = place.secure;
         *local = place.local;
     }
     return rc;
@@ -201,32 +157,6 @@ static void on_tick(uv_timer_t *t)
 
 /* ---- opening and closing ---- */
 
-static enum err_code listen_on(struct http_server *s, const struct place *place, struct err *err)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } at;
-    int len = sizeof(at);
-    int rv = uv_tcp_bind(&s->listener, &place->at.any, 0);
-
-    if (rv == 0) {
-        rv = uv_listen((uv_stream_t *)&s->listener, BACKLOG, on_connection);
-    }
-    if (rv == 0) {
-        rv = uv_tcp_getsockname(&s->listener, &at.any, &len);
-    }
-    if (rv == UV_EADDRINUSE) {
-        return err_set(err, ERR_IN_USE, "something listens there already");
-    }
-    if (rv != 0) {
-        return err_set(err, ERR_IO, "%s", uv_strerror(rv));
-    }
-    s->port = ntohs(at.any.sa_family == AF_INET ? at.v4.sin_port : at.v6.sin6_port);
-    return OK;
-}
-
 enum err_code http_server_open(uv_loop_t *loop,
                                const struct http_config *config,
                                const struct http_hooks *hooks,
@@ -235,7 +165,8 @@ enum err_code http_server_open(uv_loop_t *loop,
 {
     struct http_server *s;
     struct place place;
-    enum err_code rc = place_parse(config->listen, &place, err);
+    bool secure;
+    enum err_code rc = url_parse(config->listen, &place, &secure, err);
 
     if (rc != OK) {
         return rc;
@@ -253,11 +184,11 @@ enum err_code http_server_open(uv_loop_t *loop,
     s->listener.data = s->tick.data = s;
     s->handles = 2;
     *out = s;
-    if (place.secure) {
+    if (secure) {
         rc = tls_context_new(config->certificate, config->key, &s->tls, err);
     }
     if (rc == OK) {
-        rc = listen_on(s, &place, err);
+        rc = place_listen(&place, &s->listener, on_connection, &s->port, err);
     }
     if (rc == OK) {
         (void)uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);

@@ -91,14 +91,17 @@ _stepfleet_options() {
     "worker drain") echo "--wait" ;;
     "function set") echo "--labels --concurrency --rate --priority" ;;
     "key create") echo "--role --note --profile" ;;
+    "token create") echo "--worker --functions --control --role --out --force" ;;
+    "cert ca") echo "--out --name --days --force" ;;
+    "cert issue") echo "--ca --name --out --days --force" ;;
     esac
 }
 
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="dev deploy machine alias tag start show list watch history output stop redrive job activity task queue rule event key workers"
-    commands+=" worker function scale health bucket"
-    local globals="--coordinator --json --help" coordinator= command= sub= operands=0 i word words
+    commands+=" worker function scale health bucket cert token"
+    local globals="--coordinator --ca --token-file --json --help" coordinator= command= sub= operands=0 i word words
 
     COMPREPLY=()
     if [[ $cur == = ]]; then # --status=
@@ -112,14 +115,14 @@ _stepfleet() {
         case $word in
         --coordinator) coordinator=${words[++i]} ;;
         --coordinator=*) coordinator=${word#*=} ;;
-        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --fifo | --disabled | --delete | --dry-run | --partial | --show | --*=*) ;;
+        -h | -V | -r | -- | --help | --version | --json | --sync | --reverse | --no-data | --definition | --fifo | --disabled | --delete | --dry-run | --partial | --show | --force | --*=*) ;;
         --wait) [[ $command =~ ^(activity|queue)$ ]] && i=$((i + 1)) ;;
         --remove) [[ $command != bucket ]] && i=$((i + 1)) ;;
         -*) i=$((i + 1)) ;; # its value
         *)
             if [[ -z $command ]]; then
                 command=$word
-            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|rule|event|key|worker|function|bucket)$ && -z $sub ]]; then
+            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|rule|event|key|worker|function|bucket|cert|token)$ && -z $sub ]]; then
                 sub=$word
             else
                 operands=$((operands + 1))
@@ -130,7 +133,7 @@ _stepfleet() {
     case $prev in
     --output) [[ $command == task ]] && return ;;&
     --remove) [[ $command != bucket ]] && return ;;
-    --data | --worker-config | --input-file | --output-file | --token-file | -o | --output | -c)
+    --data | --worker-config | --input-file | --output-file | --token-file | --ca | --out | -o | --output | -c)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
@@ -143,7 +146,7 @@ _stepfleet() {
     --machine | -m) mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_machines)" -- "$cur") && return ;;
     --coordinator | --listen | --workers | --function | --name | --input | --prefix | --since | --until | --limit | -n | --error | --cause | \
         --bucket | --role-arn | --logging | --resource | --revision | --worker | --arg | -a | --timeout | --id | --from | --http | --note | --profile | --description | --days | --attribute | --delay | --group | --dedup | --max | --visibility | -f | \
-        --pattern | --schedule | --input-path | --transformer | --dead-letters | --retries | --max-age | --parameter | -p | --stack | --labels | --concurrency | --rate | --priority) return ;;
+        --pattern | --schedule | --input-path | --transformer | --dead-letters | --control | --functions | --retries | --max-age | --parameter | -p | --stack | --labels | --concurrency | --rate | --priority) return ;;
     --wait) [[ $command =~ ^(activity|queue)$ ]] && return ;;
     esac
     [[ -n $command ]] || globals+=" --version"
@@ -188,6 +191,13 @@ _stepfleet() {
         mapfile -t COMPREPLY < <(compgen -W "set list show reset" -- "$cur")
     elif [[ $command == bucket && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "lifecycle" -- "$cur")
+    elif [[ $command == token && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "create" -- "$cur")
+    elif [[ $command == cert && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "ca issue show" -- "$cur")
+    elif [[ $command == cert && $sub == show && $operands -eq 0 ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     elif [[ $command == activity && $sub =~ ^(describe|delete|poll)$ && $operands -eq 0 ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_stepfleet_activities)" -- "$cur")
     elif [[ $command == deploy && $operands -eq 0 ]]; then

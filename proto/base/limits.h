@@ -107,6 +107,16 @@ enum limits {
     LIMIT_POLLS = 1024,      /* calls parked for tasks of all activities */
     LIMIT_CONTEXTS = 4096,   /* requests in hand at once: well above all that may be parked */
     LIMIT_AUTH_BYTES = 4096, /* credentials in the envelope */
+    LIMIT_TOKEN_BYTES = 128, /* of a token's secret: kept with each connection; ours have 47 */
+    LIMIT_TOKENS = 4096,     /* all of them are in memory: one a worker, and as many again */
+    LIMIT_TOKENS_BYTES = 16 * 1024 * 1024, /* of their file: functions by name in each line */
+    LIMIT_STRANGERS = 1024, /* connections that have shown no token yet, some 64 KiB each at most */
+    LIMIT_GREETING_MS = 10000,      /* handshake and greeting: a round trip of seconds and all */
+    LIMIT_LINK_ACCEPTS = 100,       /* in a tenth of a second: handshakes take a fifth of a core */
+    LIMIT_LINK_CONNECTIONS = 16384, /* over TLS, with their tokens: as those of HTTP */
+    LIMIT_LINK_UNSENT_BYTES = 16 * 1024 * 1024, /* of answers to one: no more is read from it */
+    LIMIT_LINK_WRITE_MS = 60000,                /* until it has taken some of them */
+    LIMIT_LINK_LINGER_MS = 2000, /* who was refused reads why, before the socket is gone */
 
     /* HTTP. */
     LIMIT_HTTP_CONNECTIONS = 16384,      /* some 700 bytes each while idle, 6 KiB while parked */

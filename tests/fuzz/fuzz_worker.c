@@ -10,11 +10,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum err_code link_open(struct link *l, uv_loop_t *loop, const char *url, struct err *err)
+enum err_code
+link_open(struct link *l, uv_loop_t *loop, const struct link_settings *settings, struct err *err)
 {
     (void)l;
     (void)loop;
-    (void)url;
+    (void)settings;
     (void)err;
     return OK;
 }

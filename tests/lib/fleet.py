@@ -94,7 +94,8 @@ class Fleet:
         programs: the directory they are in. within: a command that every one of them is run by."""
         self.dir = pathlib.Path(directory)
         self.port = free_port()
-        self.url = f"tcp://127.0.0.1:{self.port}"
+        tls = coordinator is not None and "certificate" in coordinator
+        self.url = f"tls+tcp://localhost:{self.port}" if tls else f"tcp://127.0.0.1:{self.port}"
         self.env = {**os.environ, **(env or {}), "STEPFLEET_COORDINATOR": self.url}
         self.objects = objects or {"root": str(self.dir / "objects")}
         self.options = {"lease": "2s", "sweep_age": "1s", "sweep_interval": "1s", **(coordinator or {})}

@@ -87,10 +87,11 @@ static void see_request(struct sim_worker *k, enum rpc method, const ProtobufCMe
 
 /* ---- link.h ---- */
 
-enum err_code link_open(struct link *l, uv_loop_t *loop, const char *url, struct err *err)
+enum err_code
+link_open(struct link *l, uv_loop_t *loop, const struct link_settings *settings, struct err *err)
 {
     (void)loop;
-    (void)url;
+    (void)settings;
     (void)err;
     *l = (struct link){.next_request = 0};
     return OK;

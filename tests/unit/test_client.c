@@ -677,15 +677,15 @@ static void test_client__only_this_machine_is_spoken_to(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        assert_int_equal(connection_check_url(good[i], out, &err), OK);
+        assert_int_equal(connection_check_url(good[i], NULL, out, &err), OK);
         assert_string_equal(out, good[i]);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        if (connection_check_url(bad[i], out, &err) != ERR_CONFIG) {
+        if (connection_check_url(bad[i], NULL, out, &err) != ERR_CONFIG) {
             fail_msg("%s is accepted", bad[i]);
         }
     }
-    assert_int_equal(connection_check_url("tcp://localhost:9", out, &err), OK);
+    assert_int_equal(connection_check_url("tcp://localhost:9", NULL, out, &err), OK);
     assert_string_equal(out, "tcp://127.0.0.1:9");
 }
 
@@ -698,10 +698,10 @@ static void test_client__urls_have_a_longest(void **state)
     (void)state;
     memset(url + 7, 'x', CLIENT_URL_BYTES - 7);
     url[CLIENT_URL_BYTES - 1] = '\0';
-    assert_int_equal(connection_check_url(url, out, &err), OK);
+    assert_int_equal(connection_check_url(url, NULL, out, &err), OK);
     url[CLIENT_URL_BYTES - 1] = 'x';
     url[CLIENT_URL_BYTES] = '\0';
-    assert_int_equal(connection_check_url(url, out, &err), ERR_CONFIG);
+    assert_int_equal(connection_check_url(url, NULL, out, &err), ERR_CONFIG);
 }
 
 static void *many_calls(void *arg)

@@ -34,28 +34,28 @@ static void test_fleet_worker__checks_a_hello(void **state)
     struct slice labels = slice_make(text, LIMIT_LABELS_BYTES);
     struct slice labels_over = slice_make(text, LIMIT_LABELS_BYTES + 1);
     const struct hello_case cases[] = {
-        {"no name", {{NULL, 0}, 1, {0}, 1, one, 1, {0}}, ERR_VALIDATION},
-        {"bad name", {SLICE("a b"), 1, {0}, 1, one, 1, {0}}, ERR_VALIDATION},
-        {"name at max", {full_name, 1, {0}, 1, one, 1, {0}}, OK},
-        {"name over", {over_name, 1, {0}, 1, one, 1, {0}}, ERR_VALIDATION},
-        {"version at max", {w, 1, full_name, 1, one, 1, {0}}, OK},
-        {"version over", {w, 1, over_name, 1, one, 1, {0}}, ERR_VALIDATION},
-        {"labels at max", {w, 1, {0}, 1, one, 1, labels}, OK},
-        {"labels over", {w, 1, {0}, 1, one, 1, labels_over}, ERR_VALIDATION},
-        {"no slots", {w, 1, {0}, 0, one, 1, {0}}, ERR_VALIDATION},
-        {"slots at max", {w, 1, {0}, LIMIT_WORKER_SLOTS, one, 1, {0}}, OK},
-        {"slots over", {w, 1, {0}, LIMIT_WORKER_SLOTS + 1, one, 1, {0}}, ERR_VALIDATION},
-        {"no offers", {w, 1, {0}, 1, NULL, 0, {0}}, ERR_VALIDATION},
-        {"a function twice", {w, 1, {0}, 1, twice, 3, {0}}, ERR_VALIDATION},
-        {"the same, once", {w, 1, {0}, 1, twice, 2, {0}}, OK},
-        {"no function name", {w, 1, {0}, 1, none, 1, {0}}, ERR_VALIDATION},
-        {"a space", {w, 1, {0}, 1, space, 1, {0}}, ERR_VALIDATION},
-        {"not ASCII", {w, 1, {0}, 1, utf8, 1, {0}}, ERR_VALIDATION},
-        {"function at max", {w, 1, {0}, 1, name_full, 1, {0}}, OK},
-        {"function over", {w, 1, {0}, 1, name_over, 1, {0}}, ERR_VALIDATION},
-        {"no slots of it", {w, 1, {0}, 1, no_slots, 1, {0}}, ERR_VALIDATION},
-        {"its slots at max", {w, 1, {0}, 1, full, 1, {0}}, OK},
-        {"its slots over", {w, 1, {0}, 1, over, 1, {0}}, ERR_VALIDATION},
+        {"no name", {{NULL, 0}, 1, {0}, 1, one, 1, {0}, {0}}, ERR_VALIDATION},
+        {"bad name", {SLICE("a b"), 1, {0}, 1, one, 1, {0}, {0}}, ERR_VALIDATION},
+        {"name at max", {full_name, 1, {0}, 1, one, 1, {0}, {0}}, OK},
+        {"name over", {over_name, 1, {0}, 1, one, 1, {0}, {0}}, ERR_VALIDATION},
+        {"version at max", {w, 1, full_name, 1, one, 1, {0}, {0}}, OK},
+        {"version over", {w, 1, over_name, 1, one, 1, {0}, {0}}, ERR_VALIDATION},
+        {"labels at max", {w, 1, {0}, 1, one, 1, labels, {0}}, OK},
+        {"labels over", {w, 1, {0}, 1, one, 1, labels_over, {0}}, ERR_VALIDATION},
+        {"no slots", {w, 1, {0}, 0, one, 1, {0}, {0}}, ERR_VALIDATION},
+        {"slots at max", {w, 1, {0}, LIMIT_WORKER_SLOTS, one, 1, {0}, {0}}, OK},
+        {"slots over", {w, 1, {0}, LIMIT_WORKER_SLOTS + 1, one, 1, {0}, {0}}, ERR_VALIDATION},
+        {"no offers", {w, 1, {0}, 1, NULL, 0, {0}, {0}}, ERR_VALIDATION},
+        {"a function twice", {w, 1, {0}, 1, twice, 3, {0}, {0}}, ERR_VALIDATION},
+        {"the same, once", {w, 1, {0}, 1, twice, 2, {0}, {0}}, OK},
+        {"no function name", {w, 1, {0}, 1, none, 1, {0}, {0}}, ERR_VALIDATION},
+        {"a space", {w, 1, {0}, 1, space, 1, {0}, {0}}, ERR_VALIDATION},
+        {"not ASCII", {w, 1, {0}, 1, utf8, 1, {0}, {0}}, ERR_VALIDATION},
+        {"function at max", {w, 1, {0}, 1, name_full, 1, {0}, {0}}, OK},
+        {"function over", {w, 1, {0}, 1, name_over, 1, {0}, {0}}, ERR_VALIDATION},
+        {"no slots of it", {w, 1, {0}, 1, no_slots, 1, {0}, {0}}, ERR_VALIDATION},
+        {"its slots at max", {w, 1, {0}, 1, full, 1, {0}, {0}}, OK},
+        {"its slots over", {w, 1, {0}, 1, over, 1, {0}, {0}}, ERR_VALIDATION},
     };
 
     (void)state;
@@ -133,6 +133,29 @@ static void test_fleet_worker__bounds_the_workers(void **state)
     fleet_free(f);
 }
 
+static void test_fleet_worker__is_its_owners_alone(void **state)
+{
+    struct fleet *f = fleet_make();
+    struct fleet_offer offer = {SLICE("A"), 1};
+    struct fleet_hello h = {SLICE("w"), 1, {0}, 1, &offer, 1, {0}, SLICE("hall")};
+    struct fleet_worker *first;
+    struct fleet_worker *w;
+    struct list lost;
+
+    (void)state;
+    list_init(&lost);
+    assert_int_equal(hello_as(f, &h, start, &first, &lost), OK);
+    h.owner = SLICE("other");
+    assert_int_equal(hello_as(f, &h, start, &w, &lost), ERR_DENIED);
+    h.instance = 2;
+    assert_int_equal(hello_as(f, &h, start, &w, &lost), ERR_DENIED);
+    assert_ptr_equal(fleet_worker_find_name(f, SLICE("w")), first);
+    h.owner = SLICE("hall");
+    assert_int_equal(hello_as(f, &h, start, &w, &lost), OK);
+    assert_int_equal(w->instance, 2);
+    fleet_free(f);
+}
+
 static void test_fleet_worker__keeps_copies(void **state)
 {
     struct fleet *f = fleet_make();
@@ -142,7 +165,7 @@ static void test_fleet_worker__keeps_copies(void **state)
     char function[] = "A";
     struct fleet_offer offer = {slice_str(function), 3};
     struct fleet_hello h = {slice_str(name), 5, slice_str(version), 4,
-                            &offer,          1, slice_str(labels)};
+                            &offer,          1, slice_str(labels),  {0}};
     struct fleet_worker *w;
     struct fleet_task t = {0};
     struct list lost;
@@ -175,7 +198,7 @@ static void test_fleet_worker__hears_the_same_worker_again(void **state)
     struct fleet *f = fleet_make();
     struct fleet_worker *w = worker(f, "w", "A", 4);
     struct fleet_offer offers[] = {{SLICE("B"), 1}, {SLICE("A"), 2}};
-    struct fleet_hello h = {SLICE("w"), 1, SLICE("2"), 3, offers, 2, SLICE("{}")};
+    struct fleet_hello h = {SLICE("w"), 1, SLICE("2"), 3, offers, 2, SLICE("{}"), {0}};
     struct fleet_task t[4] = {0};
     struct fleet_worker *again;
     uint64_t id = w->id;
@@ -221,7 +244,7 @@ static void test_fleet_worker__replaces_another_instance(void **state)
     struct fleet *f = fleet_make();
     struct fleet_worker *w = worker(f, "w", "A", 4);
     struct fleet_offer offer = {SLICE("A"), 4};
-    struct fleet_hello h = {SLICE("w"), 2, {0}, 4, &offer, 1, {0}};
+    struct fleet_hello h = {SLICE("w"), 2, {0}, 4, &offer, 1, {0}, {0}};
     struct fleet_task t[4] = {{.timeout_ms = 50}};
     struct fleet_worker *next;
     uint64_t id = w->id;
@@ -266,7 +289,7 @@ static void test_fleet_worker__changes_nothing_on_a_bad_hello(void **state)
     struct fleet *f = fleet_make();
     struct fleet_worker *w = worker(f, "w", "A", 2);
     struct fleet_offer offers[] = {{SLICE("A"), 1}, {SLICE("N"), 1}, {SLICE("N"), 1}};
-    struct fleet_hello h = {SLICE("w"), 2, {0}, 1, offers, 3, {0}};
+    struct fleet_hello h = {SLICE("w"), 2, {0}, 1, offers, 3, {0}, {0}};
     struct fleet_worker *out = NULL;
     struct fleet_task t[2] = {0};
     struct list lost;
@@ -392,7 +415,7 @@ static void test_fleet_worker__restores_for_the_same_process(void **state)
     const uint32_t holders[] = {fleet_holder(7), fleet_holder(8), 0, fleet_holder(8)};
     struct fleet *f = fleet_make();
     struct fleet_offer offer = {SLICE("A"), 4};
-    struct fleet_hello h = {SLICE("w"), 8, {0}, 4, &offer, 1, {0}};
+    struct fleet_hello h = {SLICE("w"), 8, {0}, 4, &offer, 1, {0}, {0}};
     struct fleet_task t[5];
     struct fleet_worker *w;
     struct list lost;
@@ -425,7 +448,7 @@ static void test_fleet_worker__another_process_gets_nothing(void **state)
     const uint32_t holders[] = {fleet_holder(7), fleet_holder(7)};
     struct fleet *f = fleet_make();
     struct fleet_offer offer = {SLICE("A"), 2};
-    struct fleet_hello h = {SLICE("w"), 8, {0}, 2, &offer, 1, {0}};
+    struct fleet_hello h = {SLICE("w"), 8, {0}, 2, &offer, 1, {0}, {0}};
     struct fleet_task t[2];
     struct fleet_worker *w;
     struct list lost;
@@ -618,6 +641,7 @@ int main(void)
         cmocka_unit_test(test_fleet_worker__checks_a_hello),
         cmocka_unit_test(test_fleet_worker__bounds_a_workers_functions),
         cmocka_unit_test(test_fleet_worker__bounds_the_workers),
+        cmocka_unit_test(test_fleet_worker__is_its_owners_alone),
         cmocka_unit_test(test_fleet_worker__keeps_copies),
         cmocka_unit_test(test_fleet_worker__hears_the_same_worker_again),
         cmocka_unit_test(test_fleet_worker__replaces_another_instance),
