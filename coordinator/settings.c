@@ -10,6 +10,8 @@
 #include "proto/base/text.h"
 #include "proto/host/clock.h"
 
+enum { PRESIGNED_SECONDS = 300, PRESIGNED_SECONDS_MAX = 24 * 3600 };
+
 static const char *
 choose(const char *option, struct config *file, const char *key, const char *otherwise)
 {
@@ -235,6 +237,22 @@ static enum err_code check_access(const struct shell_config *c, struct err *err)
     return rc;
 }
 
+/* How long a URL is good for that was signed for a worker. */
+static enum err_code read_presigned(struct config *file, unsigned *out, struct err *err)
+{
+    int64_t ms;
+    enum err_code rc =
+        config_duration_ms(file, "objects", "presigned", PRESIGNED_SECONDS * 1000, &ms, err);
+
+    if (rc == OK && (ms < 1000 || ms > PRESIGNED_SECONDS_MAX * 1000)) {
+        rc = err_set(err, ERR_CONFIG, "%s: presigned: 1s to 1d", file->path);
+    }
+    if (rc == OK) {
+        *out = (unsigned)(ms / 1000);
+    }
+    return rc;
+}
+
 enum err_code settings_read(const struct settings_line *line,
                             struct config *file,
                             struct arena *a,
@@ -299,7 +317,10 @@ enum err_code settings_read(const struct settings_line *line,
         rc = read_bindings(file, a, l, err);
     }
     if (rc == OK) {
-        rc = s3_settings_load(file, a, &out->objects, err);
+        rc = s3_settings_load(file, S3_SETTINGS_COORDINATOR, a, &out->objects, err);
+    }
+    if (rc == OK) {
+        rc = read_presigned(file, &out->presigned_s, err);
     }
     if (rc == OK && line->objects != NULL) {
         out->objects = (struct s3_config){.root = line->objects, .region = out->objects.region};

@@ -42,6 +42,7 @@ struct shell {
     struct ledger *ledger;
     struct api api;
     struct access *access;
+    struct presigner presigner; /* `api` has it */
     struct rpc_server *server;
     struct http_face *http;    /* NULL: none */
     struct execution_log *log; /* NULL: nobody writes one */
@@ -568,6 +569,8 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .failed = hook_failed,
     };
     struct api_hooks api = {
+        .presigner = c->objects.endpoint != NULL ? &s->presigner : NULL,
+        .presigned_s = c->presigned_s,
         .arg = s,
         .background = hook_background,
         .objects_root = c->objects.root,
@@ -584,6 +587,9 @@ static enum err_code open_all(struct shell *s, struct err *err)
     }
     if (rc == OK) {
         rc = ledger_open(&c->ledger, s->store, &hooks, now(), &s->ledger, err);
+    }
+    if (rc == OK && api.presigner != NULL) {
+        rc = presigner_init(&s->presigner, &c->objects, err);
     }
     if (rc == OK) {
         api.access = s->access;
@@ -689,6 +695,7 @@ enum err_code shell_run(const struct shell_config *config, struct err *err)
         store_close(s->store);
     }
     access_close(s->access);
+    presigner_fini(&s->presigner);
     (void)uv_loop_close(&s->loop);
     mem_free(s);
     if (rc == OK) {

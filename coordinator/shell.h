@@ -22,6 +22,7 @@ struct shell_config {
     const char *execution_logs;   /* directory; NULL: no log records are written */
     struct archive_place archive; /* of ended executions, in `objects`; no bucket: none */
     struct s3_config objects;     /* neither root nor endpoint: no object store */
+    unsigned presigned_s;         /* URLs signed for workers are good for so long */
     struct ledger_config ledger;
     bool verify;      /* read the whole database at start */
     bool accept_loss; /* open a database that lost what was synced: an operator said so */

@@ -94,10 +94,10 @@ static void call_step(void *arg)
 
 /* ---- The loop's thread ---- */
 
-static enum err_code refusal(struct link *l, const struct envelope *e, struct err *err)
+static enum err_code refusal(const struct envelope *e, struct arena *a, struct err *err)
 {
     const Stepfleet__ErrorBody *b =
-        message_unpack(&stepfleet__error_body__descriptor, e->body, &l->arena, err);
+        message_unpack(&stepfleet__error_body__descriptor, e->body, a, err);
     enum err_code rc = err_from_number(e->status);
 
     if (rc == OK) {
@@ -106,22 +106,28 @@ static enum err_code refusal(struct link *l, const struct envelope *e, struct er
     return err_set(err, rc, "%s", b != NULL ? b->message : err_sentence(rc));
 }
 
-static enum err_code reply_decode(struct link_call *c, const void **message, struct err *err)
+/* The message, a copy in `a`, of the reply to that request. */
+static enum err_code reply_decode(nng_msg *reply,
+                                  uint16_t method,
+                                  uint64_t request,
+                                  struct arena *a,
+                                  const void **message,
+                                  struct err *err)
 {
-    struct slice frame = slice_make(nng_msg_body(c->reply), nng_msg_len(c->reply));
+    struct slice frame = slice_make(nng_msg_body(reply), nng_msg_len(reply));
     struct envelope e;
     enum err_code rc = envelope_decode(frame, &e, err);
 
     if (rc != OK) {
         return rc;
     }
-    if (e.method != c->method || e.request_id != c->request) {
+    if (e.method != method || e.request_id != request) {
         return err_set(err, ERR_MESSAGE, "the reply is not to this request");
     }
     if (e.status != 0) {
-        return refusal(c->link, &e, err);
+        return refusal(&e, a, err);
     }
-    *message = message_unpack(rpc_reply(c->method), e.body, &c->link->arena, err);
+    *message = message_unpack(rpc_reply(method), e.body, a, err);
     return *message != NULL ? OK : ERR_MESSAGE;
 }
 
@@ -156,6 +162,12 @@ static void ask_why(struct link *l)
     }
 }
 
+static enum err_code nng_failure(int error, struct err *err)
+{
+    return error == NNG_ETIMEDOUT ? err_set(err, ERR_TIMED_OUT, "the coordinator did not answer")
+                                  : err_set(err, ERR_UNAVAILABLE, "%s", nng_strerror(error));
+}
+
 static void call_done(struct link_call *c)
 {
     const void *message = NULL;
@@ -163,13 +175,11 @@ static void call_done(struct link_call *c)
     struct err err = {0};
     enum err_code rc;
 
+    rc = c->error != 0
+             ? nng_failure(c->error, &err)
+             : reply_decode(reply, c->method, c->request, &c->link->arena, &message, &err);
     if (c->error == NNG_ETIMEDOUT) {
-        rc = err_set(&err, ERR_TIMED_OUT, "the coordinator did not answer");
         ask_why(c->link);
-    } else if (c->error != 0) {
-        rc = err_set(&err, ERR_UNAVAILABLE, "%s", nng_strerror(c->error));
-    } else {
-        rc = reply_decode(c, &message, &err);
     }
     c->reply = NULL;
     c->busy = false;
@@ -226,33 +236,96 @@ void link_call_close(struct link_call *c)
     }
 }
 
-void link_send(struct link_call *c, enum rpc method, const ProtobufCMessage *m, int timeout_ms)
+/* The token may be read again meanwhile, by another thread that asks. */
+static nng_msg *
+request_encode(struct link *l, uint16_t method, uint64_t request, const ProtobufCMessage *m)
 {
     size_t bytes = protobuf_c_message_get_packed_size(m);
-    struct envelope e = {
-        .version = WIRE_VERSION_MAX,
-        .method = (uint16_t)method,
-        .auth = secret_file_get(&c->link->token),
-    };
-    nng_msg *request;
+    struct envelope e = {.version = WIRE_VERSION_MAX, .method = method, .request_id = request};
+    nng_msg *out;
     char *at;
 
+    (void)pthread_mutex_lock(&l->lock);
+    e.auth = secret_file_get(&l->token);
+    if (nng_msg_alloc(&out, WIRE_HEADER_BYTES + e.auth.len + bytes) != 0) {
+        die_no_memory(bytes);
+    }
+    at = nng_msg_body(out);
+    envelope_encode(&e, at);
+    memcpy(at + WIRE_HEADER_BYTES, e.auth.ptr, e.auth.len);
+    (void)pthread_mutex_unlock(&l->lock);
+    (void)protobuf_c_message_pack(m, (uint8_t *)at + WIRE_HEADER_BYTES + e.auth.len);
+    return out;
+}
+
+void link_send(struct link_call *c, enum rpc method, const ProtobufCMessage *m, int timeout_ms)
+{
     assert(!c->busy);
     c->busy = true;
     c->sent = false;
-    c->method = e.method;
-    c->request = e.request_id = ++c->link->next_request;
-    if (nng_msg_alloc(&request, WIRE_HEADER_BYTES + e.auth.len + bytes) != 0) {
-        die_no_memory(bytes);
-    }
-    at = nng_msg_body(request);
-    envelope_encode(&e, at);
-    memcpy(at + WIRE_HEADER_BYTES, e.auth.ptr, e.auth.len);
-    (void)protobuf_c_message_pack(m, (uint8_t *)at + WIRE_HEADER_BYTES + e.auth.len);
+    c->method = (uint16_t)method;
+    c->request = ++c->link->next_request;
     nng_aio_set_timeout(c->aio, timeout_ms);
-    nng_aio_set_msg(c->aio, request);
+    nng_aio_set_msg(c->aio, request_encode(c->link, c->method, c->request, m));
     nng_ctx_send(c->ctx, c->aio);
 }
+
+/* ---- Other threads ---- */
+
+/* Send, then receive; *reply is the caller's. */
+static int exchange(nng_ctx ctx, nng_aio *aio, nng_msg *request, nng_msg **reply)
+{
+    int error;
+
+    nng_aio_set_msg(aio, request);
+    nng_ctx_send(ctx, aio);
+    nng_aio_wait(aio);
+    error = nng_aio_result(aio);
+    if (error != 0) {
+        nng_msg_free(request);
+        return error;
+    }
+    nng_ctx_recv(ctx, aio);
+    nng_aio_wait(aio);
+    error = nng_aio_result(aio);
+    *reply = error == 0 ? nng_aio_get_msg(aio) : NULL;
+    return error;
+}
+
+enum err_code link_ask(struct link *l,
+                       enum rpc method,
+                       const ProtobufCMessage *m,
+                       int timeout_ms,
+                       struct arena *a,
+                       const void **reply,
+                       struct err *err)
+{
+    uint64_t request = ++l->next_request;
+    nng_msg *answer = NULL;
+    nng_aio *aio = NULL;
+    nng_ctx ctx;
+    enum err_code rc;
+    int error = nng_ctx_open(&ctx, l->socket);
+
+    if (error != 0) {
+        return nng_failure(error, err);
+    }
+    error = nng_aio_alloc(&aio, NULL, NULL);
+    if (error == 0) {
+        nng_aio_set_timeout(aio, timeout_ms);
+        error = exchange(ctx, aio, request_encode(l, (uint16_t)method, request, m), &answer);
+    }
+    rc = error != 0 ? nng_failure(error, err)
+                    : reply_decode(answer, (uint16_t)method, request, a, reply, err);
+    if (answer != NULL) {
+        nng_msg_free(answer);
+    }
+    nng_aio_free(aio);
+    (void)nng_ctx_close(ctx);
+    return rc;
+}
+
+/* ---- The link ---- */
 
 enum err_code
 link_open(struct link *l, uv_loop_t *loop, const struct link_settings *settings, struct err *err)

@@ -7,12 +7,14 @@
  * or ERR_TIMED_OUT. nng finds the coordinator again by itself and sends nothing twice; repeating is
  * the caller's matter.
  *
- * nng's threads only put ended calls into a list and wake the loop. Source: PROTOCOL.md. */
+ * nng's threads only put ended calls into a list and wake the loop. Any thread may ask and wait
+ * (link_ask), while the link is open. Source: PROTOCOL.md. */
 #ifndef STEPFLEET_WORKER_LINK_H
 #define STEPFLEET_WORKER_LINK_H
 
 #include <nng/nng.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "proto/base/list.h"
@@ -32,9 +34,9 @@ struct link {
     uv_async_t wake;
     nng_socket socket;
     nng_dialer dialer;
-    uint64_t next_request;
+    atomic_uint_least64_t next_request;
     const struct link_settings *settings;
-    struct secret_file token; /* shown with each request */
+    struct secret_file token; /* locked: shown with each request */
     uv_work_t probe;          /* a dial whose end is heard of */
     nng_socket probe_socket;  /* while probing */
     bool probing;
@@ -80,6 +82,20 @@ void link_call_close(struct link_call *c);
 
 /* The call must not be busy; `m` is packed before it returns. */
 void link_send(struct link_call *c, enum rpc method, const ProtobufCMessage *m, int timeout_ms);
+
+/**
+ * Ask and wait, on a context of its own; for threads beside the loop's. Errors as of a call, and
+ * those of the coordinator.
+ *
+ * @param[out] reply  in `a`, where OK
+ */
+enum err_code link_ask(struct link *l,
+                       enum rpc method,
+                       const ProtobufCMessage *m,
+                       int timeout_ms,
+                       struct arena *a,
+                       const void **reply,
+                       struct err *err);
 
 /* In the clear to this machine, to others over TLS. ERR_CONFIG: what is wrong with the address. */
 enum err_code link_check(const struct link_settings *settings, struct err *err);

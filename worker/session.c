@@ -233,6 +233,25 @@ void worker_take_leases(struct worker *w,
     }
 }
 
+/* On a task's thread: the instance never changes, and the link is open as long as tasks run. */
+static enum err_code task_sign(struct handler_host *h,
+                               Stepfleet__SignRequest *q,
+                               struct arena *a,
+                               const Stepfleet__SignReply **reply,
+                               struct err *err)
+{
+    struct worker *w = container_of(h, struct worker, host);
+    const void *m;
+    enum err_code rc;
+
+    q->instance = w->instance;
+    rc = link_ask(&w->link, RPC_WORKER_SIGN, &q->base, WORKER_SIGN_MS, a, &m, err);
+    if (rc == OK) {
+        *reply = m;
+    }
+    return rc;
+}
+
 /* ---- Trouble with the coordinator ---- */
 
 void worker_call_heard(struct worker *w)
@@ -550,6 +569,7 @@ enum err_code worker_open(struct worker *w,
         .finished = task_finished,
         .uploading = task_uploading,
         .submitted = task_submitted,
+        .sign = task_sign,
     };
     list_init(&w->uploads_waiting);
     list_init(&w->uploads_sent);

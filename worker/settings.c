@@ -498,7 +498,7 @@ enum err_code settings_load(const struct settings_line *line, struct settings *o
         rc = config_load(line->file, &c, err);
     }
     rc = rc != OK ? rc : load_worker(out, &c, line, err);
-    rc = rc != OK ? rc : s3_settings_load(&c, &out->arena, &out->objects, err);
+    rc = rc != OK ? rc : s3_settings_load(&c, S3_SETTINGS_WORKER, &out->arena, &out->objects, err);
     rc = rc != OK ? rc : otlp_settings_load(&c, &out->arena, &out->trace, err);
     rc = rc != OK ? rc : load_functions(out, &c, line, err);
     rc = rc != OK ? rc : config_check_used(&c, err);

@@ -7,8 +7,9 @@
  *
  * One call a kind of request, so that none waits for another: the parked poll, two reports of
  * results, one of uploads, one for the rest (keep-alive with all tokens held, progress,
- * submissions, leases handed back), one for hello and bye. While both result calls are out, results
- * gather and go out together.
+ * submissions, leases handed back), one for hello and bye. Beside them, threads of tasks have
+ * requests to the store signed, each on a context of its own. While both result calls are out,
+ * results gather and go out together.
  *
  * The coordinator may be gone for as long as it likes: calls fail, are tried again with a growing
  * wait, tasks run on, results stay. It forgets workers when it restarts: WorkerUnknown to any call
@@ -32,6 +33,7 @@ enum {
     WORKER_HELLO_MS = 5000,                /* answers are awaited so long */
     WORKER_REPORT_MS = 10000,
     WORKER_BYE_MS = 1000,
+    WORKER_SIGN_MS = 5000,        /* a task's thread hears nothing else meanwhile */
     WORKER_POLL_SLACK_MS = 10000, /* beyond what a poll may be parked */
     WORKER_RETRY_MIN_MS = 100,
     WORKER_RETRY_MAX_MS = 5000,

@@ -322,36 +322,6 @@ static void transfer_set_options(struct transfer *t, const struct request_wire *
     transfer_set_body(t);
 }
 
-static void transfer_start(struct transfer *t)
-{
-    struct request_wire wire;
-
-    if (t->ops->prepare != NULL) {
-        t->ops->prepare(t);
-    }
-    arena_reset(&t->arena);
-    buf_reset(&t->text);
-    t->answer = (struct answer){0};
-    t->sent = 0;
-    t->refused = false;
-    t->paused = false;
-    request_build(&t->server->site, &t->request, clock_ms(CLOCK_REALTIME), &t->arena, &wire);
-    if (t->easy == NULL) {
-        t->easy = curl_easy_init();
-        if (t->easy == NULL) {
-            die_no_memory(sizeof(*t));
-        }
-    }
-    transfer_set_options(t, &wire);
-    transfer_to(t, TRANSFER_RUNNING);
-    list_push_back(&t->server->running, &t->node);
-    transfer_moved(t);
-    t->server->base.stats.requests++;
-    if (curl_multi_add_handle(t->server->multi, t->easy) != CURLM_OK) {
-        die_no_memory(sizeof(*t));
-    }
-}
-
 /* ---- How a try ended ---- */
 
 static struct verdict transfer_curl_verdict(struct transfer *t, CURLcode code)
@@ -437,6 +407,45 @@ static void transfer_ended(struct transfer *t, struct verdict v)
     t->rc = v.rc;
     s->progress = true;
     t->ops->done(t);
+}
+
+static void transfer_start(struct transfer *t)
+{
+    struct request_wire wire;
+    struct err err;
+    enum err_code rc;
+
+    if (t->ops->prepare != NULL) {
+        t->ops->prepare(t);
+    }
+    arena_reset(&t->arena);
+    buf_reset(&t->text);
+    t->answer = (struct answer){0};
+    t->sent = 0;
+    t->refused = false;
+    t->paused = false;
+    if (t->easy == NULL) {
+        t->easy = curl_easy_init();
+        if (t->easy == NULL) {
+            die_no_memory(sizeof(*t));
+        }
+    }
+    transfer_to(t, TRANSFER_RUNNING);
+    list_push_back(&t->server->running, &t->node);
+    rc = request_build(&t->server->site, &t->request, clock_ms(CLOCK_REALTIME), &t->arena, &wire,
+                       &err);
+    if (rc != OK) { /* whoever has the keys is away, or refuses */
+        bool later = err_retryable(rc);
+
+        transfer_ended(t, transfer_fail(t, (struct verdict){rc, later, later}, err.msg));
+        return;
+    }
+    transfer_set_options(t, &wire);
+    transfer_moved(t);
+    t->server->base.stats.requests++;
+    if (curl_multi_add_handle(t->server->multi, t->easy) != CURLM_OK) {
+        die_no_memory(sizeof(*t));
+    }
 }
 
 /* ---- All of them ---- */

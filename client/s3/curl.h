@@ -43,7 +43,6 @@ struct server {
     unsigned parallel;
     unsigned attempts_max;
     int64_t stall_ms;
-    bool sign_payload; /* of parts */
     const char *spill; /* see s3_config */
     const char *ca;    /* likewise */
 };

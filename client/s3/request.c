@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "client/s3/s3.h"
+
 /* Printable and without what would end a host name or begin a user's part. */
 static bool request_is_host(struct slice s)
 {
@@ -99,8 +101,7 @@ bool request_is_header_value(struct slice s)
     return s.len == 0 || (s.ptr[0] != ' ' && s.ptr[s.len - 1] != ' ');
 }
 
-static struct slice
-request_path(const struct request_site *site, const struct request *r, struct arena *a)
+struct slice request_path(const struct request_site *site, const struct request *r, struct arena *a)
 {
     struct slice bucket = sign_encode(r->bucket, false, a);
     struct slice key = sign_encode(r->key, true, a);
@@ -139,15 +140,22 @@ static char *request_line(struct slice name, struct slice value, struct arena *a
     return arena_str(a, line);
 }
 
-void request_build(const struct request_site *site,
-                   const struct request *r,
-                   int64_t now_ms,
-                   struct arena *a,
-                   struct request_wire *out)
+static struct slice
+request_url(const struct request_site *site, const struct sign_request *s, struct arena *a)
+{
+    return arena_printf(a, "%.*s%.*s%s%.*s", SLICE_FMT(site->origin), SLICE_FMT(s->path),
+                        s->query.len != 0 ? "?" : "", SLICE_FMT(s->query));
+}
+
+/* With our own keys: the Authorization header vouches for all the others. */
+static void request_authorize(const struct request_site *site,
+                              const struct request *r,
+                              int64_t now_ms,
+                              struct arena *a,
+                              struct request_wire *out)
 {
     struct sign_pair headers[REQUEST_SIGNED_MAX];
     struct sign_request s = {.method = slice_str(r->method)};
-    struct slice url;
 
     s.path = request_path(site, r, a);
     s.query = sign_query(r->query, r->query_count, a);
@@ -156,9 +164,7 @@ void request_build(const struct request_site *site,
     s.headers = headers;
     s.header_count =
         request_headers(site, r, s.payload_hash, slice_make(s.time, sizeof(s.time)), headers);
-    url = arena_printf(a, "%.*s%.*s%s%.*s", SLICE_FMT(site->origin), SLICE_FMT(s.path),
-                       s.query.len != 0 ? "?" : "", SLICE_FMT(s.query));
-    out->url = arena_str(a, url);
+    out->url = arena_str(a, request_url(site, &s, a));
     out->lines = ARENA_ARRAY(a, s.header_count + 1, char *);
     for (size_t i = 0; i < s.header_count; i++) {
         out->lines[i] = request_line(headers[i].name, headers[i].value, a);
@@ -166,4 +172,81 @@ void request_build(const struct request_site *site,
     out->lines[s.header_count] =
         request_line(SLICE("authorization"), sign_authorization(&site->keys, &s, a), a);
     out->line_count = s.header_count + 1;
+}
+
+/* What a presigned URL is to cover: of the headers only x-amz-*, so that a URL is good for every
+ * range of its object; of the body its hash, where nothing else protects it. */
+static struct request request_covered(const struct request_site *site, const struct request *r)
+{
+    struct request q = *r;
+
+    q.header_count = 0;
+    for (size_t i = 0; i < r->header_count; i++) {
+        if (slice_starts_with(r->headers[i].name, SLICE("x-amz-"))) {
+            q.headers[q.header_count++] = r->headers[i];
+        }
+    }
+    if (!site->sign_payload || slice_eq(q.payload_hash, sign_unsigned_payload)) {
+        q.payload_hash = SLICE("");
+    }
+    return q;
+}
+
+/* A URL of another place would take our data there. */
+static enum err_code request_check_url(const struct request_site *site,
+                                       const struct request *r,
+                                       struct slice url,
+                                       struct arena *a,
+                                       struct err *err)
+{
+    struct slice wanted =
+        arena_printf(a, "%.*s%.*s?", SLICE_FMT(site->origin), SLICE_FMT(request_path(site, r, a)));
+
+    return slice_starts_with(url, wanted)
+               ? OK
+               : err_set(err, ERR_CONFIG,
+                         "it was signed for another server than %.*s: the endpoint must be the "
+                         "same wherever it is configured",
+                         SLICE_FMT(site->origin));
+}
+
+static enum err_code request_presigned(const struct request_site *site,
+                                       const struct request *r,
+                                       struct arena *a,
+                                       struct request_wire *out,
+                                       struct err *err)
+{
+    struct request q = request_covered(site, r);
+    struct slice url;
+    size_t n = 0;
+    enum err_code rc = site->signer->sign(site->signer, &q, a, &url, err);
+
+    rc = rc != OK ? rc : request_check_url(site, r, url, a, err);
+    if (rc != OK) {
+        return rc;
+    }
+    out->url = arena_str(a, url);
+    out->lines = ARENA_ARRAY(a, r->header_count + 1, char *);
+    for (size_t i = 0; i < r->header_count; i++) {
+        out->lines[n++] = request_line(r->headers[i].name, r->headers[i].value, a);
+    }
+    if (q.payload_hash.len != 0) {
+        out->lines[n++] = request_line(SLICE("x-amz-content-sha256"), q.payload_hash, a);
+    }
+    out->line_count = n;
+    return OK;
+}
+
+enum err_code request_build(const struct request_site *site,
+                            const struct request *r,
+                            int64_t now_ms,
+                            struct arena *a,
+                            struct request_wire *out,
+                            struct err *err)
+{
+    if (site->signer != NULL) {
+        return request_presigned(site, r, a, out, err);
+    }
+    request_authorize(site, r, now_ms, a, out);
+    return OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request to an S3 server as text: URL and signed header lines. Pure: the time is an argument,
- * memory comes from the arena. Path-style addressing; the path is encoded here, once, and must be
+/* One request to an S3 server as text: URL and signed header lines; or a presigned URL, and the
+ * header lines it covers. Pure but for a site's signer: the time is an argument, memory comes from
+ * the arena. Path-style addressing; the path is encoded here, once, and must be
  * sent as it is. Secrets stay in the site and in the Authorization line; neither is ever put in a
  * message. */
 #ifndef STEPFLEET_S3_REQUEST_H
@@ -14,6 +15,8 @@ enum {
     REQUEST_HEADERS_MAX = 6,
 };
 
+struct s3_signer;
+
 /* A server and who we are there; slices are the caller's and must outlive the site. */
 struct request_site {
     struct slice origin; /* "https://host:port" */
@@ -23,6 +26,8 @@ struct request_site {
     bool loopback;       /* this machine, by its address or as localhost */
     struct sign_keys keys;
     struct slice session_token; /* empty: none */
+    bool sign_payload; /* of what is sent: neither TLS nor loopback protects it, or so asked */
+    struct s3_signer *signer; /* has the keys; NULL: `keys` are they */
 };
 
 struct request {
@@ -47,11 +52,16 @@ enum err_code request_site_parse(struct slice endpoint, struct request_site *out
 
 void request_add_query(struct request *r, struct slice name, struct slice value);
 void request_add_header(struct request *r, struct slice name, struct slice value);
-void request_build(const struct request_site *site,
-                   const struct request *r,
-                   int64_t now_ms,
-                   struct arena *a,
-                   struct request_wire *out);
+/* Fails only where a signer signs: as it does, or ERR_CONFIG where it signs for another server. */
+enum err_code request_build(const struct request_site *site,
+                            const struct request *r,
+                            int64_t now_ms,
+                            struct arena *a,
+                            struct request_wire *out,
+                            struct err *err);
+/* "/base/bucket/key", encoded. */
+struct slice
+request_path(const struct request_site *site, const struct request *r, struct arena *a);
 
 /* What may stand in a header line: visible ASCII and inner blanks. */
 bool request_is_header_value(struct slice s);

@@ -24,6 +24,20 @@
 #include "proto/base/err.h"
 #include "proto/base/slice.h"
 
+struct request;
+
+/* Signs requests where the store's keys are: each answer is a presigned URL. */
+struct s3_signer {
+    /* On the client's thread; may block for seconds. `r`: what is to be covered (request.h),
+     * borrowed; *url: in `a`. ERR_UNAVAILABLE and ERR_TIMED_OUT are ridden out as if they were the
+     * store's; anything else is a refusal. */
+    enum err_code (*sign)(struct s3_signer *s,
+                          const struct request *r,
+                          struct arena *a,
+                          struct slice *url,
+                          struct err *err);
+};
+
 struct s3_config {
     const char *root;     /* directory store; NULL: a server */
     const char *endpoint; /* "http://127.0.0.1:9701", path-style addressing */
@@ -31,8 +45,10 @@ struct s3_config {
     const char *access_key;
     const char *secret_key;
     const char *session_token; /* NULL: none */
-    const char *ca;    /* PEM file of the authorities an https server is to be signed by; must
-                          outlive the client; NULL: the system's */
+    const char *ca; /* PEM file of the authorities an https server is to be signed by; must
+                       outlive the client; NULL: the system's */
+    bool keyless;   /* the keys are elsewhere: `signer` signs, which outlives the client */
+    struct s3_signer *signer;
     size_t part_bytes; /* 0: 5 MiB; grows by plan so that no object needs over 10,000 parts */
     unsigned parallel; /* parts of a stream in flight; 0: 2 */
     size_t pool_bytes; /* of memory for the parts of a stream; 0: those in flight and a quarter */

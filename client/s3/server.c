@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/s3/server.h"
+#include "client/s3/site.h"
 #include "client/s3/xml.h"
 #include "proto/base/limits.h"
 
@@ -561,43 +562,6 @@ static const struct s3_ops server_ops = {
     .list = server_list,
 };
 
-/* Copy a text of the configuration behind those copied before. */
-static struct slice server_keep(char **at, struct slice s)
-{
-    struct slice kept = slice_make(*at, s.len);
-
-    if (s.len > 0) {
-        memcpy(*at, s.ptr, s.len);
-    }
-    *at += s.len;
-    return kept;
-}
-
-static enum err_code
-server_take_site(struct server *s, const struct s3_config *config, struct err *err)
-{
-    struct slice endpoint = slice_str(config->endpoint);
-    struct slice access_key = slice_str(config->access_key);
-    struct slice secret_key = slice_str(config->secret_key);
-    struct slice token = slice_str(config->session_token);
-    struct slice region = slice_str(config->region);
-    char *at;
-
-    if (!request_is_header_value(access_key) || !request_is_header_value(token) ||
-        !request_is_header_value(region) || access_key.len == 0 || secret_key.len == 0) {
-        return err_set(err, ERR_CONFIG, "the S3 access key, secret key and region must be set");
-    }
-    region = region.len != 0 ? region : SLICE("us-east-1");
-    at = s->text =
-        mem_alloc(endpoint.len + access_key.len + secret_key.len + token.len + region.len);
-    endpoint = server_keep(&at, endpoint);
-    s->site.keys.access_key = server_keep(&at, access_key);
-    s->site.keys.secret_key = server_keep(&at, secret_key);
-    s->site.keys.region = server_keep(&at, region);
-    s->site.session_token = server_keep(&at, token);
-    return request_site_parse(endpoint, &s->site, err);
-}
-
 static enum err_code
 server_take_sizes(struct server *s, const struct s3_config *config, struct err *err)
 {
@@ -607,7 +571,6 @@ server_take_sizes(struct server *s, const struct s3_config *config, struct err *
         config->pool_bytes != 0 ? config->pool_bytes : plan_pool_bytes(s->part_bytes, s->parallel);
     s->attempts_max = config->attempts_max != 0 ? config->attempts_max : PLAN_ATTEMPTS;
     s->stall_ms = config->stall_ms != 0 ? config->stall_ms : PLAN_STALL_MS;
-    s->sign_payload = config->sign_payload || !(s->site.tls || s->site.loopback);
     s->spill = config->spill;
     s->ca = config->ca;
     if (s->part_bytes < LIMIT_PART_BYTES_MIN || s->part_bytes > PLAN_PART_BYTES_MAX) {
@@ -628,7 +591,7 @@ enum err_code
 server_client_new(const struct s3_config *config, struct s3_client **out, struct err *err)
 {
     struct server *s = mem_zalloc(1, sizeof(*s));
-    enum err_code rc = server_take_site(s, config, err);
+    enum err_code rc = site_open(config, &s->site, &s->text, err);
 
     s->base.ops = &server_ops;
     if (rc == OK) {

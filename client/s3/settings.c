@@ -4,14 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *setting(struct config *file, const char *key, const char *variable)
+static const char asks_coordinator[] = "coordinator";
+
+/* NULL where it is not set, or empty. */
+static const char *variable(const char *name)
+{
+    const char *v = getenv(name);
+
+    return v != NULL && v[0] != '\0' ? v : NULL;
+}
+
+static const char *setting(struct config *file, const char *key, const char *name)
 {
     const char *v = file != NULL ? config_get(file, "objects", key, NULL) : NULL;
 
-    if (v == NULL) {
-        v = getenv(variable);
-    }
-    return v != NULL && v[0] != '\0' ? v : NULL;
+    return v != NULL && v[0] != '\0' ? v : variable(name);
 }
 
 static const char *keep(struct arena *a, const char *s)
@@ -26,10 +33,13 @@ load_credentials(const char *path, struct arena *a, struct s3_config *out, struc
     struct config c;
     enum err_code rc;
 
+    if (path != NULL && strcmp(path, asks_coordinator) == 0) {
+        return OK;
+    }
     if (path == NULL) {
-        out->access_key = keep(a, getenv("AWS_ACCESS_KEY_ID"));
-        out->secret_key = keep(a, getenv("AWS_SECRET_ACCESS_KEY"));
-        out->session_token = keep(a, getenv("AWS_SESSION_TOKEN"));
+        out->access_key = keep(a, variable("AWS_ACCESS_KEY_ID"));
+        out->secret_key = keep(a, variable("AWS_SECRET_ACCESS_KEY"));
+        out->session_token = keep(a, variable("AWS_SESSION_TOKEN"));
         return OK;
     }
     rc = config_load(path, &c, err);
@@ -55,8 +65,34 @@ static enum err_code load_payload(struct config *file, bool *sign, struct err *e
     return OK;
 }
 
-enum err_code
-s3_settings_load(struct config *file, struct arena *a, struct s3_config *out, struct err *err)
+/* Keys for a server there must be, or a coordinator that has them. One of the two is a mistake. */
+static enum err_code
+settle_keys(struct s3_config *c, enum s3_settings_of of, const char *credentials, struct err *err)
+{
+    bool named = credentials != NULL && strcmp(credentials, asks_coordinator) == 0;
+    bool none = c->access_key == NULL && c->secret_key == NULL;
+
+    if (named && of == S3_SETTINGS_COORDINATOR) {
+        return err_set(err, ERR_CONFIG,
+                       "credentials = coordinator: that is for workers; the coordinator itself "
+                       "needs the keys");
+    }
+    c->keyless =
+        c->endpoint != NULL && of == S3_SETTINGS_WORKER && (named || (none && credentials == NULL));
+    if (c->endpoint == NULL || c->keyless || (c->access_key != NULL && c->secret_key != NULL)) {
+        return OK;
+    }
+    return err_set(err, ERR_CONFIG,
+                   "the object store %s needs credentials: set AWS_ACCESS_KEY_ID and "
+                   "AWS_SECRET_ACCESS_KEY, or credentials = FILE with a [default] section",
+                   c->endpoint);
+}
+
+enum err_code s3_settings_load(struct config *file,
+                               enum s3_settings_of of,
+                               struct arena *a,
+                               struct s3_config *out,
+                               struct err *err)
 {
     struct s3_config c = {0};
     const char *credentials =
@@ -77,15 +113,9 @@ s3_settings_load(struct config *file, struct arena *a, struct s3_config *out, st
     }
     rc = load_payload(file, &c.sign_payload, err);
     rc = rc != OK ? rc : load_credentials(credentials, a, &c, err);
-    if (rc != OK) {
-        return rc;
+    rc = rc != OK ? rc : settle_keys(&c, of, credentials, err);
+    if (rc == OK) {
+        *out = c;
     }
-    if (c.endpoint != NULL && (c.access_key == NULL || c.secret_key == NULL)) {
-        return err_set(err, ERR_CONFIG,
-                       "the object store %s needs credentials: set AWS_ACCESS_KEY_ID and "
-                       "AWS_SECRET_ACCESS_KEY, or credentials = FILE with a [default] section",
-                       c.endpoint);
-    }
-    *out = c;
-    return OK;
+    return rc;
 }

@@ -12,6 +12,8 @@
  *     region = us-east-1
  *     # of https: who is trusted beside or instead of the system's authorities
  *     ca = /etc/stepfleet/ca.crt
+ *     # a file; or `coordinator`: a worker has no keys, the coordinator signs its requests, which
+ *     # is a worker's default where neither a file nor the environment has keys
  *     credentials = /etc/stepfleet/credentials
  *     # what is stored is signed (SHA-256): always, or only where neither TLS nor loopback
  *     # protects it on its way, which is the default
@@ -29,9 +31,15 @@
 #include "client/s3/s3.h"
 #include "proto/host/config.h"
 
+/* Who reads them: a worker may be without a server's keys, `keyless`. */
+enum s3_settings_of { S3_SETTINGS_COORDINATOR, S3_SETTINGS_WORKER };
+
 /* `file` may be NULL: environment only. Strings live in `a`. Neither root nor endpoint: both NULL.
  */
-enum err_code
-s3_settings_load(struct config *file, struct arena *a, struct s3_config *out, struct err *err);
+enum err_code s3_settings_load(struct config *file,
+                               enum s3_settings_of of,
+                               struct arena *a,
+                               struct s3_config *out,
+                               struct err *err);
 
 #endif

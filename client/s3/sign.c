@@ -9,10 +9,11 @@
 #include "proto/base/buf.h"
 #include "proto/base/text.h"
 
-enum { SIGN_DATE_BYTES = 8, BLOCK_BYTES = 64 };
+enum { BLOCK_BYTES = 64 };
 
 const struct slice sign_empty_hash =
     SLICE_INIT("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+const struct slice sign_unsigned_payload = SLICE_INIT("UNSIGNED-PAYLOAD");
 
 static bool sign_is_unreserved(unsigned char c)
 {
@@ -245,6 +246,11 @@ static struct slice sign_header_names(const struct sign_pair *sorted, size_t cou
     return take_text(&b, a);
 }
 
+struct slice sign_names(const struct sign_request *r, struct arena *a)
+{
+    return sign_header_names(sign_headers_sorted(r, a), r->header_count, a);
+}
+
 static void put_line(struct buf *b, struct slice line)
 {
     buf_put_slice(b, line);
@@ -312,7 +318,7 @@ sign_authorization(const struct sign_keys *keys, const struct sign_request *r, s
         .region = keys->region,
         .service = SLICE("s3"),
     };
-    struct slice names = sign_header_names(sign_headers_sorted(r, a), r->header_count, a);
+    struct slice names = sign_names(r, a);
     struct sign_mac key = sign_key(keys->secret_key, &scope, a);
     char signature[SIGN_HEX_BYTES];
 

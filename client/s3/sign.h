@@ -16,6 +16,7 @@ enum {
     SIGN_HEX_BYTES = 64, /* a SHA-256 in hexadecimal */
     SIGN_MAC_BYTES = 32,
     SIGN_TIME_BYTES = 16, /* "20130524T000000Z" */
+    SIGN_DATE_BYTES = 8,  /* of which the day is so much */
 };
 
 struct sign_pair {
@@ -39,8 +40,9 @@ struct sign_request {
     char time[SIGN_TIME_BYTES];
 };
 
-/* The payload hash of an empty body. */
+/* The payload hash of an empty body, and what stands for one where the body is not covered. */
 extern const struct slice sign_empty_hash;
+extern const struct slice sign_unsigned_payload;
 
 /* Percent-encode all but the unreserved characters, and '/' where keep_slash is false. */
 struct slice sign_encode(struct slice s, bool keep_slash, struct arena *a);
@@ -70,6 +72,8 @@ void sign_signature(const struct sign_mac *key,
                     struct slice canonical,
                     struct arena *a,
                     char out[SIGN_HEX_BYTES]);
+/* "host;x-amz-date": the signed headers' names */
+struct slice sign_names(const struct sign_request *r, struct arena *a);
 /* The text whose digest is signed; for tests and for finding out why a server disagrees. */
 struct slice sign_canonical(const struct sign_request *r, struct arena *a);
 /* The value of the Authorization header. */

@@ -94,7 +94,7 @@ static void part_prepare(struct transfer *t)
         return;
     }
     t->request.payload_hash =
-        w->server->sign_payload ? slice_make(p->hash, sizeof(p->hash)) : SLICE("UNSIGNED-PAYLOAD");
+        w->server->site.sign_payload ? slice_make(p->hash, sizeof(p->hash)) : sign_unsigned_payload;
 }
 
 static bool part_piece(struct transfer *t, uint64_t at, struct slice *out)
@@ -311,7 +311,7 @@ static enum err_code writer_fill_next(struct server_writer *w, struct err *err)
     writer_add_part(w);
     part_number(p);
     p->whole = p->held = false;
-    if (w->server->sign_payload) {
+    if (w->server->site.sign_payload) {
         digest_begin(&p->digest, EVP_sha256());
     }
     w->filling = p;
@@ -338,7 +338,7 @@ static void part_send(struct part *p)
 /* May the part be sent while it is filled? */
 static bool writer_sends_early(const struct server_writer *w, const struct part *p)
 {
-    return !w->server->sign_payload && p->number > 1 && !p->held && body_in_memory(&p->body);
+    return !w->server->site.sign_payload && p->number > 1 && !p->held && body_in_memory(&p->body);
 }
 
 static void writer_seal(struct server_writer *w)
@@ -352,7 +352,7 @@ static void writer_seal(struct server_writer *w)
         writer_fail(w, rc, &err);
         return;
     }
-    if (w->server->sign_payload) {
+    if (w->server->site.sign_payload) {
         unsigned char digest[DIGEST_BYTES_MAX];
         size_t len = digest_end(&p->digest, digest);
 
@@ -419,7 +419,7 @@ void server_writer_commit(struct s3_writer *base, size_t bytes)
     struct part *p = w->filling;
 
     assert(p != NULL && bytes <= p->most - p->body.bytes);
-    if (w->server->sign_payload) {
+    if (w->server->site.sign_payload) {
         digest_add(&p->digest, slice_make(w->where, bytes));
     }
     w->where += bytes;

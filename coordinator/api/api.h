@@ -15,6 +15,7 @@
 #ifndef STEPFLEET_API_API_H
 #define STEPFLEET_API_API_H
 
+#include "client/s3/presign.h"
 #include "coordinator/access/access.h"
 #include "coordinator/ledger/ledger.h"
 #include "proto/wire.h"
@@ -62,7 +63,9 @@ struct api_hooks {
     const char *objects_endpoint;
     const char *objects_region;
     const char *region;
-    const char *data; /* directory of the database; NULL: it has none */
+    const char *data;            /* directory of the database; NULL: it has none */
+    struct presigner *presigner; /* for workers that have no keys; NULL: the store is no server */
+    unsigned presigned_s;        /* a URL is good for so long */
 };
 
 struct api {

@@ -5,6 +5,7 @@
 
 #include "coordinator/ledger/ledger.h"
 #include "proto/base/limits.h"
+#include "proto/stage.h"
 
 /* A parsed definition; lives while an execution refers to it, and in the cache of its machine. */
 struct machine_revision {
@@ -397,6 +398,10 @@ void task_granted(struct ledger *l, struct hot_frame *hf, struct fleet_worker *w
 void task_ended(struct ledger *l, struct hot_frame *hf, enum stage_outcome outcome);
 /* What a task that waits or is out is to do: that of this turn's step, or made again. */
 enum err_code task_order(struct ledger *l, struct hot_frame *hf, struct err *err);
+/* Where its event says that the stage's data is; in the turn's arena. ERR_JSON, ERR_VALIDATION: it
+ * is no stage that streams. */
+enum err_code
+task_places(struct ledger *l, struct hot_frame *hf, struct stage_places *out, struct err *err);
 void task_set_order(struct ledger *l, struct hot_frame *hf, const struct command *c);
 void ledger_due(struct ledger *l);
 void mail_due(struct ledger *l, struct fleet_worker *w);

@@ -21,6 +21,7 @@
 #include "coordinator/job/run.h"
 #include "coordinator/ledger/figures.h"
 #include "coordinator/ledger/log_rule.h"
+#include "coordinator/permit/permit.h"
 #include "coordinator/store/codec.h"
 #include "coordinator/store/row_rule.h"
 #include "coordinator/store/row_version.h"
@@ -687,6 +688,14 @@ enum err_code ledger_task_upload(struct ledger *l,
                                  struct fleet_worker *w,
                                  struct token token,
                                  const struct task_output *output,
+                                 struct err *err);
+/* What the attempt may ask of the store; texts in the turn's arena. ERR_LEASE_LOST: nothing, it is
+ * not that process's; ERR_UNAVAILABLE: its worker has yet to say hello again; ERR_DENIED: it is no
+ * stage's. */
+enum err_code ledger_task_permit(struct ledger *l,
+                                 uint64_t instance,
+                                 struct token token,
+                                 struct permit *out,
                                  struct err *err);
 /* The handler of a .sync integration has begun its job: `output` is what history shows as
  * submitted. */

@@ -8,7 +8,6 @@
 #include "coordinator/ledger/run.h"
 #include "proto/base/text.h"
 #include "proto/host/log.h"
-#include "proto/stage.h"
 
 enum {
     DUES_A_TURN = 4096, /* Express executions fill no batch: a turn must end */
@@ -214,22 +213,27 @@ enum err_code ledger_task_progress(struct ledger *l,
     return OK;
 }
 
+enum err_code
+task_places(struct ledger *l, struct hot_frame *hf, struct stage_places *out, struct err *err)
+{
+    const struct json_node *event;
+    enum err_code rc = task_order(l, hf, err);
+
+    if (rc == OK) {
+        rc = json_parse(hf->order->payload, &l->arena, &event, err);
+    }
+    return rc == OK ? stage_find_places(event, &l->arena, out, err) : rc;
+}
+
 /* An upload goes where the stage's own event says, and nowhere else. */
 static enum err_code check_place(struct ledger *l,
                                  struct hot_frame *hf,
                                  const struct task_output *output,
                                  struct err *err)
 {
-    const struct json_node *event;
     struct stage_places places;
-    enum err_code rc = task_order(l, hf, err);
+    enum err_code rc = task_places(l, hf, &places, err);
 
-    if (rc == OK) {
-        rc = json_parse(hf->order->payload, &l->arena, &event, err);
-    }
-    if (rc == OK) {
-        rc = stage_find_places(event, &l->arena, &places, err);
-    }
     if (rc == OK &&
         (!slice_eq(places.bucket, output->bucket) || !slice_eq(places.output_key, output->key))) {
         rc = err_set(err, ERR_VALIDATION, "the stage's output is %.*s/%.*s, not %.*s/%.*s",

@@ -147,6 +147,7 @@ enum limits {
     LIMIT_PART_BYTES_MIN = 5 * 1024 * 1024, /* S3: parts but the last */
     LIMIT_PARTS = 10000,                    /* S3: of one upload */
     LIMIT_KEY_BYTES = 1024,                 /* S3: an object's key */
+    LIMIT_SIGN = 64,                        /* requests signed at once: a loop's turn is short */
     LIMIT_UPLOAD_ID_BYTES = 1024,           /* as stores give them */
     LIMIT_MARK_BYTES = 255,                 /* metadata value, well below S3's 2 KB */
     LIMIT_COMMIT_MS = 60000,                /* a report waits so long for its outputs' completion */

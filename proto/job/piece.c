@@ -23,6 +23,28 @@ struct slice job_temporary_name(char kind, uint32_t piece, struct token token, s
                         (unsigned long long)token.counter);
 }
 
+struct slice job_rejected_key(struct slice output_key, struct arena *a)
+{
+    size_t slash = slice_rfind(output_key, '/');
+
+    return arena_printf(a, "%.*srejected.jsonl",
+                        SLICE_FMT(slice_head(output_key, slash < output_key.len ? slash + 1 : 0)));
+}
+
+struct slice job_parts_prefix(struct slice output_key, struct slice run, struct arena *a)
+{
+    return arena_printf(a, "%.*s.parts/%.*s/", SLICE_FMT(output_key), SLICE_FMT(run));
+}
+
+struct slice job_parts_attempt_prefix(struct slice output_key,
+                                      struct slice run,
+                                      struct token attempt,
+                                      struct arena *a)
+{
+    return arena_printf(a, "%.*s%llu.%llu/", SLICE_FMT(job_parts_prefix(output_key, run, a)),
+                        (unsigned long long)attempt.epoch, (unsigned long long)attempt.counter);
+}
+
 /* Each against the one before: they are of neighbours, mostly, and granted one soon after another.
  */
 void job_winners_encode(const struct job_winner *winners, size_t count, struct buf *out)

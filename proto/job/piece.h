@@ -60,6 +60,18 @@ struct slice job_temporary_prefix(struct slice output_key, struct slice run, str
  * "rejected-r". */
 struct slice job_temporary_name(char kind, uint32_t piece, struct token token, struct arena *a);
 
+/* ---- Beside the output ---- */
+
+/* "<directory of the output key>/rejected.jsonl": the run's bad records, where they are put aside.
+ */
+struct slice job_rejected_key(struct slice output_key, struct arena *a);
+/* "<output key>.parts/<run id>/": of layout `parts`, those of all attempts; and of one. */
+struct slice job_parts_prefix(struct slice output_key, struct slice run, struct arena *a);
+struct slice job_parts_attempt_prefix(struct slice output_key,
+                                      struct slice run,
+                                      struct token attempt,
+                                      struct arena *a);
+
 /* ---- Whose output counts, as JobPiece.winners has it ----
  *
  * A piece that was begun once has left one object of a kind, or none: which one counts needs no

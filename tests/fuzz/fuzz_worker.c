@@ -46,6 +46,23 @@ void link_send(struct link_call *c, enum rpc method, const ProtobufCMessage *m, 
     c->method = (uint16_t)method;
 }
 
+enum err_code link_ask(struct link *l,
+                       enum rpc method,
+                       const ProtobufCMessage *m,
+                       int timeout_ms,
+                       struct arena *a,
+                       const void **reply,
+                       struct err *err)
+{
+    (void)l;
+    (void)method;
+    (void)m;
+    (void)timeout_ms;
+    (void)a;
+    (void)reply;
+    return err_set(err, ERR_UNAVAILABLE, "nobody is asked");
+}
+
 /* The call that waits for an answer of that method; NULL: none. */
 static struct link_call *waiting(struct worker *w, unsigned method)
 {

@@ -17,6 +17,7 @@ PURE = {
     "engine": "coordinator/libengine.a",
     "fleet": "coordinator/libfleet.a",
     "job": "coordinator/libjob.a",
+    "permit": "coordinator/libpermit.a",
     "trigger": "coordinator/libtrigger.a",
     "items": "worker/libitems.a",
     "worker_frame": "worker/libworker_frame.a",

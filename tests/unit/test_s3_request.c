@@ -100,7 +100,7 @@ static void test_request__url_and_lines(void **state)
     request_add_query(&r, SLICE("uploadId"), SLICE("a&b"));
     request_add_query(&r, SLICE("partNumber"), SLICE("7"));
     request_add_header(&r, SLICE("if-match"), SLICE("\"e\""));
-    request_build(&site, &r, INT64_C(1369353600000), &a, &wire);
+    assert_int_equal(request_build(&site, &r, INT64_C(1369353600000), &a, &wire, NULL), OK);
     assert_string_equal(wire.url,
                         "http://h:1/base/b/x/../%C3%BC%2B%20.json?partNumber=7&uploadId=a%26b");
     assert_int_equal(wire.line_count, 6);

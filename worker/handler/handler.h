@@ -18,6 +18,7 @@
 
 #include <uv.h>
 
+#include "proto/wire.h"
 #include "worker/lease/lease.h"
 #include "worker/process/process.h"
 
@@ -89,6 +90,13 @@ struct handler_host {
     /* The job of a lease that submits has begun, `text` is its JSON, borrowed for the call: at most
      * once, before `finished`. */
     void (*submitted)(struct handler_host *h, struct lease *l, struct slice text);
+    /* Any thread, and blocks: URLs from the coordinator, which has the store's keys. `q` is filled
+     * but for the instance; *reply in `a`. */
+    enum err_code (*sign)(struct handler_host *h,
+                          Stepfleet__SignRequest *q,
+                          struct arena *a,
+                          const Stepfleet__SignReply **reply,
+                          struct err *err);
 };
 
 /* The lease is RUNNING. False: it is over already, *r in *memory says how, and `finished` is not

@@ -16,6 +16,7 @@
 #include "client/s3/s3.h"
 #include "proto/base/buf.h"
 #include "worker/handler/run.h"
+#include "worker/handler/signer.h"
 
 enum stream_ask { STREAM_GO_ON, STREAM_STOP, STREAM_KILL };
 
@@ -70,6 +71,7 @@ struct stream {
     struct run run;
     void *data; /* the work's */
     const struct stream_ends *ends;
+    struct signer signer; /* of the client, where the keys are the coordinator's */
     struct s3_client *client;
     struct s3_writer *writer; /* of the upload the coordinator records */
     struct process_exit exit;

@@ -445,15 +445,18 @@ void stream_run(struct stream *s)
     struct err err;
 
     objects.spill = s->host->work_dir;
+    signer_init(&s->signer, s->host, s->lease->grant.token);
+    objects.signer = &s->signer.base;
     s->run = (struct run){.process = {.control = -1}};
     for (int i = 0; i < PROCESS_SLOTS; i++) {
         s->run.near[i] = s->run.far[i] = -1;
     }
-    if (s3_client_new(&objects, &s->client, &err) != OK) {
+    if (s3_client_new(&objects, &s->client, &err) == OK) {
+        s->work(s);
+        finish(s);
+        s3_client_free(s->client);
+    } else {
         stream_fail(s, "S3.S3Exception", "%s", err.msg);
-        return;
     }
-    s->work(s);
-    finish(s);
-    s3_client_free(s->client);
+    signer_fini(&s->signer);
 }

@@ -5,8 +5,7 @@ enum { PARTS_ATTEMPT_BYTES = 48 }; /* two numbers, a dot, a quote */
 
 struct slice parts_prefix(struct job_task *t)
 {
-    return arena_printf(&t->s->memory, "%.*s.parts/%.*s/", SLICE_FMT(t->places.output_key),
-                        SLICE_FMT(t->run));
+    return job_parts_prefix(t->places.output_key, t->run, &t->s->memory);
 }
 
 static struct slice attempt_name(struct job_task *t)
@@ -17,8 +16,10 @@ static struct slice attempt_name(struct job_task *t)
 
 struct slice parts_key(struct job_task *t, uint32_t i)
 {
-    return arena_printf(&t->s->memory, "%.*s%.*s/part-%06u", SLICE_FMT(parts_prefix(t)),
-                        SLICE_FMT(attempt_name(t)), i);
+    struct slice own =
+        job_parts_attempt_prefix(t->places.output_key, t->run, t->self, &t->s->memory);
+
+    return arena_printf(&t->s->memory, "%.*spart-%06u", SLICE_FMT(own), i);
 }
 
 struct slice parts_mark(struct job_task *t)

@@ -102,11 +102,7 @@ struct slice task_own_key(struct job_task *t, char kind)
 
 struct slice task_rejected_key(struct job_task *t)
 {
-    struct slice key = t->places.output_key;
-    size_t slash = slice_rfind(key, '/');
-
-    return arena_printf(&t->s->memory, "%.*srejected.jsonl",
-                        SLICE_FMT(slice_head(key, slash < key.len ? slash + 1 : 0)));
+    return job_rejected_key(t->places.output_key, &t->s->memory);
 }
 
 bool task_is_stream(struct job_task *t)
