@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "coordinator/settings.h"
+#include "proto/host/notify.h"
 
 static const char usage[] =
     "Usage: stepfleet-coordinator [-c FILE] [--data DIR] [--listen URL] [--http URL [--open]]\n"
@@ -16,7 +17,7 @@ static const char usage[] =
     "\n"
     "Owns state machines and their executions, and hands their tasks to workers.\n"
     "\n"
-    "  -c, --config FILE   read this configuration (deploy/coordinator.conf explains each key)\n"
+    "  -c, --config FILE   read this configuration; coordinator.conf(5) explains each key\n"
     "      --data DIR      where the database is; made where it is missing\n"
     "                      (default /var/lib/stepfleet)\n"
     "      --listen URL    where clients and workers reach it (default tcp://127.0.0.1:7233;\n"
@@ -153,6 +154,7 @@ int main(int argc, char **argv)
     enum err_code rc = parse_options(argc, argv, &o, &err);
 
     (void)mallopt(M_ARENA_MAX, HEAPS);
+    notify_init();
     if (rc == OK) {
         rc = run(&o, &err);
     }

@@ -25,14 +25,20 @@
 #include "proto/base/limits.h"
 #include "proto/host/clock.h"
 #include "proto/host/log.h"
+#include "proto/host/notify.h"
 
-enum { TRIM_MS = 2000, STOP_POLL_MS = 50 };
+enum {
+    TRIM_MS = 2000,
+    STOP_POLL_MS = 50,
+    STOP_LAST_MS = 60000, /* the database is closed after the stop; what a service manager adds */
+};
 
 struct shell {
     const struct shell_config *config;
     uv_loop_t loop;
     uv_timer_t timer;
     uv_timer_t trim;
+    uv_timer_t beat;  /* what a service manager waits for */
     uv_idle_t again;  /* active: the next turn follows at once */
     size_t held_peak; /* things in memory at once, since memory was given back */
     uv_signal_t signals[2];
@@ -424,6 +430,7 @@ static void shell_quit(struct shell *s)
     uv_close((uv_handle_t *)&s->timer, NULL);
     sweeper_close(&s->sweeper);
     uv_close((uv_handle_t *)&s->trim, NULL);
+    uv_close((uv_handle_t *)&s->beat, NULL);
     uv_close((uv_handle_t *)&s->again, NULL);
     uv_close((uv_handle_t *)&s->signals[0], NULL);
     uv_close((uv_handle_t *)&s->signals[1], NULL);
@@ -447,6 +454,8 @@ static void shell_signal(uv_signal_t *handle, int number)
         _exit(EXIT_FAILURE);
     }
     log_info("signal %d: stopping; executions go on at the next start", number);
+    notify_say("STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=%" PRId64,
+               (s->config->stop_ms + STOP_LAST_MS) * 1000);
     s->stopping = true;
     s->stop_by_ms = clock_boot_ms() + s->config->stop_ms;
     begin_turn(s);
@@ -492,6 +501,7 @@ static enum err_code init_loop(struct shell *s, struct err *err)
     (void)uv_timer_init(&s->loop, &s->timer);
     sweeper_init(&s->sweeper, &s->loop);
     (void)uv_timer_init(&s->loop, &s->trim);
+    notify_beat_start(&s->beat, &s->loop);
     (void)uv_idle_init(&s->loop, &s->again);
     (void)uv_async_init(&s->loop, &s->wake, shell_woken);
     s->timer.data = s->trim.data = s->again.data = s->wake.data = s;
@@ -624,6 +634,8 @@ static void say_ready(const struct shell *s)
         log_info("http: listen=%s port=%u access=%s", s->config->http.http.listen,
                  http_face_port(s->http), s->config->http.open ? "open" : "keys");
     }
+    notify_say("READY=1\nSTATUS=serving on %s, epoch %" PRIu64, s->config->listen,
+               ledger_epoch(s->ledger));
     if (s->config->ready_fd >= 0) {
         (void)!write(s->config->ready_fd, "ready\n", 6);
     }

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "proto/host/notify.h"
 #include "worker/job/job.h"
 #include "worker/scratch.h"
 #include "worker/worker.h"
@@ -17,7 +18,7 @@ static const char help[] =
     "\n"
     "usage: stepfleet-worker [-c FILE] [options]\n"
     "\n"
-    "  -c, --config FILE       configuration; deploy/worker.conf explains each key\n"
+    "  -c, --config FILE       configuration; worker.conf(5) explains each key\n"
     "      --coordinator URL   tcp://127.0.0.1:7233 (the default), or ipc:///PATH\n"
     "                          or, on another machine, tls+tcp://HOST:PORT\n"
     "      --ca FILE           the authority that signed that one's certificate (PEM)\n"
@@ -137,12 +138,17 @@ read_command_line(int argc, char **argv, struct command_line *line, struct err *
     return rc;
 }
 
+/* From the end of the drain until a worker is gone at the latest, with time to spare. */
+enum { LAST_MS = 2 * (WORKER_LAST_MS + WORKER_BYE_MS) };
+
 static void on_signal(uv_signal_t *signal, int number)
 {
     struct worker *w = signal->data;
 
     (void)number;
     if (w->phase == WORKER_SERVING) {
+        notify_say("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%lld",
+                   (long long)(w->settings->drain_ms + LAST_MS) * 1000);
         worker_drain(w);
         return;
     }
@@ -158,6 +164,7 @@ static enum err_code serve(const struct settings *s, const char *work_dir, struc
 {
     struct worker *w = mem_alloc(sizeof(*w));
     uv_signal_t signals[2];
+    uv_timer_t beat;
     uv_loop_t loop;
     enum err_code rc;
 
@@ -174,6 +181,8 @@ static enum err_code serve(const struct settings *s, const char *work_dir, struc
         signals[i].data = w;
         (void)uv_signal_start(&signals[i], on_signal, i == 0 ? SIGTERM : SIGINT);
     }
+    notify_beat_start(&beat, &loop);
+    notify_say("READY=1\nSTATUS=looking for %s", s->coordinator);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     if (w->refused) {
         rc = err_set(err, ERR_DENIED, "the coordinator refuses this worker");
@@ -185,6 +194,7 @@ static enum err_code serve(const struct settings *s, const char *work_dir, struc
         uv_close((uv_handle_t *)&signals[i], NULL);
         (void)signal(i == 0 ? SIGTERM : SIGINT, SIG_IGN); /* it is leaving already */
     }
+    uv_close((uv_handle_t *)&beat, NULL);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&loop);
     worker_fini(w);
@@ -225,6 +235,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     enum err_code rc = read_command_line(argc, argv, &line, &err);
 
+    notify_init();
     if (rc == OK && line.done) {
         return EXIT_SUCCESS;
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/host/clock.h"
+#include "proto/host/notify.h"
 #include "proto/job/piece.h"
 #include "worker/handler/result.h"
 #include "worker/worker.h"
@@ -254,11 +255,20 @@ static enum err_code task_sign(struct handler_host *h,
 
 /* ---- Trouble with the coordinator ---- */
 
+/* To the service manager. */
+static void say_serving(const struct worker *w)
+{
+    if (w->phase == WORKER_SERVING) {
+        notify_say("STATUS=serving %s as %s", w->settings->coordinator, w->settings->name);
+    }
+}
+
 void worker_call_heard(struct worker *w)
 {
     if (w->said != OK) {
         w->said = OK;
         log_info("the coordinator answers again");
+        say_serving(w);
     }
     w->retry_ms = 0;
 }
@@ -294,6 +304,7 @@ void worker_call_failed(struct worker *w, enum err_code rc, const struct err *er
         w->said = rc;
         log_warn("coordinator %s: %s (%s); trying again until it answers", w->settings->coordinator,
                  err->msg, err_name(rc));
+        notify_say("STATUS=%s does not answer: trying again", w->settings->coordinator);
     }
     wait_before_retry(w);
 }
@@ -375,6 +386,7 @@ static void registered(struct worker *w, const Stepfleet__WorkerHelloReply *m)
     w->drain_told = false;
     w->tick_wanted = w->tick_wanted || w->phase == WORKER_DRAINING;
     (void)uv_timer_start(&w->keep_alive, on_keep_alive, keep_alive, keep_alive);
+    say_serving(w);
     log_info("registered with %s id=%llu worker=%s coordinator=%s keep_alive_ms=%llu", m->software,
              (unsigned long long)w->id, w->settings->name, w->settings->coordinator,
              (unsigned long long)keep_alive);

@@ -561,15 +561,6 @@ def test_a_lease_has_its_bounds(tmp_path):
         assert (status, words) == (0, "") if fits else (status == 1 and "500ms to 24h" in words), (lease, words)
 
 
-def test_an_installation_has_the_configurations_its_pages_name(tmp_path):
-    if not (BIN.parent / "cmake_install.cmake").exists():
-        pytest.skip("these programs were not built here")
-    subprocess.run(["cmake", "--install", BIN.parent, "--prefix", tmp_path], check=True, capture_output=True, timeout=60)
-    docs = tmp_path / "share/doc/stepfleet"
-    assert sorted(p.name for p in docs.iterdir()) == ["coordinator.conf", "worker.conf"]
-    assert check_config("-c", docs / "coordinator.conf") == (0, "")
-
-
 def test_dev_keeps_everything_and_drains(start_dev):
     d = start_dev("Slow=event sh -c 'sleep 1; cat'")
     d.machine("kept", chain(("A", {"Type": "Task", "Resource": FUNCTION + "Slow"})))
