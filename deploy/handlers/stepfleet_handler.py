@@ -178,7 +178,10 @@ def _one(line, handle):
     event = json.loads(line.read_whole(b"E") or b"null")
     context = Context(line, said, event)
     os.environ["TMPDIR"] = tempfile.tempdir = context.directory
-    os.environ["_X_AMZN_TRACE_ID"] = context.trace
+    if context.trace:
+        os.environ["_X_AMZN_TRACE_ID"] = context.trace
+    else:
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
     source = _Source(line)
     try:
         kind, payload = b"R", handle(source, context)

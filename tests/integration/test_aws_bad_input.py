@@ -139,7 +139,7 @@ def test_receipts_of_messages(service):
         refused("ReceiptHandleIsInvalid", sqs.delete_message, QueueUrl=url, ReceiptHandle=wrong)
         refused("ReceiptHandleIsInvalid", sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=wrong,
                 VisibilityTimeout=0)
-    sqs.delete_message(QueueUrl=other, ReceiptHandle=receipt)  # answered, as with one that is gone; deletes nothing
+    refused("ReceiptHandleIsInvalid", sqs.delete_message, QueueUrl=other, ReceiptHandle=receipt)
     got = sqs.receive_message(QueueUrl=other)["Messages"]
     assert [m["Body"] for m in got] == [other]
     sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
