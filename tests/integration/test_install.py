@@ -23,11 +23,12 @@ INSTALLED = {
     "lib/systemd/system": ["stepfleet-coordinator.service", "stepfleet-worker.service", "stepfleet-worker@.service"],
     "lib/sysusers.d": ["stepfleet-coordinator.conf", "stepfleet-worker.conf"],
     "share/bash-completion/completions": ["stepfleet"],
-    "share/doc/stepfleet": ["LICENSE", "README.md"],
+    "share/doc/stepfleet": ["LICENSE", "OPERATING.md", "README.md"],
     "share/man/man1": ["stepfleet.1"],
     "share/man/man5": ["coordinator.conf.5", "worker.conf.5"],
     "share/man/man8": ["stepfleet-coordinator.8", "stepfleet-worker.8"],
     "share/stepfleet/handlers": ["README.md", "stepfleet_handler.h", "stepfleet_handler.py"],
+    "share/stepfleet/prometheus": ["alerts.yml", "dashboard.json", "prometheus.yml"],
     "share/zsh/vendor-completions": ["_stepfleet"],
 }
 # As systemd-analyze counts, in tenths: 0 is a sandbox without anything, 100 none.
@@ -205,3 +206,9 @@ def test_zsh_offers_names_the_coordinator_knows(fleet, offered):
     assert offered("start", "--wait", "") == offered("machine", "show", "") == ["first", "second"]
     assert offered("queue", "show", "") == ["work"]
     assert offered("machine", "create", "") == ["message NAME"]
+
+
+def test_every_alarm_has_its_section_for_operators():
+    wanted = set(re.findall(r'runbook: "OPERATING.md#([a-z-]+)"', (DEPLOY / "prometheus/alerts.yml").read_text()))
+    there = re.findall(r"^### ([a-z-]+)$", (DEPLOY / "OPERATING.md").read_text(), re.MULTILINE)
+    assert wanted and sorted(wanted) == sorted(there)
