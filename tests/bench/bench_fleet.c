@@ -68,7 +68,7 @@ struct starter {
 
 struct bench {
     uv_loop_t loop;
-    const char *url;
+    struct link_settings to;
     char *machine;
     unsigned task_ms;
     struct bench_worker *workers;
@@ -246,7 +246,7 @@ static void worker_begin(struct bench *b, struct bench_worker *w, size_t number)
         w->tasks[i].worker = w;
         list_push_back(&w->idle, &w->tasks[i].link);
     }
-    must(link_open(&w->link, &b->loop, b->url, &err), &err);
+    must(link_open(&w->link, &b->loop, &b->to, &err), &err);
     must(link_call_open(&w->link, &w->hello, greeted, w, &err), &err);
     must(link_call_open(&w->link, &w->poll, polled, w, &err), &err);
     for (size_t i = 0; i < REPORTS; i++) {
@@ -458,11 +458,11 @@ static void begin(struct bench *b, struct real *r, const char *dir)
     (void)snprintf(r->log, sizeof(r->log), "%s/fleet.log", dir);
     real_coordinator(r);
     real_machine(r, slice_str(definition));
-    b->url = url;
+    b->to = (struct link_settings){.url = url};
     b->machine = r->machine;
     b->samples = mem_zalloc(SAMPLES_MAX, sizeof(*b->samples));
     (void)uv_loop_init(&b->loop);
-    must(link_open(&b->link, &b->loop, url, &err), &err);
+    must(link_open(&b->link, &b->loop, &b->to, &err), &err);
     for (size_t i = 0; i < STARTERS; i++) {
         b->starters[i].bench = b;
         must(link_call_open(&b->link, &b->starters[i].call, started, &b->starters[i], &err), &err);
