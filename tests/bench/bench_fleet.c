@@ -277,6 +277,7 @@ static void start_one(struct starter *s)
                    bench_now_ns()); /* a text: no digit of it changes */
     q.machine = s->bench->machine;
     q.input = (ProtobufCBinaryData){strlen(input), (uint8_t *)input};
+    q.has_input = true;
     s->bench->open++;
     s->bench->started++;
     link_send(&s->call, RPC_EXECUTION_START, &q.base, ASK_MS);
