@@ -29,7 +29,8 @@ worker_fill(struct stepfleet_worker *out, const Stepfleet__WorkerView *w, struct
         .slots = w->slots,
         .leased = w->leased,
         .draining = w->draining,
-        .cordon = (enum stepfleet_cordon)w->cordon,
+        .cordon = w->cordon <= STEPFLEET_DRAINED ? (enum stepfleet_cordon)w->cordon
+                                                 : STEPFLEET_CORDONED, /* whichever it will be */
         .absent = w->absent,
         .seen_ago_ms = w->seen_ago_ms,
         .hello_ms = w->hello_ms,

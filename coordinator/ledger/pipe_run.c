@@ -182,7 +182,9 @@ static bool may_receive(const struct allowance *left)
     return left->messages > 0 && *left->bytes > 0;
 }
 
-/* Receive until a batch is full, or there is nothing. */
+/* Receive until a batch is full, or there is nothing. A message is hidden for its queue's
+ * visibility timeout from when its batch starts at the latest: one that waits out a window longer
+ * than that would come back before it has ever been tried. */
 static enum err_code gather(struct ledger *l,
                             struct ledger_pipe *p,
                             struct ledger_queue *q,
@@ -191,7 +193,8 @@ static enum err_code gather(struct ledger *l,
                             struct err *err)
 {
     struct ledger_received *got = ARENA_ARRAY(&l->arena, RECEIVE_MOST, struct ledger_received);
-    int64_t visibility_ms = (int64_t)q->row.attributes.visibility_s * 1000;
+    int64_t visibility_ms =
+        (int64_t)q->row.attributes.visibility_s * 1000 + p->parameters.window_ms;
     enum err_code rc = OK;
     size_t wants;
 

@@ -28,7 +28,7 @@ request(const struct aws_row *op, enum aws_style style, const struct json_node *
 
     if (rc != OK) {
         assert((rc == ERR_VALIDATION || rc == ERR_MESSAGE || rc == ERR_INVALID_NAME ||
-                rc == ERR_QUEUE_MISSING) &&
+                rc == ERR_QUEUE_MISSING || rc == ERR_TRACING || rc == ERR_ENCRYPTION) &&
                err.code == rc);
         assert(err.msg[0] != '\0');
         return;

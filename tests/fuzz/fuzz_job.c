@@ -30,7 +30,9 @@ static void check_definition(const struct job_definition *d, struct arena *a)
     const struct job_definition *again;
 
     assert(d->timeout_minutes >= 1 && d->timeout_minutes <= LIMIT_JOB_TIMEOUT_MINUTES);
-    assert(d->shuffle.key_count <= LIMIT_JOB_KEYS && text_is_function_name(d->handler));
+    assert(d->shuffle.key_count <= LIMIT_JOB_KEYS);
+    assert(text_is_function_name(d->handler) || /* one that shuffles alone has none */
+           (d->handler.len == 0 && d->shuffle.kind != JOB_SHUFFLE_NONE));
     assert(d->retry.interval_ms <= d->retry.max_delay_ms);
     /* Control characters are longer in text than they were: past the bound it is refused. */
     if (text.len <= LIMIT_DEFINITION_BYTES) {

@@ -112,7 +112,7 @@ def test_a_cordoned_worker_gets_nothing_over_restarts(fleet):
     assert "not here" in fleet.cli("worker", "cordon", "w9").stdout
     assert worker(fleet, "w9")["absent"]
     fleet.cli("worker", "uncordon", "w9")
-    assert len(fleet.json("workers")["workers"]) == 2
+    wait_until(lambda: len(fleet.json("workers")["workers"]) == 2)  # w1 may be on its way back yet
 
 
 def test_a_drain_waits_for_what_runs(fleet):

@@ -339,7 +339,7 @@ check_run(struct sim *s, const struct sim_run *r, const Stepfleet__JobRun *d, st
     } else if (!is(d, "TIMEOUT") && !(is(d, "STOPPED") && (r->stop_asked || !r->asked))) {
         sim_violation(s, "%s is %s: %s", r->id, d->state, d->error);
     }
-    if (r->stopped && !is(d, "STOPPED")) {
+    if (jobs_run_stopped(s, r) && !is(d, "STOPPED")) {
         sim_violation(s, "%s is %s, and was acknowledged as stopped", r->id, d->state);
     }
     check_time(s, r, d);

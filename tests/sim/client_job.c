@@ -79,6 +79,7 @@ static void job_deleted(struct errand *x, enum err_code rc, const void *reply)
     if (rc != OK) {
         errand_refused(x);
     }
+    s->jobs->deleted_us = s->now_us;
     sim_after(s, x->node, (int64_t)sim_below(s, CHANCE_JOB, 10 * SIM_SECOND), job_comes_again, x,
               NULL);
 }
@@ -124,26 +125,27 @@ static void run_watched(struct errand *x, enum err_code rc, const void *reply)
 {
     const Stepfleet__JobRun *d = reply;
     struct sim_run *r = x->run;
+    struct sim *s = x->sim;
 
     if (rc == ERR_JOB_NOT_FOUND && r->job == &model_jobs[MODEL_JOB_DELETED]) {
         r->over = true; /* it is, and went with its job */
-        x->sim->jobs->over++;
+        s->jobs->over++;
         return;
     }
     if (rc != OK) {
         errand_refused(x);
     }
-    sim_trace(x->sim, x->node, "%s of %s is %s, %s", r->id, r->job->name, d->state, d->phase);
+    sim_trace(s, x->node, "%s of %s is %s, %s", r->id, r->job->name, d->state, d->phase);
     if (!is_open(d->state)) {
         r->over = true;
-        x->sim->jobs->over++;
+        s->jobs->over++;
         return;
     }
-    if (r->stopped && x->number != 0) {
-        sim_violation(x->sim, "%s is %s, though it was acknowledged as STOPPED", r->id, d->state);
+    if (jobs_run_stopped(s, r) && x->number != 0) {
+        sim_violation(s, "%s is %s, though it was acknowledged as STOPPED", r->id, d->state);
     }
-    x->number = r->stopped; /* asked again after that */
-    errand_send(x->sim, x);
+    x->number = jobs_run_stopped(s, r); /* asked again after that */
+    errand_send(s, x);
 }
 
 /* ---- stopping ---- */
@@ -162,7 +164,7 @@ static void run_stopped(struct errand *x, enum err_code rc, const void *reply)
     if (strcmp(d->state, "RUNNING") == 0 || strcmp(d->state, "STARTING") == 0) {
         sim_violation(x->sim, "%s is %s when its stop is acknowledged", r->id, d->state);
     }
-    r->stopped = strcmp(d->state, "STOPPED") == 0;
+    r->stopped_us = strcmp(d->state, "STOPPED") == 0 ? x->sim->now_us : 0;
 }
 
 static void run_stop(struct sim *s, void *arg)

@@ -492,6 +492,7 @@ static void receive_answered(struct sim *s,
     const Stepfleet__MessageReceiveReply *m = reply;
     struct sim_receive *r = arg;
     struct sim_letter *got[10];
+    size_t count = 0;
 
     if (rc != OK && !err_retryable(rc)) {
         sim_violation(s, "a receive of %s is refused: %s", r->queue->name, err->msg);
@@ -499,10 +500,14 @@ static void receive_answered(struct sim *s,
     if (rc == OK) {
         r->queue->unanswered--;
         for (size_t i = 0; i < m->n_messages; i++) {
-            got[i] = triggers_received(s, r, m->messages[i]);
+            struct sim_letter *one = triggers_received(s, r, m->messages[i]);
+
+            if (one != NULL) {
+                got[count++] = one;
+            }
         }
-        triggers_check_groups(s, r, got, m->n_messages);
-        for (size_t i = 0; i < m->n_messages; i++) {
+        triggers_check_groups(s, r, got, count);
+        for (size_t i = 0; i < count; i++) {
             deal_with(s, r, got[i]);
         }
     }

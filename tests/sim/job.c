@@ -43,6 +43,14 @@ struct sim_run *jobs_run(struct sim *s, struct slice id)
     return r;
 }
 
+bool jobs_run_stopped(const struct sim *s, const struct sim_run *r)
+{
+    bool forgotten =
+        r->job == &model_jobs[MODEL_JOB_DELETED] && s->jobs->deleted_us >= r->stopped_us;
+
+    return r->stopped_us != 0 && !forgotten;
+}
+
 /* ---- winners ---- */
 
 void jobs_won(struct sim *s,
@@ -207,7 +215,7 @@ void jobs_committed(struct sim *s, const char *key, const char *mark, struct sli
 
     check_bytes(s, r, key, bytes);
     check_order(s, r);
-    if (r->stopped) {
+    if (jobs_run_stopped(s, r)) {
         sim_violation(s, "the output of %s becomes visible, though its stop was acknowledged",
                       r->id);
     }

@@ -33,6 +33,7 @@ struct sim_jobs {
     void (*ready)(struct sim *s); /* goes on when one more is */
     unsigned asked;               /* runs that clients have begun to start */
     unsigned over;                /* of them */
+    int64_t deleted_us;           /* a deletion of MODEL_JOB_DELETED was answered last; 0: never */
 };
 
 /* A run as it was seen, by whomever. */
@@ -48,7 +49,7 @@ struct sim_run {
     bool asked;       /* by a client: what follows is its */
     bool started;     /* acknowledged */
     bool stop_asked;
-    bool stopped;        /* acknowledged as STOPPED */
+    int64_t stopped_us;  /* acknowledged as STOPPED; 0: never */
     bool over;           /* its client asks no more of it */
     bool listed;         /* at the end */
     unsigned commits;    /* its output was made visible */
@@ -60,6 +61,9 @@ struct sim_run {
 void jobs_open(struct sim *s);
 /* The one of that id, new where there is none. */
 struct sim_run *jobs_run(struct sim *s, struct slice id);
+/* It was acknowledged as stopped, and its job was not deleted since: then its id is forgotten, and
+ * a late repeat of its start begins another. */
+bool jobs_run_stopped(const struct sim *s, const struct sim_run *r);
 /* A lease of a piece is delivered: what of it must be the same each time, as a number. */
 uint64_t jobs_delivered(struct sim_worker *k, const Stepfleet__Lease *m);
 /* The output of that attempt counts for the piece: the same each time somebody says so. */

@@ -267,6 +267,7 @@ static void to_dead(struct sim *s, struct sim_letter *m, const struct sim_queue 
     m->receipt = m->old_receipt = NULL;
     m->token = (struct token){0};
     m->delete_asked = false;
+    m->dead_us = s->now_us;
     s->triggers->dead++;
 }
 
@@ -369,6 +370,8 @@ triggers_received(struct sim *s, const struct sim_receive *r, const Stepfleet__M
 
     if (m->where != r->queue && r->queue != origin) {
         to_dead(s, m, r->queue);
+    } else if (m->where != NULL && m->where != r->queue && r->us < m->dead_us) {
+        return NULL;
     } else if (m->where != NULL && m->where != r->queue) {
         sim_violation(s, "%s is received in %s, and was in %s", m->id, r->queue->name,
                       m->where->name);

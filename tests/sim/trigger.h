@@ -87,6 +87,7 @@ struct sim_letter {
     bool firm; /* else a crash may undo it: a run was all that was seen of it */
     struct sim_queue *origin;
     struct sim_queue *where; /* it was received last; NULL: never */
+    int64_t dead_us;         /* first seen among the dead letters then; 0: never */
     bool told;               /* its send was acknowledged with that id */
     int64_t told_us;
     char sequence[24];
