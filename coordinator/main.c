@@ -40,7 +40,8 @@ static const char usage[] =
     "      --version       the version\n"
     "\n"
     "SIGTERM and SIGINT stop it in order; executions go on at the next start. It can be killed at\n"
-    "any moment: what was acknowledged is on disk. SIGHUP reads certificate and tokens again.\n"
+    "any moment: what was acknowledged is on disk. SIGHUP reads certificate and tokens again and\n"
+    "opens the audit log anew.\n"
     "\n"
     "Exit status: 0 stopped in order, 1 could not start or go on, 2 wrong usage.\n";
 

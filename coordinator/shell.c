@@ -48,6 +48,7 @@ struct shell {
     struct ledger *ledger;
     struct api api;
     struct access *access;
+    struct audit *audit;        /* NULL: there is none */
     struct presigner presigner; /* `api` has it */
     struct rpc_server *server;
     struct http_face *http;    /* NULL: none */
@@ -473,6 +474,9 @@ static void shell_renew(uv_signal_t *handle, int number)
     struct shell *s = handle->data;
 
     (void)number;
+    if (s->audit != NULL) {
+        audit_reopen(s->audit);
+    }
     if (s->server != NULL && !s->ended) {
         rpc_server_renewed(s->server);
     }
@@ -592,6 +596,10 @@ static enum err_code open_all(struct shell *s, struct err *err)
 
     s->objects = object_threads_open(&c->objects, woken, s); /* the ledger may ask when it opens */
     rc = s->objects != NULL ? access_open(c->tokens, &s->access, err) : no_thread(err);
+    if (rc == OK && c->audit_log != NULL) {
+        rc = audit_open(c->audit_log, &s->audit, err);
+        access_record(s->access, rc == OK ? s->audit : NULL);
+    }
     if (rc == OK) {
         rc = store_open_rocks(&store, &s->store, err);
     }
@@ -707,6 +715,7 @@ enum err_code shell_run(const struct shell_config *config, struct err *err)
         store_close(s->store);
     }
     access_close(s->access);
+    audit_close(s->audit);
     presigner_fini(&s->presigner);
     (void)uv_loop_close(&s->loop);
     mem_free(s);

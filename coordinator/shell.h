@@ -16,7 +16,8 @@ struct shell_config {
     const char *listen;      /* URL */
     const char *certificate; /* PEM files; NULL: none, and no TLS */
     const char *key;
-    const char *tokens; /* their file; NULL: none is asked for */
+    const char *tokens;    /* their file; NULL: none is asked for */
+    const char *audit_log; /* file, or "-"; NULL: there is none */
     struct http_face_config http;
     struct otlp_config trace;     /* no endpoint: nothing is traced */
     const char *execution_logs;   /* directory; NULL: no log records are written */

@@ -14,6 +14,7 @@
 
 struct access {
     const char *path; /* NULL: nothing is asked for */
+    struct audit *audit;
     /* The renewing thread's: what the file was when it was read. */
     struct timespec modified;
     ino_t inode;
@@ -139,6 +140,16 @@ void access_close(struct access *a)
 bool access_asks(const struct access *a)
 {
     return a->path != NULL;
+}
+
+void access_record(struct access *a, struct audit *audit)
+{
+    a->audit = audit;
+}
+
+struct audit *access_audit(const struct access *a)
+{
+    return a != NULL ? a->audit : NULL;
 }
 
 static void put_in_force(struct access *a, struct arena *arena, const struct tokens *tokens)
@@ -276,6 +287,7 @@ bool caller_may(const struct caller *who, unsigned method)
     case CALLER_WORKER: return role <= ROLE_WORKER; /* one that is not there is answered so */
     case CALLER_KEY:
     case CALLER_CONTROL: return role < 0 || (role != ROLE_WORKER && role <= (int)who->role);
+    case CALLER_STRANGER: break;
     }
     return false;
 }

@@ -10,7 +10,7 @@
 #ifndef STEPFLEET_ACCESS_ACCESS_H
 #define STEPFLEET_ACCESS_ACCESS_H
 
-#include "coordinator/access/caller.h"
+#include "coordinator/access/audit.h"
 
 struct access;
 
@@ -26,6 +26,10 @@ struct access_peer {
  * it lives. ERR_CONFIG, ERR_NOT_FOUND: the file is not one of tokens, or others may change it. */
 enum err_code access_open(const char *path, struct access **out, struct err *err);
 void access_close(struct access *a);
+/* Where refusals, and what changes something, are recorded from now on; before anyone can ask. */
+void access_record(struct access *a, struct audit *audit);
+/* NULL: nowhere. `a` may be NULL. */
+struct audit *access_audit(const struct access *a);
 /* Are tokens asked for? */
 bool access_asks(const struct access *a);
 

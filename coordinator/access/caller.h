@@ -7,11 +7,12 @@
 #include "proto/base/limits.h"
 
 enum caller_kind {
-    CALLER_LOCAL,   /* of this machine, where no tokens are asked for: may do all */
-    CALLER_TASK,    /* a task of a state machine */
-    CALLER_KEY,     /* an access key, over HTTP */
-    CALLER_CONTROL, /* a control token */
-    CALLER_WORKER,  /* a worker token */
+    CALLER_LOCAL,    /* of this machine, where no tokens are asked for: may do all */
+    CALLER_TASK,     /* a task of a state machine */
+    CALLER_KEY,      /* an access key, over HTTP */
+    CALLER_CONTROL,  /* a control token */
+    CALLER_WORKER,   /* a worker token */
+    CALLER_STRANGER, /* has shown nothing good; its name is what it says itself */
 };
 
 enum { CALLER_ADDRESS_BYTES = 64 }; /* "[IPv6]:PORT" */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/access/gate.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
 static const char *asked_role(unsigned method)
 {
     int role = role_of_method(method);
@@ -44,6 +48,27 @@ static void put_refusal(const struct envelope *asked,
         (uint8_t *)(void *)buf_reserve(out, protobuf_c_message_get_packed_size(&body.base)));
 }
 
+static void record_refusal(struct access *a,
+                           const struct access_peer *peer,
+                           const struct envelope *e,
+                           enum err_code code)
+{
+    struct caller who = peer->who;
+    char number[24];
+    int len = snprintf(number, sizeof(number), "%" PRIu64, e->request_id);
+    const struct audit_asked asked = {
+        .who = &who,
+        .method = e->method,
+        .request_id = slice_make(number, (size_t)len),
+    };
+
+    if (code != ERR_DENIED) {
+        who = (struct caller){.kind = CALLER_STRANGER};
+        memcpy(who.address, peer->who.address, sizeof(who.address));
+    }
+    audit_failed(access_audit(a), &asked, code, err_name(code));
+}
+
 enum gate
 gate_look(struct access *a, struct access_peer *peer, struct slice frame, struct buf *refusal)
 {
@@ -60,11 +85,13 @@ gate_look(struct access *a, struct access_peer *peer, struct slice frame, struct
     }
     if (rc != OK) {
         put_refusal(&e, rc, &err, refusal);
+        record_refusal(a, peer, &e, rc);
         return GATE_CLOSE;
     }
     if (!caller_may(&peer->who, e.method)) {
         say_may_not(&peer->who, e.method, &err);
         put_refusal(&e, ERR_DENIED, &err, refusal);
+        record_refusal(a, peer, &e, ERR_DENIED);
         return GATE_REFUSE;
     }
     return GATE_PASS;

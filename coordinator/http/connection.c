@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "coordinator/http/place.h"
 #include "proto/base/sm.h"
 #include "proto/base/text.h"
 #include "proto/host/clock.h"
@@ -318,6 +319,18 @@ static void say(struct http_connection *c, const struct http_answer *a, bool las
     send_bytes(c, buf_slice(&s->scratch));
     if (c->state == CONNECTION_REPLY && !c->writing) {
         replied(c);
+    }
+}
+
+void http_peer(const struct http_request *r, char *out, size_t size)
+{
+    const struct http_connection *c = container_of(r, struct http_exchange, request)->connection;
+    union place_address at;
+    int len = sizeof(at);
+
+    out[0] = '\0';
+    if (uv_tcp_getpeername(&c->uv.tcp, &at.any, &len) == 0) {
+        place_name(&at, out, size);
     }
 }
 

@@ -73,6 +73,8 @@ bool http_server_is_quiet(const struct http_server *s);
 /* Ends all; requests that were not answered are no more. Then frees, calling `closed`. */
 void http_server_close(struct http_server *s, void (*closed)(void *arg), void *arg);
 
+/* Where it comes from, "10.0.0.1:41234"; "" where the client is gone. Within request() alone. */
+void http_peer(const struct http_request *r, char *out, size_t size);
 /* The value of the first header of that name (lower case); ptr NULL: there is none. */
 struct slice http_header(const struct http_request *r, const char *name);
 /* Answer; the request is gone. What `answer` points to is copied. */

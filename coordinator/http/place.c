@@ -69,3 +69,16 @@ enum err_code place_listen(const struct place *place,
     *port = ntohs(at.any.sa_family == AF_INET ? at.v4.sin_port : at.v6.sin6_port);
     return OK;
 }
+
+void place_name(const union place_address *at, char *out, size_t size)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+
+    if (at->any.sa_family == AF_INET) {
+        (void)uv_ip4_name(&at->v4, host, sizeof(host));
+        (void)snprintf(out, size, "%s:%u", host, ntohs(at->v4.sin_port));
+    } else {
+        (void)uv_ip6_name(&at->v6, host, sizeof(host));
+        (void)snprintf(out, size, "[%s]:%u", host, ntohs(at->v6.sin6_port));
+    }
+}

@@ -22,6 +22,8 @@ struct place {
 
 /* "127.0.0.1:8083", "[::]:8083", "localhost:8083": addresses, and that one name; port 0 is any. */
 bool place_parse(struct slice address, struct place *out);
+/* "127.0.0.1:8083", "[::1]:8083". */
+void place_name(const union place_address *at, char *out, size_t size);
 /* Bind and listen there; *port is the one it is. ERR_IN_USE, ERR_IO. */
 enum err_code place_listen(const struct place *place,
                            uv_tcp_t *listener,

@@ -348,13 +348,10 @@ static void name_address(struct link_connection *c)
     }
     if (at.any.sa_family == AF_INET) {
         (void)uv_ip4_name(&at.v4, c->host, sizeof(c->host));
-        (void)snprintf(c->peer.who.address, sizeof(c->peer.who.address), "%s:%u", c->host,
-                       ntohs(at.v4.sin_port));
     } else {
         (void)uv_ip6_name(&at.v6, c->host, sizeof(c->host));
-        (void)snprintf(c->peer.who.address, sizeof(c->peer.who.address), "[%s]:%u", c->host,
-                       ntohs(at.v6.sin6_port));
     }
+    place_name(&at, c->peer.who.address, sizeof(c->peer.who.address));
 }
 
 struct link_connection *link_connection_accept(struct link *l)

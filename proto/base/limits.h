@@ -135,9 +135,13 @@ enum limits {
     LIMIT_QUERY_PARAMETERS = 2048,       /* of one form: a batch of ten has some 400 */
     LIMIT_QUERY_DEPTH = 12,              /* parts of a parameter's name: AWS's have 8 */
     LIMIT_HTTP_SKEW_MS = 300000,         /* AWS: a signature's time from ours */
-    LIMIT_HTTP_PRESIGNED_SECONDS = 604800, /* AWS: X-Amz-Expires */
-    LIMIT_KEYS = 1000,                     /* access keys: all of them are in memory */
-    LIMIT_METRICS_TOKENS_BYTES = 4096,     /* the file of those that may scrape: some 60 */
+    LIMIT_HTTP_PRESIGNED_SECONDS = 604800,      /* AWS: X-Amz-Expires */
+    LIMIT_KEYS = 1000,                          /* access keys: all of them are in memory */
+    LIMIT_AUDIT_QUEUE_BYTES = 16 * 1024 * 1024, /* lines that wait: seconds of a stalled disk */
+    LIMIT_AUDIT_TEXT_BYTES =
+        512,                     /* of one name: the longest ARN has some 260, 6 times so escaped */
+    LIMIT_AUDIT_STRANGERS = 100, /* refusals a second of whoever shows nothing: 2 GB a day */
+    LIMIT_METRICS_TOKENS_BYTES = 4096, /* the file of those that may scrape: some 60 */
 
     /* Metrics. */
     LIMIT_FIGURE_NAMES = 256, /* machines, queues and functions that count by their own name, of

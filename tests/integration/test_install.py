@@ -16,6 +16,7 @@ DEPLOY = HERE.parents[1] / "deploy"
 PREFIX = "usr/local"
 INSTALLED = {
     "bin": ["stepfleet", "stepfleet-coordinator", "stepfleet-worker"],
+    "etc/logrotate.d": ["stepfleet-coordinator"],
     "etc/stepfleet": ["coordinator.conf", "worker.conf"],
     "include": ["stepfleet.h"],
     "lib": ["libstepfleet.a", "libstepfleet.so", "libstepfleet.so.0", "libstepfleet.so.0.1.0"],

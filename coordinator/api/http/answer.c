@@ -8,6 +8,15 @@ struct slice http_call_id(const struct http_call *h)
     return slice_make(h->id, sizeof(h->id));
 }
 
+const char *http_error_name(const struct http_call *h, enum err_code code)
+{
+    if (h->asked.rest != NULL) {
+        return rest_error_name(code);
+    }
+    return h->asked.query != NULL ? aws_form_error(h->asked.operation, code)
+                                  : aws_error_name(h->asked.operation, code);
+}
+
 static void form_query_error(struct http_call *h, enum err_code code, const struct err *err)
 {
     h->status = aws_form_status(code);
@@ -78,6 +87,7 @@ void http_answer_metrics(struct http_call *h)
     const struct metrics_host host = {
         .store = ledger_store(f->api->ledger),
         .data = f->api->hooks.data,
+        .audit = access_audit(f->api->hooks.access),
         .started_s = f->started_s,
         .expires_s = http_server_expires_s(f->server),
     };

@@ -43,6 +43,7 @@ struct http_call *http_call_new(struct http_face *f)
 void http_call_free(struct http_call *h)
 {
     list_remove(&h->all_link);
+    audit_drop(h->audit);
     arena_fini(&h->arena);
     buf_fini(&h->body);
     mem_free(h);
@@ -65,4 +66,17 @@ void http_call_back(struct http_face *f, struct http_call *h)
     h->error_type = NULL;
     list_push_front(&f->spare, &h->link);
     f->spare_count++;
+}
+
+struct audit_asked http_call_asked(const struct http_call *h)
+{
+    const struct aws_row *operation = h->asked.operation;
+
+    return (struct audit_asked){
+        .who = &h->asked.who,
+        .method = operation != NULL ? operation->method : 0,
+        .operation = operation != NULL ? operation->name : "",
+        .request_id = http_call_id(h),
+        .request = h->asked.request,
+    };
 }

@@ -35,7 +35,8 @@ struct http_call {
     struct list left_link; /* locked: face.left */
     struct arena arena;    /* the request's */
     struct aws_asked asked;
-    char id[TEXT_UUID_BYTES]; /* x-amzn-RequestId */
+    struct audit_entry *audit; /* until it is durable; NULL: it is not recorded */
+    char id[TEXT_UUID_BYTES];  /* x-amzn-RequestId */
     size_t bytes;
     struct buf body; /* the answer's */
     unsigned status;
@@ -102,8 +103,12 @@ void http_call_back(struct http_face *f, struct http_call *h);
 /* ---- answers ---- */
 
 struct slice http_call_id(const struct http_call *h);
+/* What the caller's protocol calls the error. */
+const char *http_error_name(const struct http_call *h, enum err_code code);
 /* The error's body and status, as the caller's protocol has them. Any thread that has the call. */
 void http_form_error(struct http_call *h, enum err_code code, const struct err *err);
+/* What is recorded of it. Any thread that has the call. */
+struct audit_asked http_call_asked(const struct http_call *h);
 /* What was formed leaves, and the call is back. These three: on the face's thread. */
 void http_call_answer(struct http_call *h);
 void http_answer_metrics(struct http_call *h);

@@ -53,6 +53,25 @@ static void ask_metrics(struct http_face *f, struct http_request *r)
     hand_over(h);
 }
 
+/* Who asks from where; only where that is recorded. */
+static void name_peer(struct http_face *f, struct http_call *h, enum err_code rc)
+{
+    const struct aws_row *operation = h->asked.operation;
+    struct caller *who = &h->asked.who;
+
+    if (access_audit(f->api->hooks.access) != NULL &&
+        (audit_is_refusal(rc) || (operation != NULL && audit_is_control(operation->method)))) {
+        http_peer(h->http, who->address, sizeof(who->address));
+    }
+}
+
+static void record_refused(struct http_face *f, struct http_call *h, enum err_code rc)
+{
+    const struct audit_asked asked = http_call_asked(h);
+
+    audit_failed(access_audit(f->api->hooks.access), &asked, rc, http_error_name(h, rc));
+}
+
 static void ask_operation(struct http_face *f, struct http_request *r)
 {
     struct http_call *h = http_call_new(f);
@@ -73,9 +92,11 @@ static void ask_operation(struct http_face *f, struct http_request *r)
     h->http = r;
     h->bytes = r->body.len;
     rc = aws_understand(r, &access, &h->arena, &h->asked, &err);
+    name_peer(f, h, rc);
     if (rc == OK) {
         hand_over(h);
     } else {
+        record_refused(f, h, rc);
         http_form_error(h, rc, &err);
         http_call_answer(h);
     }

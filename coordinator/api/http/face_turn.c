@@ -31,7 +31,11 @@ static void http_leave(struct http_call *h)
 
 static void http_durable(struct ledger_wait *w)
 {
-    http_leave(container_of(w, struct http_call, call.wait));
+    struct http_call *h = container_of(w, struct http_call, call.wait);
+
+    audit_put(h->audit);
+    h->audit = NULL;
+    http_leave(h);
 }
 
 static void answered(struct http_call *h)
@@ -69,6 +73,7 @@ static void http_reply(struct call *c, const ProtobufCMessage *message)
         json_write(v, &h->body);
     }
     h->status = 200;
+    audit_end(h->audit, NULL, message);
     answered(h);
 }
 
@@ -76,6 +81,7 @@ static void http_fail(struct call *c, enum err_code code, const struct err *err)
 {
     struct http_call *h = http_call_of(c);
 
+    audit_end(h->audit, http_error_name(h, code), NULL);
     http_form_error(h, code, err);
     answered(h);
 }
@@ -90,6 +96,15 @@ static void serve_metrics(struct http_face *f, struct http_call *h)
     metrics_put_ledger(f->api, &h->body);
     http_call_move(h, HTTP_CALL_ANSWERED);
     http_leave(h);
+}
+
+static void record_begin(struct http_call *h)
+{
+    const struct audit_asked asked = http_call_asked(h);
+
+    if (audit_is_control(asked.method)) {
+        h->audit = audit_begin(access_audit(h->face->api->hooks.access), &asked);
+    }
 }
 
 static void http_serve_one(struct http_face *f, struct http_call *h)
@@ -108,8 +123,10 @@ static void http_serve_one(struct http_face *f, struct http_call *h)
         .request = h->asked.request,
         .reply = http_reply,
         .fail = http_fail,
+        .who = &h->asked.who,
         .aws = true,
     };
+    record_begin(h);
     h->call.wait.durable = http_durable;
     if (f->stopping) {
         call_fail(&h->call, ERR_UNAVAILABLE, "the coordinator is stopping");

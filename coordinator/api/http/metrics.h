@@ -17,9 +17,10 @@ void metrics_put_ledger(const struct api *api, struct buf *out);
 
 struct metrics_host {
     struct store *store;
-    const char *data;  /* directory of the database; NULL: none */
-    int64_t started_s; /* of the process, since 1970 */
-    int64_t expires_s; /* the certificate; 0: there is none */
+    const char *data;          /* directory of the database; NULL: none */
+    int64_t started_s;         /* of the process, since 1970 */
+    const struct audit *audit; /* NULL: there is none */
+    int64_t expires_s;         /* the certificate; 0: there is none */
 };
 void metrics_put_host(const struct metrics_host *host, struct buf *out);
 

@@ -101,6 +101,18 @@ static void put_files(struct buf *out)
     }
 }
 
+static void put_audit(const struct audit *audit, struct buf *out)
+{
+    struct audit_figures f;
+
+    audit_figures(audit, &f);
+    exposition_counter(out, "stepfleet_audit_lines_total", "Lines of the audit log.", f.written);
+    exposition_counter(
+        out, "stepfleet_audit_lost_total",
+        "Lines that the audit log lost: its file cannot be written, or too much was asked.",
+        f.lost);
+}
+
 void metrics_put_host(const struct metrics_host *host, struct buf *out)
 {
     put_store(host->store, out);
@@ -108,6 +120,9 @@ void metrics_put_host(const struct metrics_host *host, struct buf *out)
     put_processor(out);
     put_memory(out);
     put_files(out);
+    if (host->audit != NULL) {
+        put_audit(host->audit, out);
+    }
     exposition_gauge(out, "process_start_time_seconds", "When it was started, since 1970.",
                      (uint64_t)host->started_s);
     if (host->expires_s > 0) {

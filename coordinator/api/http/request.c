@@ -134,10 +134,19 @@ static enum err_code denied(struct err *err, struct slice who, const struct aws_
                    SLICE_FMT(who), services[op->service].signs, op->name);
 }
 
+static void name_caller(struct caller *who, struct slice key)
+{
+    size_t len = key.len < sizeof(who->name) ? key.len : sizeof(who->name) - 1;
+
+    memcpy(who->name, key.ptr, len);
+    who->name[len] = '\0';
+}
+
 static enum err_code authorize(const struct http_request *r,
                                const struct aws_access *access,
                                const struct aws_row *op,
                                struct arena *a,
+                               struct caller *who,
                                struct err *err)
 {
     struct sigv4_claim claim;
@@ -153,12 +162,17 @@ static enum err_code authorize(const struct http_request *r,
     if (rc != OK) {
         return rc;
     }
+    name_caller(who, claim.access_key);
     if (!access->find(access->arg, &claim, a, &key, &role)) {
         return err_set(err, ERR_KEY_UNKNOWN,
                        "The security token included in the request is invalid.");
     }
     rc = sigv4_check(r, &claim, &key, slice_str(services[op->service].signs), access->now_ms, a,
                      err);
+    if (rc == OK) {
+        who->kind = CALLER_KEY;
+        who->role = role;
+    }
     if (rc == OK && role < op->role) {
         rc = denied(err, slice_head(claim.access_key, 64), op);
     }
@@ -235,6 +249,7 @@ enum err_code aws_understand(const struct http_request *r,
     enum err_code rc;
 
     *out = (struct aws_asked){.query = is_form(r) ? query_any() : NULL, .rest = rest_route(r, a)};
+    out->who.kind = access->open ? CALLER_LOCAL : CALLER_STRANGER;
     if (out->rest != NULL) {
         out->operation = rest_operation(out->rest);
         rc = OK;
@@ -243,7 +258,7 @@ enum err_code aws_understand(const struct http_request *r,
                                 : find_operation(r, &out->operation, err);
     }
     if (rc == OK) {
-        rc = authorize(r, access, out->operation, a, err);
+        rc = authorize(r, access, out->operation, a, &out->who, err);
     }
     if (rc == OK && body == NULL) {
         rc = read_json(r, out, a, &body, err);

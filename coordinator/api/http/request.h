@@ -4,6 +4,7 @@
 #ifndef STEPFLEET_API_HTTP_REQUEST_H
 #define STEPFLEET_API_HTTP_REQUEST_H
 
+#include "coordinator/access/caller.h"
 #include "coordinator/api/aws_json.h"
 #include "coordinator/api/http/page.h"
 #include "coordinator/api/http/query.h"
@@ -32,6 +33,7 @@ struct aws_asked {
     const struct rest_route *rest;     /* it is in REST JSON; NULL: likewise */
     ProtobufCMessage *request;
     struct page_context page;
+    struct caller who; /* but for its address */
 };
 
 /* `r` lives as long as *out. operation is NULL where it is not even known. */

@@ -34,8 +34,9 @@ struct rpc_request {
     struct caller who;
     struct slice frame; /* while ARRIVED: the transport's memory */
     struct envelope envelope;
-    struct list link;   /* arrived, workers or backlog */
-    struct list opened; /* server.open, while OPEN */
+    struct audit_entry *audit; /* until it is durable; NULL: it is not recorded */
+    struct list link;          /* arrived, workers or backlog */
+    struct list opened;        /* server.open, while OPEN */
 };
 
 void rpc_move(struct rpc_request *r, enum rpc_state to);

@@ -42,6 +42,7 @@ static void request_free(struct secure_request *q)
 {
     buf_fini(&q->frame);
     mem_free(q->answer);
+    audit_drop(q->request.audit);
     mem_free(q);
 }
 

@@ -2,8 +2,10 @@
 #include "coordinator/api/rpc/server.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "coordinator/api/rpc/request.h"
 #include "coordinator/link/link.h"
@@ -106,6 +108,8 @@ static void rpc_durable(struct ledger_wait *w)
     struct rpc_server *s = r->server;
 
     s->busy--;
+    audit_put(r->audit);
+    r->audit = NULL;
     rpc_move(r, RPC_SENDING);
     (void)atomic_fetch_add(&s->sending, 1);
     r->transport->send(r);
@@ -129,22 +133,43 @@ static void rpc_answer(struct rpc_request *r, enum err_code status, const Protob
     ledger_wait_durable(r->server->api->ledger, &r->call.wait);
 }
 
+static struct audit_entry *record_begin(const struct rpc_request *r,
+                                        const ProtobufCMessage *request)
+{
+    char number[24];
+    int len = snprintf(number, sizeof(number), "%" PRIu64, r->envelope.request_id);
+    const struct audit_asked asked = {
+        .who = &r->who,
+        .method = r->envelope.method,
+        .request_id = slice_make(number, (size_t)len),
+        .request = request,
+    };
+
+    return audit_begin(access_audit(r->server->access), &asked);
+}
+
 static void rpc_respond(struct call *c, const ProtobufCMessage *message)
 {
+    audit_end(request_of(c)->audit, NULL, message);
     rpc_answer(request_of(c), OK, message);
 }
 
 static void rpc_fail(struct call *c, enum err_code code, const struct err *err)
 {
     Stepfleet__ErrorBody body = STEPFLEET__ERROR_BODY__INIT;
+    struct rpc_request *r = request_of(c);
 
+    if (r->audit == NULL && audit_is_refusal(code)) {
+        r->audit = record_begin(r, NULL);
+    }
+    audit_end(r->audit, err_name(code), NULL);
     body.code = (char *)(uintptr_t)err_name(code);
     body.message = (char *)(uintptr_t)err->msg;
     if (code == ERR_VERSION) {
         body.version_min = WIRE_VERSION_MIN;
         body.version_max = WIRE_VERSION_MAX;
     }
-    rpc_answer(request_of(c), code, &body.base);
+    rpc_answer(r, code, &body.base);
 }
 
 /* ---- requests: the loop's thread ---- */
@@ -173,6 +198,9 @@ static void rpc_serve_one(struct rpc_server *s, struct rpc_request *r)
         /* The message's bytes are copied once into the turn's arena by unpacking. */
         r->call.request = message_unpack(d, r->envelope.body, a, &err);
         rc = r->call.request != NULL ? OK : err.code;
+    }
+    if (rc == OK && audit_is_control(r->call.method)) {
+        r->audit = record_begin(r, r->call.request);
     }
     if (s->stopping && rc == OK) {
         rc = err_set(&err, ERR_UNAVAILABLE, "the coordinator is stopping");

@@ -5,10 +5,13 @@
  * A pipe is known from its begin to its end by its id. One that shows no token does no harm but by
  * being there: past their bound the oldest such pipe goes. A refused one is closed when the next
  * look, a tick later, finds it: to close it at once would lose the refusal. */
+#include <arpa/inet.h>
 #include <assert.h>
+#include <inttypes.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #include "coordinator/api/rpc/request.h"
 #include "proto/base/limits.h"
@@ -58,6 +61,28 @@ static uint64_t id_of(nng_pipe pipe)
 
 /* ---- pipes: nng's threads ---- */
 
+/* Where it comes from: an address, or the process at the other end of a Unix socket. */
+static void name_address(nng_pipe pipe, char out[CALLER_ADDRESS_BYTES])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    nng_sockaddr at;
+    uint64_t pid;
+    uint64_t uid;
+
+    if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0 &&
+        nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0) {
+        (void)snprintf(out, CALLER_ADDRESS_BYTES, "pid %" PRIu64 " uid %" PRIu64, pid, uid);
+    } else if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &at) != 0) {
+        return;
+    } else if (at.s_family == NNG_AF_INET) {
+        (void)inet_ntop(AF_INET, &at.s_in.sa_addr, host, sizeof(host));
+        (void)snprintf(out, CALLER_ADDRESS_BYTES, "%s:%u", host, ntohs(at.s_in.sa_port));
+    } else if (at.s_family == NNG_AF_INET6) {
+        (void)inet_ntop(AF_INET6, at.s_in6.sa_addr, host, sizeof(host));
+        (void)snprintf(out, CALLER_ADDRESS_BYTES, "[%s]:%u", host, ntohs(at.s_in6.sa_port));
+    }
+}
+
 static struct rpc_pipe *pipe_find(struct rpc_sockets *s, uint64_t id)
 {
     HASH_EACH_MATCH(n, &s->pipes, hash_u64(id))
@@ -84,6 +109,7 @@ static void pipe_begins(nng_pipe pipe, nng_pipe_ev ev, void *arg)
     }
     p = mem_zalloc(1, sizeof(*p));
     p->pipe = pipe;
+    name_address(pipe, p->peer.who.address);
     (void)pthread_mutex_lock(&s->lock);
     full = s->stranger_count >= LIMIT_STRANGERS;
     if (full) {
@@ -171,6 +197,17 @@ static void refuse(struct rpc_call *c, const struct buf *refusal)
     nng_ctx_send(c->ctx, c->aio);
 }
 
+/* Without tokens nothing is known of a pipe: what is recorded is asked when it is wanted. */
+static void name_caller(struct rpc_call *c)
+{
+    struct rpc_request *r = &c->request;
+
+    r->who.address[0] = '\0';
+    if (access_audit(c->sockets->access) != NULL && audit_is_control(envelope_method(r->frame))) {
+        name_address(nng_msg_get_pipe(c->message), r->who.address);
+    }
+}
+
 static void arrived(struct rpc_call *c)
 {
     struct rpc_request *r = &c->request;
@@ -180,7 +217,10 @@ static void arrived(struct rpc_call *c)
     r->frame = slice_make(nng_msg_body(c->message), nng_msg_len(c->message));
     r->connection = id_of(nng_msg_get_pipe(c->message));
     rpc_move(r, RPC_ARRIVED);
-    if (!access_asks(c->sockets->access) || pipe_look(c, &refusal) == GATE_PASS) {
+    if (!access_asks(c->sockets->access)) {
+        name_caller(c);
+        rpc_arrived(c->sockets->server, r);
+    } else if (pipe_look(c, &refusal) == GATE_PASS) {
         rpc_arrived(c->sockets->server, r);
     } else {
         refuse(c, &refusal);
@@ -371,6 +411,7 @@ void rpc_sockets_free(struct rpc_sockets *s)
 
     for (size_t i = 0; i < s->count; i++) {
         nng_aio_free(s->calls[i].aio); /* waits for its callback */
+        audit_drop(s->calls[i].request.audit);
         if (s->calls[i].message != NULL) {
             nng_msg_free(s->calls[i].message);
         }
