@@ -577,8 +577,8 @@ void connection_accept(struct http_server *s)
     }
     (void)uv_tcp_nodelay(&c->uv.tcp, 1);
     (void)uv_tcp_keepalive(&c->uv.tcp, 1, KEEP_ALIVE_SECONDS);
-    if (s->tls != NULL) {
-        c->tls = tls_new(s->tls);
+    if (s->tls.context != NULL) {
+        c->tls = tls_new(s->tls.context);
     }
     read_on_or_off(c);
 }

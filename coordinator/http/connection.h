@@ -63,7 +63,8 @@ struct http_server {
     struct http_hooks hooks;
     uv_tcp_t listener;
     uv_timer_t tick;
-    struct tls_context *tls;
+    struct tls_renewed tls; /* no context: plain */
+    unsigned ticks;
     size_t max; /* connections */
     size_t count;
     size_t held; /* bytes of bodies that are read, open or being answered */

@@ -44,7 +44,7 @@ struct http_hooks {
 
 struct http_config {
     const char *listen;      /* http_listen_check() */
-    const char *certificate; /* PEM files; both with https://, none with http:// */
+    const char *certificate; /* PEM files, read again when they change; both with https:// */
     const char *key;
     size_t connections; /* at once; 0: LIMIT_HTTP_CONNECTIONS */
 };

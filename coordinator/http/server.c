@@ -6,7 +6,7 @@
 #include "coordinator/http/place.h"
 #include "proto/base/arena.h"
 
-enum { TICK_MS = 500, POOLED = 256 };
+enum { TICK_MS = 500, LOOK_TICKS = 4, POOLED = 256 };
 
 /* ---- where to listen ---- */
 
@@ -126,7 +126,7 @@ static void server_free(struct http_server *s)
     while ((n = list_pop_front(&s->pool)) != NULL) {
         exchange_free(container_of(n, struct http_exchange, link));
     }
-    tls_context_free(s->tls);
+    tls_renewed_close(&s->tls);
     buf_fini(&s->scratch);
     buf_fini(&s->wire);
     s->closed(s->closed_arg);
@@ -152,7 +152,12 @@ void server_connection_gone(struct http_server *s)
 
 static void on_tick(uv_timer_t *t)
 {
-    connections_tick(t->data);
+    struct http_server *s = t->data;
+
+    connections_tick(s);
+    if (s->tls.context != NULL && ++s->ticks % LOOK_TICKS == 0) {
+        tls_renew(&s->tls);
+    }
 }
 
 /* ---- opening and closing ---- */
@@ -185,7 +190,7 @@ enum err_code http_server_open(uv_loop_t *loop,
     s->handles = 2;
     *out = s;
     if (secure) {
-        rc = tls_context_new(config->certificate, config->key, &s->tls, err);
+        rc = tls_renewed_open(&s->tls, config->certificate, config->key, err);
     }
     if (rc == OK) {
         rc = place_listen(&place, &s->listener, on_connection, &s->port, err);
@@ -200,7 +205,7 @@ enum err_code http_server_open(uv_loop_t *loop,
 
 int64_t http_server_expires_s(const struct http_server *s)
 {
-    return s->tls != NULL ? tls_context_expires_s(s->tls) : 0;
+    return s->tls.context != NULL ? tls_context_expires_s(s->tls.context) : 0;
 }
 
 unsigned http_server_port(const struct http_server *s)

@@ -5,8 +5,10 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
 #include "proto/base/arena.h"
+#include "proto/host/log.h"
 
 struct tls_context {
     SSL_CTX *ssl;
@@ -99,6 +101,68 @@ void tls_context_free(struct tls_context *c)
         mem_free(c);
     }
 }
+
+/* ---- files that change ---- */
+
+static struct tls_file look_at_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? (struct tls_file){st.st_ino, st.st_mtim}
+                                : (struct tls_file){.inode = 0};
+}
+
+static bool is_same_file(const struct tls_file *a, const struct tls_file *b)
+{
+    return a->inode == b->inode && a->modified.tv_sec == b->modified.tv_sec &&
+           a->modified.tv_nsec == b->modified.tv_nsec;
+}
+
+static enum err_code load(struct tls_renewed *r, struct err *err)
+{
+    struct tls_context *context;
+    enum err_code rc;
+
+    r->seen[0] = look_at_file(r->certificate);
+    r->seen[1] = look_at_file(r->key);
+    rc = tls_context_new(r->certificate, r->key, &context, err);
+    if (rc == OK) {
+        tls_context_free(r->context); /* connections that have it keep it */
+        r->context = context;
+    }
+    return rc;
+}
+
+enum err_code
+tls_renewed_open(struct tls_renewed *r, const char *certificate, const char *key, struct err *err)
+{
+    *r = (struct tls_renewed){.certificate = certificate, .key = key};
+    return load(r, err);
+}
+
+void tls_renewed_close(struct tls_renewed *r)
+{
+    tls_context_free(r->context);
+    r->context = NULL;
+}
+
+void tls_renew(struct tls_renewed *r)
+{
+    const struct tls_file certificate = look_at_file(r->certificate);
+    const struct tls_file key = look_at_file(r->key);
+    struct err err;
+
+    if (is_same_file(&certificate, &r->seen[0]) && is_same_file(&key, &r->seen[1])) {
+        return;
+    }
+    if (load(r, &err) == OK) {
+        log_info("certificate: file=%s", r->certificate);
+    } else {
+        log_error("the certificate stays as it was: %s", err.msg);
+    }
+}
+
+/* ---- one connection ---- */
 
 struct tls *tls_new(struct tls_context *c)
 {

@@ -4,6 +4,9 @@
 #ifndef STEPFLEET_HTTP_TLS_H
 #define STEPFLEET_HTTP_TLS_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "proto/base/buf.h"
 #include "proto/base/err.h"
 
@@ -18,6 +21,27 @@ enum err_code tls_context_new(const char *certificate,
 void tls_context_free(struct tls_context *c);
 /* When the certificate is valid no more: seconds since 1970; 0: that cannot be told. */
 int64_t tls_context_expires_s(const struct tls_context *c);
+
+/* A context whose files are looked at again: connections that have an older one keep it. */
+struct tls_file {
+    ino_t inode; /* 0: it is not there */
+    struct timespec modified;
+};
+
+struct tls_renewed {
+    const char *certificate; /* PEM files, borrowed */
+    const char *key;
+    struct tls_context *context;
+    struct tls_file seen[2]; /* the files as they were when they were read */
+};
+
+/* As tls_context_new(). */
+enum err_code
+tls_renewed_open(struct tls_renewed *r, const char *certificate, const char *key, struct err *err);
+void tls_renewed_close(struct tls_renewed *r);
+/* Read them again where they have changed. Files that are no good leave the context as it was; that
+ * is logged, once a change. */
+void tls_renew(struct tls_renewed *r);
 
 struct tls *tls_new(struct tls_context *c);
 void tls_free(struct tls *t);

@@ -330,7 +330,7 @@ static struct link_connection *connection_new(struct link *l)
     list_push_back(&l->states[LINK_STRANGER], &c->at);
     hash_insert(&l->by_id, &c->by_id, hash_u64(c->id));
     sp_reader_init(&c->reader);
-    c->tls = tls_new(l->tls);
+    c->tls = tls_new(l->tls.context);
     (void)uv_tcp_init(&l->loop, &c->uv.tcp);
     c->uv.handle.data = c;
     l->count++;

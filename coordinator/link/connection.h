@@ -3,8 +3,6 @@
 #ifndef STEPFLEET_LINK_CONNECTION_H
 #define STEPFLEET_LINK_CONNECTION_H
 
-#include <sys/stat.h>
-
 #include "coordinator/http/place.h"
 #include "coordinator/http/tls.h"
 #include "coordinator/link/link.h"
@@ -48,11 +46,6 @@ struct link_connection {
     bool reading;
 };
 
-struct link_file {
-    ino_t inode; /* 0: it is not there */
-    struct timespec modified;
-};
-
 struct link {
     uv_loop_t loop;
     pthread_t thread;
@@ -61,9 +54,7 @@ struct link {
     uv_tcp_t listener;
     uv_timer_t tick;
     uv_async_t asked;
-    struct tls_context *tls;
-    struct link_file certificate; /* as they were when they were read */
-    struct link_file key;
+    struct tls_renewed tls;
     struct hash by_id;
     uint64_t last_id;
     struct list states[LINK_STATES];

@@ -10,58 +10,6 @@
 
 static const struct slice scheme = SLICE_INIT("tls+tcp://");
 
-/* ---- the certificate ---- */
-
-static void look_at_file(const char *path, struct link_file *out)
-{
-    struct stat st;
-
-    *out = (struct link_file){.inode = 0};
-    if (stat(path, &st) == 0) {
-        out->inode = st.st_ino;
-        out->modified = st.st_mtim;
-    }
-}
-
-static bool is_same_file(const struct link_file *a, const struct link_file *b)
-{
-    return a->inode == b->inode && a->modified.tv_sec == b->modified.tv_sec &&
-           a->modified.tv_nsec == b->modified.tv_nsec;
-}
-
-static enum err_code load_certificate(struct link *l, struct err *err)
-{
-    struct tls_context *tls;
-    enum err_code rc;
-
-    look_at_file(l->config.certificate, &l->certificate);
-    look_at_file(l->config.key, &l->key);
-    rc = tls_context_new(l->config.certificate, l->config.key, &tls, err);
-    if (rc == OK) {
-        tls_context_free(l->tls); /* connections that have it keep it */
-        l->tls = tls;
-    }
-    return rc;
-}
-
-static void renew_certificate(struct link *l)
-{
-    struct link_file certificate;
-    struct link_file key;
-    struct err err;
-
-    look_at_file(l->config.certificate, &certificate);
-    look_at_file(l->config.key, &key);
-    if (is_same_file(&certificate, &l->certificate) && is_same_file(&key, &l->key)) {
-        return;
-    }
-    if (load_certificate(l, &err) == OK) {
-        log_info("certificate: file=%s", l->config.certificate);
-    } else {
-        log_error("the certificate stays as it was: %s", err.msg);
-    }
-}
-
 /* ---- accepting ---- */
 
 /* The one that waits longest of those from the newcomer's address, where these have half of the
@@ -157,7 +105,7 @@ static void on_tick(uv_timer_t *t)
     close_late(l, LINK_LEAVING, LIMIT_LINK_LINGER_MS);
     if (++l->ticks % LINK_LOOK_TICKS == 0) {
         close_stuck(l);
-        renew_certificate(l);
+        tls_renew(&l->tls);
     }
 }
 
@@ -212,7 +160,7 @@ static void on_asked(uv_async_t *asked)
     }
     link_connections_resume(l);
     if (renewed) {
-        renew_certificate(l);
+        tls_renew(&l->tls);
         close_unknown(l);
     }
     if (quit) {
@@ -327,7 +275,7 @@ static void link_free(struct link *l)
     }
     (void)uv_loop_close(&l->loop);
     hash_fini(&l->by_id);
-    tls_context_free(l->tls);
+    tls_renewed_close(&l->tls);
     buf_fini(&l->wire);
     (void)pthread_mutex_destroy(&l->lock);
     mem_free(l);
@@ -347,7 +295,7 @@ enum err_code link_open(const struct link_config *config,
         return rc;
     }
     l = link_new(config, hooks);
-    rc = load_certificate(l, err);
+    rc = tls_renewed_open(&l->tls, config->certificate, config->key, err);
     if (rc == OK) {
         rc = place_listen(&place, &l->listener, on_connection, &port, err);
         if (rc != OK) {

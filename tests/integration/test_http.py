@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -516,3 +517,32 @@ def test_a_port_that_is_taken(tmp_path):
         wait_until(lambda: not f.coordinator.alive(), 60)
         assert f.coordinator.p.returncode == 1 and "already" in f.coordinator.text()
         f.check_reports()
+
+
+def put_in_place(old, text):
+    new = old.with_suffix(".new")
+    new.write_bytes(text)
+    new.rename(old)
+
+
+def test_a_certificate_is_exchanged_without_a_restart(certificate, tmp_path, tmp_path_factory):
+    """A bad one leaves the old one in force; a good one is for new connections, those there are go on."""
+    files = tmp_path_factory.mktemp("new")
+    new, new_key = self_signed(files)
+    old = tmp_path / "old.crt"
+    old.write_bytes(certificate["certificate"].read_bytes())
+    with fleets.Fleet(tmp_path_factory.mktemp("tls"), http={"access": "open", **certificate}) as f:
+        f.start_coordinator()
+        put_in_place(certificate["certificate"], b"no certificate\n")
+        wait_until(lambda: "the certificate stays as it was" in f.coordinator.text(), 20)
+        with connect(f.endpoint, ca=old) as s:
+            answers = Answers(s)
+            put_in_place(certificate["key"], new_key.read_bytes())
+            put_in_place(certificate["certificate"], new.read_bytes())
+            wait_until(lambda: "certificate: file=" in f.coordinator.text(), 20)
+            s.sendall(request("ListActivities"))
+            assert answers.next()[0] == 200
+        assert ask(f.endpoint, "ListActivities", ca=new)[0] == 200
+        with pytest.raises(ssl.SSLError):
+            connect(f.endpoint, ca=old)
+        f.check_serves()
