@@ -221,3 +221,23 @@ def test_each_alarm_by_its_cause(secure_fleet, tmp_path):
         wait_until(all_fired, 40, 0.3, "not all alarms were raised")
         assert {(name, of) for name, of in seen if name in five} == wanted
     assert f.json("health")["deadLetters"] == 1
+
+
+def test_scale_takes_the_same_token(secure_fleet):
+    """Autoscalers cannot sign; the token is good for no other operation."""
+    with_token = {"Authorization": f"Bearer {TOKEN}"}
+    status, _, text = scrape(secure_fleet, "/scale", **with_token)
+    assert status == 200 and json.loads(text)["functions"] == []
+    assert scrape(secure_fleet, "/scale/Nobody", **with_token)[0] == 200
+    assert scrape(secure_fleet, "/scale", Authorization="Bearer not-one-of-the-tokens")[0] == 401
+    assert scrape(secure_fleet, "/scale")[0] == 403
+    assert scrape(secure_fleet, "/v1/pipes", **with_token)[0] in (400, 403)
+
+
+def test_scale_is_open_where_metrics_are(tmp_path):
+    with fleets.Fleet(tmp_path, http={"metrics": "open"}) as f:
+        f.start_coordinator()
+        assert scrape(f, "/scale")[0] == 200
+        assert scrape(f, "/scale", Origin="http://elsewhere")[0] in (400, 403)
+        assert scrape(f, "/v1/pipes")[0] in (400, 403)
+        f.check_serves()

@@ -36,13 +36,29 @@ static void hand_over(struct http_call *h)
     list_push_back(&h->face->read, &h->link);
 }
 
+/* Of a stranger: what he shows is no token. */
+static void refuse_scraper(struct http_face *f, struct http_request *r, unsigned status)
+{
+    struct caller who = {.kind = CALLER_STRANGER};
+    const struct audit_asked asked = {
+        .who = &who,
+        .operation = scrape_is_asked(&f->metrics, r) ? "GET /metrics" : "GET /scale",
+    };
+
+    if (status == 401 && access_audit(f->api->hooks.access) != NULL) {
+        http_peer(r, who.address, sizeof(who.address));
+        audit_failed(access_audit(f->api->hooks.access), &asked, ERR_TOKEN, err_name(ERR_TOKEN));
+    }
+    http_refuse_metrics(r, status);
+}
+
 static void ask_metrics(struct http_face *f, struct http_request *r)
 {
     unsigned status = scrape_may(&f->metrics, r);
     struct http_call *h;
 
     if (status != 200) {
-        http_refuse_metrics(r, status);
+        refuse_scraper(f, r, status);
         return;
     }
     h = http_call_new(f);
@@ -72,12 +88,13 @@ static void record_refused(struct http_face *f, struct http_call *h, enum err_co
     audit_failed(access_audit(f->api->hooks.access), &asked, rc, http_error_name(h, rc));
 }
 
-static void ask_operation(struct http_face *f, struct http_request *r)
+static void ask_operation(struct http_face *f, struct http_request *r, bool scale)
 {
     struct http_call *h = http_call_new(f);
     uint64_t chance[2] = {next_chance(f), next_chance(f)};
     const struct aws_access access = {
         .open = f->access_open,
+        .scale = scale,
         .secure = f->secure,
         .page_key = ledger_rules(f->api->ledger)->token_key,
         .now_ms = clock_wall_ms(),
@@ -102,14 +119,27 @@ static void ask_operation(struct http_face *f, struct http_request *r)
     }
 }
 
+static void ask_scale(struct http_face *f, struct http_request *r)
+{
+    unsigned status = scrape_may(&f->metrics, r);
+
+    if (status == 200) {
+        ask_operation(f, r, true);
+    } else {
+        refuse_scraper(f, r, status);
+    }
+}
+
 static void on_request(void *arg, struct http_request *r)
 {
     struct http_face *f = arg;
 
     if (scrape_is_asked(&f->metrics, r)) {
         ask_metrics(f, r);
+    } else if (scrape_is_scale(&f->metrics, r)) {
+        ask_scale(f, r);
     } else {
-        ask_operation(f, r);
+        ask_operation(f, r, false);
     }
 }
 

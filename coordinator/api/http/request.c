@@ -154,7 +154,7 @@ static enum err_code authorize(const struct http_request *r,
     struct sign_mac key;
     enum err_code rc;
 
-    if (access->open) {
+    if (access->open || (access->scale && op->method == RPC_SCALE)) {
         /* A page of the web that a browser on this machine shows must not reach it. */
         return http_header(r, "origin").ptr == NULL ? OK : denied(err, SLICE("a web page"), op);
     }

@@ -15,6 +15,7 @@
 /* Who may do what. */
 struct aws_access {
     bool open;             /* everyone everything */
+    bool scale;            /* the request may read /scale, unsigned */
     bool secure;           /* it came over TLS */
     struct slice page_key; /* of the tokens of pages */
     int64_t now_ms;

@@ -172,3 +172,17 @@ unsigned scrape_may(const struct scrape_access *access, const struct http_reques
     OPENSSL_cleanse(&t, sizeof(t));
     return fits ? 200 : 401;
 }
+
+bool scrape_is_scale(const struct scrape_access *access, const struct http_request *r)
+{
+    const bool scale =
+        slice_eq_str(r->method, "GET") &&
+        (slice_eq_str(r->target, "/scale") || slice_starts_with(r->target, SLICE("/scale/")));
+
+    switch (access->mode) {
+    case SCRAPE_OFF: return false;
+    case SCRAPE_OPEN: return scale;
+    case SCRAPE_TOKEN: return scale && bearer(r).len != 0;
+    }
+    return false;
+}

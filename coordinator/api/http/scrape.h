@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may read /metrics. Prometheus cannot sign as AWS's clients do: it sends a token (RFC 6750),
- * which is one of the lines of a file; the file is read at each scrape, so that tokens change
- * without a restart. */
+/* Who may read /metrics, and /scale without a signature. Prometheus cannot sign as AWS's clients
+ * do: it sends a token (RFC 6750), which is one of the lines of a file; the file is read at each
+ * scrape, so that tokens change without a restart. */
 #ifndef STEPFLEET_API_HTTP_SCRAPE_H
 #define STEPFLEET_API_HTTP_SCRAPE_H
 
@@ -23,6 +23,9 @@ struct scrape_access {
 enum err_code scrape_check(const struct scrape_access *access, bool local, struct err *err);
 /* Is it a request for metrics, where there are any? */
 bool scrape_is_asked(const struct scrape_access *access, const struct http_request *r);
+/* Is it one for /scale by the same token, or where whoever reaches it may? Autoscalers cannot sign,
+ * either. Others of /scale are signed, as any operation. */
+bool scrape_is_scale(const struct scrape_access *access, const struct http_request *r);
 /* 200: it may; else the status of the refusal. */
 unsigned scrape_may(const struct scrape_access *access, const struct http_request *r);
 
