@@ -2,6 +2,7 @@
 """A cluster of hosts: a coordinator, four workers, a store and a client, each with a network of its own between it and
 the others, TLS and tokens on every link, started from what is installed. Links are cut, lossy and slow, hosts go for
 good and come back: every execution that was acknowledged ends, and no stage of it is committed twice."""
+import os
 import pathlib
 import subprocess
 import sys
@@ -10,11 +11,11 @@ import time
 
 import faulty_s3
 import pytest
-from faulty import PLAIN, REFUSED, RETRY, needs_plain
+from faulty import PLAIN, REFUSED, RETRY
 from fleet import Fleet, check_history, stages, wait_until
 from hosts import Hosts, needs_hosts
 
-pytestmark = [needs_plain, needs_hosts]
+pytestmark = needs_hosts
 WORKERS = ["w1", "w2", "w3", "w4"]
 STAGES = 3
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -23,11 +24,20 @@ PORT, HTTP_PORT = 7233, 8443
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """Where the programs are, as `cmake --install` puts them."""
-    prefix = tmp_path_factory.mktemp("installed")
-    subprocess.run(["cmake", "--install", PLAIN.parent, "--prefix", prefix], check=True, capture_output=True,
-                   timeout=120)
-    return prefix / "bin"
+    """Where the programs are: /usr/bin of the packages (PACKAGES_FROM), as dpkg unpacks them; where none were made, of
+    what they are made of."""
+    root = tmp_path_factory.mktemp("installed")
+    made = os.environ.get("PACKAGES_FROM")
+    if not made and not (PLAIN.parent / "cmake_install.cmake").exists():
+        pytest.skip(f"no packages, and no build in {PLAIN.parent}")
+    for component in ("coordinator", "worker", "cli"):
+        if made:
+            package, = pathlib.Path(made).glob(f"stepfleet-{component}_*.deb")
+            command = ["dpkg-deb", "--extract", package, root]
+        else:
+            command = ["cmake", "--install", PLAIN.parent, "--prefix", root / "usr", "--component", component]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return root / "usr/bin"
 
 
 class Cluster(Fleet):
