@@ -191,6 +191,39 @@ static void test_delivery__handlers_in_flight_are_bounded(void **state)
     assert_int_equal(w->workers[0].lease_count, 0);
 }
 
+/* Where there is room for two, each of two places that wait gets one. */
+static void test_delivery__places_take_turns(void **state)
+{
+    static const char *const both[] = {"alert", "other", NULL};
+    struct ledger_world *w = *state;
+    const char *targets[] = {LAMBDA "alert", LAMBDA "other"};
+    struct world_worker *k = &w->workers[0];
+
+    w->l->flights = LIMIT_DELIVERY_FLIGHTS; /* of others, as if */
+    for (int i = 0; i < 6; i++) {
+        put_to(w, "{\"source\":[\"mine\"]}", targets[i / 3]);
+        put_mine(w);
+        world_settle(w);
+    }
+    assert_int_equal(ledger_hot_count(w->l), 0);
+    w->l->flights = LIMIT_DELIVERY_FLIGHTS - 3;
+    world_turn(w);
+    assert_int_equal(ledger_hot_count(w->l), 2);
+    w->l->flights = 2; /* those that are */
+    world_settle(w);
+    assert_int_equal(ledger_hot_count(w->l), 6);
+    world_hello(w, 0, both);
+    for (int i = 0; i < 6; i++) { /* begun in turn, they come in turn */
+        if (k->lease_count == 0) {
+            world_poll(w, 0);
+            world_settle(w);
+        }
+        assert_true(k->lease_count != 0);
+        assert_string_equal(k->leases[0].function, both[i % 2]);
+        assert_int_equal(world_succeed(w, 0, 0, "{}"), OK);
+    }
+}
+
 /* ---- webhooks ---- */
 
 /* In a turn. @return its ARN; one that is made again has another */
@@ -558,6 +591,51 @@ static void test_delivery__no_more_wait_than_may(void **state)
     arena_fini(&a);
 }
 
+/* More have room than a turn tries, and nothing that it does is written: the next comes at once. */
+static void test_delivery__those_in_line_wait_for_no_clock(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put_webhook(w);
+    w->l->flights = LIMIT_DELIVERY_FLIGHTS; /* of others, as if */
+    world_begin(w);
+    for (int i = 0; i < LIMIT_DELIVERIES_A_TURN + 20; i++) {
+        put_one_of_mine(w);
+    }
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(w->webhook_count, 0);
+    w->l->flights = 0;
+    world_turn(w);
+    assert_null(w->flying);
+    assert_int_equal(w->webhook_count, 1);
+    assert_int_equal(ledger_wait_ms(w->l, w->now), 0);
+    world_settle(w);
+    assert_true(list_empty(&w->l->places_waiting));
+    answer(w, 204);
+}
+
+/* It is tried again when the queue has forgotten some. */
+static void test_delivery__a_queue_remembers_no_more(void **state)
+{
+    struct ledger_world *w = *state;
+    struct ledger_queue *q = ledger_queue_find(w->l, SLICE("q.fifo"));
+    size_t count = q->dedup.by_key.count;
+
+    put(w, "{\"source\":[\"mine\"]}",
+        &(struct target_texts){.arn = SLICE(SQS "q.fifo"),
+                               .queue = SLICE("{\"MessageGroupId\":\"g\"}"),
+                               .dead_letters = SLICE("{\"Arn\":\"" SQS "dead\"}")});
+    q->dedup.by_key.count = LIMIT_QUEUE_DEDUPS; /* as if */
+    put_mine(w);
+    world_settle(w);
+    q->dedup.by_key.count = count;
+    assert_int_equal(left_in(w, "q.fifo"), 0);
+    world_advance(w, LIMIT_DELIVERY_WAIT_MS);
+    assert_int_equal(left_in(w, "q.fifo"), 1);
+    assert_int_equal(left_in(w, "dead"), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(test_delivery__##name, setup, world_teardown)
@@ -568,6 +646,7 @@ int main(void)
         CASE(a_handler_has_five_minutes),
         CASE(a_handler_is_run_again_after_a_crash),
         CASE(handlers_in_flight_are_bounded),
+        CASE(places_take_turns),
         CASE(a_webhook_is_asked_until_it_takes_it),
         CASE(a_webhook_that_refuses_is_a_dead_letter),
         CASE(a_webhook_that_is_gone_is_a_dead_letter),
@@ -579,6 +658,8 @@ int main(void)
         CASE(queues_delay_what_they_get),
         CASE(is_tried_once_its_row_is_durable),
         CASE(no_more_wait_than_may),
+        CASE(those_in_line_wait_for_no_clock),
+        CASE(a_queue_remembers_no_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

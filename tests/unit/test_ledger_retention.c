@@ -165,7 +165,13 @@ static void test_ledger_retention__long_histories_go_whole(void **state)
     store_batch_free(b);
     world_crash(w);
     assert_int_equal(world_rows(w, CF_EXECUTION), 1000 + 1);
-    world_advance(w, KEPT_MS + 2 * ROUND_MS);
+    world_turn(w); /* its first pass is a round away */
+    w->now.wall_ms += KEPT_MS + ROUND_MS;
+    w->now.mono_ms += KEPT_MS + ROUND_MS;
+    world_turn(w);
+    assert_int_equal(ledger_retention_figures(w->l)->expired, 1);
+    assert_in_range(store_batch_count(w->flying), 1, 100); /* most of them as a range */
+    world_advance(w, 2 * ROUND_MS);
     assert_all_rows(w, 1, 1);
     assert_int_equal(world_status(w, next, NULL), EXECUTION_RUNNING);
 }
@@ -214,6 +220,28 @@ static void test_ledger_retention__gone_before_it_is_durable(void **state)
     assert_int_equal(world_status(w, again, NULL), EXECUTION_FAILED);
     assert_int_equal(world_rows(w, CF_INDEX), 1);
     assert_int_equal(world_rows(w, CF_NAME), 1);
+}
+
+/* While the deletion is under way a further pass does not find it again. */
+static void test_ledger_retention__goes_once(void **state)
+{
+    struct ledger_world *w = *state;
+
+    world_machine(w, "m", false, pass);
+    (void)world_started(w, "m", "a");
+    world_settle(w);
+    w->now.wall_ms += KEPT_MS + 1;
+    w->now.mono_ms += KEPT_MS + 1;
+    world_turn(w);
+    assert_non_null(w->flying);
+    w->now.wall_ms += 2 * ROUND_MS;
+    w->now.mono_ms += 2 * ROUND_MS;
+    world_turn(w);
+    world_turn(w);
+    assert_int_equal(world_rows(w, CF_INDEX), 1); /* as it is on disk yet */
+    assert_int_equal(ledger_retention_figures(w->l)->expired, 1);
+    world_settle(w);
+    assert_no_rows(w);
 }
 
 /* Redriven in the turn that would delete it: on disk it is still one that was over for too long. */
@@ -581,6 +609,7 @@ int main(void)
         TEST(test_ledger_retention__long_histories_go_whole),
         TEST(test_ledger_retention__numbers_go_on),
         TEST(test_ledger_retention__gone_before_it_is_durable),
+        TEST(test_ledger_retention__goes_once),
         TEST(test_ledger_retention__redriven_just_in_time),
         TEST(test_ledger_retention__a_parent_is_told_first),
         TEST(test_ledger_retention__a_notice_keeps_the_child),

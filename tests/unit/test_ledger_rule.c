@@ -222,6 +222,41 @@ static void test_rule__a_machine_that_is_gone_stops_nothing_else(void **state)
     assert_int_equal(started(w), 5);
 }
 
+/* More than a turn runs: the turn stays short, and the next one comes at once. */
+static void test_rule__so_many_run_a_turn(void **state)
+{
+    enum { RULES = LIMIT_RULE_RUNS_A_TURN + 1 };
+    struct ledger_world *w = *state;
+    const struct rule_target t = {.id = SLICE("a"), .texts = {.arn = slice_str(target_arn)}};
+    struct rule_row row = {
+        .created_ms = w->now.wall_ms,
+        .began_ms = w->now.wall_ms,
+        .seen_ms = w->now.wall_ms,
+        .enabled = true,
+        .expression = SLICE("rate(1 hour)"),
+        .targets = &t,
+        .target_count = 1,
+    };
+    char name[16];
+    uint64_t first;
+
+    world_begin(w);
+    for (int i = 0; i < RULES; i++) {
+        (void)snprintf(name, sizeof(name), "r%d", i);
+        ledger_rule_put(w->l, slice_str(name), &row);
+    }
+    world_end(w);
+    world_settle(w);
+    first = w->l->next_execution;
+    w->now.wall_ms += HOUR;
+    w->now.mono_ms += HOUR;
+    world_turn(w);
+    assert_int_equal(w->l->next_execution - first, LIMIT_RULE_RUNS_A_TURN);
+    assert_int_equal(ledger_wait_ms(w->l, w->now), 0);
+    world_settle(w);
+    assert_int_equal(started(w), RULES);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_rule__##name, setup, world_teardown)
@@ -235,6 +270,7 @@ int main(void)
         TEST(off_deleted_or_without_targets_is_silent),
         TEST(is_the_same_after_a_restart),
         TEST(a_machine_that_is_gone_stops_nothing_else),
+        TEST(so_many_run_a_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is published to a topic: which message arrives in which queue, alone, in batches and in FIFO
  * order, and where what cannot arrive goes. */
+#include "coordinator/ledger/queue.h"
 #include "tests/lib/topic_case.h"
 
 /* ---- messages ---- */
@@ -328,6 +329,24 @@ static void test_topic_publish__fifo(void **state)
         "topics");
 }
 
+/* Nothing is published that one of its queues could not know again. */
+static void test_topic_publish__a_queue_remembers_no_more(void **state)
+{
+    struct world *w = *state;
+    struct ledger_queue *q;
+    size_t remembered;
+
+    begin_fifo(w, "");
+    q = ledger_queue_find(w->api.ledger, SLICE("q.fifo"));
+    remembered = q->dedup.by_key.count;
+    q->dedup.by_key.count = LIMIT_QUEUE_DEDUPS; /* as if */
+    assert_non_null(strstr(publish_fifo(w, "a", "g", "1"), "remembers no more messages"));
+    q->dedup.by_key.count = remembered;
+    (void)member(w, publish_fifo(w, "b", "g", "1"), "MessageId");
+    assert_string_equal(received(w, "q.fifo"), "b g 1 ");
+    assert_string_equal(received(w, "q"), "b g  ");
+}
+
 static void test_topic_publish__fifo_by_content(void **state)
 {
     static const char digest[] =
@@ -372,6 +391,7 @@ int main(void)
         CASE(batches),
         CASE(batches_have_a_length),
         CASE(fifo),
+        CASE(a_queue_remembers_no_more),
         CASE(fifo_by_content),
     };
 

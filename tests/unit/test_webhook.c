@@ -93,6 +93,8 @@ static void test_webhook__endpoints(void **state)
         "http://localhost@example.com/",
         "http://127.0.0.1@example.com/",
         "http://127.0.0.1\\@example.com/",
+        "http://localhost:1\\x/", /* what is a slash to some readers */
+        "https://example.com/a\\b",
         "http://example.com#127.0.0.1",
         "http://127.0.0.2.example.com/",
         "https://",
