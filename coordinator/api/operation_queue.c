@@ -206,20 +206,20 @@ void operation_QUEUE_FIND(struct call *c)
     }
 }
 
-/* One page of those that `fits`, behind `token`. */
+/* Behind `token`: one page of those whose name begins with `prefix`, and whose dead letters are in
+ * `dead`, if it is not NULL. */
 static void reply_list(struct call *c,
                        const char *endpoint,
                        const char *token,
                        uint32_t asked,
-                       bool (*fits)(const struct ledger_queue *q, struct slice what),
-                       struct slice what)
+                       struct slice prefix,
+                       const struct ledger_queue *dead)
 {
     Stepfleet__QueueListReply r = STEPFLEET__QUEUE_LIST_REPLY__INIT;
-    struct slice after = slice_str(token);
+    struct ledger *l = c->api->ledger;
     uint32_t max = asked != 0 ? asked : LIMIT_PAGE_MAX;
-    struct ledger_queue **all;
+    const struct ledger_queue *q;
     struct slice last = {NULL, 0};
-    size_t count;
 
     if (asked > LIMIT_PAGE_MAX) {
         call_fail(
@@ -228,38 +228,27 @@ static void reply_list(struct call *c,
             "between 1 and 1000.");
         return;
     }
-    all = ledger_queues(c->api->ledger, &count);
-    r.urls = ARENA_ARRAY(ledger_turn_arena(c->api->ledger), max, char *);
-    for (size_t i = 0; i < count; i++) {
-        if (!fits(all[i], what) || (after.len != 0 && slice_cmp(all[i]->name, after) <= 0)) {
+    r.urls = ARENA_ARRAY(ledger_turn_arena(l), max, char *);
+    for (size_t i = ledger_queue_page(l, prefix, slice_str(token));
+         (q = ledger_queue_at(l, i)) != NULL && slice_starts_with(q->name, prefix); i++) {
+        if (dead != NULL && !slice_eq(q->row.attributes.dead_letters, dead->name)) {
             continue;
         }
         if (r.n_urls == max) { /* AWS gives no token to who did not ask for pages */
-            r.next_token =
-                asked != 0 ? arena_str(ledger_turn_arena(c->api->ledger), last) : r.next_token;
+            r.next_token = asked != 0 ? arena_str(ledger_turn_arena(l), last) : r.next_token;
             break;
         }
-        r.urls[r.n_urls++] = queue_url(c->api, endpoint, all[i]->name);
-        last = all[i]->name;
+        r.urls[r.n_urls++] = queue_url(c->api, endpoint, q->name);
+        last = q->name;
     }
     c->reply(c, &r.base);
-}
-
-static bool begins_so(const struct ledger_queue *q, struct slice prefix)
-{
-    return slice_starts_with(q->name, prefix);
 }
 
 void operation_QUEUE_LIST(struct call *c)
 {
     const Stepfleet__QueueListRequest *q = (const void *)c->request;
 
-    reply_list(c, q->endpoint, q->next_token, q->max_results, begins_so, slice_str(q->prefix));
-}
-
-static bool buries_there(const struct ledger_queue *q, struct slice name)
-{
-    return slice_eq(q->row.attributes.dead_letters, name);
+    reply_list(c, q->endpoint, q->next_token, q->max_results, slice_str(q->prefix), NULL);
 }
 
 void operation_QUEUE_SOURCES(struct call *c)
@@ -270,7 +259,7 @@ void operation_QUEUE_SOURCES(struct call *c)
     enum err_code rc = find_queue(c->api, q->queue, &queue, &err);
 
     if (rc == OK) {
-        reply_list(c, q->endpoint, q->next_token, q->max_results, buries_there, queue->name);
+        reply_list(c, q->endpoint, q->next_token, q->max_results, SLICE(""), queue);
     } else {
         c->fail(c, rc, &err);
     }

@@ -318,23 +318,20 @@ void operation_TOPIC_LIST(struct call *c)
     const Stepfleet__PageRequest *q = (const void *)c->request;
     struct arena *a = ledger_turn_arena(c->api->ledger);
     Stepfleet__TopicListReply r = STEPFLEET__TOPIC_LIST_REPLY__INIT;
-    struct slice after = slice_str(q->next_token);
-    struct ledger_topic **all;
-    size_t count;
+    const struct ledger_topic *t;
+    struct slice last = {NULL, 0};
 
-    all = ledger_topics(c->api->ledger, &count);
     r.topics = ARENA_ARRAY(a, TOPIC_PAGE, Stepfleet__Topic *);
-    for (size_t i = 0; i < count; i++) {
-        if (after.len != 0 && slice_cmp(all[i]->name, after) <= 0) {
-            continue;
-        }
+    for (size_t i = ledger_topic_page(c->api->ledger, SLICE(""), slice_str(q->next_token));
+         (t = ledger_topic_at(c->api->ledger, i)) != NULL; i++) {
         if (r.n_topics == TOPIC_PAGE) {
-            r.next_token = arena_str(a, all[i - 1]->name); /* the list goes on after it */
+            r.next_token = arena_str(a, last); /* the list goes on after it */
             break;
         }
+        last = t->name;
         r.topics[r.n_topics] = arena_alloc(a, sizeof(Stepfleet__Topic));
         stepfleet__topic__init(r.topics[r.n_topics]);
-        r.topics[r.n_topics++]->arn = arena_str(a, all[i]->arn);
+        r.topics[r.n_topics++]->arn = arena_str(a, t->arn);
     }
     c->reply(c, &r.base);
 }

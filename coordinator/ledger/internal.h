@@ -5,6 +5,7 @@
 
 #include "coordinator/ledger/ledger.h"
 #include "proto/base/limits.h"
+#include "proto/base/names.h"
 #include "proto/stage.h"
 
 /* A parsed definition; lives while an execution refers to it, and in the cache of its machine. */
@@ -230,10 +231,12 @@ struct ledger {
     struct hash webhooks; /* ledger_webhook.by_name */
 
     struct hash topics;        /* ledger_topic.by_name */
+    struct names topic_names;  /* ledger_topic.name */
     struct hash subscriptions; /* ledger_subscription.by_id */
     uint64_t published;        /* sequence number given last by a FIFO topic */
 
     struct hash queues;        /* ledger_queue.by_name */
+    struct names queue_names;  /* ledger_queue.name */
     struct heap queues_due;    /* ledger_queue.due: wall */
     struct list queues_ready;  /* ledger_queue.ready */
     struct list queues_dirty;  /* ledger_queue.dirty */

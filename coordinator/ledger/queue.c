@@ -2,7 +2,6 @@
 #include "coordinator/ledger/queue.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 #include "coordinator/ledger/internal.h"
 #include "coordinator/ledger/pipe.h"
@@ -31,26 +30,16 @@ size_t ledger_queue_count(const struct ledger *l)
     return l->queues.count;
 }
 
-static int by_name(const void *a, const void *b)
+size_t ledger_queue_page(const struct ledger *l, struct slice prefix, struct slice after)
 {
-    const struct ledger_queue *const *x = a;
-    const struct ledger_queue *const *y = b;
-
-    return slice_cmp((*x)->name, (*y)->name);
+    return names_page(&l->queue_names, prefix, after);
 }
 
-struct ledger_queue **ledger_queues(struct ledger *l, size_t *count)
+struct ledger_queue *ledger_queue_at(const struct ledger *l, size_t i)
 {
-    struct ledger_queue **all = ARENA_ARRAY(&l->arena, l->queues.count + 1, struct ledger_queue *);
-    struct hash_node *n = NULL;
-    size_t bucket = 0;
-
-    *count = 0;
-    while ((n = hash_iterate(&l->queues, &bucket, n)) != NULL) {
-        all[(*count)++] = container_of(n, struct ledger_queue, by_name);
-    }
-    qsort(all, *count, sizeof(struct ledger_queue *), by_name);
-    return all;
+    return i < l->queue_names.count
+               ? container_of(l->queue_names.each[i], struct ledger_queue, name)
+               : NULL;
 }
 
 void ledger_queue_counts(struct ledger *l, struct ledger_queue *q, struct queue_counts *out)
@@ -80,6 +69,7 @@ static struct ledger_queue *queue_new_of(struct ledger *l, struct slice name)
     dedup_init(&q->dedup);
     q->figures = figures_queue(&l->figures);
     hash_insert(&l->queues, &q->by_name, hash_bytes(q->name, 0));
+    names_insert(&l->queue_names, &q->name);
     return q;
 }
 
@@ -90,6 +80,7 @@ static void queue_free_of(struct ledger *l, struct ledger_queue *q)
     pipes_leave(l, q);
     figures_queue_end(&l->figures, q->figures);
     hash_remove(&l->queues, &q->by_name);
+    names_remove(&l->queue_names, &q->name);
     heap_remove(&l->queues_due, &q->due);
     list_remove(&q->ready);
     list_remove(&q->dirty);
@@ -103,14 +94,11 @@ static void queue_free_of(struct ledger *l, struct ledger_queue *q)
 
 void queues_free(struct ledger *l)
 {
-    struct hash_node *n;
-    size_t bucket = 0;
-
-    while ((n = hash_iterate(&l->queues, &bucket, NULL)) != NULL) {
-        queue_free_of(l, container_of(n, struct ledger_queue, by_name));
-        bucket = 0;
+    while (l->queue_names.count != 0) { /* from the end: no name moves */
+        queue_free_of(l, ledger_queue_at(l, l->queue_names.count - 1));
     }
     hash_fini(&l->queues);
+    names_fini(&l->queue_names);
     heap_fini(&l->queues_due);
     queue_sweeps_free(l);
     bodies_free(l);

@@ -56,8 +56,11 @@ struct ledger_queue {
 };
 
 struct ledger_queue *ledger_queue_find(const struct ledger *l, struct slice name);
-/* All of them, sorted by name, in the turn's arena. */
-struct ledger_queue **ledger_queues(struct ledger *l, size_t *count);
+/* By their names: where the page begins of those that begin with `prefix`, behind `after` (empty:
+ * the first ones). */
+size_t ledger_queue_page(const struct ledger *l, struct slice prefix, struct slice after);
+/* The one at that place of all, until one is made or deleted; NULL: there are no more. */
+struct ledger_queue *ledger_queue_at(const struct ledger *l, size_t i);
 size_t ledger_queue_count(const struct ledger *l);
 /* All of them, in no order: pass NULL and a zero first. */
 struct ledger_queue *

@@ -29,26 +29,16 @@ size_t ledger_topic_count(const struct ledger *l)
     return l->topics.count;
 }
 
-static int by_name(const void *a, const void *b)
+size_t ledger_topic_page(const struct ledger *l, struct slice prefix, struct slice after)
 {
-    const struct ledger_topic *const *x = a;
-    const struct ledger_topic *const *y = b;
-
-    return slice_cmp((*x)->name, (*y)->name);
+    return names_page(&l->topic_names, prefix, after);
 }
 
-struct ledger_topic **ledger_topics(struct ledger *l, size_t *count)
+struct ledger_topic *ledger_topic_at(const struct ledger *l, size_t i)
 {
-    struct ledger_topic **all = ARENA_ARRAY(&l->arena, l->topics.count + 1, struct ledger_topic *);
-    struct hash_node *n = NULL;
-    size_t bucket = 0;
-
-    *count = 0;
-    while ((n = hash_iterate(&l->topics, &bucket, n)) != NULL) {
-        all[(*count)++] = container_of(n, struct ledger_topic, by_name);
-    }
-    qsort(all, *count, sizeof(struct ledger_topic *), by_name);
-    return all;
+    return i < l->topic_names.count
+               ? container_of(l->topic_names.each[i], struct ledger_topic, name)
+               : NULL;
 }
 
 struct ledger_subscription *ledger_subscription_find(const struct ledger *l, struct slice id)
@@ -131,6 +121,7 @@ static struct ledger_topic *topic_new(struct ledger *l, struct slice name)
     (void)topic_is_name(t->name, &t->fifo);
     list_init(&t->subscriptions);
     hash_insert(&l->topics, &t->by_name, hash_bytes(t->name, 0));
+    names_insert(&l->topic_names, &t->name);
     return t;
 }
 
@@ -138,6 +129,7 @@ static void topic_free(struct ledger *l, struct ledger_topic *t)
 {
     assert(list_empty(&t->subscriptions));
     hash_remove(&l->topics, &t->by_name);
+    names_remove(&l->topic_names, &t->name);
     arena_fini(&t->texts);
     mem_free(t);
 }
@@ -487,11 +479,10 @@ void topics_free(struct ledger *l)
         subscription_free(l, container_of(n, struct ledger_subscription, by_id));
         bucket = 0;
     }
-    bucket = 0;
-    while ((n = hash_iterate(&l->topics, &bucket, NULL)) != NULL) {
-        topic_free(l, container_of(n, struct ledger_topic, by_name));
-        bucket = 0;
+    while (l->topic_names.count != 0) { /* from the end: no name moves */
+        topic_free(l, ledger_topic_at(l, l->topic_names.count - 1));
     }
     hash_fini(&l->subscriptions);
     hash_fini(&l->topics);
+    names_fini(&l->topic_names);
 }

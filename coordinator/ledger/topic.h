@@ -35,8 +35,11 @@ struct ledger_subscription {
 };
 
 struct ledger_topic *ledger_topic_find(const struct ledger *l, struct slice name);
-/* All of them, sorted by name, in the turn's arena. */
-struct ledger_topic **ledger_topics(struct ledger *l, size_t *count);
+/* By their names: where the page begins of those that begin with `prefix`, behind `after` (empty:
+ * the first ones). */
+size_t ledger_topic_page(const struct ledger *l, struct slice prefix, struct slice after);
+/* The one at that place of all, until one is made or deleted; NULL: there are no more. */
+struct ledger_topic *ledger_topic_at(const struct ledger *l, size_t i);
 size_t ledger_topic_count(const struct ledger *l);
 /* A new one; there is none of that name. */
 struct ledger_topic *

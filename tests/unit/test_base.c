@@ -14,6 +14,7 @@
 #include "proto/base/hash.h"
 #include "proto/base/heap.h"
 #include "proto/base/list.h"
+#include "proto/base/names.h"
 
 static void test_arena__gives_aligned_memory_that_does_not_overlap(void **state)
 {
@@ -348,6 +349,41 @@ static void test_heap__gives_the_least_in_order(void **state)
     heap_fini(&h);
 }
 
+/* Where pages begin, among names of which one begins with another. */
+static void test_names__are_in_order_and_found_by_their_beginning(void **state)
+{
+    static const char *const texts[] = {"b", "a-2", "c", "a", "ab", "a-1", "b.fifo"};
+    static const char *const sorted[] = {"a", "a-1", "a-2", "ab", "b", "b.fifo", "c"};
+    enum { COUNT = sizeof(texts) / sizeof(texts[0]) };
+    struct slice all[COUNT];
+    struct names n = {0};
+
+    (void)state;
+    assert_int_equal(names_page(&n, SLICE(""), SLICE("")), 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        all[i] = slice_str(texts[i]);
+        names_insert(&n, &all[i]);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_true(slice_eq_str(*n.each[i], sorted[i]));
+        assert_int_equal(names_seek(&n, slice_str(sorted[i])), i);
+        assert_int_equal(names_page(&n, SLICE(""), slice_str(sorted[i])), i + 1);
+    }
+    assert_int_equal(names_page(&n, SLICE("a-"), SLICE("")), 1);
+    assert_int_equal(names_page(&n, SLICE("b"), SLICE("a")), 4); /* behind one before them */
+    assert_int_equal(names_page(&n, SLICE("a-"), SLICE("a-1")), 2);
+    assert_int_equal(names_page(&n, SLICE("a-"), SLICE("a-1x")), 2); /* which is gone */
+    assert_int_equal(names_page(&n, SLICE("d"), SLICE("")), COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        names_remove(&n, &all[i]);
+        assert_int_equal(n.count, COUNT - 1 - i);
+        for (size_t j = 1; j < n.count; j++) {
+            assert_true(slice_cmp(*n.each[j - 1], *n.each[j]) < 0);
+        }
+    }
+    names_fini(&n);
+}
+
 static void test_heap__moves_a_node_that_is_in(void **state)
 {
     struct heap_node nodes[3] = {{0}};
@@ -473,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_cursor__bad_bytes_stay_bad),
         cmocka_unit_test(test_hash__finds_inserts_removes),
         cmocka_unit_test(test_hash__bytes),
+        cmocka_unit_test(test_names__are_in_order_and_found_by_their_beginning),
         cmocka_unit_test(test_heap__gives_the_least_in_order),
         cmocka_unit_test(test_heap__moves_a_node_that_is_in),
         cmocka_unit_test(test_list__keeps_order),

@@ -644,6 +644,51 @@ static void test_queue_api__a_poll_that_is_too_long_is_refused(void **state)
     world_close(&w);
 }
 
+/* ---- lists ---- */
+
+static char *listed(struct world *w, const char *prefix, uint32_t max, const char *token)
+{
+    Stepfleet__QueueListRequest m = STEPFLEET__QUEUE_LIST_REQUEST__INIT;
+    const Stepfleet__QueueListReply *r;
+    struct slice text = SLICE("");
+
+    m.prefix = (char *)(uintptr_t)prefix;
+    m.max_results = max;
+    m.next_token = (char *)(uintptr_t)token;
+    r = call(w, RPC_QUEUE_LIST, &m.base);
+    for (size_t i = 0; i < r->n_urls; i++) {
+        text =
+            arena_printf(&w->last.arena, "%.*s%s ", SLICE_FMT(text), strrchr(r->urls[i], '/') + 1);
+    }
+    return arena_str(&w->last.arena,
+                     arena_printf(&w->last.arena, "%.*s> %s", SLICE_FMT(text), r->next_token));
+}
+
+/* By their names, page by page, over what is deleted meanwhile and a restart. */
+static void test_queue_api__lists_are_by_name(void **state)
+{
+    static const char *const names[] = {"b", "a-2", "a", "a-1", "z"};
+    Stepfleet__QueueRequest gone = STEPFLEET__QUEUE_REQUEST__INIT;
+    struct world w;
+    struct err err;
+
+    (void)state;
+    world_open(&w);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        create(&w, names[i], NULL, NULL);
+    }
+    assert_int_equal(api_world_restart(&w.api, &err), OK);
+    assert_string_equal(listed(&w, "", 0, ""), "a a-1 a-2 b q q.fifo z > ");
+    assert_string_equal(listed(&w, "", 3, ""), "a a-1 a-2 > a-2");
+    assert_string_equal(listed(&w, "a-", 1, ""), "a-1 > a-1");
+    gone.queue = (char *)"a-1";
+    (void)call(&w, RPC_QUEUE_DELETE, &gone.base);
+    assert_string_equal(listed(&w, "a-", 1, "a-1"), "a-2 > ");
+    assert_string_equal(listed(&w, "", 9, "a-2"), "b q q.fifo z > ");
+    assert_string_equal(listed(&w, "c", 9, ""), "> ");
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -666,6 +711,7 @@ int main(void)
         cmocka_unit_test(test_queue_api__digests_are_those_sdks_check),
         cmocka_unit_test(test_queue_api__a_number_is_one),
         cmocka_unit_test(test_queue_api__a_poll_that_is_too_long_is_refused),
+        cmocka_unit_test(test_queue_api__lists_are_by_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
