@@ -55,12 +55,13 @@ static const struct json_node *resources_of(const Stepfleet__EventEntry *m, stru
 }
 
 /* Where no rule can listen it is taken, and nothing comes of it, as with AWS. */
-static void put_event(struct api *api,
-                      const Stepfleet__EventEntry *m,
-                      const struct json_node *detail,
-                      Stepfleet__EventResult *r)
+static struct event_fault put_event(struct api *api,
+                                    const Stepfleet__EventEntry *m,
+                                    const struct json_node *detail,
+                                    Stepfleet__EventResult *r)
 {
     struct ledger *l = api->ledger;
+    size_t targets = 0;
     struct event_head head = {
         .source = slice_str(m->source),
         .detail_type = slice_str(m->detail_type),
@@ -71,9 +72,19 @@ static void put_event(struct api *api,
     if (!rule_bus_is_default(m->bus)) {
         head.id = ledger_uuid(l);
     } else {
-        ledger_event_put(l, &head, detail);
+        targets = ledger_event_put(l, &head, detail);
+    }
+    if (targets != 0) {
+        return (struct event_fault){
+            "InvalidArgument",
+            arena_printf(ledger_turn_arena(l),
+                         "The event would go to %zu targets of rules, and its copies be longer "
+                         "than %d bytes: put a shorter one, or fewer of them at once, or let fewer "
+                         "rules match it.",
+                         targets, LIMIT_EVENT_COPIES_BYTES)};
     }
     r->event = arena_str(ledger_turn_arena(l), head.id);
+    return (struct event_fault){0};
 }
 
 void operation_EVENTS_PUT(struct call *c)
@@ -94,8 +105,9 @@ void operation_EVENTS_PUT(struct call *c)
 
         stepfleet__event_result__init(r);
         if (fault.code == NULL) {
-            put_event(c->api, q->entries[i], detail, r);
-        } else {
+            fault = put_event(c->api, q->entries[i], detail, r);
+        }
+        if (fault.code != NULL) {
             r->code = arena_str(a, slice_str(fault.code));
             r->message = arena_str(a, fault.message);
             reply.failed++;

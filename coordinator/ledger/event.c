@@ -14,14 +14,14 @@ struct target_place ledger_target_place(const struct ledger *l)
     return (struct target_place){slice_str(l->config.region), l->config.account};
 }
 
-/* An event on its way, printed when the first one wants it. */
+/* An event on its way. */
 struct event {
     struct slice id;
     const struct json_node *node;
     struct slice text;
 };
 
-static void give(struct ledger *l, const struct ledger_rule *r, struct event *e)
+static void give(struct ledger *l, const struct ledger_rule *r, const struct event *e)
 {
     struct slice arn = ledger_rule_arn(l, r->name);
     const struct input_values v = {
@@ -32,9 +32,6 @@ static void give(struct ledger *l, const struct ledger_rule *r, struct event *e)
         .ingestion_ms = l->now.wall_ms,
     };
 
-    if (e->text.len == 0) {
-        e->text = json_print(e->node, &l->arena);
-    }
     for (size_t i = 0; i < r->row.target_count; i++) {
         const struct target *t = &r->targets[i];
 
@@ -58,25 +55,53 @@ void rule_give(struct ledger *l,
                struct slice id,
                const struct json_node *event)
 {
-    give(l, r, &(struct event){.id = id, .node = event});
+    give(l, r, &(struct event){.id = id, .node = event, .text = json_print(event, &l->arena)});
 }
 
-void ledger_event_put(struct ledger *l, struct event_head *head, const struct json_node *detail)
+/* The rules that it meets. @param[out] targets  that they have in all */
+static const struct ledger_rule **
+met_by(struct ledger *l, const struct json_node *event, size_t *count, size_t *targets)
 {
+    const struct ledger_rule **met =
+        ARENA_ARRAY(&l->arena, l->rule_count + 1, const struct ledger_rule *);
+
+    *count = *targets = 0;
+    LIST_EACH(n, &l->event_rules)
+    {
+        const struct ledger_rule *r = container_of(n, struct ledger_rule, link);
+
+        if (r->listens && pattern_matches(r->pattern, event)) {
+            met[(*count)++] = r;
+            *targets += r->row.target_count;
+        }
+    }
+    return met;
+}
+
+size_t ledger_event_put(struct ledger *l, struct event_head *head, const struct json_node *detail)
+{
+    const struct ledger_rule **met;
     struct event e;
+    size_t targets;
+    size_t count;
 
     head->id = ledger_uuid(l);
     head->region = slice_str(l->config.region);
     head->account = l->config.account;
     e = (struct event){.id = head->id, .node = event_make(head, detail, &l->arena)};
-    LIST_EACH(n, &l->event_rules)
-    {
-        const struct ledger_rule *r = container_of(n, struct ledger_rule, link);
-
-        if (r->listens && pattern_matches(r->pattern, e.node)) {
-            give(l, r, &e);
-        }
+    met = met_by(l, e.node, &count, &targets);
+    if (targets == 0) {
+        return 0;
     }
+    e.text = json_print(e.node, &l->arena);
+    /* A row holds it, and what the target gets of it. */
+    if (l->deliveries_new_bytes + 2 * targets * e.text.len > LIMIT_EVENT_COPIES_BYTES) {
+        return targets;
+    }
+    for (size_t i = 0; i < count; i++) {
+        give(l, met[i], &e);
+    }
+    return 0;
 }
 
 /* ---- of executions ---- */
@@ -189,7 +214,8 @@ static void put_status(struct ledger *l, const struct execution_header *h)
 
     json_push(&resources, json_string(&l->arena, h->arn));
     head.resources = json_built(&resources);
-    ledger_event_put(l, &head, detail_of(h, &l->arena));
+    l->figures.rule_deliveries[DELIVERIES_DROPPED] +=
+        ledger_event_put(l, &head, detail_of(h, &l->arena));
 }
 
 /* It may have begun and ended in one step. */

@@ -575,8 +575,10 @@ void ledger_rule_delete(struct ledger *l, struct ledger_rule *r);
  * in there as what is still to be delivered.
  *
  * @param head  its id, region and account are made here
+ * @return 0; else nobody gets it: how many targets it was for, whose copies would be longer than
+ *         LIMIT_EVENT_COPIES_BYTES with those of this turn
  */
-void ledger_event_put(struct ledger *l, struct event_head *head, const struct json_node *detail);
+size_t ledger_event_put(struct ledger *l, struct event_head *head, const struct json_node *detail);
 
 /* ---- Activities ---- */
 

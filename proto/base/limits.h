@@ -251,7 +251,9 @@ enum limits {
     LIMIT_RULE_RUNS_A_TURN = 64,        /* rules whose time has come: a turn stays short */
     LIMIT_EVENT_ENTRIES = 10,           /* AWS: of one PutEvents */
     LIMIT_EVENT_BYTES = 256 * 1024,     /* AWS: likewise, in all */
-    LIMIT_EVENT_DOCUMENT_BYTES = 248 * 1024, /* AWS: input and output in an execution's event */
+    LIMIT_EVENT_COPIES_BYTES = 64 * 1024 * 1024, /* of one event to all its targets, with those of
+                                                    its turn: 1,500 would take most of a gigabyte */
+    LIMIT_EVENT_DOCUMENT_BYTES = 248 * 1024,     /* AWS: input and output in an execution's event */
     LIMIT_DELIVERIES_A_TURN = 256,    /* of events to targets: a turn stays short, those left over
                                          are rows */
     LIMIT_DELIVERIES = 100000,        /* that wait: some 100 bytes of memory each */

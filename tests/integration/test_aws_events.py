@@ -163,6 +163,22 @@ def test_entries_fail_one_by_one(events):
             Entries=[{**good, "Detail": json.dumps({"k": "x" * 128 * 1024})}] * 2)
 
 
+def test_an_event_has_not_too_many_copies(events, sqs):
+    own, url = queue(sqs)
+    rules = [name("rule") for _ in range(27)]
+    for r in rules:
+        events.put_rule(Name=r, EventPattern=json.dumps({"source": ["wide"]}))
+        events.put_targets(Rule=r, Targets=[{"Id": str(i), "Arn": QUEUE + own, "Input": "1"} for i in range(5)])
+    wide = {"Source": "wide", "DetailType": "d"}
+    answer = events.put_events(Entries=[{**wide, "Detail": json.dumps({"x": "x" * 255000})}, {**wide, "Detail": "{}"}])
+    assert [e.get("ErrorCode") for e in answer["Entries"]] == ["InvalidArgument", None]
+    assert "would go to 135 targets of rules" in answer["Entries"][0]["ErrorMessage"]
+    assert [m["Body"] for m in receive(sqs, url, 135)] == ["1"] * 135
+    for r in rules:
+        events.remove_targets(Rule=r, Ids=[str(i) for i in range(5)])
+        events.delete_rule(Name=r)
+
+
 def test_patterns_are_tried_out_and_refused(events):
     event = {"id": "1", "source": "s", "detail-type": "d", "account": "1", "time": "t", "region": "r", "resources": [],
              "detail": {"n": 5}}

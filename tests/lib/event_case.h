@@ -151,7 +151,7 @@ static inline void put_with(struct ledger_world *w, const struct json_node *deta
     struct json_builder none = json_build_array(ledger_turn_arena(w->l));
     struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
 
-    ledger_event_put(w->l, &head, detail);
+    (void)ledger_event_put(w->l, &head, detail);
 }
 
 static inline void put_one_of_mine(struct ledger_world *w)

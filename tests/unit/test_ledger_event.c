@@ -444,6 +444,61 @@ static void test_event__a_crash_neither_loses_nor_doubles(void **state)
     assert_false(crash.happened);
 }
 
+static size_t put_long(struct ledger_world *w, size_t bytes)
+{
+    struct json_builder none = json_build_array(ledger_turn_arena(w->l));
+    struct event_head head = {.source = SLICE("mine"), .resources = json_built(&none)};
+    char *text = arena_alloc(ledger_turn_arena(w->l), bytes);
+
+    memset(text, 'x', bytes);
+    return ledger_event_put(w->l, &head,
+                            json_string(ledger_turn_arena(w->l), slice_make(text, bytes)));
+}
+
+/* To 128 targets a copy may be of 256 KiB, and a byte more goes to none of them. */
+static void test_event__its_copies_are_bounded(void **state)
+{
+    enum { RULES = 32, TARGETS = 4, EACH = LIMIT_EVENT_COPIES_BYTES / (2 * RULES * TARGETS) };
+    static const char *const ids[] = {"a", "b", "c", "d"};
+    struct ledger_world *w = *state;
+    struct rule_target t[TARGETS];
+    struct arena a = {0};
+    struct letter m;
+    size_t around; /* the event but for its detail */
+    char name[16];
+
+    put_to(w, "{\"source\":[\"mine\"]}", SQS "q");
+    world_begin(w);
+    assert_int_equal(put_long(w, 1), 0);
+    world_end(w);
+    world_settle(w);
+    m = receive(w, "q", &a);
+    around = json_print(m.body, &a).len - 1;
+    for (size_t i = 0; i < TARGETS; i++) {
+        t[i] = (struct rule_target){.id = slice_str(ids[i]),
+                                    .texts = {.arn = SLICE(SQS "q"), .input = SLICE("1")}};
+    }
+    world_begin(w);
+    for (int i = 0; i < RULES; i++) {
+        (void)snprintf(name, sizeof(name), i == 0 ? "r" : "r%d", i);
+        ledger_rule_put(w->l, slice_str(name),
+                        &(struct rule_row){.enabled = true,
+                                           .pattern = SLICE("{\"source\":[\"mine\"]}"),
+                                           .targets = t,
+                                           .target_count = TARGETS});
+    }
+    world_end(w);
+    world_settle(w);
+    world_begin(w);
+    assert_int_equal(put_long(w, EACH - around + 1), RULES * TARGETS);
+    assert_int_equal(put_long(w, EACH - around), 0);
+    assert_int_equal(put_long(w, EACH - around), RULES * TARGETS); /* with those of its turn */
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(left_in(w, "q"), 1 + RULES * TARGETS);
+    arena_fini(&a);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(test_event__##name, setup, world_teardown)
@@ -456,6 +511,7 @@ int main(void)
         CASE(express_executions_have_none),
         CASE(what_a_target_gets),
         CASE(to_a_topic_and_a_fifo_queue),
+        CASE(its_copies_are_bounded),
         CASE(starts_an_execution_in_its_own_batch),
         CASE(a_circle_is_bounded),
         CASE(what_is_refused_is_a_dead_letter),
