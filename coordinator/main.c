@@ -8,12 +8,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "coordinator/backup/backup.h"
 #include "coordinator/settings.h"
+#include "proto/base/text.h"
+#include "proto/host/clock.h"
 #include "proto/host/notify.h"
 
 static const char usage[] =
     "Usage: stepfleet-coordinator [-c FILE] [--data DIR] [--listen URL] [--http URL [--open]]\n"
     "                             [--objects DIR] [--execution-logs DIR]\n"
+    "       stepfleet-coordinator --restore BACKUP [-c FILE] [--data DIR]\n"
     "\n"
     "Owns state machines and their executions, and hands their tasks to workers.\n"
     "\n"
@@ -31,6 +35,8 @@ static const char usage[] =
     "      --execution-logs DIR\n"
     "                      history events of machines that have a logging configuration go\n"
     "                      there as JSON lines, a file a log group; without it nowhere\n"
+    "      --restore DIR   make the backup in this directory the database, in a data directory\n"
+    "                      that is empty, and end; see `stepfleet backup --help`\n"
     "      --check-config  read the configuration, say what is wrong with it, and end\n"
     "      --log LEVEL     debug, info, warn or error (default info)\n"
     "      --accept-loss   open a database that has lost part of what was acknowledged, with what\n"
@@ -48,6 +54,7 @@ static const char usage[] =
 struct options {
     const char *config;
     bool check;
+    const char *restore;
     struct settings_line line;
 };
 
@@ -64,6 +71,7 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         OPT_LOG,
         OPT_READY,
         OPT_LOSS,
+        OPT_RESTORE,
         OPT_VERSION
     };
     static const struct option longs[] = {
@@ -78,6 +86,7 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         {"log", required_argument, NULL, OPT_LOG},
         {"ready-fd", required_argument, NULL, OPT_READY},
         {"accept-loss", no_argument, NULL, OPT_LOSS},
+        {"restore", required_argument, NULL, OPT_RESTORE},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPT_VERSION},
         {NULL, 0, NULL, 0},
@@ -97,6 +106,7 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         case OPT_CHECK: o->check = true; break;
         case OPT_LOG: o->line.log = optarg; break;
         case OPT_LOSS: o->line.accept_loss = true; break;
+        case OPT_RESTORE: o->restore = optarg; break;
         case OPT_READY: o->line.ready_fd = atoi(optarg); break;
         case 'h': (void)fputs(usage, stdout); exit(EXIT_SUCCESS);
         case OPT_VERSION:
@@ -119,6 +129,21 @@ static enum err_code make_dir(const char *path, struct err *err)
     return OK;
 }
 
+static enum err_code restore(const char *from, const char *data, struct err *err)
+{
+    struct backup_origin origin;
+    char made[TEXT_TIME_BYTES];
+    enum err_code rc = backup_restore(from, data, clock_wall_ms(), &origin, err);
+
+    if (rc == OK) {
+        (void)printf("restored %s into %s: as of %.*s, when %llu executions ran; what was "
+                     "acknowledged after that is gone\n",
+                     origin.name, data, (int)text_format_time(origin.made_ms, made), made,
+                     (unsigned long long)origin.executions);
+    }
+    return rc;
+}
+
 static enum err_code run(const struct options *o, struct err *err)
 {
     struct shell_config config = {0};
@@ -135,7 +160,9 @@ static enum err_code run(const struct options *o, struct err *err)
         log_format_set(log.format);
         rc = settings_read(&o->line, &file, &a, &config, err);
     }
-    if (rc == OK && !o->check) {
+    if (rc == OK && o->restore != NULL) {
+        rc = restore(o->restore, config.data, err);
+    } else if (rc == OK && !o->check) {
         rc = make_dir(config.data, err);
         if (rc == OK) {
             rc = shell_run(&config, err);

@@ -268,6 +268,7 @@ enum err_code settings_read(const struct settings_line *line,
     out->key = choose(NULL, file, "key", NULL);
     out->tokens = choose(NULL, file, "tokens", NULL);
     out->audit_log = choose(NULL, file, "audit_log", NULL);
+    out->backups = config_get(file, "backup", "directory", NULL);
     out->execution_logs = choose(line->execution_logs, file, "execution_logs", NULL);
     out->ready_fd = line->ready_fd;
     out->accept_loss = line->accept_loss;

@@ -19,10 +19,12 @@
 #include "coordinator/api/execution_log.h"
 #include "coordinator/api/execution_trace.h"
 #include "coordinator/api/rpc/server.h"
+#include "coordinator/backup/backup.h"
 #include "coordinator/committer.h"
 #include "coordinator/object_threads.h"
 #include "coordinator/webhook_sender.h"
 #include "proto/base/limits.h"
+#include "proto/base/text.h"
 #include "proto/host/clock.h"
 #include "proto/host/log.h"
 #include "proto/host/notify.h"
@@ -47,6 +49,7 @@ struct shell {
     struct store *store;
     struct ledger *ledger;
     struct api api;
+    struct backup_origin origin; /* of the database */
     struct access *access;
     struct audit *audit;        /* NULL: there is none */
     struct presigner presigner; /* `api` has it */
@@ -591,7 +594,10 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .objects_endpoint = c->objects.endpoint,
         .objects_region = c->objects.region,
         .data = c->data,
+        .backups = c->backups,
+        .origin = &s->origin,
     };
+    struct ledger_config ledger = c->ledger;
     enum err_code rc;
 
     s->objects = object_threads_open(&c->objects, woken, s); /* the ledger may ask when it opens */
@@ -604,7 +610,11 @@ static enum err_code open_all(struct shell *s, struct err *err)
         rc = store_open_rocks(&store, &s->store, err);
     }
     if (rc == OK) {
-        rc = ledger_open(&c->ledger, s->store, &hooks, now(), &s->ledger, err);
+        rc = backup_origin(c->data, &s->origin, err);
+    }
+    if (rc == OK) {
+        ledger.restored_ms = s->origin.restored_ms;
+        rc = ledger_open(&ledger, s->store, &hooks, now(), &s->ledger, err);
     }
     if (rc == OK && api.presigner != NULL) {
         rc = presigner_init(&s->presigner, &c->objects, err);
@@ -634,8 +644,20 @@ static enum err_code open_all(struct shell *s, struct err *err)
     return rc;
 }
 
+static void say_origin(const struct backup_origin *o)
+{
+    char made[TEXT_TIME_BYTES];
+
+    if (o->name[0] != '\0') {
+        log_warn("the database was restored from a backup: what was acknowledged after it was made "
+                 "is gone: backup=%s made=%.*s executions=%" PRIu64,
+                 o->name, (int)text_format_time(o->made_ms, made), made, o->executions);
+    }
+}
+
 static void say_ready(const struct shell *s)
 {
+    say_origin(&s->origin);
     log_info("ready: listen=%s data=%s epoch=%" PRIu64 " executions=%zu", s->config->listen,
              s->config->data, ledger_epoch(s->ledger), ledger_hot_count(s->ledger));
     if (s->http != NULL) {

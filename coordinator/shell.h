@@ -17,6 +17,7 @@ struct shell_config {
     const char *certificate; /* PEM files; NULL: none, and no TLS */
     const char *key;
     const char *tokens;    /* their file; NULL: none is asked for */
+    const char *backups;   /* directory of backups; NULL: none are made */
     const char *audit_log; /* file, or "-"; NULL: there is none */
     struct http_face_config http;
     struct otlp_config trace;     /* no endpoint: nothing is traced */

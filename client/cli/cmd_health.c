@@ -2,6 +2,7 @@
 /* stepfleet health: how the coordinator is. */
 #include "client/cli/commands.h"
 #include "client/cli/reply_json.h"
+#include "proto/base/text.h"
 
 static void put_number(struct cli *cli, const char *name, uint64_t number)
 {
@@ -29,6 +30,23 @@ static void put_disk(struct cli *cli, const struct stepfleet_health *h)
     }
 }
 
+/* What a restoring lost. */
+static void put_origin(struct cli *cli, const struct stepfleet_health *h)
+{
+    struct arena *a = &cli->arena;
+
+    if (h->restored_name[0] != '\0') {
+        cli_put_field(cli, "restored",
+                      arena_printf(a,
+                                   "%.*s from the backup %s: what was acknowledged after %.*s is "
+                                   "gone; %llu executions ran then",
+                                   SLICE_FMT(text_time(h->restored_ms, a)), h->restored_name,
+                                   SLICE_FMT(text_time(h->restored_made_ms, a)),
+                                   (unsigned long long)h->restored_executions),
+                      STYLE_PLAIN);
+    }
+}
+
 static void put_health(struct cli *cli, const struct stepfleet_health *h)
 {
     struct slice where =
@@ -41,6 +59,7 @@ static void put_health(struct cli *cli, const struct stepfleet_health *h)
     cli_put_field(cli, "region", slice_str(h->region), STYLE_PLAIN);
     cli_put_field(cli, "objects", where.len != 0 ? where : SLICE("nowhere"), STYLE_PLAIN);
     put_disk(cli, h);
+    put_origin(cli, h);
     put_number(cli, "running", h->open_executions);
     put_number(cli, "workers", h->workers);
     put_number(cli, "slots", h->slots);
@@ -94,7 +113,8 @@ const struct command command_health = {
     .help =
         "Usage: stepfleet health\n"
         "\n"
-        "Says where the coordinator is, how long it is up, how full its disk is, how many\n"
+        "Says where the coordinator is, how long it is up, how full its disk is, from which\n"
+        "backup its database was restored (what was acknowledged after it is gone), how many\n"
         "executions run, workers and slots there are, how many tasks are ready (wait for a\n"
         "worker) and leased (are being done); where there are any, how many of the ready ones\n"
         "no worker offers the function of (unoffered), how many messages lie in dead-letter\n"

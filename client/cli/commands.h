@@ -31,6 +31,7 @@ extern const struct command command_queue;
 extern const struct command command_rule;
 extern const struct command command_event;
 extern const struct command command_bucket;
+extern const struct command command_backup;
 extern const struct command command_cert;
 extern const struct command command_token;
 

@@ -14,7 +14,7 @@ static const struct command *const commands[] = {
     &command_output,  &command_stop,   &command_redrive,  &command_job,   &command_activity,
     &command_task,    &command_queue,  &command_rule,     &command_event, &command_key,
     &command_workers, &command_worker, &command_function, &command_scale, &command_health,
-    &command_bucket,  &command_cert,   &command_token,
+    &command_bucket,  &command_backup, &command_cert,     &command_token,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

@@ -196,6 +196,12 @@ const struct json_node *reply_health(const struct stepfleet_health *h, struct ar
     reply_put_number(&b, "deliveriesWaiting", h->deliveries_waiting);
     reply_put_number(&b, "eventsBuried", h->events_buried);
     reply_put_number(&b, "eventsLost", h->events_lost);
+    if (h->restored_name[0] != '\0') {
+        reply_put_text(&b, "restoredFrom", h->restored_name);
+        reply_put_time(&b, "restoredMadeDate", h->restored_made_ms);
+        reply_put_time(&b, "restoredDate", h->restored_ms);
+        reply_put_number(&b, "restoredExecutions", h->restored_executions);
+    }
     reply_put_text(&b, "objectsRoot", h->objects_root);
     reply_put_text(&b, "objectsEndpoint", h->objects_endpoint);
     reply_put_text(&b, "objectsRegion", h->objects_region);

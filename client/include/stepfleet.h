@@ -1690,6 +1690,47 @@ stepfleet_key_list(struct stepfleet *c, struct stepfleet_keys **out, struct step
 STEPFLEET_API enum stepfleet_code
 stepfleet_key_delete(struct stepfleet *c, const char *id, struct stepfleet_error *error);
 
+/* ---- Backups ---- */
+
+struct stepfleet_backup {
+    const char *name;
+    const char *state;   /**< "MAKING", "DONE", "FAILED" */
+    const char *problem; /**< why it failed; else "" */
+    int64_t made_ms;
+    uint64_t bytes;      /**< of its files; MAKING: of `of_bytes` */
+    uint64_t of_bytes;   /**< MAKING: 0: not known yet */
+    uint64_t files;      /**< DONE */
+    uint64_t batch;      /**< DONE: it has this batch, and all before */
+    uint64_t executions; /**< that ran when it was made */
+};
+
+struct stepfleet_backups {
+    const struct stepfleet_backup
+        *backups; /**< by name; first the one being made, or that failed */
+    size_t count;
+};
+
+/**
+ * Begin a copy of the coordinator's database, on its host; stepfleet_backup_list() says how far it
+ * is. All that was acknowledged before is in it.
+ *
+ * @param name  1 to 64 letters, digits, '.', '-', '_'; no '.' first
+ * @return STEPFLEET_OK; STEPFLEET_INVALID_NAME; STEPFLEET_VALIDATION (no directory is configured);
+ *         STEPFLEET_CONFLICT (it is there, or another is being made)
+ *
+ * Threads: any. Blocks: to the timeout; repeated. Source: PROTOCOL.md, BACKUP_START.
+ */
+STEPFLEET_API enum stepfleet_code
+stepfleet_backup_start(struct stepfleet *c, const char *name, struct stepfleet_error *error);
+
+/**
+ * Owner: caller releases `*out`. Threads: any. Blocks: to the timeout; repeated.
+ * Source: PROTOCOL.md, BACKUP_LIST.
+ */
+STEPFLEET_API enum stepfleet_code stepfleet_backup_list(struct stepfleet *c,
+                                                        struct stepfleet_backups **out,
+                                                        struct stepfleet_error *error);
+
 /* ---- The fleet ---- */
 
 struct stepfleet_offer {
@@ -1750,12 +1791,16 @@ struct stepfleet_health {
     uint64_t events_lost;        /**< and those that no such queue took */
     uint64_t open_executions;
     uint64_t workers;
-    uint64_t slots;           /**< of all workers */
-    uint64_t unoffered_tasks; /**< of the ready ones: no worker offers their function */
-    uint64_t dead_letters;    /**< messages that lie in queues that are for them */
-    uint64_t stalls;          /**< of its loop, since it started */
-    uint64_t disk_free_bytes; /**< where the database is */
-    uint64_t disk_size_bytes; /**< 0: not known */
+    uint64_t slots;            /**< of all workers */
+    uint64_t unoffered_tasks;  /**< of the ready ones: no worker offers their function */
+    uint64_t dead_letters;     /**< messages that lie in queues that are for them */
+    uint64_t stalls;           /**< of its loop, since it started */
+    uint64_t disk_free_bytes;  /**< where the database is */
+    uint64_t disk_size_bytes;  /**< 0: not known */
+    const char *restored_name; /**< the backup its database was restored from; "": it was not */
+    int64_t restored_made_ms;  /**< when that was made: what was acknowledged since is gone */
+    int64_t restored_ms;
+    uint64_t restored_executions; /**< that ran when it was made */
 };
 
 /**

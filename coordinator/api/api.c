@@ -28,6 +28,7 @@ void api_stop(struct api *a)
     struct heap_node *n;
 
     a->stopping = true;
+    backup_stop(a);
     while ((n = heap_min(&a->deadlines)) != NULL) {
         struct call *c = container_of(n, struct call, deadline);
 
@@ -38,6 +39,7 @@ void api_stop(struct api *a)
 void api_fini(struct api *a)
 {
     task_calls_forget(a);
+    backup_forget(a);
     heap_fini(&a->deadlines);
     hash_fini(&a->waits);
 }

@@ -21,6 +21,8 @@
 #include "proto/wire.h"
 
 struct api;
+struct backup_run;
+struct backup_origin;
 
 /* One request until it is answered. The face embeds it and owns its memory. */
 struct call {
@@ -63,7 +65,9 @@ struct api_hooks {
     const char *objects_endpoint;
     const char *objects_region;
     const char *region;
-    const char *data;            /* directory of the database; NULL: it has none */
+    const char *data;                   /* directory of the database; NULL: it has none */
+    const char *backups;                /* directory of them; NULL: none are made */
+    const struct backup_origin *origin; /* of the database; NULL: nobody asks */
     struct presigner *presigner; /* for workers that have no keys; NULL: the store is no server */
     unsigned presigned_s;        /* a URL is good for so long */
 };
@@ -79,8 +83,9 @@ struct api {
     struct list answered;  /* struct task_call: to be told to the ledger */
     struct list reports;   /* struct held_report: to be answered at the end of the turn */
     int64_t started_mono_ms;
-    size_t reading; /* background reads under way */
-    bool stopping;  /* nothing is parked any more */
+    size_t reading;            /* background reads under way */
+    struct backup_run *backup; /* the one being made, or made last; NULL: none */
+    bool stopping;             /* nothing is parked any more */
 };
 
 void api_init(struct api *a, struct ledger *l, const struct api_hooks *hooks);
@@ -110,6 +115,10 @@ void reports_turn(struct api *a);
 bool task_calls_wait(const struct api *a); /* another turn is needed at once */
 /* Those not done: the ledger has them again at its next start. */
 void task_calls_forget(struct api *a);
+/* The backup being made ends soon, unfinished. */
+void backup_stop(struct api *a);
+/* None is being made. */
+void backup_forget(struct api *a);
 
 /* ---- for the operations ---- */
 

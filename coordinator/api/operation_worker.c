@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 
 #include "coordinator/api/api.h"
+#include "coordinator/backup/backup.h"
 #include "coordinator/ledger/queue.h"
 #include "proto/base/limits.h"
 #include "proto/host/log.h"
@@ -597,6 +598,16 @@ static void health_of_work(const struct api *api, Stepfleet__HealthReply *r)
     }
 }
 
+static void health_of_origin(const struct backup_origin *o, Stepfleet__HealthReply *r)
+{
+    if (o != NULL && o->name[0] != '\0') {
+        r->restored_name = (char *)(uintptr_t)o->name;
+        r->restored_made_ms = o->made_ms;
+        r->restored_ms = o->restored_ms;
+        r->restored_executions = o->executions;
+    }
+}
+
 void operation_HEALTH(struct call *c)
 {
     struct api *api = c->api;
@@ -614,6 +625,7 @@ void operation_HEALTH(struct call *c)
     r.version_max = WIRE_VERSION_MAX;
     r.up_ms = ledger_now(l).mono_ms - api->started_mono_ms;
     health_of_work(api, &r);
+    health_of_origin(api->hooks.origin, &r);
     r.hot_executions = ledger_hot_count(l);
     r.batches = store_batch_number(ledger_store(l));
     r.transitions = ledger_transitions(l);

@@ -63,8 +63,7 @@ task_node(const struct execution_header *h, const struct frame *f, struct arena 
 {
     struct json_builder b = json_build_object(a);
 
-    json_put(&b, SLICE("Token"),
-             json_string(a, engine_task_token(h, f->id, f->entered_event, f->attempt, a)));
+    json_put(&b, SLICE("Token"), json_string(a, engine_task_token(h, f, a)));
     return json_built(&b);
 }
 

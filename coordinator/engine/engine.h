@@ -303,6 +303,7 @@ struct engine_event {
     bool failed;            /* CHILD_ENDED: not SUCCEEDED */
     uint64_t redrive_token; /* REDRIVE */
     uint64_t entered_event; /* with attempt: which task of the frame is meant */
+    int64_t entered_ms;     /* TOKEN_*: likewise; 0: it is not said */
     uint32_t attempt;
     uint64_t child;
     const uint32_t *runnable;
@@ -405,18 +406,17 @@ enum err_code engine_task(const struct asl_machine *m,
 
 /* What a token names. */
 struct task_token {
+    uint8_t version;
     uint64_t execution;
     uint32_t frame;
     uint32_t attempt;
     uint64_t entered_event;
+    int64_t entered_ms; /* version 1: 0, it does not say */
     uint8_t mac[16];
 };
 /* The token of a frame's task as clients see it: base64 text, at most 128 bytes. */
-struct slice engine_task_token(const struct execution_header *h,
-                               uint32_t frame,
-                               uint64_t entered_event,
-                               uint32_t attempt,
-                               struct arena *a);
+struct slice
+engine_task_token(const struct execution_header *h, const struct frame *f, struct arena *a);
 /* False: malformed. Whether it is genuine: engine_task_token_is(). */
 bool engine_task_token_parse(struct slice text, struct task_token *out);
 bool engine_task_token_is(const struct execution_header *h, const struct task_token *t);

@@ -388,7 +388,8 @@ static enum step_status child_ended(struct turn *t, struct frame *f)
 
 static enum step_status entry_event(struct turn *t, struct frame *f)
 {
-    if (f->entered_event != t->ev->entered_event || f->attempt != t->ev->attempt) {
+    if (f->entered_event != t->ev->entered_event || f->attempt != t->ev->attempt ||
+        (t->ev->entered_ms != 0 && f->entered_ms != t->ev->entered_ms)) {
         return STEP_STALE;
     }
     switch ((int)t->ev->kind) {

@@ -137,6 +137,8 @@ void fleet_task_end(struct fleet *f, struct fleet_task *t);
 void fleet_task_return(struct fleet *f, struct fleet_task *t, struct fleet_now now);
 /* By token; NULL: no such lease. */
 struct fleet_task *fleet_task_find(struct fleet *f, struct token token);
+/* The tokens of all leases granted under `epoch` or one before; the caller's (mem_free()). */
+struct token *fleet_leases_until(struct fleet *f, uint64_t epoch, size_t *count);
 /* The handler made progress: its heartbeat deadline moves. */
 void fleet_task_heartbeat(struct fleet *f, struct fleet_task *t, struct fleet_now now);
 

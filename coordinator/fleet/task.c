@@ -53,6 +53,23 @@ struct fleet_task *fleet_task_find(struct fleet *f, struct token token)
     return NULL;
 }
 
+struct token *fleet_leases_until(struct fleet *f, uint64_t epoch, size_t *count)
+{
+    struct token *all = mem_zalloc(f->tokens.count + 1, sizeof(*all));
+    struct hash_node *n = NULL;
+    size_t bucket = 0;
+
+    *count = 0;
+    while ((n = hash_iterate(&f->tokens, &bucket, n)) != NULL) {
+        const struct fleet_task *t = container_of(n, struct fleet_task, by_token);
+
+        if (t->token.epoch <= epoch) {
+            all[(*count)++] = t->token;
+        }
+    }
+    return all;
+}
+
 /* It is leased from now on, under `token`. `from_ms`: when the grant was, `now_ms`: the present. */
 static void task_lease_begin(struct fleet *f,
                              struct fleet_task *t,

@@ -287,8 +287,6 @@ static bool take_task(struct ledger *l,
 {
     struct engine_event ev = {.kind = ENGINE_ACTIVITY_TAKEN, .frame = hf->f.id, .worker = worker};
     struct hot *h = hf->hot;
-    uint64_t entered_event = hf->f.entered_event;
-    uint32_t attempt = hf->f.attempt;
     struct err err = {0};
     enum step_status status;
 
@@ -299,7 +297,7 @@ static bool take_task(struct ledger *l,
         return false;
     }
     *input = hf->order->payload;
-    *token = engine_task_token(&h->h, ev.frame, entered_event, attempt, &l->arena);
+    *token = engine_task_token(&h->h, &hf->f, &l->arena);
     status = ledger_step(l, h, &ev, NULL, &err);
     if (status != STEP_DONE && status != STEP_CONTINUE) {
         log_error("an activity's task cannot be taken: execution=%.*s: %s", SLICE_FMT(h->h.arn),

@@ -130,6 +130,9 @@ struct ledger {
     struct fleet_now slew;  /* when the system's clock was last not behind ours */
     int64_t doubt_until_ms; /* mono: is it far ahead, it is believed then; 0: it is not */
     uint64_t epoch;
+    uint64_t void_epoch;  /* leases of it and before count no more; 0: all do */
+    struct token *voided; /* those yet to be given back */
+    size_t voided_count;
     uint64_t seed;
     uint64_t turn;
     struct arena arena; /* the turn's */
@@ -397,6 +400,17 @@ void machines_delete_some(struct ledger *l);
  * the same record. */
 void task_schedule(struct txn *t, struct hot_frame *hf, const struct command *c);
 void task_granted(struct ledger *l, struct hot_frame *hf, struct fleet_worker *w);
+/* Its lease is over, and it is ready again. ERR_LEASE_LOST: its state has been left. */
+enum err_code task_return(struct ledger *l, struct fleet_task *task);
+
+/* ---- restored.c ---- */
+
+/* Before the first epoch after a restore is taken: `last_epoch` and those before it are void. */
+enum err_code restored_note(struct ledger *l, uint64_t last_epoch, struct err *err);
+/* Everything else is loaded. */
+void restored_load(struct ledger *l);
+/* As many as the batch takes; true: none is left. */
+bool restored_return(struct ledger *l);
 /* An attempt ends so; its task and frame are still as they were. */
 void task_ended(struct ledger *l, struct hot_frame *hf, enum stage_outcome outcome);
 /* What a task that waits or is out is to do: that of this turn's step, or made again. */

@@ -48,6 +48,9 @@ static enum err_code take_epoch(struct ledger *l, struct err *err)
         rc = OK;
     }
     if (rc == OK) {
+        rc = restored_note(l, last, err);
+    }
+    if (rc == OK) {
         l->epoch = last + 1 > wall_s ? last + 1 : wall_s;
         buf_reset(&b);
         buf_put_u64le(&b, l->epoch);
@@ -261,6 +264,9 @@ enum err_code ledger_open(const struct ledger_config *config,
     if (rc == OK) {
         rc = ledger_load_due(l, err);
     }
+    if (rc == OK) {
+        restored_load(l);
+    }
     if (rc != OK) {
         err_wrap(err, "open the ledger");
         ledger_close(l);
@@ -328,6 +334,7 @@ void ledger_close(struct ledger *l)
     buf_fini(&l->buckets);
     buf_fini(&l->doubtful);
     mem_free(l->settled);
+    mem_free(l->voided);
     figures_fini(&l->figures);
     buf_fini(&l->scratch);
     arena_fini(&l->arena);
@@ -542,7 +549,9 @@ void ledger_turn_end(struct ledger *l)
 {
     struct err err;
 
-    ledger_due(l);
+    if (restored_return(l)) { /* else the time of a lease that counts no more would be over */
+        ledger_due(l);
+    }
     runs_due(l);
     event_rules_due(l);
     run_continuing(l);
@@ -635,7 +644,8 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     }
     if (!list_empty(&l->continuing) || !list_empty(&l->ready_waits) || !list_empty(&l->mail) ||
         !list_empty(&l->calls) || !list_empty(&l->calls_gone) ||
-        !list_empty(&l->activities_ready) || !list_empty(&l->sweeps) || l->notice_count != 0) {
+        !list_empty(&l->activities_ready) || !list_empty(&l->sweeps) || l->notice_count != 0 ||
+        l->voided_count != 0) {
         return 0;
     }
     now.wall_ms = clock_wall_at(l, now);

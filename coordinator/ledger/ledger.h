@@ -202,6 +202,7 @@ struct ledger_config {
                   struct slice action,
                   struct slice *handler);
     const void *bound_arg;
+    int64_t restored_ms; /* when the database was restored from a backup; 0: it was not */
     uint64_t seed;       /* chance of this run */
     struct slice secret; /* 32 bytes of the system's chance: the first open of a store keeps them as
                             the key of its task tokens; never said, never logged */

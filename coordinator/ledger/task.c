@@ -303,21 +303,19 @@ enum err_code ledger_task_submit(struct ledger *l,
     return err->code;
 }
 
-enum err_code ledger_task_return(struct ledger *l, struct fleet_worker *w, struct token token)
+enum err_code task_return(struct ledger *l, struct fleet_task *task)
 {
-    struct hot_frame *hf = held_frame(l, w, token);
-    struct fleet_task *piece = held_piece(l, w, token);
+    struct token token = task->token;
     struct engine_event ev = {.kind = ENGINE_TASK_RETURNED, .token = token};
+    struct hot_frame *hf;
     struct hot *h;
     struct err err;
 
-    if (piece != NULL) {
+    if (task->job) {
         l->feed = true;
-        return run_task_return(l, piece);
+        return run_task_return(l, task);
     }
-    if (hf == NULL) {
-        return ERR_LEASE_LOST;
-    }
+    hf = frame_of(task);
     h = hf->hot;
     ev.frame = hf->f.id;
     if (ledger_step(l, h, &ev, NULL, &err) != STEP_DONE) {
@@ -336,6 +334,13 @@ enum err_code ledger_task_return(struct ledger *l, struct fleet_worker *w, struc
         fleet_task_return(l->fleet, &hf->task, l->now);
     }
     return OK;
+}
+
+enum err_code ledger_task_return(struct ledger *l, struct fleet_worker *w, struct token token)
+{
+    struct fleet_task *task = fleet_task_find(l->fleet, token);
+
+    return task != NULL && task->worker == w ? task_return(l, task) : ERR_LEASE_LOST;
 }
 
 /* Of an attempt whose output is yet to be completed the end is known then. */

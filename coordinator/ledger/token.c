@@ -73,6 +73,7 @@ static enum err_code token_event(struct ledger *l,
     h = hot_find(l, token->execution);
     ev->frame = token->frame;
     ev->entered_event = token->entered_event;
+    ev->entered_ms = token->entered_ms;
     ev->attempt = token->attempt;
     if (hot_frame_find(l, h, token->frame) == NULL) {
         return task_over(err); /* the state it was a child of has ended */

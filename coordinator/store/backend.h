@@ -39,6 +39,7 @@ struct store_ops {
                                       bool backwards);
     bool (*next)(struct store_iterator *i, struct slice *key, struct slice *value);
     enum err_code (*iterator_end)(struct store_iterator *i, struct err *err);
+    enum err_code (*copy)(struct store *s, const char *dir, struct err *err); /* NULL: no disk */
     void (*stats)(struct store *s, struct buf *out);
     void (*figures)(struct store *s, struct store_figures *out); /* NULL: it has none */
 };

@@ -268,6 +268,35 @@ static enum err_code rocks_iterator_end(struct store_iterator *base, struct err 
     return rc;
 }
 
+/* Flushed first, so that hardly any log is copied. */
+static enum err_code rocks_copy(struct store *s, const char *dir, struct err *err)
+{
+    const struct rocks *r = (const struct rocks *)s;
+    char *text = NULL;
+    rocksdb_checkpoint_t *c = rocksdb_checkpoint_object_create(r->db, &text);
+
+    if (text == NULL) {
+        rocksdb_checkpoint_create(c, dir, 0, &text);
+    }
+    if (c != NULL) {
+        rocksdb_checkpoint_object_destroy(c);
+    }
+    return text != NULL ? rocks_error(text, dir, err) : OK;
+}
+
+enum err_code store_adopt(const char *dir, uint64_t batch, struct err *err)
+{
+    struct synced s;
+    enum err_code rc = synced_open(dir, true, &s, err);
+
+    if (rc == OK) {
+        s.number = batch;
+        rc = synced_flush(&s, err);
+        synced_close(&s);
+    }
+    return rc;
+}
+
 static uint64_t rocks_property(const struct rocks *r, enum store_cf cf, const char *name)
 {
     uint64_t v = 0;
@@ -394,6 +423,7 @@ static const struct store_ops rocks_ops = {
     .iterate = rocks_iterate,
     .next = rocks_next,
     .iterator_end = rocks_iterator_end,
+    .copy = rocks_copy,
     .stats = rocks_stats,
     .figures = rocks_figures,
 };

@@ -164,3 +164,11 @@ void store_stats(struct store *s, struct buf *out)
 {
     s->ops->stats(s, out);
 }
+
+enum err_code store_copy(struct store *s, const char *dir, struct err *err)
+{
+    if (s->ops->copy == NULL) {
+        return err_set(err, ERR_VALIDATION, "the database is in memory alone");
+    }
+    return s->ops->copy(s, dir, err);
+}

@@ -80,6 +80,15 @@ bool store_next(struct store_iterator *i, struct slice *key, struct slice *value
 /* Frees; OK or what went wrong on the way. */
 enum err_code store_iterator_end(struct store_iterator *i, struct err *err);
 
+/* A copy of it all, as of some moment in the call, in the directory `dir`, which is made. Any
+ * thread, beside the writer; on one file system it takes hard links, and no room until compaction.
+ * All that was written before the call is in it. @return OK; ERR_VALIDATION (it is in memory
+ * alone); ERR_IO, ERR_NO_SPACE */
+enum err_code store_copy(struct store *s, const char *dir, struct err *err);
+/* Where a whole copy was put by hand: the directory is the database of that batch, or of a later
+ * one, from now on. */
+enum err_code store_adopt(const char *dir, uint64_t batch, struct err *err);
+
 /* For people: bytes on disk, and the like, as JSON object text. */
 void store_stats(struct store *s, struct buf *out);
 

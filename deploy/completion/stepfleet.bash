@@ -87,6 +87,7 @@ _stepfleet_options() {
     "task success") echo "--token-file --output --output-file" ;;
     "task failure") echo "--token-file --error --cause" ;;
     "task heartbeat") echo "--token-file" ;;
+    "backup create") echo "--no-wait" ;;
     "bucket lifecycle") echo "--days --prefix --show --remove" ;;
     "worker drain") echo "--wait" ;;
     "function set") echo "--labels --concurrency --rate --priority" ;;
@@ -100,7 +101,7 @@ _stepfleet_options() {
 _stepfleet() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="dev deploy machine alias tag start show list watch history output stop redrive job activity task queue rule event key workers"
-    commands+=" worker function scale health bucket cert token"
+    commands+=" worker function scale health bucket backup cert token"
     local globals="--coordinator --ca --token-file --json --help" coordinator= command= sub= operands=0 i word words
 
     COMPREPLY=()
@@ -122,7 +123,7 @@ _stepfleet() {
         *)
             if [[ -z $command ]]; then
                 command=$word
-            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|rule|event|key|worker|function|bucket|cert|token)$ && -z $sub ]]; then
+            elif [[ $command =~ ^(machine|alias|job|activity|task|queue|rule|event|key|worker|function|bucket|backup|cert|token)$ && -z $sub ]]; then
                 sub=$word
             else
                 operands=$((operands + 1))
@@ -191,6 +192,8 @@ _stepfleet() {
         mapfile -t COMPREPLY < <(compgen -W "set list show reset" -- "$cur")
     elif [[ $command == bucket && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "lifecycle" -- "$cur")
+    elif [[ $command == backup && -z $sub ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "create list" -- "$cur")
     elif [[ $command == token && -z $sub ]]; then
         mapfile -t COMPREPLY < <(compgen -W "create" -- "$cur")
     elif [[ $command == cert && -z $sub ]]; then

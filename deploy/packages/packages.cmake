@@ -39,7 +39,8 @@ function(package component name section description)
 endfunction()
 
 # What a package with a service has: its user, its scripts, its configuration. `begins`: yes where it is enabled and
-# started when it is installed. `data`: what a purge removes.
+# started when it is installed. `data`: what a purge removes;
+# backups stay, for what goes wrong.
 function(service component begins data)
     string(TOUPPER ${component} upper)
     set(name stepfleet-${component})

@@ -141,7 +141,10 @@ enum limits {
     LIMIT_AUDIT_TEXT_BYTES =
         512,                     /* of one name: the longest ARN has some 260, 6 times so escaped */
     LIMIT_AUDIT_STRANGERS = 100, /* refusals a second of whoever shows nothing: 2 GB a day */
-    LIMIT_METRICS_TOKENS_BYTES = 4096, /* the file of those that may scrape: some 60 */
+    LIMIT_BACKUP_NAME_BYTES = 64,          /* also of a database's file: RocksDB's have some 20 */
+    LIMIT_BACKUPS = 1000,                  /* listed at once: one a day for years */
+    LIMIT_BACKUP_MANIFEST_BYTES = 4 << 20, /* 100,000 files of 64 MiB each */
+    LIMIT_METRICS_TOKENS_BYTES = 4096,     /* the file of those that may scrape: some 60 */
 
     /* Metrics. */
     LIMIT_FIGURE_NAMES = 256, /* machines, queues and functions that count by their own name, of

@@ -86,11 +86,11 @@ class Failed(Exception):
 
 class Fleet:
     def __init__(self, directory, objects=None, coordinator=None, env=None, bind=None, limits=None,
-                 http=None, trace=None, programs=BIN, within=()):
+                 http=None, trace=None, backup=None, programs=BIN, within=()):
         """objects: None for a directory store; else the [objects] lines of an S3 server.
         coordinator: further lines of the [coordinator] section. bind, limits: the sections of these names.
         http: the lines of that section beside `listen`; then `endpoint` is where AWS's clients come in.
-        trace: the lines of that section.
+        trace, backup: the lines of the sections of these names.
         programs: the directory they are in. within: a command that every one of them is run by."""
         self.dir = pathlib.Path(directory)
         self.port = free_port()
@@ -106,6 +106,7 @@ class Fleet:
         self.endpoint = f"{scheme}://127.0.0.1:{self.http_port}"
         self.http = {"listen": self.endpoint, **http} if http is not None else {}
         self.trace = trace or {}
+        self.backup = backup or {}
         self.programs = pathlib.Path(programs)
         self.within = list(within)
         self.coordinator = None
@@ -126,7 +127,8 @@ class Fleet:
         keys = {"data": self.dir / "data", "listen": self.url, **self.options}
         conf.write_text(self._section("coordinator", keys) + self._section("objects", self.objects) +
                         self._section("bind", self.bind) + self._section("limits", self.limits) +
-                        self._section("http", self.http) + self._section("trace", self.trace))
+                        self._section("http", self.http) + self._section("trace", self.trace) +
+                        self._section("backup", self.backup))
         log = self.dir / "coordinator.log"
         argv = [*self.place("coordinator"), self.programs / "stepfleet-coordinator", "-c", conf]
         self.coordinator = Process(argv, log, {**self.env, **(env or {})})

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tasks that do not end with a worker's report: tokens, activities, the coordinator's own calls,
  * executions that are waited for, .sync handlers. */
+#include "coordinator/asl/digest.h"
+#include "proto/base/text.h"
 #include "tests/lib/engine_case.h"
 
 #define TASK(resource, fields)                                                                     \
@@ -72,12 +74,13 @@ static void test_token__is_the_same_when_history_is_read(void **state)
     (void)state;
     world_init(&w, SEND(""));
     world_start(&w, "{}");
-    text = engine_task_token(&w.header, 0, w.frame.entered_event, 1, &w.a);
+    text = engine_task_token(&w.header, &w.frame, &w.a);
     assert_non_null(strstr(world_event(&w, 3), arena_str(&w.a, text)));
     assert_non_null(strstr(arena_str(&w.a, world_command(&w, COMMAND_SCHEDULE_TASK)->payload),
                            arena_str(&w.a, text)));
     assert_true(engine_task_token_parse(text, &token));
     assert_int_equal(token.entered_event, w.frame.entered_event);
+    assert_int_equal(token.entered_ms, w.frame.entered_ms);
     assert_int_equal(token.attempt, 1);
     assert_true(engine_task_token_is(&w.header, &token));
     token.attempt = 2;
@@ -88,6 +91,53 @@ static void test_token__is_the_same_when_history_is_read(void **state)
     assert_false(engine_task_token_parse(SLICE("NoSuchTaskToken"), &token));
     assert_false(engine_task_token_parse(SLICE(""), &token));
     assert_false(engine_task_token_parse(slice_head(text, text.len - 4), &token));
+    world_fini(&w);
+}
+
+/* After a database was restored: the same numbers, handed out at another time. */
+static void test_token__of_another_time_is_stale(void **state)
+{
+    struct world w;
+    struct engine_event ev;
+
+    (void)state;
+    world_init_granted(&w, SEND(""));
+    world_succeed(&w, "{}");
+    ev = of_entry(&w, ENGINE_TOKEN_HEARTBEAT);
+    ev.entered_ms = w.frame.entered_ms + 1;
+    assert_int_equal(world_step(&w, ev), STEP_STALE);
+    ev.entered_ms = w.frame.entered_ms;
+    assert_int_equal(world_step(&w, ev), STEP_DONE);
+    world_fini(&w);
+}
+
+/* As it was handed out before tokens said when their state was entered. */
+static void test_token__of_version_1_is_taken(void **state)
+{
+    enum { HEAD = 25, KEY = 64 };
+    uint8_t text[KEY + HEAD] = {0};
+    uint8_t digest[DIGEST_BYTES_MAX];
+    uint8_t bytes[HEAD + 16] = {1};
+    struct task_token token;
+    struct world w;
+
+    (void)state;
+    world_init(&w, SEND(""));
+    world_start(&w, "{}");
+    memcpy(text, w.rules.token_key.ptr, w.rules.token_key.len);
+    bytes[8] = (uint8_t)w.header.id;
+    bytes[16] = 1;
+    bytes[24] = (uint8_t)w.frame.entered_event;
+    memcpy(text + KEY, bytes, HEAD);
+    digest_compute(SLICE("SHA-256"), slice_make(text, sizeof(text)), digest);
+    memcpy(bytes + HEAD, digest, 16);
+    assert_true(
+        engine_task_token_parse(text_base64(slice_make(bytes, sizeof(bytes)), &w.a), &token));
+    assert_int_equal(token.execution, w.header.id);
+    assert_int_equal(token.entered_ms, 0);
+    assert_true(engine_task_token_is(&w.header, &token));
+    token.frame++;
+    assert_false(engine_task_token_is(&w.header, &token));
     world_fini(&w);
 }
 
@@ -552,6 +602,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token__waits_for_its_holder),
         cmocka_unit_test(test_token__is_the_same_when_history_is_read),
+        cmocka_unit_test(test_token__of_another_time_is_stale),
+        cmocka_unit_test(test_token__of_version_1_is_taken),
         cmocka_unit_test(test_token__heartbeats_move_the_due_time_but_not_the_deadline),
         cmocka_unit_test(test_token__missed_heartbeat_has_both_names),
         cmocka_unit_test(test_token__failure_without_error_is_caught_as_null),
