@@ -280,6 +280,10 @@ enum err_code settings_read(const struct settings_line *line,
         rc = read_account(choose(NULL, file, "account", "123456789012"), &l->account, err);
     }
     if (rc == OK) {
+        rc = disk_reserve_parse(config_get(file, "coordinator", "disk_reserve", NULL),
+                                &out->disk_reserve, err);
+    }
+    if (rc == OK) {
         rc = read_lease(file, &l->fleet.lease_ms, err);
     }
     if (rc == OK) {

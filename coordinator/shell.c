@@ -40,6 +40,8 @@ struct shell {
     uv_loop_t loop;
     uv_timer_t timer;
     uv_timer_t trim;
+    uv_timer_t look; /* at the disk */
+    struct disk disk;
     uv_timer_t beat;  /* what a service manager waits for */
     uv_idle_t again;  /* active: the next turn follows at once */
     size_t held_peak; /* things in memory at once, since memory was given back */
@@ -146,6 +148,37 @@ static void take_webhooks(struct shell *s)
     webhook_sender_take(s->sender, &answered);
     while ((n = list_pop_front(&answered)) != NULL) {
         ledger_webhook_done(s->ledger, container_of(n, struct webhook_request, link));
+    }
+}
+
+/* ---- the disk ---- */
+
+static void say_disk(const struct disk *d)
+{
+    const uint64_t mib = (uint64_t)1 << 20;
+
+    if (d->is_short) {
+        log_error("the disk has no room but its reserve: nothing new is taken on until there is "
+                  "more: free_mib=%" PRIu64 " reserve_mib=%" PRIu64 " size_mib=%" PRIu64,
+                  d->free_bytes / mib, d->reserve_bytes / mib, d->size_bytes / mib);
+    } else {
+        log_info("the disk has room again: free_mib=%" PRIu64 " reserve_mib=%" PRIu64,
+                 d->free_bytes / mib, d->reserve_bytes / mib);
+    }
+}
+
+static void begin_turn(struct shell *s);
+static void end_turn(struct shell *s);
+
+static void shell_look(uv_timer_t *timer)
+{
+    struct shell *s = timer->data;
+
+    if (!s->ended && disk_look(&s->disk, &s->config->disk_reserve, s->config->data)) {
+        say_disk(&s->disk);
+        begin_turn(s);
+        ledger_set_short(s->ledger, s->disk.is_short);
+        end_turn(s);
     }
 }
 
@@ -434,6 +467,7 @@ static void shell_quit(struct shell *s)
     uv_close((uv_handle_t *)&s->timer, NULL);
     sweeper_close(&s->sweeper);
     uv_close((uv_handle_t *)&s->trim, NULL);
+    uv_close((uv_handle_t *)&s->look, NULL);
     uv_close((uv_handle_t *)&s->beat, NULL);
     uv_close((uv_handle_t *)&s->again, NULL);
     uv_close((uv_handle_t *)&s->signals[0], NULL);
@@ -508,10 +542,11 @@ static enum err_code init_loop(struct shell *s, struct err *err)
     (void)uv_timer_init(&s->loop, &s->timer);
     sweeper_init(&s->sweeper, &s->loop);
     (void)uv_timer_init(&s->loop, &s->trim);
+    (void)uv_timer_init(&s->loop, &s->look);
     notify_beat_start(&s->beat, &s->loop);
     (void)uv_idle_init(&s->loop, &s->again);
     (void)uv_async_init(&s->loop, &s->wake, shell_woken);
-    s->timer.data = s->trim.data = s->again.data = s->wake.data = s;
+    s->timer.data = s->trim.data = s->look.data = s->again.data = s->wake.data = s;
     for (unsigned i = 0; i < 2; i++) {
         (void)uv_signal_init(&s->loop, &s->signals[i]);
         s->signals[i].data = s;
@@ -593,7 +628,7 @@ static enum err_code open_all(struct shell *s, struct err *err)
         .objects_root = c->objects.root,
         .objects_endpoint = c->objects.endpoint,
         .objects_region = c->objects.region,
-        .data = c->data,
+        .disk = &s->disk,
         .backups = c->backups,
         .origin = &s->origin,
     };
@@ -710,6 +745,8 @@ enum err_code shell_run(const struct shell_config *config, struct err *err)
         start_sweeps(s);
         (void)uv_timer_start(&s->trim, shell_trim, TRIM_MS, TRIM_MS);
         say_ready(s);
+        shell_look(&s->look);
+        (void)uv_timer_start(&s->look, shell_look, LIMIT_DISK_LOOK_MS, LIMIT_DISK_LOOK_MS);
         shell_turn(s);
     } else {
         shell_quit(s);

@@ -8,6 +8,7 @@
 #include "client/s3/s3.h"
 #include "coordinator/api/archive_text.h"
 #include "coordinator/api/http/face.h"
+#include "coordinator/disk.h"
 #include "coordinator/ledger/ledger.h"
 #include "coordinator/sweeper.h"
 
@@ -16,7 +17,8 @@ struct shell_config {
     const char *listen;      /* URL */
     const char *certificate; /* PEM files; NULL: none, and no TLS */
     const char *key;
-    const char *tokens;    /* their file; NULL: none is asked for */
+    const char *tokens; /* their file; NULL: none is asked for */
+    struct disk_reserve disk_reserve;
     const char *backups;   /* directory of backups; NULL: none are made */
     const char *audit_log; /* file, or "-"; NULL: there is none */
     struct http_face_config http;

@@ -28,6 +28,15 @@ static void put_disk(struct cli *cli, const struct stepfleet_health *h)
                                    SLICE_FMT(human_bytes(h->disk_size_bytes, &cli->arena))),
                       h->disk_free_bytes < h->disk_size_bytes / 10 ? STYLE_BAD : STYLE_PLAIN);
     }
+    if (h->short_of_disk) {
+        cli_put_field(cli, "nothing new",
+                      arena_printf(&cli->arena,
+                                   "is taken on: %.*s of the disk are kept for what runs; %llu "
+                                   "requests were refused",
+                                   SLICE_FMT(human_bytes(h->disk_reserve_bytes, &cli->arena)),
+                                   (unsigned long long)h->refused_for_disk),
+                      STYLE_BAD);
+    }
 }
 
 /* What a restoring lost. */

@@ -187,6 +187,9 @@ const struct json_node *reply_health(const struct stepfleet_health *h, struct ar
     reply_put_number(&b, "stalls", h->stalls);
     reply_put_number(&b, "diskFreeBytes", h->disk_free_bytes);
     reply_put_number(&b, "diskSizeBytes", h->disk_size_bytes);
+    reply_put_number(&b, "diskReserveBytes", h->disk_reserve_bytes);
+    json_put(&b, SLICE("shortOfDisk"), json_bool(h->short_of_disk));
+    reply_put_number(&b, "refusedForDisk", h->refused_for_disk);
     reply_put_number(&b, "hotExecutions", h->hot_executions);
     reply_put_number(&b, "batches", h->batches);
     reply_put_number(&b, "transitions", h->transitions);

@@ -1791,14 +1791,17 @@ struct stepfleet_health {
     uint64_t events_lost;        /**< and those that no such queue took */
     uint64_t open_executions;
     uint64_t workers;
-    uint64_t slots;            /**< of all workers */
-    uint64_t unoffered_tasks;  /**< of the ready ones: no worker offers their function */
-    uint64_t dead_letters;     /**< messages that lie in queues that are for them */
-    uint64_t stalls;           /**< of its loop, since it started */
-    uint64_t disk_free_bytes;  /**< where the database is */
-    uint64_t disk_size_bytes;  /**< 0: not known */
-    const char *restored_name; /**< the backup its database was restored from; "": it was not */
-    int64_t restored_made_ms;  /**< when that was made: what was acknowledged since is gone */
+    uint64_t slots;              /**< of all workers */
+    uint64_t unoffered_tasks;    /**< of the ready ones: no worker offers their function */
+    uint64_t dead_letters;       /**< messages that lie in queues that are for them */
+    uint64_t stalls;             /**< of its loop, since it started */
+    uint64_t disk_free_bytes;    /**< where the database is */
+    uint64_t disk_size_bytes;    /**< 0: not known */
+    uint64_t disk_reserve_bytes; /**< kept for what runs */
+    bool short_of_disk;          /**< no more than that is free: nothing new is taken on */
+    uint64_t refused_for_disk;   /**< requests, since it started */
+    const char *restored_name;   /**< the backup its database was restored from; "": it was not */
+    int64_t restored_made_ms;    /**< when that was made: what was acknowledged since is gone */
     int64_t restored_ms;
     uint64_t restored_executions; /**< that ran when it was made */
 };

@@ -7,6 +7,7 @@
  *   cannot connect                not sent: every call is tried again until the deadline
  *   refused: too much at once     not done: every call is tried again
  *   connection broke, no answer   may be done: tried again where a repeat is harmless
+ *   refused: no room on its disk  the answer: none is made in the time of a call
  *   another refusal               likewise where its code is worth a retry, else it is the answer
  *
  * Pauses grow twofold with full jitter. A request keeps its id over its repeats, for the logs of
@@ -172,7 +173,8 @@ static int64_t attempt_ms(const struct call *call, int64_t left_ms)
 /* What never left, and what was turned away at the door, was not done. */
 static bool call_may_repeat(const struct call *call, const struct attempt *t, enum err_code rc)
 {
-    return err_retryable(rc) && (call->repeat == REPEAT_SAFE || !t->sent || rc == ERR_BUSY);
+    return err_retryable(rc) && rc != ERR_DISK &&
+           (call->repeat == REPEAT_SAFE || !t->sent || rc == ERR_BUSY);
 }
 
 static enum err_code call_tries(struct stepfleet *c,

@@ -13,6 +13,27 @@ int role_of_method(unsigned method)
     }
 }
 
+/* By name, so that rows may be in any order. */
+enum grows {
+    KEEPS,
+    GROWS,
+#define ROLE(method, role, grows) GROWS_##method = grows,
+#include "coordinator/access/role.def"
+#undef ROLE
+};
+
+bool method_grows(unsigned method)
+{
+    switch (method) {
+#define RPC(method, number, request, reply, repeat)                                                \
+    case number:                                                                                   \
+        return GROWS_##method == GROWS;
+#include "proto/rpc.def"
+#undef RPC
+    default: return false;
+    }
+}
+
 static const char *const names[] =
     {[ROLE_READ] = "read", [ROLE_RUN] = "run", [ROLE_ADMIN] = "admin"};
 

@@ -13,11 +13,13 @@ enum { ROLE_WORKER = 0 };
 
 /* The role an operation asks for, at compile time: ROLE_OF_MACHINE_CREATE. */
 enum role_of {
-#define ROLE(method, role) ROLE_OF_##method = ROLE_##role,
+#define ROLE(method, role, grows) ROLE_OF_##method = ROLE_##role,
 #include "coordinator/access/role.def"
 #undef ROLE
 };
 
+/* Does it bring something new that stays? */
+bool method_grows(unsigned method);
 /* enum access_role or ROLE_WORKER; -1: no operation has that number. */
 int role_of_method(unsigned method);
 /* Does it change anything? What only looks, and the worker's, leaves no line in the audit log. */

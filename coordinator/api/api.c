@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "coordinator/access/role.h"
+#include "coordinator/disk.h"
 #include "proto/base/limits.h"
 
 enum { SYNC_LATE_MS = 10000 };
@@ -55,9 +57,32 @@ static const struct operation operations[] = {
 #undef RPC
 };
 
+/* What tasks ask for is part of what runs. */
+static bool is_refused(const struct api *a, const struct call *c)
+{
+    return ledger_is_short(a->ledger) && c->task == NULL && method_grows(c->method);
+}
+
+static void refuse(struct call *c)
+{
+    const struct disk *d = c->api->hooks.disk;
+    uint64_t mib = (uint64_t)1 << 20;
+
+    ledger_figures(c->api->ledger)->refused_short++;
+    call_fail(c, ERR_DISK,
+              "nothing new is taken on: the coordinator's disk has %llu MiB free, and keeps %llu "
+              "for what runs",
+              (unsigned long long)(d != NULL ? d->free_bytes / mib : 0),
+              (unsigned long long)(d != NULL ? d->reserve_bytes / mib : 0));
+}
+
 void api_dispatch(struct api *a, struct call *c)
 {
     c->api = a;
+    if (is_refused(a, c)) {
+        refuse(c);
+        return;
+    }
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
         if (operations[i].method == c->method) {
             operations[i].run(c);

@@ -23,6 +23,7 @@
 struct api;
 struct backup_run;
 struct backup_origin;
+struct disk;
 
 /* One request until it is answered. The face embeds it and owns its memory. */
 struct call {
@@ -65,7 +66,7 @@ struct api_hooks {
     const char *objects_endpoint;
     const char *objects_region;
     const char *region;
-    const char *data;                   /* directory of the database; NULL: it has none */
+    const struct disk *disk;            /* what it is on; NULL: nobody asks, and it has room */
     const char *backups;                /* directory of them; NULL: none are made */
     const struct backup_origin *origin; /* of the database; NULL: nobody asks */
     struct presigner *presigner; /* for workers that have no keys; NULL: the store is no server */

@@ -2,10 +2,10 @@
 /* The worker service: hello, a parked poll, reports, bye. Whatever arrives twice has the effect of
  * one: a lease's token settles it. Source: PROTOCOL.md. */
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "coordinator/api/api.h"
 #include "coordinator/backup/backup.h"
+#include "coordinator/disk.h"
 #include "coordinator/ledger/queue.h"
 #include "proto/base/limits.h"
 #include "proto/host/log.h"
@@ -581,7 +581,7 @@ static void health_of_work(const struct api *api, Stepfleet__HealthReply *r)
     struct ledger *l = api->ledger;
     struct fleet *f = ledger_fleet(l);
     struct fleet_totals totals;
-    struct statvfs fs;
+    const struct disk *d = api->hooks.disk;
 
     fleet_totals(f, &totals);
     r->open_executions = ledger_open_count(l);
@@ -592,9 +592,12 @@ static void health_of_work(const struct api *api, Stepfleet__HealthReply *r)
     r->leased_tasks = fleet_leased_count(f);
     r->dead_letters = ledger_dead_letters(l);
     r->stalls = ledger_figures(l)->stalls;
-    if (api->hooks.data != NULL && statvfs(api->hooks.data, &fs) == 0) {
-        r->disk_free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-        r->disk_size_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
+    r->short_of_disk = ledger_is_short(l);
+    r->refused_for_disk = ledger_figures(l)->refused_short;
+    if (d != NULL) {
+        r->disk_free_bytes = d->free_bytes;
+        r->disk_size_bytes = d->size_bytes;
+        r->disk_reserve_bytes = d->reserve_bytes;
     }
 }
 

@@ -113,6 +113,9 @@ static enum delivery_end start(struct ledger *l,
     uint64_t id;
     enum err_code rc;
 
+    if (l->is_short) {
+        return delivery_fail(fault, "THROTTLING", slice_str(err_sentence(ERR_DISK)));
+    }
     s.name =
         arena_printf(&l->arena, "%.*s_%.*s", SLICE_FMT(d->event_id), SLICE_FMT(ledger_uuid(l)));
     s.arn = ledger_start_arn(l, &s);

@@ -106,6 +106,7 @@ struct figures {
     uint64_t objects[OBJECT_FIGURES];
     uint64_t object_errors[OBJECT_FIGURES];
 
+    uint64_t refused_short;   /* requests, since the disk was short of room */
     uint64_t stalls;          /* turns that came so late that leases were extended */
     struct histogram turns;   /* the shell's: how long they took; histogram_us */
     struct histogram commits; /* likewise */

@@ -133,6 +133,7 @@ struct ledger {
     uint64_t void_epoch;  /* leases of it and before count no more; 0: all do */
     struct token *voided; /* those yet to be given back */
     size_t voided_count;
+    bool is_short; /* of room on the disk */
     uint64_t seed;
     uint64_t turn;
     struct arena arena; /* the turn's */

@@ -355,6 +355,16 @@ void ledger_turn_begin(struct ledger *l, struct fleet_now now)
     clock_go_on(l, now);
 }
 
+void ledger_set_short(struct ledger *l, bool is_short)
+{
+    l->is_short = is_short;
+}
+
+bool ledger_is_short(const struct ledger *l)
+{
+    return l->is_short;
+}
+
 /* Those named by an ENGINE_CONTINUE that can still go on stand behind those that were not. */
 static void
 rotate(struct ledger *l, const struct hot *h, const uint32_t *ids, size_t count, uint64_t sequence)
@@ -553,7 +563,9 @@ void ledger_turn_end(struct ledger *l)
         ledger_due(l);
     }
     runs_due(l);
-    event_rules_due(l);
+    if (!l->is_short) {
+        event_rules_due(l);
+    }
     run_continuing(l);
     notices_run(l);
     calls_run(l);
@@ -658,7 +670,7 @@ int64_t ledger_wait_ms(const struct ledger *l, struct fleet_now now)
     others[4] = parked != NULL ? parked->key - now.wall_ms : INT64_MAX;
     others[5] = queues_wait_ms(l, now);
     others[6] = pipes_wait_ms(l, now);
-    others[7] = rule != NULL ? rule->key - now.wall_ms : INT64_MAX;
+    others[7] = rule != NULL && !l->is_short ? rule->key - now.wall_ms : INT64_MAX;
     others[8] = retention_wait_ms(l, now);
     others[9] = deliveries_wait_ms(l, now);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {

@@ -237,6 +237,11 @@ bool ledger_accepts(const struct ledger *l);
 /* Nothing undurable and nothing to be said: a graceful stop may close. */
 bool ledger_is_quiet(const struct ledger *l);
 
+/* Within a turn: the disk has no room but its reserve. Until it is said to have, pipes and
+ * schedules hold still, and events for machines wait; operations are api_dispatch()'s. */
+void ledger_set_short(struct ledger *l, bool is_short);
+bool ledger_is_short(const struct ledger *l);
+
 void ledger_wait_durable(struct ledger *l, struct ledger_wait *w);
 /* Memory that lives to the end of the turn. */
 struct arena *ledger_turn_arena(struct ledger *l);

@@ -144,6 +144,10 @@ enum limits {
     LIMIT_BACKUP_NAME_BYTES = 64,          /* also of a database's file: RocksDB's have some 20 */
     LIMIT_BACKUPS = 1000,                  /* listed at once: one a day for years */
     LIMIT_BACKUP_MANIFEST_BYTES = 4 << 20, /* 100,000 files of 64 MiB each */
+    LIMIT_DISK_PERCENT = 5,                /* kept free of the disk for what runs, */
+    LIMIT_DISK_RESERVE_BYTES = 1 << 30,    /* but no more: a compaction and minutes of ends */
+    LIMIT_DISK_PERCENT_MAX = 50,           /* more is a mistake */
+    LIMIT_DISK_LOOK_MS = 1000,             /* a fast disk fills by 1 GB meanwhile */
     LIMIT_METRICS_TOKENS_BYTES = 4096,     /* the file of those that may scrape: some 60 */
 
     /* Metrics. */

@@ -10,42 +10,15 @@ import subprocess
 
 import pytest
 from fleet import Fleet, check_history, stages, wait_until
+from small_disk import MIB, fill, small_disks
 
-MIB = 1024 * 1024
 WAIT = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
 
 
 @pytest.fixture
 def disk(tmp_path):
-    """Mounts a directory of so many MiB of its own."""
-    mounted = []
-
-    def mount(name, mib):
-        path = tmp_path / name
-        path.mkdir()
-        run = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=700", "none", path],
-                             capture_output=True, text=True)
-        if run.returncode != 0:
-            pytest.skip(f"a file system cannot be mounted here: {run.stderr.strip()}")
-        mounted.append(path)
-        return path
-
-    yield mount
-    for path in mounted:
-        subprocess.run(["umount", "-l", path], check=True)
-
-
-def free_bytes(path):
-    s = os.statvfs(path)
-    return s.f_bavail * s.f_frsize
-
-
-def fill(path, leave):
-    """A file that takes all but `leave` bytes of its file system."""
-    with open(path, "wb") as f:
-        while free_bytes(path.parent) > leave:
-            f.write(b"\0" * max(4096, min(MIB, free_bytes(path.parent) - leave)))
-            f.flush()
+    with small_disks(tmp_path) as mount:
+        yield mount
 
 
 def start_until_it_stops(fleet, payload):
@@ -68,7 +41,7 @@ def start_until_it_stops(fleet, payload):
 
 def test_a_full_data_directory_stops_it_with_words_and_loses_nothing(tmp_path, disk):
     data = disk("data", 64)
-    with Fleet(tmp_path) as fleet:
+    with Fleet(tmp_path, coordinator={"disk_reserve": "0"}) as fleet:
         fleet.start_coordinator()
         fleet.create("m", WAIT)
         early = [fleet.start("m", f"early{i}", i) for i in range(5)]

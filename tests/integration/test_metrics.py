@@ -36,7 +36,8 @@ def secure_fleet(tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text(TOKEN + "\n")
     with fleets.Fleet(tmp_path, http={"certificate": crt, "key": key, "metrics": "token",
-                                      "metrics_tokens": tokens}) as f:
+                                      "metrics_tokens": tokens},
+                      coordinator={"audit_log": tmp_path / "audit.jsonl"}) as f:
         f.start_coordinator()
         yield f
         f.check_serves()

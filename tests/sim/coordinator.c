@@ -50,6 +50,7 @@ struct sim_coordinator {
     struct list open;     /* sim_call */
     int64_t next_turn_us; /* INT64_MAX: none is set */
     int64_t full_until_us;
+    int64_t short_until_us; /* of room on the disk */
     bool failed;
 };
 
@@ -204,7 +205,10 @@ static void serve(struct sim *s)
 
 static void turn_begin(struct sim *s)
 {
-    ledger_turn_begin(s->coordinator->ledger, sim_clock(s, node_of(s)));
+    struct sim_coordinator *c = s->coordinator;
+
+    ledger_turn_begin(c->ledger, sim_clock(s, node_of(s)));
+    ledger_set_short(c->ledger, s->now_us < c->short_until_us);
     triggers_turn_begin(s);
 }
 
@@ -534,6 +538,22 @@ static void sweep_again(struct sim *s, void *arg)
 
 /* ---- starting, dying ---- */
 
+static void has_room(struct sim *s, void *arg)
+{
+    (void)arg;
+    turn_at(s, 0);
+}
+
+/* When it has room again. */
+static void looks_at_disk(struct sim *s)
+{
+    int64_t left_us = s->coordinator->short_until_us - s->now_us;
+
+    if (left_us > 0) {
+        sim_after(s, node_of(s), left_us, has_room, NULL, NULL);
+    }
+}
+
 static void coordinator_starts(struct sim *s, void *arg)
 {
     struct sim_coordinator *c = s->coordinator;
@@ -588,6 +608,7 @@ static void coordinator_starts(struct sim *s, void *arg)
     sim_node_start(s, node_of(s));
     api_init(&c->api, c->ledger, &api);
     sim_after(s, node_of(s), COORDINATOR_SWEEP_US, sweep_again, NULL, NULL);
+    looks_at_disk(s);
     turn_begin(s);
     turn_end(s);
 }
@@ -641,6 +662,14 @@ void coordinator_crash(struct sim *s)
     sim_net_break(s);
     sim_after(s, NULL, (int64_t)sim_below(s, CHANCE_WORLD, 3 * SIM_SECOND), coordinator_starts,
               NULL, NULL);
+}
+
+void coordinator_shorten(struct sim *s, int64_t us)
+{
+    s->coordinator->short_until_us = s->now_us + us;
+    if (node_of(s)->up) {
+        looks_at_disk(s);
+    }
 }
 
 void coordinator_fill(struct sim *s, int64_t us)

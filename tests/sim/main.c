@@ -103,6 +103,9 @@ static void trouble(struct sim *s, void *arg)
     if (sim_strikes(s, FAULT_FULL, 200)) {
         coordinator_fill(s, some_seconds(s, FAULT_FULL, 30));
     }
+    if (sim_strikes(s, FAULT_SHORT, 60)) {
+        coordinator_shorten(s, some_seconds(s, FAULT_SHORT, 30));
+    }
     if (sim_strikes(s, FAULT_CLOCK, 30)) {
         trouble_clock(s);
     }

@@ -218,6 +218,8 @@ void coordinator_sweep(struct sim *s);
 void coordinator_crash(struct sim *s);
 /* The disk is full for so long. */
 void coordinator_fill(struct sim *s, int64_t us);
+/* Of room on its disk. */
+void coordinator_shorten(struct sim *s, int64_t us);
 struct ledger *coordinator_ledger(struct sim *s); /* NULL: it is down */
 struct store *coordinator_store(struct sim *s);
 /* Who looks at the disk for the checks reads it without faults. */

@@ -72,6 +72,30 @@ static void test_ledger_pipe__starts_each_once_whatever_crashes(void **state)
     }
 }
 
+/* Messages wait in their queue; none is received meanwhile. */
+static void test_ledger_pipe__holds_still_while_the_disk_is_short(void **state)
+{
+    struct ledger_world *w = *state;
+
+    make_pipe(w, "pass", BATCH(1), FORGET);
+    world_settle(w);
+    world_begin(w);
+    ledger_set_short(w->l, true);
+    world_end(w);
+    send_all(w);
+    world_advance(w, 5000);
+    assert_int_equal(started_of(w, "pass"), 0);
+    assert_int_equal(left_in(w, "q"), MESSAGES);
+    assert_true(ledger_wait_ms(w->l, w->now) != 0); /* nor does it turn round and round */
+    world_begin(w);
+    ledger_set_short(w->l, false);
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(started_of(w, "pass"), MESSAGES);
+    assert_int_equal(left_in(w, "q"), 0);
+    assert_int_equal(left_in(w, "dead"), 0);
+}
+
 /* ---- REQUEST_RESPONSE ---- */
 
 static void test_ledger_pipe__deletes_when_the_run_has_succeeded(void **state)
@@ -371,6 +395,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(test_ledger_pipe__##name, setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(starts_one_execution_a_message),
+        CASE(holds_still_while_the_disk_is_short),
         CASE(gives_a_batch_as_one_array),
         cmocka_unit_test(test_ledger_pipe__starts_each_once_whatever_crashes),
         CASE(deletes_when_the_run_has_succeeded),

@@ -131,6 +131,25 @@ static void test_rule__what_is_missed_is_made_up_for_once(void **state)
     arena_fini(&a);
 }
 
+/* As over a time in which it was down. */
+static void test_rule__nothing_is_started_while_the_disk_is_short(void **state)
+{
+    struct ledger_world *w = *state;
+
+    put(w, "rate(10 minutes)", 1, "");
+    world_begin(w);
+    ledger_set_short(w->l, true);
+    world_end(w);
+    world_advance(w, HOUR);
+    assert_int_equal(started(w), 0);
+    assert_true(ledger_wait_ms(w->l, w->now) != 0);
+    world_begin(w);
+    ledger_set_short(w->l, false);
+    world_end(w);
+    world_settle(w);
+    assert_int_equal(started(w), 1);
+}
+
 static void test_rule__what_is_missed_for_a_day_is_gone(void **state)
 {
     struct ledger_world *w = *state;
@@ -265,6 +284,7 @@ int main(void)
         TEST(cron_and_all_targets),
         TEST(gives_the_event_or_its_own_input),
         TEST(what_is_missed_is_made_up_for_once),
+        TEST(nothing_is_started_while_the_disk_is_short),
         TEST(what_is_missed_for_a_day_is_gone),
         TEST(a_crash_neither_loses_nor_doubles),
         TEST(off_deleted_or_without_targets_is_silent),

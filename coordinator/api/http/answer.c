@@ -86,7 +86,6 @@ void http_answer_metrics(struct http_call *h)
     struct http_face *f = h->face;
     const struct metrics_host host = {
         .store = ledger_store(f->api->ledger),
-        .data = f->api->hooks.data,
         .audit = access_audit(f->api->hooks.access),
         .started_s = f->started_s,
         .expires_s = http_server_expires_s(f->server),

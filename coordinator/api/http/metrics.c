@@ -2,6 +2,7 @@
 #include "coordinator/api/http/metrics.h"
 
 #include "coordinator/api/http/exposition.h"
+#include "coordinator/disk.h"
 #include "coordinator/ledger/pipe.h"
 #include "coordinator/ledger/queue.h"
 #include "coordinator/ledger/topic.h"
@@ -422,6 +423,25 @@ static void put_loop(const struct api *api, const struct figures *f, struct buf 
                      api->deadlines.count);
 }
 
+static void put_disk(const struct api *api, const struct figures *f, struct buf *out)
+{
+    const struct disk *d = api->hooks.disk;
+
+    if (d != NULL && d->size_bytes != 0) {
+        exposition_gauge(out, "stepfleet_disk_size_bytes", "Of the file system the database is on.",
+                         d->size_bytes);
+        exposition_gauge(out, "stepfleet_disk_free_bytes",
+                         "Of it, what the coordinator may still use.", d->free_bytes);
+        exposition_gauge(out, "stepfleet_disk_reserve_bytes", "Of it, what is kept for what runs.",
+                         d->reserve_bytes);
+    }
+    exposition_gauge(out, "stepfleet_disk_short",
+                     "1: no more than the reserve is free, and nothing new is taken on.",
+                     ledger_is_short(api->ledger) ? 1 : 0);
+    exposition_counter(out, "stepfleet_disk_refused_requests_total",
+                       "Requests that were refused meanwhile.", f->refused_short);
+}
+
 void metrics_put_ledger(const struct api *api, struct buf *out)
 {
     const struct figures *f = ledger_figures(api->ledger);
@@ -448,5 +468,6 @@ void metrics_put_ledger(const struct api *api, struct buf *out)
                      "Deliveries of rules that are under way, or tried again.",
                      ledger_delivery_figures(api->ledger).waiting);
     put_objects(f, out);
+    put_disk(api, f, out);
     put_loop(api, f, out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a coordinator says of itself at /metrics. In two parts, so that the writer renders no more
- * than its own counters: those by metrics_put_ledger() within a turn, the database's, the disk's
- * and the process's by metrics_put_host() on any thread.
+ * than its own counters: those by metrics_put_ledger() within a turn, the database's and the
+ * process's by metrics_put_host() on any thread.
  *
  * Names and units as Prometheus asks: base units, _total of counters. Deploy's alert rules and
  * dashboard go by them; OPERATING.md says what each means. */
@@ -17,7 +17,6 @@ void metrics_put_ledger(const struct api *api, struct buf *out);
 
 struct metrics_host {
     struct store *store;
-    const char *data;          /* directory of the database; NULL: none */
     int64_t started_s;         /* of the process, since 1970 */
     const struct audit *audit; /* NULL: there is none */
     int64_t expires_s;         /* the certificate; 0: there is none */

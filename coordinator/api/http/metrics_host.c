@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Metrics of what the coordinator runs on: the database, its disk, the process (by the names that
+/* Metrics of what the coordinator runs on: the database, the process (by the names that
  * all of Prometheus's clients use), the certificate. What the system does not tell is left out. */
 #include <dirent.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "coordinator/api/http/exposition.h"
@@ -32,19 +31,6 @@ static void put_store(struct store *store, struct buf *out)
                      "Writes are slowed down to that; 0: they are not.", f.write_rate);
     exposition_gauge(out, "stepfleet_database_writes_stopped", "1: writes wait for compactions.",
                      f.stopped ? 1 : 0);
-}
-
-static void put_disk(const char *data, struct buf *out)
-{
-    struct statvfs fs;
-
-    if (data == NULL || statvfs(data, &fs) != 0) {
-        return;
-    }
-    exposition_gauge(out, "stepfleet_disk_size_bytes", "Of the file system the database is on.",
-                     (uint64_t)fs.f_blocks * fs.f_frsize);
-    exposition_gauge(out, "stepfleet_disk_free_bytes", "Of it, what the coordinator may still use.",
-                     (uint64_t)fs.f_bavail * fs.f_frsize);
 }
 
 static uint64_t micros(struct timeval t)
@@ -116,7 +102,6 @@ static void put_audit(const struct audit *audit, struct buf *out)
 void metrics_put_host(const struct metrics_host *host, struct buf *out)
 {
     put_store(host->store, out);
-    put_disk(host->data, out);
     put_processor(out);
     put_memory(out);
     put_files(out);

@@ -297,6 +297,9 @@ static const char *token_error_name(enum aws_service service)
 
 const char *aws_error_name(const struct aws_row *operation, enum err_code code)
 {
+    if (code == ERR_DISK) { /* SDKs ask again */
+        return err_name(ERR_UNAVAILABLE);
+    }
     if (operation != NULL && code == ERR_INVALID_TOKEN) {
         return token_error_name(operation->service);
     }
@@ -315,6 +318,7 @@ unsigned aws_error_status(enum err_code code)
     case ERR_IO:
     case ERR_CORRUPT:
     case ERR_NO_SPACE: return 500;
+    case ERR_DISK:
     case ERR_UNAVAILABLE: return 503;
     case ERR_SIGNATURE_MISSING:
     case ERR_SIGNATURE_INVALID:

@@ -214,6 +214,7 @@ const char *rest_error_name(enum err_code code)
     case ERR_IO:
     case ERR_CORRUPT:
     case ERR_NO_SPACE: return "InternalException";
+    case ERR_DISK: return err_name(ERR_UNAVAILABLE); /* SDKs ask again */
     case ERR_TAGS:
     case ERR_INVALID_TOKEN: return err_name(ERR_VALIDATION);
     default: return err_name(code);
