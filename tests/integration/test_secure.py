@@ -10,33 +10,11 @@ import pytest
 
 from fleet import BIN, Failed, Fleet, chain, wait_until
 from link import HEALTH, HELLO, MACHINES, Link
+from tokens import Tokens
 
 STRANGERS = 1024  # limits.h
 
 NO_TOKEN, UNKNOWN_TOKEN, DENIED = 190, 191, 13
-
-
-class Tokens:
-    """The coordinator's file, and those of the tokens in it."""
-
-    def __init__(self, directory):
-        self.dir = directory
-        self.file = directory / "tokens"
-        self.lines = {}
-
-    def make(self, name, *args):
-        """A file of a new token; `name` is the file's."""
-        path = self.dir / f"{name}.token"
-        run = subprocess.run([BIN / "stepfleet", "token", "create", *args, "--out", path, "--force"],
-                             check=True, capture_output=True, text=True)
-        self.lines[name] = run.stdout
-        self.write()
-        return path
-
-    def write(self, *without):
-        new = self.dir / "tokens.new"
-        new.write_text("".join(v for k, v in self.lines.items() if k not in without))
-        os.rename(new, self.file)
 
 
 def secret(path):
