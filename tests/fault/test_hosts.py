@@ -101,7 +101,7 @@ class Client(threading.Thread):
     """Starts chains, one after the other, for as long as it is let; `acknowledged` are those it was told have begun."""
 
     def __init__(self, cluster):
-        super().__init__()
+        super().__init__(daemon=True)  # a test that fails does not end it
         self.cluster, self.ending = cluster, threading.Event()
         self.acknowledged = {}
         self.start()
