@@ -55,7 +55,8 @@ struct shell {
     bool stopping;
     bool ended;
     int64_t stop_by_ms;
-    int64_t turn_us; /* when the turn began */
+    int64_t quiet_ms; /* stopping: since when there is nothing left to do; 0: there is */
+    int64_t turn_us;  /* when the turn began */
     struct err *err;
     enum err_code rc;
 

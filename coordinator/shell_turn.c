@@ -8,7 +8,12 @@
 #include "proto/host/clock.h"
 #include "proto/host/log.h"
 
-enum { STOP_POLL_MS = 50 };
+enum {
+    STOP_POLL_MS = 50,
+    /* Connections end so long after the last answer: nng 1.5, at the other side, does not notice an
+     * end of TLS that comes together with one. */
+    STOP_LINGER_MS = 150,
+};
 
 struct fleet_now shell_now(void)
 {
@@ -50,7 +55,7 @@ static void arm_timer(struct shell *s)
         int64_t left = s->stop_by_ms - t.mono_ms + 1;
 
         wait = wait < 0 || left < wait ? left : wait;
-        wait = wait < 0 ? STOP_POLL_MS : wait;
+        wait = wait < 0 || wait > STOP_POLL_MS ? STOP_POLL_MS : wait;
     }
     if (wait == 0) {
         (void)uv_idle_start(&s->again, shell_again);
@@ -83,6 +88,8 @@ void shell_turn_end(struct shell *s)
         bool quiet = rpc_server_is_quiet(s->server) && ledger_is_quiet(s->ledger) &&
                      s->api.reading == 0 && (s->http == NULL || http_face_is_quiet(s->http));
 
+        s->quiet_ms = !quiet ? 0 : s->quiet_ms != 0 ? s->quiet_ms : clock_boot_ms();
+        quiet = quiet && clock_boot_ms() - s->quiet_ms >= STOP_LINGER_MS;
         /* A read under way holds its call: it is waited for in any case. */
         if (quiet || (clock_boot_ms() > s->stop_by_ms && s->api.reading == 0)) {
             shell_quit(s);

@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include "proto/base/text.h"
+#include "proto/host/clock.h"
 
-enum { HOST_BYTES = 256 };
+enum { HOST_BYTES = 256, DIAL_RENEW_MS = 1000 };
 
 static const struct slice scheme = SLICE_INIT("tls+tcp://");
 
@@ -82,7 +83,7 @@ static int config_make(const char *url, const char *ca, nng_tls_config **out)
     return rv;
 }
 
-int dial_create(nng_socket socket, const char *url, const char *ca, nng_dialer *out)
+static int dial_create(nng_socket socket, const char *url, const char *ca, nng_dialer *out)
 {
     nng_tls_config *config;
     int rv = nng_dialer_create(out, socket, url);
@@ -99,6 +100,29 @@ int dial_create(nng_socket socket, const char *url, const char *ca, nng_dialer *
         (void)nng_dialer_close(*out);
     }
     return rv;
+}
+
+int dial_begin(struct dial *d, nng_socket socket, const char *url, const char *ca, int flags)
+{
+    int rv;
+
+    *d = (struct dial){.socket = socket, .url = url, .ca = ca, .begun_ms = clock_mono_ms()};
+    rv = dial_create(socket, url, ca, &d->dialer);
+    if (rv == 0) {
+        rv = nng_dialer_start(d->dialer, flags);
+        if (rv != 0) {
+            (void)nng_dialer_close(d->dialer);
+        }
+    }
+    return rv;
+}
+
+void dial_renew(struct dial *d)
+{
+    if (clock_mono_ms() - d->begun_ms >= DIAL_RENEW_MS) {
+        (void)nng_dialer_close(d->dialer);
+        (void)dial_begin(d, d->socket, d->url, d->ca, NNG_FLAG_NONBLOCK);
+    }
 }
 
 int dial_try(nng_socket socket, const char *url, const char *ca)

@@ -7,7 +7,6 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
-#include "proto/dial.h"
 #include "proto/host/log.h"
 
 enum { REDIAL_MIN_MS = 50, REDIAL_MAX_MS = 2000 };
@@ -179,6 +178,7 @@ static void call_done(struct link_call *c)
              ? nng_failure(c->error, &err)
              : reply_decode(reply, c->method, c->request, &c->link->arena, &message, &err);
     if (c->error == NNG_ETIMEDOUT) {
+        dial_renew(&c->link->dial);
         ask_why(c->link);
     }
     c->reply = NULL;
@@ -352,10 +352,7 @@ link_open(struct link *l, uv_loop_t *loop, const struct link_settings *settings,
     (void)nng_socket_set_ms(l->socket, NNG_OPT_RECONNMAXT, REDIAL_MAX_MS);
     (void)nng_socket_set_bool(l->socket, NNG_OPT_TCP_KEEPALIVE, true);
     (void)nng_socket_set_bool(l->socket, NNG_OPT_TCP_NODELAY, true);
-    rc = dial_create(l->socket, settings->url, settings->ca, &l->dialer);
-    if (rc == 0) {
-        rc = nng_dialer_start(l->dialer, NNG_FLAG_NONBLOCK);
-    }
+    rc = dial_begin(&l->dial, l->socket, settings->url, settings->ca, NNG_FLAG_NONBLOCK);
     return rc == 0
                ? OK
                : err_set(err, ERR_CONFIG, "coordinator %s: %s", settings->url, nng_strerror(rc));

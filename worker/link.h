@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #include "proto/base/list.h"
+#include "proto/dial.h"
 #include "proto/host/secret.h"
 #include "proto/wire.h"
 
@@ -33,7 +34,7 @@ typedef void (*link_done)(struct link_call *c,
 struct link {
     uv_async_t wake;
     nng_socket socket;
-    nng_dialer dialer;
+    struct dial dial;
     atomic_uint_least64_t next_request;
     const struct link_settings *settings;
     struct secret_file token; /* locked: shown with each request */

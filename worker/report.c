@@ -505,7 +505,7 @@ void report_tick(struct worker *w)
     }
     if (m.with_holds || (m.draining && !w->drain_told) || m.n_progress != 0 || m.n_submitted != 0 ||
         m.n_returned != 0) {
-        link_send(&w->tick, RPC_WORKER_REPORT, &m.base, WORKER_REPORT_MS);
+        link_send(&w->tick, RPC_WORKER_REPORT, &m.base, w->tick_ms);
     }
     arena_reset(&w->arena);
 }

@@ -385,6 +385,9 @@ static void registered(struct worker *w, const Stepfleet__WorkerHelloReply *m)
     w->hello_ms = clock_mono_ms();
     w->drain_told = false;
     w->tick_wanted = w->tick_wanted || w->phase == WORKER_DRAINING;
+    w->tick_ms = keep_alive < WORKER_TICK_MIN_MS ? WORKER_TICK_MIN_MS
+                 : keep_alive < WORKER_REPORT_MS ? (int)keep_alive
+                                                 : WORKER_REPORT_MS;
     (void)uv_timer_start(&w->keep_alive, on_keep_alive, keep_alive, keep_alive);
     say_serving(w);
     log_info("registered with %s id=%llu worker=%s coordinator=%s keep_alive_ms=%llu", m->software,

@@ -32,6 +32,7 @@ enum {
     WORKER_LOOK_MS = 250,                  /* while tasks run, look whether they moved */
     WORKER_HELLO_MS = 5000,                /* answers are awaited so long */
     WORKER_REPORT_MS = 10000,
+    WORKER_TICK_MIN_MS = 2000,
     WORKER_BYE_MS = 1000,
     WORKER_SIGN_MS = 5000,        /* a task's thread hears nothing else meanwhile */
     WORKER_POLL_SLACK_MS = 10000, /* beyond what a poll may be parked */
@@ -86,6 +87,7 @@ struct worker {
     struct list uploads_sent;
 
     uv_timer_t keep_alive;
+    int tick_ms; /* how long its answer is awaited: a dead connection is found within a lease */
     uv_timer_t look;
     uv_timer_t retry;
     uv_timer_t drain;

@@ -83,6 +83,9 @@ call_exchange(struct stepfleet *c, struct attempt *t, nng_msg **reply, struct er
         nng_aio_free(aio);
     }
     (void)nng_ctx_close(ctx);
+    if (rv == NNG_ETIMEDOUT || rv == NNG_ECONNREFUSED) {
+        connection_overdue(c);
+    }
     return rv != 0 ? transport_error(c, rv, err) : OK;
 }
 

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "client/include/stepfleet.h"
+#include "proto/dial.h"
 #include "proto/host/secret.h"
 #include "proto/wire.h"
 
@@ -33,6 +34,7 @@ struct stepfleet {
     uint32_t timeout_ms;
     atomic_uint_fast64_t next_request;
     pthread_mutex_t dial_lock; /* one thread dials, the others wait for it */
+    struct dial dial;          /* under dial_lock */
     bool dialled;              /* under dial_lock: from then on nng reconnects by itself */
     pthread_mutex_t token_lock;
     struct secret_file token; /* under token_lock */
@@ -45,6 +47,8 @@ enum err_code
 connection_check_url(const char *url, const char *ca, char out[CLIENT_URL_BYTES], struct err *err);
 /* Connect where it never was. ERR_UNAVAILABLE at deadline_ms of the monotonic clock. */
 enum err_code connection_dial(struct stepfleet *c, int64_t deadline_ms, struct err *err);
+/* No answer came in its time. */
+void connection_overdue(struct stepfleet *c);
 
 /* The message of an answer, unpacked into `a`; else what the coordinator refused the request with,
  * or ERR_MESSAGE. */

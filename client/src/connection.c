@@ -200,15 +200,8 @@ const char *stepfleet_version(void)
 static int dial_until(struct stepfleet *c, int64_t deadline_ms)
 {
     for (;;) {
-        nng_dialer dialer;
-        int rv = dial_create(c->socket, c->url, c->ca, &dialer);
+        int rv = dial_begin(&c->dial, c->socket, c->url, c->ca, 0);
 
-        if (rv == 0) {
-            rv = nng_dialer_start(dialer, 0);
-            if (rv != 0) {
-                (void)nng_dialer_close(dialer);
-            }
-        }
         if (rv == 0 || rv == NNG_EPEERAUTH || rv == NNG_ECRYPTO ||
             clock_mono_ms() + CLIENT_BACKOFF_MS >= deadline_ms) {
             return rv;
@@ -233,6 +226,13 @@ enum err_code connection_dial(struct stepfleet *c, int64_t deadline_ms, struct e
         return ERR_UNAVAILABLE;
     }
     return OK;
+}
+
+void connection_overdue(struct stepfleet *c)
+{
+    (void)pthread_mutex_lock(&c->dial_lock);
+    dial_renew(&c->dial);
+    (void)pthread_mutex_unlock(&c->dial_lock);
 }
 
 /* ---- Replies ---- */

@@ -114,6 +114,20 @@ def test_a_token_that_is_gone_ends_connections_and_polls(fleet, tokens):
     wait_until(lambda: "UnknownToken" in fleet.workers["w"].text())
 
 
+def test_a_token_that_is_narrowed_ends_its_workers(fleet, tokens):
+    wide = tokens.make("wide", "--worker", "hall", "--functions", "a,b,stepfleet:job")
+    fleet.create("m", chain(["a"]))
+    start_worker(fleet, "w", wide, "a", "b")
+    assert fleet.finish(fleet.start("m"))["status"] == "SUCCEEDED"
+    line = tokens.lines["wide"]
+    tokens.lines["wide"] = line.replace("functions=a,b", "functions=b")
+    assert tokens.lines["wide"] != line
+    tokens.write()
+    wait_until(lambda: not fleet.workers["w"].alive())
+    assert "the token hall is not for function a" in fleet.workers["w"].text()
+    wait_until(lambda: not fleet.json("workers")["workers"])
+
+
 def test_a_token_is_exchanged_under_a_fleet_that_runs(fleet, tokens):
     path = tokens.make("first", "--worker", "hall")
     first = secret(path)
@@ -195,6 +209,26 @@ def test_a_fleet_works_over_tls(secure, tokens, ca):
     tokens.write("worker")
     wait_until(lambda: "UnknownToken" in secure.workers["w"].text())
     assert secure.coordinator.stop() == 0
+
+
+def test_workers_come_back_at_once_each_time(tmp_path, tokens, ca):
+    """nng 1.5 does not notice an end of TLS that comes together with an answer: then it was far more than a lease."""
+    worker = tokens.make("worker", "--worker", "w")
+    names = [f"w{n}" for n in range(4)]
+    with secure_fleet(tmp_path, tokens, ca) as f:
+        f.options["lease"] = "15s"
+        f.start_coordinator()
+        for name in names:
+            f.start_worker(name, {"a": {"handler": "event", "command": "sh -c 'sleep 0.2; cat'", "slots": 2}},
+                           token_file=worker)
+        f.create("m", chain(["a"]))
+        arns = []
+        for _ in range(5):
+            arns += [f.start("m") for _ in range(8)]
+            assert f.coordinator.stop() == 0
+            f.start_coordinator()
+            wait_until(lambda: sorted(w["name"] for w in f.json("workers")["workers"]) == names, 6)
+        assert {f.finish(a)["status"] for a in arns} == {"SUCCEEDED"}
 
 
 @pytest.mark.parametrize("certificate", ["elsewhere", "stranger", "expired"])
