@@ -262,6 +262,11 @@ bool access_holds(struct access *a, const struct access_peer *p)
     return found;
 }
 
+uint64_t access_version(struct access *a)
+{
+    return atomic_load(&a->version);
+}
+
 bool access_offers(struct access *a, const struct caller *who, struct slice function)
 {
     const struct token_row *row;

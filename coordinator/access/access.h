@@ -43,6 +43,8 @@ enum err_code
 access_admit(struct access *a, struct access_peer *p, struct slice secret, struct err *err);
 /* Is what it showed still good? One that has shown nothing holds nothing. */
 bool access_holds(struct access *a, const struct access_peer *p);
+/* Another number where the tokens are others. */
+uint64_t access_version(struct access *a);
 /* May a worker that came so offer the function? */
 bool access_offers(struct access *a, const struct caller *who, struct slice function);
 

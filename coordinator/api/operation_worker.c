@@ -176,6 +176,24 @@ void operation_WORKER_HELLO(struct call *c)
     c->reply(c, &r.base);
 }
 
+/* Where tokens have changed since it was asked: is what it offers still its token's? */
+static bool still_offers(struct call *c, struct fleet_worker *w)
+{
+    struct access *access = c->api->hooks.access;
+    uint64_t version = access != NULL ? access_version(access) : 0;
+
+    if (w->allowed == version) {
+        return true;
+    }
+    for (size_t i = 0; i < w->offer_count; i++) {
+        if (!access_offers(access, c->who, fleet_offered_function(&w->offers[i]))) {
+            return false;
+        }
+    }
+    w->allowed = version;
+    return true;
+}
+
 static struct fleet_worker *known_worker(struct call *c, uint64_t id)
 {
     struct fleet_worker *w = fleet_worker_find(ledger_fleet(c->api->ledger), id);
@@ -188,6 +206,11 @@ static struct fleet_worker *known_worker(struct call *c, uint64_t id)
     if (!slice_eq(w->owner, owner_of(c))) {
         call_fail(c, ERR_DENIED, "worker %.*s is registered with another token",
                   SLICE_FMT(w->name));
+        return NULL;
+    }
+    if (!still_offers(c, w)) {
+        call_fail(c, ERR_WORKER_UNKNOWN, "the token %s is not for all that worker %.*s offers",
+                  c->who->name, SLICE_FMT(w->name));
         return NULL;
     }
     fleet_worker_seen(ledger_fleet(c->api->ledger), w, ledger_now(c->api->ledger));

@@ -190,7 +190,8 @@ struct fleet_worker {
     struct heap_node lost; /* when it counts as lost */
     struct hash_node by_id;
     struct hash_node by_name;
-    void *user; /* the caller's: its parked poll */
+    void *user;       /* the caller's: its parked poll */
+    uint64_t allowed; /* the caller's: by which tokens it may offer what it does */
 };
 
 struct fleet_offered {
