@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "coordinator/backup/backup.h"
+#include "coordinator/check/command.h"
 #include "coordinator/settings.h"
 #include "proto/base/text.h"
 #include "proto/host/clock.h"
@@ -18,6 +19,7 @@ static const char usage[] =
     "Usage: stepfleet-coordinator [-c FILE] [--data DIR] [--listen URL] [--http URL [--open]]\n"
     "                             [--objects DIR] [--execution-logs DIR]\n"
     "       stepfleet-coordinator --restore BACKUP [-c FILE] [--data DIR]\n"
+    "       stepfleet-coordinator --check DIR [--json]\n"
     "\n"
     "Owns state machines and their executions, and hands their tasks to workers.\n"
     "\n"
@@ -37,6 +39,10 @@ static const char usage[] =
     "                      there as JSON lines, a file a log group; without it nowhere\n"
     "      --restore DIR   make the backup in this directory the database, in a data directory\n"
     "                      that is empty, and end; see `stepfleet backup --help`\n"
+    "      --check DIR     read every row of the database in this data directory or backup, say\n"
+    "                      what is wrong with it, change nothing, and end; no coordinator runs on\n"
+    "                      it meanwhile\n"
+    "      --json          of --check: what was found as JSON\n"
     "      --check-config  read the configuration, say what is wrong with it, and end\n"
     "      --log LEVEL     debug, info, warn or error (default info)\n"
     "      --accept-loss   open a database that has lost part of what was acknowledged, with what\n"
@@ -49,12 +55,16 @@ static const char usage[] =
     "any moment: what was acknowledged is on disk. SIGHUP reads certificate and tokens again and\n"
     "opens the audit log anew.\n"
     "\n"
-    "Exit status: 0 stopped in order, 1 could not start or go on, 2 wrong usage.\n";
+    "Exit status: 0 stopped in order, 1 could not start or go on, 2 wrong usage. Of --check: 0 "
+    "the\n"
+    "database is whole, 1 it has faults, 2 it could not be looked at.\n";
 
 struct options {
     const char *config;
     bool check;
     const char *restore;
+    const char *database; /* to be checked */
+    bool json;
     struct settings_line line;
 };
 
@@ -72,6 +82,8 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         OPT_READY,
         OPT_LOSS,
         OPT_RESTORE,
+        OPT_DATABASE,
+        OPT_JSON,
         OPT_VERSION
     };
     static const struct option longs[] = {
@@ -87,6 +99,8 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         {"ready-fd", required_argument, NULL, OPT_READY},
         {"accept-loss", no_argument, NULL, OPT_LOSS},
         {"restore", required_argument, NULL, OPT_RESTORE},
+        {"check", required_argument, NULL, OPT_DATABASE},
+        {"json", no_argument, NULL, OPT_JSON},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPT_VERSION},
         {NULL, 0, NULL, 0},
@@ -107,6 +121,8 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
         case OPT_LOG: o->line.log = optarg; break;
         case OPT_LOSS: o->line.accept_loss = true; break;
         case OPT_RESTORE: o->restore = optarg; break;
+        case OPT_DATABASE: o->database = optarg; break;
+        case OPT_JSON: o->json = true; break;
         case OPT_READY: o->line.ready_fd = atoi(optarg); break;
         case 'h': (void)fputs(usage, stdout); exit(EXIT_SUCCESS);
         case OPT_VERSION:
@@ -117,6 +133,9 @@ static enum err_code parse_options(int argc, char **argv, struct options *o, str
     }
     if (optind < argc) {
         return err_set(err, ERR_USAGE, "unexpected argument \"%s\": try --help", argv[optind]);
+    }
+    if (o->json && o->database == NULL) {
+        return err_set(err, ERR_USAGE, "--json is for --check: try --help");
     }
     return OK;
 }
@@ -182,6 +201,9 @@ int main(int argc, char **argv)
     enum err_code rc = parse_options(argc, argv, &o, &err);
 
     (void)mallopt(M_ARENA_MAX, HEAPS);
+    if (rc == OK && o.database != NULL) {
+        return (int)check_command(o.database, o.json);
+    }
     notify_init();
     if (rc == OK) {
         rc = run(&o, &err);

@@ -5,6 +5,8 @@
 
 #include <assert.h>
 
+#include "coordinator/store/kind.h"
+
 static void key_u8(struct key *k, uint8_t v)
 {
     assert(k->len < sizeof(k->bytes));
@@ -47,12 +49,12 @@ static void key_begin(struct key *k, uint64_t account)
 }
 
 /* An account's rows of one kind: where a family's rows are told apart by a byte. */
-static struct key key_kind(uint64_t account, uint8_t kind)
+static struct key key_kind(uint64_t account, enum row_kind kind)
 {
     struct key k;
 
     key_begin(&k, account);
-    key_u8(&k, kind);
+    key_u8(&k, (uint8_t)row_kind_letter(kind));
     return k;
 }
 
@@ -75,12 +77,12 @@ struct key key_machine(uint64_t account, struct slice name)
 
 struct key key_machines(uint64_t account)
 {
-    return key_kind(account, 'n');
+    return key_kind(account, ROW_MACHINE);
 }
 
 struct key key_machine_counter(uint64_t account)
 {
-    return key_kind(account, 'c');
+    return key_kind(account, ROW_MACHINE_LAST);
 }
 
 struct key key_activity(uint64_t account, struct slice name)
@@ -93,7 +95,7 @@ struct key key_activity(uint64_t account, struct slice name)
 
 struct key key_activities(uint64_t account)
 {
-    return key_kind(account, 'a');
+    return key_kind(account, ROW_ACTIVITY);
 }
 
 struct key key_rule(uint64_t account, struct slice name)
@@ -106,7 +108,7 @@ struct key key_rule(uint64_t account, struct slice name)
 
 struct key key_rules(uint64_t account)
 {
-    return key_kind(account, 's');
+    return key_kind(account, ROW_RULE);
 }
 
 struct key key_function(uint64_t account, struct slice name)
@@ -119,7 +121,7 @@ struct key key_function(uint64_t account, struct slice name)
 
 struct key key_functions(uint64_t account)
 {
-    return key_kind(account, 'f');
+    return key_kind(account, ROW_FUNCTION);
 }
 
 struct key key_cordon(uint64_t account, struct slice worker)
@@ -132,7 +134,7 @@ struct key key_cordon(uint64_t account, struct slice worker)
 
 struct key key_cordons(uint64_t account)
 {
-    return key_kind(account, 'h');
+    return key_kind(account, ROW_CORDON);
 }
 
 struct key key_webhook(uint64_t account, uint8_t kind, struct slice name)
@@ -146,11 +148,7 @@ struct key key_webhook(uint64_t account, uint8_t kind, struct slice name)
 
 struct key key_webhooks(uint64_t account)
 {
-    struct key k;
-
-    key_begin(&k, account);
-    key_u8(&k, 'w');
-    return k;
+    return key_kind(account, ROW_WEBHOOK);
 }
 
 struct key key_topic(uint64_t account, struct slice name)
@@ -163,7 +161,7 @@ struct key key_topic(uint64_t account, struct slice name)
 
 struct key key_topics(uint64_t account)
 {
-    return key_kind(account, 'o');
+    return key_kind(account, ROW_TOPIC);
 }
 
 struct key key_subscription(uint64_t account, struct slice id)
@@ -176,7 +174,7 @@ struct key key_subscription(uint64_t account, struct slice id)
 
 struct key key_subscriptions(uint64_t account)
 {
-    return key_kind(account, 'b');
+    return key_kind(account, ROW_SUBSCRIPTION);
 }
 
 struct key key_access(uint64_t account, struct slice id)
@@ -189,7 +187,7 @@ struct key key_access(uint64_t account, struct slice id)
 
 struct key key_accesses(uint64_t account)
 {
-    return key_kind(account, 'k');
+    return key_kind(account, ROW_ACCESS_KEY);
 }
 
 struct key key_versions(uint64_t account, uint64_t machine)
@@ -202,7 +200,7 @@ struct key key_versions(uint64_t account, uint64_t machine)
 
 struct key key_versions_all(uint64_t account)
 {
-    return key_kind(account, 'v');
+    return key_kind(account, ROW_VERSIONS);
 }
 
 struct key key_pipe(uint64_t account, struct slice name)
@@ -215,7 +213,7 @@ struct key key_pipe(uint64_t account, struct slice name)
 
 struct key key_pipes(uint64_t account)
 {
-    return key_kind(account, 'p');
+    return key_kind(account, ROW_PIPE);
 }
 
 struct key key_tags(uint64_t account, struct slice place)
@@ -228,12 +226,12 @@ struct key key_tags(uint64_t account, struct slice place)
 
 struct key key_tags_all(uint64_t account)
 {
-    return key_kind(account, 't');
+    return key_kind(account, ROW_TAGS);
 }
 
 struct key key_revision(uint64_t account, uint64_t machine, uint32_t revision)
 {
-    struct key k = key_kind(account, 'r');
+    struct key k = key_kind(account, ROW_REVISION);
 
     key_u64(&k, machine);
     key_u32(&k, revision);
@@ -266,7 +264,11 @@ struct key key_index(uint64_t account,
 
 struct key key_index_status(uint64_t account, enum execution_status status)
 {
-    return key_kind(account, (uint8_t)status);
+    struct key k;
+
+    key_begin(&k, account);
+    key_u8(&k, (uint8_t)status);
+    return k;
 }
 
 struct key key_index_machine(uint64_t account, enum execution_status status, uint64_t machine)
@@ -362,7 +364,7 @@ struct key key_job(uint64_t account, struct slice name)
 
 struct key key_jobs(uint64_t account)
 {
-    return key_kind(account, 'd');
+    return key_kind(account, ROW_JOB);
 }
 
 struct key key_job_run(uint64_t account, uint64_t run)
@@ -375,12 +377,12 @@ struct key key_job_run(uint64_t account, uint64_t run)
 
 struct key key_job_runs(uint64_t account)
 {
-    return key_kind(account, 'r');
+    return key_kind(account, ROW_JOB_RUN);
 }
 
 struct key key_job_run_id(uint64_t account, struct slice id)
 {
-    struct key k = key_kind(account, 'n');
+    struct key k = key_kind(account, ROW_JOB_RUN_ID);
 
     key_put(&k, id);
     return k;
@@ -396,7 +398,7 @@ struct key key_job_line(uint64_t account, struct slice name, uint64_t run)
 
 struct key key_job_lines(uint64_t account, struct slice name)
 {
-    struct key k = key_kind(account, 'l');
+    struct key k = key_kind(account, ROW_JOB_LINE);
 
     key_put(&k, name);
     key_u8(&k, 0);
@@ -425,7 +427,7 @@ struct key key_job_open(uint64_t account, uint64_t run)
 
 struct key key_job_opens(uint64_t account)
 {
-    return key_kind(account, 'o');
+    return key_kind(account, ROW_JOB_OPEN);
 }
 
 struct key key_job_sweep(uint64_t account, struct slice name)
@@ -438,12 +440,12 @@ struct key key_job_sweep(uint64_t account, struct slice name)
 
 struct key key_job_sweeps(uint64_t account)
 {
-    return key_kind(account, 't');
+    return key_kind(account, ROW_JOB_SWEEP);
 }
 
 struct key key_job_run_last(uint64_t account)
 {
-    return key_kind(account, 'c');
+    return key_kind(account, ROW_JOB_RUN_LAST);
 }
 
 struct key key_job_sizes(uint64_t account, uint64_t run, uint32_t chunk)
@@ -456,7 +458,7 @@ struct key key_job_sizes(uint64_t account, uint64_t run, uint32_t chunk)
 
 struct key key_job_sizes_all(uint64_t account, uint64_t run)
 {
-    struct key k = key_kind(account, 's');
+    struct key k = key_kind(account, ROW_JOB_SIZES);
 
     key_u64(&k, run);
     return k;
@@ -480,7 +482,7 @@ struct key key_job_phase(uint64_t account, uint64_t run, unsigned phase)
 
 struct key key_job_pieces(uint64_t account, uint64_t run)
 {
-    struct key k = key_kind(account, 'p');
+    struct key k = key_kind(account, ROW_JOB_PIECE);
 
     key_u64(&k, run);
     return k;

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "coordinator/store/keys.h"
+#include "coordinator/store/kind.h"
 
 static void put_u64(struct key *k, uint64_t v)
 {
@@ -12,17 +13,17 @@ static void put_u64(struct key *k, uint64_t v)
     }
 }
 
-static struct key begin(uint64_t account, char kind)
+static struct key begin(uint64_t account, enum row_kind kind)
 {
     struct key k;
 
     k.len = 0;
     put_u64(&k, account);
-    k.bytes[k.len++] = kind;
+    k.bytes[k.len++] = row_kind_letter(kind);
     return k;
 }
 
-static struct key begin_of(uint64_t account, char kind, uint64_t number)
+static struct key begin_of(uint64_t account, enum row_kind kind, uint64_t number)
 {
     struct key k = begin(account, kind);
 
@@ -52,12 +53,12 @@ struct key key_queue(uint64_t account, struct slice name)
 
 struct key key_queues(uint64_t account)
 {
-    return begin(account, 'n');
+    return begin(account, ROW_QUEUE);
 }
 
 struct key key_queue_last(uint64_t account)
 {
-    return begin(account, 'g');
+    return begin(account, ROW_QUEUE_LAST);
 }
 
 struct key key_message(uint64_t account, uint64_t generation, struct queue_place place)
@@ -67,7 +68,7 @@ struct key key_message(uint64_t account, uint64_t generation, struct queue_place
 
 struct key key_messages(uint64_t account, uint64_t generation)
 {
-    return begin_of(account, 'm', generation);
+    return begin_of(account, ROW_MESSAGE, generation);
 }
 
 struct key key_queue_state(uint64_t account, uint64_t generation, struct queue_place place)
@@ -77,7 +78,7 @@ struct key key_queue_state(uint64_t account, uint64_t generation, struct queue_p
 
 struct key key_queue_states(uint64_t account, uint64_t generation)
 {
-    return begin_of(account, 's', generation);
+    return begin_of(account, ROW_MESSAGE_STATE, generation);
 }
 
 bool key_place_parse(struct slice key, struct queue_place *out)
@@ -99,7 +100,7 @@ bool key_place_parse(struct slice key, struct queue_place *out)
 
 struct key key_queue_counter(uint64_t account, uint64_t generation)
 {
-    return begin_of(account, 'c', generation);
+    return begin_of(account, ROW_QUEUE_COUNTER, generation);
 }
 
 struct key key_dedup(uint64_t account, uint64_t queue, uint64_t first)
@@ -112,30 +113,30 @@ struct key key_dedup(uint64_t account, uint64_t queue, uint64_t first)
 
 struct key key_dedups(uint64_t account, uint64_t queue)
 {
-    return begin_of(account, 'x', queue);
+    return begin_of(account, ROW_DEDUP, queue);
 }
 
 struct key key_moves(uint64_t account, uint64_t queue)
 {
-    return begin_of(account, 't', queue);
+    return begin_of(account, ROW_MOVES, queue);
 }
 
 struct key key_queue_sweep(uint64_t account, uint64_t generation)
 {
-    return begin_of(account, 'z', generation);
+    return begin_of(account, ROW_QUEUE_SWEEP, generation);
 }
 
 struct key key_queue_sweeps(uint64_t account)
 {
-    return begin(account, 'z');
+    return begin(account, ROW_QUEUE_SWEEP);
 }
 
 struct key key_delivery(uint64_t account, uint64_t number)
 {
-    return begin_of(account, 'd', number);
+    return begin_of(account, ROW_DELIVERY, number);
 }
 
 struct key key_deliveries(uint64_t account)
 {
-    return begin(account, 'd');
+    return begin(account, ROW_DELIVERY);
 }

@@ -15,10 +15,12 @@
 #include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "coordinator/store/backend.h"
 #include "coordinator/store/log_check.h"
@@ -561,6 +563,17 @@ static enum err_code rocks_begin(struct rocks *r, struct err *err)
     return rc;
 }
 
+static enum err_code rocks_check_format(const struct rocks *r, uint64_t format, struct err *err)
+{
+    if (format == STORE_FORMAT) {
+        return OK;
+    }
+    return err_set(err, ERR_VERSION,
+                   "the database in %s has format %llu, this program knows format %d: it was "
+                   "written by a later version, which alone can open it",
+                   r->dir, (unsigned long long)format, STORE_FORMAT);
+}
+
 /* Which format it has, and that all is there that was synced. */
 static enum err_code
 rocks_check(struct rocks *r, const struct log_found *log, bool accept_loss, struct err *err)
@@ -576,10 +589,8 @@ rocks_check(struct rocks *r, const struct log_found *log, bool accept_loss, stru
     if (rc != OK) {
         return rc;
     }
-    if (has_format && format != STORE_FORMAT) {
-        return err_set(err, ERR_VERSION,
-                       "the database in %s has format %llu, this program knows format %d", r->dir,
-                       (unsigned long long)format, STORE_FORMAT);
+    if (has_format && rocks_check_format(r, format, err) != OK) {
+        return ERR_VERSION;
     }
     if (!accept_loss && (number < known || (has_format != has_number))) {
         return err_set(
@@ -674,6 +685,109 @@ enum err_code store_open_rocks(const struct store_config *c, struct store **out,
     if (rc != OK) {
         rocks_free(r);
         err_wrap(err, "open the database");
+        return rc;
+    }
+    *out = &r->base;
+    return OK;
+}
+
+/* ---- to look alone ---- */
+
+/* It has nothing to note. */
+static void look_close(struct store *s)
+{
+    rocks_free((struct rocks *)s);
+}
+
+static const struct store_ops look_ops = {
+    .close = look_close,
+    .get = rocks_get,
+    .iterate = rocks_iterate,
+    .next = rocks_next,
+    .iterator_end = rocks_iterator_end,
+    .stats = rocks_stats,
+    .figures = rocks_figures,
+};
+
+static enum err_code look_families(struct rocks *r, struct err *err)
+{
+    const char *names[CF_COUNT];
+    const rocksdb_options_t *options[CF_COUNT];
+    char *text = NULL;
+
+    if (rocks_is_older(r)) {
+        return err_set(err, ERR_VERSION,
+                       "the database in %s is of an older version: start its coordinator once, "
+                       "which brings it up to date",
+                       r->dir);
+    }
+    for (int cf = 0; cf < CF_COUNT; cf++) {
+        names[cf] = store_cf_name((enum store_cf)cf);
+        options[cf] = cf == CF_NAME || cf == CF_MACHINE ? r->options.lookup : r->options.plain;
+    }
+    r->db = rocksdb_open_for_read_only_column_families(r->options.plain, r->dir, CF_COUNT, names,
+                                                       options, r->families, 0, &text);
+    return text != NULL ? rocks_error(text, r->dir, err) : OK;
+}
+
+static enum err_code look_check(struct rocks *r, struct err *err)
+{
+    uint64_t format = 0;
+    uint64_t number = 0;
+    bool has_format;
+    bool has_number;
+    enum err_code rc = rocks_meta(r, STORE_META_FORMAT, &format, &has_format, err);
+
+    rc = rc == OK ? rocks_meta(r, STORE_META_BATCH, &number, &has_number, err) : rc;
+    rc = rc == OK && has_format ? rocks_check_format(r, format, err) : rc;
+    if (rc == OK && (!has_format || !has_number || number < r->synced.number)) {
+        rc = err_set(err, ERR_CORRUPT,
+                     "the database in %s lost what was synced: batch %llu of %llu is the last one "
+                     "there",
+                     r->dir, (unsigned long long)number, (unsigned long long)r->synced.number);
+    }
+    atomic_store(&r->base.number, number);
+    return rc;
+}
+
+static enum err_code look_all(struct rocks *r, struct err *err)
+{
+    const struct store_config c = {.dir = r->dir, .accept_loss = true}; /* a torn end is no loss */
+    char current[PATH_MAX];
+    enum err_code rc;
+
+    (void)snprintf(current, sizeof(current), "%s/CURRENT", r->dir);
+    if (access(current, F_OK) != 0) {
+        return err_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO,
+                       "there is no database in %s: %s", r->dir, strerror(errno));
+    }
+    rc = synced_open_to_look(r->dir, &r->synced, err);
+    if (rc != OK) {
+        return rc;
+    }
+    rc = r->synced.fd >= 0 ? synced_check(&r->synced, err) : OK;
+    if (rc != OK) {
+        return rc;
+    }
+    rocks_options_init(&r->options, &c);
+    r->read = rocksdb_readoptions_create();
+    r->write = rocksdb_writeoptions_create();
+    rc = look_families(r, err);
+    return rc == OK ? look_check(r, err) : rc;
+}
+
+enum err_code store_look_rocks(const char *dir, struct store **out, struct err *err)
+{
+    struct rocks *r = mem_zalloc(1, sizeof(*r));
+    enum err_code rc;
+
+    rocks_end_without_memory();
+    r->base.ops = &look_ops;
+    r->synced.fd = -1;
+    r->dir = mem_strdup(slice_str(dir));
+    rc = look_all(r, err);
+    if (rc != OK) {
+        rocks_free(r);
         return rc;
     }
     *out = &r->base;

@@ -38,6 +38,14 @@ struct store_config {
  * ERR_VERSION.
  */
 enum err_code store_open_rocks(const struct store_config *c, struct store **out, struct err *err);
+/**
+ * Open to look alone: nothing on disk is changed, nor may anything be written; where the log ends
+ * in a batch that was not whole when all stopped, it ends before that. Not one of an older version,
+ * which a coordinator's start brings up to date.
+ *
+ * @return OK; ERR_NOT_FOUND (there is no database); ERR_IN_USE; ERR_CORRUPT; ERR_VERSION; ERR_IO
+ */
+enum err_code store_look_rocks(const char *dir, struct store **out, struct err *err);
 struct store *store_open_memory(void);
 /* Flushes and closes. */
 void store_close(struct store *s);

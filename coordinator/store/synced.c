@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "coordinator/store/backend.h"
 #include "coordinator/store/crc32c.h"
 #include "proto/base/arena.h"
 #include "proto/base/buf.h"
@@ -21,7 +22,12 @@ enum {
     SYNCED_PATH_BYTES = 4096,
 };
 
-static const char synced_magic[8] = {'S', 'F', 'S', 'Y', 'N', 'C', '0', '1'};
+/* Its two digits are the database's format, so that one that is newer is known before RocksDB has
+ * touched anything. */
+static const char synced_magic[8] = {
+    'S', 'F', 'S', 'Y', 'N', 'C', '0' + STORE_FORMAT / 10, '0' + STORE_FORMAT % 10,
+};
+enum { SYNCED_NAME_BYTES = 6 };
 
 static int64_t synced_clock_ms(void)
 {
@@ -209,6 +215,19 @@ void synced_close(struct synced *s)
     s->dir = NULL;
 }
 
+/* The format its name tells; 0: it tells none. */
+static int synced_format(struct slice magic)
+{
+    const char *digits = magic.ptr + SYNCED_NAME_BYTES;
+
+    if (magic.len != sizeof(synced_magic) ||
+        memcmp(magic.ptr, synced_magic, SYNCED_NAME_BYTES) != 0 || digits[0] < '0' ||
+        digits[0] > '9' || digits[1] < '0' || digits[1] > '9') {
+        return 0;
+    }
+    return (digits[0] - '0') * 10 + digits[1] - '0';
+}
+
 static enum err_code synced_read(struct synced *s, struct err *err)
 {
     char bytes[SYNCED_BYTES];
@@ -216,6 +235,7 @@ static enum err_code synced_read(struct synced *s, struct err *err)
     struct cursor c = cursor_make(slice_make(bytes, sizeof(bytes)));
     struct slice magic = cursor_take(&c, sizeof(synced_magic));
     uint32_t crc;
+    uint32_t sum;
 
     if (n < 0) {
         return synced_errno("read", s->dir, err);
@@ -224,8 +244,15 @@ static enum err_code synced_read(struct synced *s, struct err *err)
     s->manifest = cursor_u64le(&c);
     s->manifest_bytes = cursor_u64le(&c);
     crc = crc32c(0, bytes, (size_t)(c.ptr - bytes));
+    sum = cursor_u32le(&c);
+    if (n == (ssize_t)sizeof(bytes) && synced_format(magic) > STORE_FORMAT && sum == crc) {
+        return err_set(err, ERR_VERSION,
+                       "the database in %s has format %d, this program knows format %d: it was "
+                       "written by a later version, which alone can open it",
+                       s->dir, synced_format(magic), STORE_FORMAT);
+    }
     if (n != (ssize_t)sizeof(bytes) || memcmp(magic.ptr, synced_magic, sizeof(synced_magic)) != 0 ||
-        cursor_u32le(&c) != crc) {
+        sum != crc) {
         s->number = s->manifest = s->manifest_bytes = 0;
         return err_set(err, ERR_CORRUPT,
                        "%s/synced is damaged, so nobody can tell whether the database has all that "
@@ -338,6 +365,36 @@ static enum err_code synced_begin(struct synced *s, bool accept_loss, struct err
     }
     rc = synced_read(s, err);
     return rc == ERR_CORRUPT && accept_loss ? synced_create(s, err) : rc;
+}
+
+static enum err_code look_locked(struct synced *s, struct err *err)
+{
+    if (flock(s->fd, LOCK_EX | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK
+                   ? err_set(err, ERR_IN_USE,
+                             "a coordinator uses %s: stop it first, or look at a backup", s->dir)
+                   : synced_errno("lock", s->dir, err);
+    }
+    return synced_read(s, err);
+}
+
+enum err_code synced_open_to_look(const char *dir, struct synced *s, struct err *err)
+{
+    char path[SYNCED_PATH_BYTES];
+    enum err_code rc;
+
+    *s = (struct synced){.fd = -1, .dir = mem_strdup(slice_str(dir))};
+    (void)snprintf(path, sizeof(path), "%s/synced", dir);
+    s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (s->fd < 0) {
+        rc = errno == ENOENT ? OK : synced_errno("open", dir, err);
+    } else {
+        rc = look_locked(s, err);
+    }
+    if (rc != OK) {
+        synced_close(s);
+    }
+    return rc;
 }
 
 enum err_code synced_open(const char *dir, bool accept_loss, struct synced *s, struct err *err)

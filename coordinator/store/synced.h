@@ -28,6 +28,13 @@ struct synced {
  * @return OK; ERR_IN_USE; ERR_CORRUPT (missing or damaged); ERR_IO; ERR_NO_SPACE
  */
 enum err_code synced_open(const char *dir, bool accept_loss, struct synced *s, struct err *err);
+/**
+ * To look alone: nothing is made or written, and the lock, where there is the file, keeps every
+ * coordinator out meanwhile. Without the file (a backup has none) nothing is known: number 0.
+ *
+ * @return OK; ERR_IN_USE; ERR_CORRUPT; ERR_IO
+ */
+enum err_code synced_open_to_look(const char *dir, struct synced *s, struct err *err);
 /* Is the MANIFEST at least what it was? */
 enum err_code synced_check(const struct synced *s, struct err *err);
 /* A batch was synced. */

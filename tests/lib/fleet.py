@@ -169,6 +169,17 @@ class Fleet:
         assert self.coordinator.alive(), self.coordinator.text()
         self.check_reports()
 
+    def check_database(self, data=None):
+        """What is on disk is whole: the coordinator is killed for it, where it runs."""
+        if self.coordinator is not None and self.coordinator.alive():
+            self.coordinator.send(signal.SIGCONT)
+            self.coordinator.kill()
+        run = subprocess.run([*self.within, self.programs / "stepfleet-coordinator", "--check",
+                              data or self.dir / "data", "--json"], env=self.env, timeout=120, capture_output=True,
+                             text=True)
+        assert run.returncode == 0, f"{run.stdout}\n{run.stderr}"
+        return {kind["kind"]: kind["rows"] for kind in json.loads(run.stdout)["kinds"]}
+
     def stop(self):
         for w in self.workers.values():
             if w.alive():

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coordinator/check/check.h"
 #include "coordinator/ledger/run.h"
 #include "proto/base/text.h"
 #include "proto/host/log.h"
@@ -418,11 +419,35 @@ void world_crash(struct ledger_world *w)
     assert_int_equal(world_reopen(w, &err), OK);
 }
 
+static void whole_not(void *arg, const struct check_fault *f)
+{
+    struct buf key = {0};
+
+    (void)arg;
+    row_key_print(f->cf, f->key, &key);
+    print_error("%.*s: %s: %s\n", SLICE_FMT(buf_slice(&key)), f->what, f->follows);
+    buf_fini(&key);
+}
+
+void world_is_whole(struct ledger_world *w)
+{
+    const struct check_hooks hooks = {.fault = whole_not};
+    struct check_report report;
+    struct err err;
+
+    store_memory_read_fault(w->store, NULL, NULL);
+    assert_int_equal(check_store(w->store, &hooks, &report, &err), OK);
+    assert_int_equal(report.faults, 0);
+}
+
 void world_close(struct ledger_world *w)
 {
     struct list *n;
 
     world_drop(w);
+    if (!w->damaged) {
+        world_is_whole(w);
+    }
     while ((n = list_pop_front(&w->waits)) != NULL) {
         mem_free(container_of(n, struct world_wait, link));
     }

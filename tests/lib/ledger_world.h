@@ -144,10 +144,13 @@ struct ledger_world {
     uint64_t calls_gone;   /* hooks.call_gone calls */
     uint64_t tasks_waited; /* hooks.activity_ready calls */
     uint64_t queues_ready; /* hooks.queue_ready calls */
+    bool damaged;          /* the test wrote rows that no ledger would */
 };
 
 void world_open(struct ledger_world *w);
+/* What is on disk at the end is held against itself (check.h), but where it was damaged. */
 void world_close(struct ledger_world *w);
+void world_is_whole(struct ledger_world *w);
 
 /* cmocka's: the state of a test is a world of its own. */
 static inline int world_setup(void **state)

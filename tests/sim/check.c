@@ -548,4 +548,5 @@ void check_world(struct sim *s)
     triggers_check_world(s);
     workers_check(s);
     rest_check(s);
+    check_database(s);
 }

@@ -346,6 +346,7 @@ void clients_finish(struct sim *s);
 /* Everything at rest, faults long gone: each acknowledged execution is there and ended as the model
  * says, its history is legal, and what was acknowledged shows in it. */
 void check_world(struct sim *s);
+void check_database(struct sim *s); /* what is on disk, row by row: coordinator/check */
 /* A request that must be answered well. In `arena`. */
 const void *
 check_ask(struct sim *s, enum rpc method, const ProtobufCMessage *m, struct arena *arena);

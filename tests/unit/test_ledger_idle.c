@@ -211,6 +211,7 @@ static void test_ledger_idle__a_parked_one_that_cannot_be_read_stops_nobody(void
     world_advance(w, 3000);
     assert_int_equal(ledger_hot_count(w->l), 0);
     key = key_execution(WORLD_ACCOUNT, broken, 0);
+    w->damaged = true;
     store_put(b, CF_EXECUTION, key_slice(&key), SLICE("no record"));
     assert_int_equal(store_write(w->store, b, &err), OK);
     store_batch_free(b);
