@@ -110,6 +110,7 @@ class Fleet:
         self.programs = pathlib.Path(programs)
         self.within = list(within)
         self.coordinator = None
+        self.damaged = False
         self.workers = {}
 
     def place(self, _who):
@@ -192,8 +193,11 @@ class Fleet:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failed, *_):
+        """What a test leaves on disk, killed as it was, is whole; but where the test damaged it."""
         self.stop()
+        if failed is None and not self.damaged and (self.dir / "data/CURRENT").exists():
+            self.check_database()
 
     # ---- the client ----
 
