@@ -4,62 +4,10 @@
  * world_close(). */
 #include "coordinator/check/check.h"
 
-#include "coordinator/ledger/topic.h"
 #include "coordinator/store/backend.h"
 #include "coordinator/store/row_queue.h"
 #include "coordinator/store/row_version.h"
-#include "tests/lib/queue_case.h"
-
-static const char *const task =
-    "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":\"arn:aws:lambda:eu-x-1:"
-    "000000000042:function:f\",\"End\":true}}}";
-static const char *const waits =
-    "{\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\",\"Seconds\":3600,\"End\":true}}}";
-static const char *const passes =
-    "{\"StartAt\":\"P\",\"States\":{\"P\":{\"Type\":\"Pass\",\"End\":true}}}";
-static const char *const job = "{\"Handler\":\"h\"}";
-
-/* ---- a database with a row of most kinds ---- */
-
-static void fill_queues(struct ledger_world *w)
-{
-    const struct queue_attributes standard = plain(false);
-    const struct queue_attributes fifo = plain(true);
-    const struct subscription_settings settings = {0};
-    const struct topic_row topic = {0};
-    struct got got[MOST];
-
-    make(w, "q", &standard);
-    make(w, "q.fifo", &fifo);
-    send_many(w, "q", 20);
-    world_begin(w);
-    assert_int_equal(receive(w, "q", 1, HOUR_MS, got), 1);
-    (void)ledger_subscribe(w->l, ledger_topic_put(w->l, SLICE("t"), &topic), SLICE("q"), &settings);
-    world_end(w);
-    world_settle(w);
-}
-
-static void fill(struct ledger_world *w)
-{
-    const struct tag tag = {SLICE("k"), SLICE("v")};
-
-    (void)world_machine(w, "m", false, task);
-    (void)world_machine(w, "waits", false, waits);
-    (void)world_machine(w, "passes", false, passes);
-    (void)world_started(w, "m", "runs");
-    (void)world_started(w, "passes", "ended");
-    (void)world_started(w, "waits", "parked");
-    world_begin(w);
-    ledger_tags_set(w->l, TAGS_MACHINE, SLICE("m"), &(struct tags_row){&tag, 1});
-    world_end(w);
-    world_settle(w);
-    fill_queues(w);
-    world_job(w, "j", job);
-    (void)world_run(w, "j");
-    world_settle(w);
-    world_advance(w, 3000); /* one is parked */
-    assert_int_equal(world_rows(w, CF_TIMER), 1);
-}
+#include "tests/lib/filled_world.h"
 
 static int setup(void **state)
 {
@@ -69,7 +17,7 @@ static int setup(void **state)
         return -1;
     }
     w = *state;
-    fill(w);
+    filled_world(w);
     return 0;
 }
 

@@ -4,6 +4,7 @@
  * wrong. */
 #include <rocksdb/c.h>
 
+#include "coordinator/store/crc32c.h"
 #include "tests/lib/damage.h"
 
 /* ---- Tables ---- */
@@ -289,6 +290,85 @@ static void test_store_refusal__a_later_format(void **state)
     refuses(*state, ERR_VERSION, "has format 2");
 }
 
+/* Every file's bytes, by their sum. */
+static uint32_t sum_of(const struct fixture *f)
+{
+    DIR *d = opendir(f->dir);
+    struct dirent *e;
+    uint32_t sum = 0;
+
+    assert_non_null(d);
+    while ((e = readdir(d)) != NULL) {
+        struct buf bytes = {0};
+        char path[512];
+        int fd;
+
+        path_of(f, e->d_name, path);
+        fd = open(path, O_RDONLY);
+        if (e->d_type == DT_REG) {
+            size_t size = (size_t)size_of(path);
+
+            assert_int_equal(read(fd, buf_reserve(&bytes, size), size), (ssize_t)size);
+            sum += crc32c(crc32c(0, e->d_name, strlen(e->d_name)), bytes.ptr, size);
+        }
+        close(fd);
+        buf_fini(&bytes);
+    }
+    (void)closedir(d);
+    return sum;
+}
+
+/* Such a one is known by the file beside the log, before anything is touched. */
+static void test_store_refusal__a_later_format_stays_as_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct store_config accepting = {.dir = f->dir, .accept_loss = true};
+    struct store *s = NULL;
+    struct buf sum = {0};
+    char bytes[32];
+    char path[512];
+    struct err err;
+    uint32_t before;
+    int fd;
+
+    path_of(f, "synced", path);
+    fd = open(path, O_RDWR);
+    assert_int_equal(pread(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+    bytes[7] = '0' + 2;
+    buf_put_u32le(&sum, crc32c(0, bytes, sizeof(bytes)));
+    assert_int_equal(pwrite(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+    assert_int_equal(pwrite(fd, sum.ptr, sum.len, sizeof(bytes)), 4);
+    close(fd);
+    buf_fini(&sum);
+    before = sum_of(f);
+    refuses(f, ERR_VERSION, "has format 2, this program knows format 1");
+    assert_int_equal(store_open_rocks(&accepting, &s, &err), ERR_VERSION);
+    assert_int_equal(store_look_rocks(f->dir, &s, &err), ERR_VERSION);
+    assert_int_equal(sum_of(f), before);
+}
+
+static void test_store_refusal__looking_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct store *other = NULL;
+    struct store *s = NULL;
+    struct err err = {OK, ""};
+    uint32_t before = sum_of(f);
+
+    if (store_look_rocks(f->dir, &s, &err) != OK) {
+        fail_msg("%s", err.msg);
+    }
+    has_batches(s, BATCHES);
+    refuses(f, ERR_IN_USE, "another coordinator uses");
+    store_close(s);
+    assert_int_equal(sum_of(f), before);
+    s = open_ok(f);
+    assert_int_equal(store_look_rocks(f->dir, &other, &err), ERR_IN_USE);
+    assert_non_null(strstr(err.msg, "stop it first"));
+    store_close(s);
+    assert_int_equal(store_look_rocks("/nonexistent-directory", &s, &err), ERR_NOT_FOUND);
+}
+
 static void test_store_refusal__no_place_for_it(void **state)
 {
     struct store_config c = {.dir = "/nonexistent-directory/below"};
@@ -484,6 +564,8 @@ int main(void)
         TEST(an_unfinished_creation_is_finished),
         TEST(two_at_once),
         TEST(a_later_format),
+        TEST(a_later_format_stays_as_it_is),
+        TEST(looking_changes_nothing),
         TEST(no_place_for_it),
         TEST(an_older_database_gets_the_families_it_lacks),
         TEST(a_family_before_one_that_is_there_must_be),
