@@ -64,6 +64,8 @@ struct store_iterator {
 #define STORE_META_FORMAT "format"
 #define STORE_META_BATCH  "batch"
 
+/* Of what no version byte of a row can tell. With another one DIR/synced begins otherwise, too, and
+ * tests/unit/test_format.c gets a dump of the one before. */
 enum { STORE_FORMAT = 1, STORE_META_BYTES = 8 };
 
 const char *store_cf_name(enum store_cf cf); /* RocksDB's name */

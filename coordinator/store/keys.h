@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of every column family: with codec.h the only description of the format on disk.
  * All numbers big-endian, so that rows sort by value; names are at the end or length-prefixed.
+ * Every kind has its line in kind.def.
  *
  *   META       "format" | "epoch" | "batch" | "buckets" | "settled" | "token_key" |
- *              "notices" | "waiters" | "executions"
+ *              "notices" | "waiters" | "executions" | "restored"
  *   MACHINE    account u64, 'n', name                      -> machine row (current)
  *              account u64, 'r', machine u64, revision u32 -> revision row (definition)
  *              account u64, 'c'                            -> last machine number given

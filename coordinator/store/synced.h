@@ -4,8 +4,8 @@
  * crash of the process it is exact. It is synced itself at most once a second, so after a loss of
  * power it may be behind, never ahead. Open, it is also the lock on the directory.
  *
- *   "SFSYNC01", number, manifest's number, manifest's bytes (u64 LE each), crc32c of all that (u32
- * LE) */
+ *   "SFSYNC01" (the digits: the database's format), number, manifest's number, manifest's bytes
+ * (u64 LE each), crc32c of all that (u32 LE) */
 #ifndef STEPFLEET_STORE_SYNCED_H
 #define STEPFLEET_STORE_SYNCED_H
 
