@@ -115,9 +115,11 @@ class World:
             self.fleet.start_worker(name, functions(), wait=False)
         return self
 
-    def __exit__(self, *_):
-        self.fleet.stop()
-        self.store.stop()
+    def __exit__(self, *failed):
+        try:
+            self.fleet.__exit__(*failed)
+        finally:
+            self.store.stop()
 
     def say(self, *words):
         if self.verbose:
